@@ -1,0 +1,113 @@
+// The port to an etcd: its own (read and write) or a peer's door (read). Adapters: etcd-client.ts (real), and the
+// memory store that unit tests use. Keys are UTF-8 text; values are bytes that this layer never looks into.
+
+import type { Position } from '../../mesh/snapshot/snapshot.ts';
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  /** Decimal text of the lease id, '0' for none: ids exceed what a number holds exactly. */
+  readonly lease: string;
+}
+
+export type StoreEvent =
+  | { readonly type: 'put'; readonly kv: KeyValue; readonly previous?: KeyValue }
+  | { readonly type: 'delete'; readonly key: string; readonly modRevision: number; readonly previous?: KeyValue };
+
+export interface RangePage {
+  readonly position: Position;
+  readonly entries: readonly KeyValue[];
+}
+
+/** One write of a transaction. */
+export type Write =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array; readonly lease?: string }
+  | { readonly type: 'delete'; readonly key: string };
+
+/** What must hold for a transaction to be carried out; `modRevision` 0 means that the key does not exist. */
+export interface Condition {
+  readonly key: string;
+  readonly modRevision: number;
+}
+
+export interface TransactionOutcome {
+  readonly succeeded: boolean;
+  readonly position: Position;
+}
+
+/** etcd refuses larger transactions by default (`--max-txn-ops`). */
+export const TRANSACTION_WRITES_MAX = 128;
+
+export interface Lease {
+  readonly id: string;
+  /** Aborts when the lease may have ended: by an own deadline, never later than etcd's. */
+  readonly lost: AbortSignal;
+  /** Ends the lease and its keys now. */
+  revoke(): Promise<void>;
+  /** Stops renewing and leaves the lease to its time to live: for a stop that is no removal. */
+  abandon(): void;
+}
+
+export interface StoreStatus {
+  readonly storeId: string;
+  readonly version: string;
+  readonly revision: number;
+  readonly sizeBytes: number;
+}
+
+/** Every call rejects with an OperationalError: STORE_UNREACHABLE (retryable), STORE_DENIED, STORE_FAILED. */
+export interface Store {
+  get(key: string, signal?: AbortSignal): Promise<KeyValue | undefined>;
+  /** All entries under `prefix` at one revision, in key order, page by page. */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<RangePage>;
+  transact(
+    writes: readonly Write[],
+    conditions?: readonly Condition[],
+    signal?: AbortSignal,
+  ): Promise<TransactionOutcome>;
+  grantLease(ttlSeconds: number, signal?: AbortSignal): Promise<Lease>;
+  status(signal?: AbortSignal): Promise<StoreStatus>;
+  close(): void;
+}
+
+/** How far a mirror follows its etcd. */
+export interface MirrorState {
+  readonly phase: 'connecting' | 'listing' | 'live';
+  /** The position up to which `entries` is complete; absent before the first complete list. */
+  readonly position: Position | undefined;
+  /** Monotonic milliseconds since when nothing has been heard from etcd's side; absent while live. */
+  readonly staleSince: number | undefined;
+  /** Monotonic milliseconds at which the last message (event or progress) came. */
+  readonly lastHeard: number | undefined;
+  /** Entries received so far by a list that is under way. */
+  readonly listed: number;
+  readonly lastError: Error | undefined;
+  /** How often a connection ended, since the start. */
+  readonly disconnects: number;
+}
+
+export interface MirrorBatch {
+  /** Everything up to here is in `events` or came before. */
+  readonly position: Position;
+  /** In revision order; after a re-list, the differences to what was known. May be empty (progress). */
+  readonly events: readonly StoreEvent[];
+  /** True for the differences found by a complete list: the first, or one after compaction or a changed etcd. */
+  readonly relisted: boolean;
+}
+
+/** Calls are synchronous: an observer stores or enqueues, and returns. */
+export interface MirrorObserver {
+  onBatch(batch: MirrorBatch): void;
+  onState?(state: MirrorState): void;
+}
+
+/** A local copy of some prefixes of an etcd, kept current by one watch stream. */
+export interface Mirror {
+  readonly state: MirrorState;
+  readonly entries: ReadonlyMap<string, KeyValue>;
+  /** Follows until the signal aborts; never rejects for a reason that a retry may cure. */
+  run(signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,115 @@
+// A level-triggered queue of keys: an event only says which key to look at again; the worker re-reads everything it needs.
+// A key is worked on by one worker call at a time, and at most once for any number of events in between. Keys that fail
+// come back after a growing pause. Batches let a writer put many keys into one transaction.
+
+import { Backoff, type BackoffOptions } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { Random } from './random.ts';
+
+export interface WorkQueueOptions<K> {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Handles up to `batchMax` keys; returns the keys that failed and are to be retried. A throw retries all of them. */
+  readonly work: (keys: readonly K[], signal: AbortSignal) => Promise<readonly K[] | undefined>;
+  /** @default 1 */
+  readonly batchMax?: number;
+  /** Waits this long after the first key, to gather more. @default 0 */
+  readonly gatherMs?: number;
+  readonly backoff?: BackoffOptions;
+  readonly onError?: (error: unknown, keys: readonly K[]) => void;
+}
+
+export class WorkQueue<K> {
+  readonly #options: WorkQueueOptions<K>;
+  readonly #waiting = new Set<K>();
+  readonly #retries = new Map<K, { readonly backoff: Backoff; cancel: () => void }>();
+  readonly #idleWaiters: (() => void)[] = [];
+  #wake: (() => void) | undefined;
+  #working = 0;
+
+  constructor(options: WorkQueueOptions<K>) {
+    this.#options = options;
+  }
+
+  /** Keys waiting, in work, and waiting for a retry. */
+  get depth(): number {
+    return this.#waiting.size + this.#working + this.#retries.size;
+  }
+
+  add(key: K): void {
+    this.#retries.get(key)?.cancel();
+    this.#waiting.add(key);
+    this.#wake?.();
+  }
+
+  addAll(keys: Iterable<K>): void {
+    for (const key of keys) this.add(key);
+  }
+
+  /** Resolves when nothing waits or is in work; keys that wait for a retry do not count. */
+  idle(): Promise<void> {
+    if (this.#waiting.size === 0 && this.#working === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, gatherMs = 0, batchMax = 1 } = this.#options;
+    const stop = () => this.#wake?.();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      while (!signal.aborted) {
+        if (this.#waiting.size === 0) {
+          for (const resolve of this.#idleWaiters.splice(0)) resolve();
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+          this.#wake = undefined;
+          continue;
+        }
+        if (gatherMs > 0 && this.#waiting.size < batchMax) await new Promise<void>((r) => clock.after(gatherMs, r));
+        await this.#workOnce(this.#take(batchMax), signal);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      for (const retry of this.#retries.values()) retry.cancel();
+      for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    }
+  }
+
+  #take(max: number): K[] {
+    const keys: K[] = [];
+    for (const key of this.#waiting) {
+      if (keys.length === max) break;
+      keys.push(key);
+    }
+    for (const key of keys) this.#waiting.delete(key);
+    return keys;
+  }
+
+  async #workOnce(keys: readonly K[], signal: AbortSignal): Promise<void> {
+    this.#working = keys.length;
+    let failed: readonly K[];
+    try {
+      failed = (await this.#options.work(keys, signal)) ?? [];
+    } catch (error) {
+      failed = keys;
+      if (!signal.aborted) this.#options.onError?.(error, keys);
+    }
+    this.#working = 0;
+    const failedSet = new Set(failed);
+    for (const key of keys) if (!failedSet.has(key)) this.#retries.delete(key);
+    for (const key of failedSet) this.#retryLater(key);
+  }
+
+  #retryLater(key: K): void {
+    if (this.#waiting.has(key)) return;
+    const { clock, random } = this.#options;
+    const backoff = this.#retries.get(key)?.backoff ?? new Backoff(random, this.#options.backoff);
+    const cancel = clock.after(backoff.next(), () => {
+      this.#waiting.add(key);
+      this.#wake?.();
+    });
+    this.#retries.set(key, { backoff, cancel });
+  }
+}

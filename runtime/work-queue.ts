@@ -34,7 +34,9 @@ export class WorkQueue<K> {
 
   /** Keys waiting, in work, and waiting for a retry. */
   get depth(): number {
-    return this.#waiting.size + this.#working + this.#retries.size;
+    let retrying = 0;
+    for (const key of this.#retries.keys()) if (!this.#waiting.has(key)) retrying += 1;
+    return this.#waiting.size + this.#working + retrying;
   }
 
   add(key: K): void {

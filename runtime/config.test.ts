@@ -1,0 +1,47 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { loadConfig, printConfig } from './config.ts';
+
+const schema = z.strictObject({
+  name: z.string(),
+  http: z.strictObject({ listen: z.string().default('127.0.0.1:0'), port: z.number().optional() }).prefault({}),
+  podCIDRs: z.array(z.string()).default([]),
+});
+
+async function file(text: string): Promise<string> {
+  const path = join(await mkdtemp(join(tmpdir(), 'config-')), 'c.yaml');
+  await writeFile(path, text);
+  return path;
+}
+const load = (request: { file?: string; env?: Record<string, string>; flags?: string[] }) =>
+  loadConfig({ schema, envPrefix: 'CM_', env: {}, flags: [], ...request });
+
+test('flags go over the environment, the environment over the file, the file over defaults, and each says so', async () => {
+  const path = await file('name: west\nhttp:\n  listen: a:1\npodCIDRs: [10.0.0.0/16]\n');
+  const loaded = await load({
+    file: path,
+    env: { CM_HTTP__LISTEN: 'b:2', CM_POD_CIDRS: '[10.1.0.0/16]' },
+    flags: ['http.port=7'],
+  });
+  expect(loaded.config).toEqual({ name: 'west', http: { listen: 'b:2', port: 7 }, podCIDRs: ['10.1.0.0/16'] });
+  const printed = printConfig(loaded);
+  expect(printed).toContain(`name = "west"  # ${path}:1`);
+  expect(printed).toContain('http.listen = "b:2"  # environment CM_HTTP__LISTEN');
+  expect(printed).toContain('http.port = 7  # --set');
+});
+
+test.each([
+  ['a mistyped key', 'name: west\nhttq: {}\n', /httq/],
+  ['a wrong type', 'name: west\nhttp:\n  port: eighty\n', /http\.port: .*c\.yaml:3/],
+  ['broken YAML', 'name: [west\n', /CONFIG_INVALID/],
+  ['a list at the top', '- a\n', /not a mapping/],
+])('%s is refused with its place', async (_, text, message) => {
+  await expect(load({ file: await file(text) })).rejects.toThrow(message);
+});
+
+test('an unreadable file names itself', async () => {
+  await expect(load({ file: '/nonexistent/c.yaml' })).rejects.toThrow(/CONFIG_UNREADABLE.*\/nonexistent\/c\.yaml/);
+});

@@ -1,0 +1,152 @@
+// Loads a program's configuration: flags over environment over file over defaults, checked by the program's own schema, with
+// the source of every value kept for `--print-config`. Unknown keys are an error with the nearest known key's place, since a
+// mistyped setting that is silently ignored is the most expensive kind.
+
+import { readFile } from 'node:fs/promises';
+import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { OperationalError, reasonOf } from './errors.ts';
+
+export interface ConfigRequest<S extends z.ZodType> {
+  readonly schema: S;
+  /** YAML or JSON. */
+  readonly file?: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `CLUSTERMESH_` makes `CLUSTERMESH_HTTP__LISTEN` the variable of `http.listen`. */
+  readonly envPrefix: string;
+  /** `path.to.setting=value`, as given with `--set`. */
+  readonly flags: readonly string[];
+}
+
+export interface LoadedConfig<T> {
+  readonly config: T;
+  /** Where each leaf came from, by dotted path; leaves that are absent here are defaults. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/** Larger files are not configuration but an accident. */
+const FILE_BYTES_MAX = 1024 * 1024;
+
+export async function loadConfig<S extends z.ZodType>(request: ConfigRequest<S>): Promise<LoadedConfig<z.infer<S>>> {
+  const sources = new Map<string, string>();
+  const tree: Tree = request.file === undefined ? {} : await readTree(request.file, sources);
+  for (const [name, value] of Object.entries(request.env)) {
+    if (!name.startsWith(request.envPrefix) || value === undefined) continue;
+    assign(tree, envPath(name.slice(request.envPrefix.length)), value, `environment ${name}`, sources);
+  }
+  for (const flag of request.flags) {
+    const at = flag.indexOf('=');
+    if (at < 1) throw invalid('--set', `"${flag}" is not of the form path=value`);
+    assign(tree, flag.slice(0, at).split('.'), flag.slice(at + 1), '--set', sources);
+  }
+  const parsed = request.schema.safeParse(tree);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => {
+      const path = issue.path.join('.');
+      const source = sourceOf(path, sources);
+      return `${path === '' ? 'configuration' : path}: ${issue.message}${source === undefined ? '' : ` (from ${source})`}`;
+    });
+    throw invalid(request.file ?? 'configuration', lines.join('; '));
+  }
+  return { config: parsed.data, sources };
+}
+
+/** One line per leaf, `path = value    # source`, in the order of the schema. */
+export function printConfig(loaded: LoadedConfig<unknown>): string {
+  const lines: string[] = [];
+  walk(loaded.config, [], (path, value) => {
+    lines.push(`${path} = ${JSON.stringify(value)}  # ${sourceOf(path, loaded.sources) ?? 'default'}`);
+  });
+  return lines.join('\n');
+}
+
+type Tree = { [key: string]: unknown };
+
+function invalid(subject: string, reason: string, cause?: unknown): OperationalError {
+  return new OperationalError({
+    code: 'CONFIG_INVALID',
+    operation: 'load configuration',
+    subject,
+    reason,
+    hint: 'see the annotated examples in docs/operations.md, or print what is in force with --print-config',
+    cause,
+  });
+}
+
+async function readTree(file: string, sources: Map<string, string>): Promise<Tree> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new OperationalError({
+      code: 'CONFIG_UNREADABLE',
+      operation: 'load configuration',
+      subject: file,
+      reason: reasonOf(error),
+      hint: 'check the path given with --config and its permissions',
+      cause: error,
+    });
+  }
+  if (text.length > FILE_BYTES_MAX) throw invalid(file, `larger than ${FILE_BYTES_MAX} bytes`);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
+  const [first] = document.errors;
+  if (first !== undefined) throw invalid(file, first.message.split('\n')[0] ?? 'not YAML', first);
+  if (document.contents === null) return {};
+  if (!isMap(document.contents)) throw invalid(file, 'the top level is not a mapping');
+  recordPlaces(document, lines, file, sources);
+  return document.toJS({ maxAliasCount: 0 }) as Tree;
+}
+
+function recordPlaces(document: Document, lines: LineCounter, file: string, sources: Map<string, string>): void {
+  const visit = (node: unknown, path: readonly string[]): void => {
+    if (!isMap(node)) return;
+    for (const item of node.items) {
+      if (!isPair(item) || !isScalar(item.key)) continue;
+      const at = [...path, String(item.key.value)];
+      sources.set(at.join('.'), `${file}:${lines.linePos(item.key.range?.[0] ?? 0).line}`);
+      visit(item.value, at);
+    }
+  };
+  visit(document.contents, []);
+}
+
+/** `HTTP__LISTEN` → http.listen, `CLUSTER__POD_CIDRS` is podCidrs: matched without regard to case when assigned. */
+function envPath(name: string): string[] {
+  return name
+    .split('__')
+    .map((part) => part.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()));
+}
+
+function assign(tree: Tree, path: readonly string[], text: string, source: string, sources: Map<string, string>): void {
+  let at = tree;
+  const names: string[] = [];
+  for (const [index, part] of path.entries()) {
+    const name = Object.keys(at).find((key) => key.toLowerCase() === part.toLowerCase()) ?? part;
+    names.push(name);
+    if (index === path.length - 1) {
+      const document = parseDocument(text);
+      at[name] = document.errors.length > 0 ? text : document.toJS();
+      sources.set(names.join('.'), source);
+      return;
+    }
+    const next = at[name];
+    const child = (typeof next === 'object' && next !== null && !Array.isArray(next) ? next : {}) as Tree;
+    at[name] = child;
+    at = child;
+  }
+}
+
+function sourceOf(path: string, sources: ReadonlyMap<string, string>): string | undefined {
+  for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
+    const source = sources.get(at);
+    if (source !== undefined) return source;
+  }
+  return undefined;
+}
+
+function walk(value: unknown, path: readonly string[], leaf: (path: string, value: unknown) => void): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    for (const [key, child] of Object.entries(value)) walk(child, [...path, key], leaf);
+  } else if (value !== undefined) leaf(path.join('.'), value);
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { systemClock } from './clock.ts';
+import { type Part, runLifecycle } from './lifecycle.ts';
+import { silentLog } from './log.ts';
+
+const deps = { clock: systemClock, log: silentLog };
+
+function part(name: string, trace: string[], more: Partial<Part> = {}): Part {
+  return {
+    name,
+    start: async () => void trace.push(`+${name}`),
+    stop: async () => void trace.push(`-${name}`),
+    ...more,
+  };
+}
+
+test('parts start in order and stop in reverse', async () => {
+  const trace: string[] = [];
+  const stop = new AbortController();
+  const last = part('c', trace, { run: async () => stop.abort() });
+  await runLifecycle([part('a', trace), part('b', trace), last], deps, stop.signal);
+  expect(trace).toEqual(['+a', '+b', '+c', '-c', '-b', '-a']);
+});
+
+test('a failed start unwinds what had started and is the error', async () => {
+  const trace: string[] = [];
+  const broken = part('b', trace, { start: () => Promise.reject(new Error('port taken')) });
+  await expect(runLifecycle([part('a', trace), broken], deps, new AbortController().signal)).rejects.toThrow(
+    'port taken',
+  );
+  expect(trace).toEqual(['+a', '-a']);
+});
+
+test('a part that fails while it runs ends the process', async () => {
+  const trace: string[] = [];
+  const broken = part('b', trace, { run: () => Promise.reject(new Error('bug')) });
+  await expect(runLifecycle([part('a', trace), broken], deps, new AbortController().signal)).rejects.toThrow('bug');
+  expect(trace).toEqual(['+a', '+b', '-b', '-a']);
+});
+
+test('a part that hangs at its start is named', async () => {
+  const hanging: Part = { name: 'slow', start: () => new Promise(() => {}), startDeadlineMs: 5 };
+  await expect(runLifecycle([hanging], deps, new AbortController().signal)).rejects.toThrow(/PROCESS_DEADLINE.*slow/);
+});

@@ -1,0 +1,65 @@
+import { expect, test, vi } from 'vitest';
+import { systemClock } from './clock.ts';
+import { seededRandom } from './random.ts';
+import { WorkQueue } from './work-queue.ts';
+
+function queue(work: (keys: readonly string[]) => Promise<readonly string[] | undefined>, batchMax = 10) {
+  const stop = new AbortController();
+  const made = new WorkQueue<string>({
+    name: 'test',
+    clock: systemClock,
+    random: seededRandom(1),
+    work,
+    batchMax,
+    backoff: { delayMsMin: 1, delayMsMax: 5 },
+  });
+  const running = made.run(stop.signal);
+  const end = () => {
+    stop.abort();
+    return running;
+  };
+  return { made, end };
+}
+
+test('many events for one key are one look at it', async () => {
+  const seen: string[] = [];
+  const { made, end } = queue(async (keys) => void seen.push(...keys));
+  made.addAll(['a', 'b', 'a', 'a']);
+  await made.idle();
+  expect(seen).toEqual(['a', 'b']);
+  await end();
+});
+
+test('a key added while it is in work is looked at again', async () => {
+  let release = () => {};
+  const seen: string[] = [];
+  const { made, end } = queue(async (keys) => {
+    seen.push(...keys);
+    if (seen.length === 1) await new Promise<void>((resolve) => (release = resolve));
+    return undefined;
+  });
+  made.add('a');
+  await vi.waitFor(() => expect(seen).toEqual(['a']));
+  made.add('a');
+  release();
+  await vi.waitFor(() => expect(seen).toEqual(['a', 'a']));
+  await end();
+});
+
+test('failed keys come back, the others do not', async () => {
+  const seen: string[] = [];
+  const { made, end } = queue(async (keys) => {
+    seen.push(...keys);
+    return seen.length < 5 ? keys.filter((key) => key === 'bad') : [];
+  });
+  made.addAll(['good', 'bad']);
+  await vi.waitFor(() => expect(seen.filter((key) => key === 'bad').length).toBeGreaterThan(2));
+  expect(seen.filter((key) => key === 'good')).toEqual(['good']);
+  await vi.waitFor(() => expect(made.depth).toBe(0));
+  await end();
+});
+
+test('stops while it waits', async () => {
+  const { end } = queue(async () => []);
+  await end();
+});

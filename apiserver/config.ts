@@ -1,0 +1,71 @@
+// The configuration of a mesh API server: its schema and defaults. Every listener but the door and rpc is on loopback unless
+// told otherwise.
+
+import { z } from 'zod';
+
+const files = z.array(z.string().min(1)).min(1);
+const pair = { cert: z.string().min(1), key: z.string().min(1) };
+const milliseconds = z.number().int().positive();
+
+/** Silence of a peer, by age of its last heartbeat; see the freshness rules in docs/findings.md. */
+const freshness = z
+  .strictObject({ ageingMs: milliseconds, staleMs: milliseconds, expiredMs: milliseconds })
+  .refine((limits) => limits.ageingMs < limits.staleMs && limits.staleMs < limits.expiredMs, {
+    message: 'must grow: ageingMs < staleMs < expiredMs',
+  });
+
+export const apiServerConfigSchema = z.strictObject({
+  cluster: z.strictObject({
+    name: z.string().min(1).max(32),
+    id: z.number().int().min(1).max(511),
+    podCIDRs: z.array(z.string()).min(1),
+    serviceCIDRs: z.array(z.string()).default([]),
+    nodeCIDRs: z.array(z.string()).default([]),
+    maxConnectedClusters: z.union([z.literal(255), z.literal(511)]).default(255),
+    datapath: z
+      .strictObject({
+        mode: z.enum(['tunnel', 'native']).default('native'),
+        tunnelProtocol: z.string().optional(),
+        tunnelPort: z.number().int().optional(),
+        encryption: z.enum(['none', 'wireguard', 'ipsec']).default('none'),
+      })
+      .prefault({}),
+    /** Whether services of namespaces without `clustermesh.cilium.io/global` may be global. */
+    defaultGlobalNamespace: z.boolean().default(true),
+  }),
+  /** The cluster's own etcd, private to its API servers. */
+  etcd: z.strictObject({
+    endpoints: z.array(z.string()).min(1),
+    tls: z.strictObject({ ca: files, ...pair }),
+  }),
+  sources: z.strictObject({
+    /** A watched folder of Kubernetes objects in YAML. */
+    manifests: z.string().min(1),
+  }),
+  peers: z
+    .strictObject({
+      /** A watched folder: one YAML file per peer {name, endpoints, ca, serverName?}. */
+      folder: z.string().min(1).optional(),
+      /** What this cluster shows at its peers' doors. */
+      client: z.strictObject(pair).optional(),
+      freshness: freshness.default({ ageingMs: 10_000, staleMs: 60_000, expiredMs: 900_000 }),
+      plainFreshness: freshness.default({ ageingMs: 75_000, staleMs: 150_000, expiredMs: 900_000 }),
+    })
+    .refine((peers) => peers.folder === undefined || peers.client !== undefined, {
+      message: 'a folder of peers needs the client certificate to show at their doors (peers.client)',
+    })
+    .prefault({}),
+  door: z.strictObject({
+    listen: z.string().default('0.0.0.0:2379'),
+    /** `ca` vouches for this cluster's own clients; peers are checked against the store bound to each of them. */
+    tls: z.strictObject({ ca: files, ...pair }),
+  }),
+  rpc: z.strictObject({
+    listen: z.string().default('0.0.0.0:9878'),
+    tls: z.strictObject({ ca: files, ...pair }),
+  }),
+  http: z.strictObject({ listen: z.string().default('127.0.0.1:9880') }).prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+});
+
+export type ApiServerConfig = z.infer<typeof apiServerConfigSchema>;

@@ -1,0 +1,197 @@
+// The link to one peer: connect → verify → card → list → watch, and from then on follow. The link only carries: what it
+// receives goes to the intake (admission) unread but for the canaries and the heartbeat, which say how complete and how
+// fresh the rest is. Losing the connection withdraws nothing; only removing the peer does, and that is not decided here.
+
+import { Backoff } from '../../runtime/backoff.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import { reasonOf } from '../../runtime/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { Mirror, MirrorBatch, MirrorState } from '../store/port.ts';
+import { type Freshness, type FreshnessLimits, freshnessOf } from './freshness.ts';
+import { type PeerKeys, peerKeys } from './peer-keys.ts';
+import type { PeerSpec } from './peer-spec.ts';
+import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase } from './port.ts';
+
+export interface PeerLinkDeps {
+  readonly spec: PeerSpec;
+  readonly openDoor: OpenDoor;
+  readonly intake: PeerIntake;
+  readonly limits: { readonly card: FreshnessLimits; readonly plain: FreshnessLimits };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Something that status shows has changed. */
+  readonly onChange: () => void;
+}
+
+/** A door that does not answer the first questions within this is treated as unreachable. */
+const QUESTION_DEADLINE_MS = 10_000;
+/** How often silence is measured: a tenth of the smallest default limit. */
+const FRESHNESS_TICK_MS = 1_000;
+
+export class PeerLink {
+  readonly #deps: PeerLinkDeps;
+  readonly #keys: PeerKeys;
+  readonly #configuredAt: number;
+  readonly #canaries = new Set<string>();
+  #phase: PeerPhase = 'connecting';
+  #plain = false;
+  #mirror: Mirror | undefined;
+  #heartbeatAt: number | undefined;
+  #freshness: Freshness = 'fresh';
+  #synced = false;
+  #failures = 0;
+  #lastError: string | undefined;
+
+  constructor(deps: PeerLinkDeps) {
+    this.#deps = deps;
+    this.#keys = peerKeys(deps.spec.name);
+    this.#configuredAt = deps.clock.monotonic();
+  }
+
+  get state(): PeerLinkState {
+    const { spec } = this.#deps;
+    const mirror = this.#mirror?.state;
+    return {
+      name: spec.name,
+      phase: this.#phase,
+      endpoints: spec.endpoints,
+      plain: this.#plain,
+      freshness: this.#freshness,
+      heartbeatAgeMs: this.#heartbeatAge(),
+      synced: this.#synced,
+      unsynced: this.#keys.canaries.filter((key) => !this.#canaries.has(key)),
+      storeId: mirror?.position?.storeId,
+      revision: mirror?.position?.revision,
+      records: this.#mirror?.entries.size ?? 0,
+      disconnects: mirror?.disconnects ?? 0,
+      failures: this.#failures,
+      lastError: this.#lastError ?? mirror?.lastError?.message,
+    };
+  }
+
+  /** Follows the peer until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#deps;
+    const backoff = new Backoff(random);
+    const stopTicking = this.#tick();
+    try {
+      while (!signal.aborted) {
+        try {
+          await this.#session(signal);
+          backoff.reset();
+        } catch (error) {
+          if (signal.aborted) break;
+          this.#failures += 1;
+          const reason = reasonOf(error);
+          if (reason !== this.#lastError) log.warn('peer link failed', { error });
+          this.#lastError = reason;
+          this.#enter('failed');
+        }
+        await sleep(clock, backoff.next(), signal).catch(() => undefined);
+      }
+    } finally {
+      stopTicking();
+    }
+  }
+
+  async #session(signal: AbortSignal): Promise<void> {
+    const client = this.#deps.openDoor(this.#deps.spec);
+    try {
+      this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
+      await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
+      this.#enter('verifying');
+      this.#plain = !(await this.#hasCard(client, signal));
+      const prefixes = this.#plain ? this.#keys.plainPrefixes : this.#keys.prefixes;
+      this.#mirror = client.mirror(prefixes, {
+        onBatch: (batch) => this.#receive(batch),
+        onState: (state) => this.#followed(state),
+      });
+      this.#enter('listing');
+      await this.#mirror.run(signal);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** A plain Cilium cluster has no card, and its etcd may refuse to say so. */
+  async #hasCard(client: DoorClient, signal: AbortSignal): Promise<boolean> {
+    try {
+      const card = await this.#withDeadline(signal, (deadline) => client.store.get(this.#keys.card, deadline));
+      return card !== undefined;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'STORE_DENIED') return false;
+      throw error;
+    }
+  }
+
+  async #withDeadline<T>(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return ask(AbortSignal.any([signal, AbortSignal.timeout(QUESTION_DEADLINE_MS)]));
+  }
+
+  #receive(batch: MirrorBatch): void {
+    const { intake, spec } = this.#deps;
+    const { name } = spec;
+    if (batch.relisted && this.#plain) intake.setCard(name, undefined);
+    // The card and config decide how records are judged: they go first, whatever their place in the batch.
+    const records = [];
+    for (const event of batch.events) {
+      const key = event.type === 'put' ? event.kv.key : event.key;
+      const value = event.type === 'put' ? event.kv.value : undefined;
+      if (key === this.#keys.card) intake.setCard(name, value);
+      else if (key === this.#keys.config) intake.setConfig(name, value);
+      else if (key === this.#keys.heartbeat) {
+        if (value !== undefined) this.#heartbeatAt = this.#deps.clock.monotonic();
+      } else if (this.#keys.isCanary(key)) {
+        if (value === undefined) this.#canaries.delete(key);
+        else this.#canaries.add(key);
+      } else records.push(event);
+    }
+    if (records.length > 0) intake.applyPeerBatch(name, records);
+    this.#measure();
+  }
+
+  #followed(state: MirrorState): void {
+    if (state.phase === 'live') {
+      this.#lastError = undefined;
+      this.#enter('live');
+    } else this.#enter(state.phase === 'listing' ? 'listing' : 'reconnecting');
+    this.#measure();
+  }
+
+  #tick(): () => void {
+    let cancel = () => {};
+    const again = () => {
+      this.#measure();
+      cancel = this.#deps.clock.after(FRESHNESS_TICK_MS, again);
+    };
+    again();
+    return () => cancel();
+  }
+
+  #measure(): void {
+    const { clock, limits, intake, spec } = this.#deps;
+    const silenceMs = this.#heartbeatAge() ?? clock.monotonic() - this.#configuredAt;
+    const freshness = freshnessOf(silenceMs, this.#plain ? limits.plain : limits.card);
+    // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
+    const listed = this.#mirror?.state.position !== undefined;
+    const synced = this.#synced || (listed && this.#keys.canaries.every((key) => this.#canaries.has(key)));
+    if (freshness === this.#freshness && synced === this.#synced) return;
+    this.#freshness = freshness;
+    this.#synced = synced;
+    intake.setFreshness(spec.name, { freshness, heartbeatAgeMs: this.#heartbeatAge(), synced });
+    this.#deps.onChange();
+  }
+
+  #heartbeatAge(): number | undefined {
+    return this.#heartbeatAt === undefined ? undefined : this.#deps.clock.monotonic() - this.#heartbeatAt;
+  }
+
+  #enter(phase: PeerPhase): void {
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    if (phase === 'live' || phase === 'reconnecting') this.#deps.log.info('peer link changed', { phase });
+    this.#deps.onChange();
+  }
+}

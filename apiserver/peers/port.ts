@@ -1,0 +1,57 @@
+// What a peer link needs from the rest: a client for the peer's door, and somewhere to put what comes through it.
+
+import type { ClusterName } from '../../mesh/model/names.ts';
+import type { Mirror, MirrorObserver, Store, StoreEvent } from '../store/port.ts';
+import type { Freshness } from './freshness.ts';
+import type { PeerSpec } from './peer-spec.ts';
+
+/** A connection to a peer's door, or to the etcd of a plain Cilium cluster. */
+export interface DoorClient {
+  readonly store: Pick<Store, 'get' | 'status'>;
+  /** One watch per prefix; see the store's mirror. */
+  mirror(prefixes: readonly string[], observer: MirrorObserver): Mirror;
+  close(): void;
+}
+
+export type OpenDoor = (spec: PeerSpec) => DoorClient;
+
+/** Takes the raw facts of a peer, as they come; the one writer of what is admitted. */
+export interface PeerIntake {
+  /** A peer that is configured, before anything is known of it. */
+  addPeer(peer: ClusterName): void;
+  /** Changes under `cilium/state/`. */
+  applyPeerBatch(peer: ClusterName, events: readonly StoreEvent[]): void;
+  setConfig(peer: ClusterName, bytes: Uint8Array | undefined): void;
+  /** `undefined`: the peer has no card, a plain Cilium cluster. */
+  setCard(peer: ClusterName, bytes: Uint8Array | undefined): void;
+  setFreshness(peer: ClusterName, freshness: PeerFreshness): void;
+  removePeer(peer: ClusterName): void;
+}
+
+export interface PeerFreshness {
+  readonly freshness: Freshness;
+  readonly heartbeatAgeMs: number | undefined;
+  /** All canaries have been seen and the first list is complete: what is absent is really absent. */
+  readonly synced: boolean;
+}
+
+export type PeerPhase = 'connecting' | 'verifying' | 'listing' | 'live' | 'reconnecting' | 'failed';
+
+/** A peer link as status shows it. */
+export interface PeerLinkState {
+  readonly name: ClusterName;
+  readonly phase: PeerPhase;
+  readonly endpoints: readonly string[];
+  readonly plain: boolean;
+  readonly freshness: Freshness;
+  readonly heartbeatAgeMs: number | undefined;
+  readonly synced: boolean;
+  /** Prefixes whose canary has not been seen. */
+  readonly unsynced: readonly string[];
+  readonly storeId: string | undefined;
+  readonly revision: number | undefined;
+  readonly records: number;
+  readonly disconnects: number;
+  readonly failures: number;
+  readonly lastError: string | undefined;
+}

@@ -104,7 +104,10 @@ export interface MirrorObserver {
   onState?(state: MirrorState): void;
 }
 
-/** A local copy of some prefixes of an etcd, kept current by one watch stream. */
+/**
+ * A local copy of some prefixes of an etcd, kept current by one watch stream. A prefix ends in `/`; a name that does not
+ * end in `/` is that single key (a door refuses the range of `…/west*`, which could reach into another cluster's keys).
+ */
 export interface Mirror {
   readonly state: MirrorState;
   readonly entries: ReadonlyMap<string, KeyValue>;

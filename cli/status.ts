@@ -1,0 +1,89 @@
+// `clustermesh status`: how one cluster's part of the mesh is, from its API server.
+
+import { Command } from 'commander';
+import type { StatusDocument } from '../apiserver/status.ts';
+import { getJson } from './api-client.ts';
+import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import { age, table } from './table.ts';
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('show the API server, its peers and its agents; exit 1 when something is degraded')
+    .addOption(serverOption())
+    .addOption(outputOption())
+    .action(async ({ server, output }: { server: string; output: OutputFormat }) => {
+      const status = (await getJson(server, '/v1/status')) as StatusDocument;
+      print(output, status, renderStatus);
+      if (!healthy(status)) process.exitCode = 1;
+    });
+}
+
+export function healthy(status: StatusDocument): boolean {
+  return (
+    Object.values(status.health).every(({ state }) => state === 'ok') &&
+    status.peers.every(({ phase, freshness, synced }) => phase === 'live' && freshness === 'fresh' && synced) &&
+    status.agents.every(({ connected, refused }) => connected && refused.length === 0)
+  );
+}
+
+export function renderStatus(status: StatusDocument): string {
+  const { store, snapshot, source } = status;
+  const parts = [
+    table(
+      ['CLUSTER', 'ID', 'ROLE', 'ETCD', 'REVISION', 'SERVICES', 'OBJECTS'],
+      [
+        [
+          status.cluster.name,
+          status.cluster.id,
+          status.leader ? 'leader' : 'standby',
+          store.stale_ms === undefined ? store.phase : `${store.phase}, silent ${age(store.stale_ms)}`,
+          snapshot.revision ?? '-',
+          snapshot.services,
+          source.objects,
+        ],
+      ],
+    ),
+  ];
+  if (status.peers.length > 0) {
+    parts.push(
+      table(
+        ['PEER', 'STATE', 'FRESHNESS', 'HEARTBEAT', 'SYNCED', 'ADMITTED', 'WITHHELD', 'LAST ERROR'],
+        status.peers.map((peer) => [
+          peer.plain ? `${peer.name} (plain Cilium)` : peer.name,
+          peer.phase,
+          peer.freshness,
+          age(peer.heartbeatAgeMs),
+          peer.synced ? 'yes' : `no, ${peer.unsynced.length} to go`,
+          peer.admitted,
+          peer.quarantined,
+          peer.lastError ?? '-',
+        ]),
+      ),
+    );
+  }
+  if (status.agents.length > 0) {
+    parts.push(
+      table(
+        ['NODE', 'AGENT', 'DATAPATH', 'REVISION', 'LAG', 'SERVICES', 'BACKENDS', 'REFUSED'],
+        status.agents.map((agent) => [
+          agent.node,
+          agent.connected ? 'connected' : `gone for ${age(agent.last_seen_ms)}`,
+          agent.datapath,
+          agent.revision ?? '-',
+          agent.lag ?? '-',
+          agent.services,
+          agent.backends,
+          agent.refused.length,
+        ]),
+      ),
+    );
+  }
+  const notes = [
+    ...Object.entries(status.health)
+      .filter(([, { state }]) => state !== 'ok')
+      .map(([part, { state, reason }]) => `${part}: ${state}: ${reason}`),
+    ...source.problems.map(({ file, line, code, reason }) => `${file}:${line}: [${code}] ${reason}`),
+  ];
+  if (notes.length > 0) parts.push(notes.join('\n'));
+  return parts.join('\n\n');
+}

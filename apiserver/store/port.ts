@@ -43,7 +43,7 @@ export const TRANSACTION_WRITES_MAX = 128;
 
 export interface Lease {
   readonly id: string;
-  /** Aborts when the lease may have ended: by an own deadline, never later than etcd's. */
+  /** Aborts when the lease may have ended, by revoke too: by an own deadline, never later than etcd's. */
   readonly lost: AbortSignal;
   /** Ends the lease and its keys now. */
   revoke(): Promise<void>;
@@ -58,7 +58,11 @@ export interface StoreStatus {
   readonly sizeBytes: number;
 }
 
-/** Every call rejects with an OperationalError: STORE_UNREACHABLE (retryable), STORE_DENIED, STORE_FAILED. */
+/**
+ * Every call rejects with an OperationalError, or with the signal's reason. Codes: STORE_UNREACHABLE (retryable; a write may
+ * have been carried out all the same), STORE_DENIED, STORE_COMPACTED (retryable: start the list again), STORE_LEASE_GONE (a
+ * put under a lease that has ended), STORE_FULL, STORE_FAILED and what failures.ts lists beside them.
+ */
 export interface Store {
   get(key: string, signal?: AbortSignal): Promise<KeyValue | undefined>;
   /** All entries under `prefix` at one revision, in key order, page by page. */
@@ -92,7 +96,10 @@ export interface MirrorState {
 export interface MirrorBatch {
   /** Everything up to here is in `events` or came before. */
   readonly position: Position;
-  /** In revision order; after a re-list, the differences to what was known. May be empty (progress). */
+  /**
+   * In revision order (of each prefix, where every prefix has a watch of its own); after a re-list, the differences to what
+   * was known: puts first. May be empty (progress). `previous` is filled in from the entries.
+   */
   readonly events: readonly StoreEvent[];
   /** True for the differences found by a complete list: the first, or one after compaction or a changed etcd. */
   readonly relisted: boolean;

@@ -1,0 +1,35 @@
+// What must happen to one set of entries to make it another: pure. Entries that came or changed stand first, by revision,
+// entries that went stand last, so that whoever applies the events one by one makes before it breaks.
+
+import type { KeyValue, StoreEvent } from './port.ts';
+
+export function differences(
+  known: ReadonlyMap<string, KeyValue>,
+  listed: ReadonlyMap<string, KeyValue>,
+  revision: number,
+): readonly StoreEvent[] {
+  const puts: (StoreEvent & { readonly type: 'put' })[] = [];
+  for (const [key, kv] of listed) {
+    const previous = known.get(key);
+    if (previous === undefined) puts.push({ type: 'put', kv });
+    else if (!sameEntry(previous, kv)) puts.push({ type: 'put', kv, previous });
+  }
+  puts.sort((a, b) => a.kv.modRevision - b.kv.modRevision);
+  const events: StoreEvent[] = puts;
+  for (const [key, previous] of known) {
+    if (!listed.has(key)) events.push({ type: 'delete', key, modRevision: revision, previous });
+  }
+  return events;
+}
+
+/** Values are compared too: another etcd, or one restored from a backup, may have used the same revisions differently. */
+export function sameEntry(a: KeyValue, b: KeyValue): boolean {
+  return (
+    a === b ||
+    (a.modRevision === b.modRevision &&
+      a.createRevision === b.createRevision &&
+      a.version === b.version &&
+      a.lease === b.lease &&
+      Buffer.compare(a.value, b.value) === 0)
+  );
+}

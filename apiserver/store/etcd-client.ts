@@ -1,0 +1,66 @@
+// A client of one etcd, or of a peer's door, which speaks the same API: composes connection, keys, leases and watches.
+
+import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
+import type { Clock } from '../../runtime/clock.ts';
+import { OperationalError } from '../../runtime/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+import { EtcdConnection } from './connection.ts';
+import { prefixRange } from './key-range.ts';
+import { EtcdKeys } from './kv.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { createMirror, type MirrorOptions } from './mirror.ts';
+import { pagesOf } from './pages.ts';
+import type { Mirror, Store } from './port.ts';
+import { openWatchStream } from './watch-stream.ts';
+
+export interface EtcdOptions {
+  /** `host:port`; all of them are members of one etcd, and one at a time is used. */
+  readonly endpoints: readonly string[];
+  readonly credentials: ChannelCredentials;
+  /** Over this client's own: a name to check the server's certificate for, for example. */
+  readonly channelOptions?: ChannelOptions;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface EtcdClient extends Store {
+  createMirror(options: MirrorOptions): Mirror;
+}
+
+/** Connects when first used. */
+export function openEtcd(options: EtcdOptions): EtcdClient {
+  if (options.endpoints.length === 0) throw noEndpoints();
+  const { clock, random, log } = options;
+  const connection = new EtcdConnection(options);
+  const onForeignKey = (key: Uint8Array): void =>
+    log.warn('ignored a key that is not UTF-8 text', { keyHex: Buffer.from(key).toString('hex') });
+  const keys = new EtcdKeys({ connection, onForeignKey });
+  const leases = new LeaseKeeper({ connection, clock, random, log });
+  const source = {
+    readPage: keys.readPage.bind(keys),
+    openWatch: openWatchStream.bind(undefined, { connection, onForeignKey }),
+  };
+  return {
+    get: (key, signal) => keys.get(key, signal),
+    list: (prefix, signal) => pagesOf(source, { range: prefixRange(prefix), signal }),
+    transact: (writes, conditions = [], signal) => keys.transact(writes, conditions, signal),
+    grantLease: (ttlSeconds, signal) => leases.grant(ttlSeconds, signal),
+    status: (signal) => keys.status(signal),
+    createMirror: (mirror) => createMirror({ source, clock, random, log }, mirror),
+    close() {
+      leases.close();
+      connection.close();
+    },
+  };
+}
+
+function noEndpoints(): OperationalError {
+  return new OperationalError({
+    code: 'STORE_FAILED',
+    operation: 'open etcd',
+    reason: 'no endpoints',
+    hint: 'name at least one endpoint as host:port',
+  });
+}

@@ -1,0 +1,83 @@
+// Keys and values over one connection: pages, single reads, transactions, status. Stateless.
+
+import type { Position } from '../../mesh/snapshot/snapshot.ts';
+import { OperationalError } from '../../runtime/errors.ts';
+import { compareOf, keyValuesOf, type OnForeignKey, positionOf, requestOf } from './codec.ts';
+import type { EtcdConnection } from './connection.ts';
+import { EtcdWire } from './etcd-wire.ts';
+import { exactNumber } from './int64.ts';
+import { restAfter, singleKey } from './key-range.ts';
+import type { Page, PageRequest } from './mirror-port.ts';
+import {
+  type Condition,
+  type KeyValue,
+  type StoreStatus,
+  TRANSACTION_WRITES_MAX,
+  type TransactionOutcome,
+  type Write,
+} from './port.ts';
+
+/** A page of 128 MiB over a slow link takes its time; a dead link is noticed by keepalive long before. */
+const PAGE_TIMEOUT_MS = 60_000;
+
+export class EtcdKeys {
+  readonly #connection: EtcdConnection;
+  readonly #onForeignKey: OnForeignKey;
+
+  constructor(deps: { readonly connection: EtcdConnection; readonly onForeignKey: OnForeignKey }) {
+    this.#connection = deps.connection;
+    this.#onForeignKey = deps.onForeignKey;
+  }
+
+  async readPage({ range, revision, limit }: PageRequest, signal?: AbortSignal): Promise<Page> {
+    const request = { key: range.start, rangeEnd: range.end, revision, limit };
+    const subject = Buffer.from(range.start).toString('utf8');
+    const response = await this.#connection.unary(EtcdWire.range, request, {
+      operation: 'read',
+      subject,
+      timeoutMs: PAGE_TIMEOUT_MS,
+      signal,
+    });
+    const lastKey = response.kvs?.at(-1)?.key;
+    return {
+      position: positionOf(response.header),
+      entries: keyValuesOf(response.kvs, this.#onForeignKey),
+      rest: response.more === true && lastKey ? restAfter(range, lastKey) : undefined,
+    };
+  }
+
+  async get(key: string, signal?: AbortSignal): Promise<KeyValue | undefined> {
+    const { start, end } = singleKey(key);
+    const request = { key: start, rangeEnd: end, limit: 1 };
+    const response = await this.#connection.unary(EtcdWire.range, request, { operation: 'read', subject: key, signal });
+    return keyValuesOf(response.kvs, this.#onForeignKey)[0];
+  }
+
+  async transact(
+    writes: readonly Write[],
+    conditions: readonly Condition[],
+    signal?: AbortSignal,
+  ): Promise<TransactionOutcome> {
+    if (writes.length > TRANSACTION_WRITES_MAX) throw tooManyWrites(writes.length);
+    const request = { compare: conditions.map(compareOf), success: writes.map(requestOf) };
+    const subject = writes[0]?.key ?? conditions[0]?.key ?? 'nothing';
+    const response = await this.#connection.unary(EtcdWire.txn, request, { operation: 'write', subject, signal });
+    return { succeeded: response.succeeded === true, position: positionOf(response.header) };
+  }
+
+  async status(signal?: AbortSignal): Promise<StoreStatus> {
+    const response = await this.#connection.unary(EtcdWire.status, {}, { operation: 'read status', signal });
+    const position: Position = positionOf(response.header);
+    return { ...position, version: response.version ?? '', sizeBytes: exactNumber(response.dbSize) };
+  }
+}
+
+export function tooManyWrites(count: number): OperationalError {
+  return new OperationalError({
+    code: 'STORE_FAILED',
+    operation: 'write',
+    subject: `${count} keys`,
+    reason: `more than ${TRANSACTION_WRITES_MAX} writes in one transaction`,
+    hint: 'split the writes into several transactions',
+  });
+}

@@ -1,0 +1,191 @@
+// One watch stream of a mirror, from its opening to its end: starts one watch per lane, joins fragments, checks that the same
+// etcd answers throughout, asks for progress and notices silence. It keeps nothing beyond its stream and decides nothing: the
+// mirror owns the entries and what happens after the end.
+
+import type { Clock } from '../../runtime/clock.ts';
+import { OperationalError } from '../../runtime/errors.ts';
+import { watchRefused } from './failures.ts';
+import type { KeyRange } from './key-range.ts';
+import type { MirrorSource, WatchMessage, WatchStream } from './mirror-port.ts';
+import { storeChanged } from './pages.ts';
+import type { StoreEvent } from './port.ts';
+
+/** Fragments of one message are joined in memory; beyond this many events a paged list is cheaper than the message. */
+const FRAGMENT_EVENTS_MAX = 500_000;
+
+export interface Lane {
+  readonly range: KeyRange;
+  /** What errors call it. */
+  readonly subject: string;
+  readonly startRevision: number;
+}
+
+export interface WatchSessionOptions {
+  readonly source: MirrorSource;
+  readonly clock: Clock;
+  readonly storeId: string;
+  readonly lanes: readonly Lane[];
+  /** Within this time every watch must stand. */
+  readonly establishTimeoutMs: number;
+  readonly progressIntervalMs: number;
+  readonly silenceMsMax: number;
+  /** Whether the other side is known to answer progress requests: if not, silence proves nothing. */
+  readonly expectsProgress: () => boolean;
+}
+
+export interface WatchSessionHandlers {
+  onHeard(): void;
+  /** `revision` is where the answering etcd stands: never a place to resume from. */
+  onCreated(lane: number, revision: number): void;
+  /** Every watch stands. */
+  onEstablished(): void;
+  onEvents(lane: number, events: readonly StoreEvent[], lastRevision: number): void;
+  /** Of one lane, or of the stream as an answer to a request. */
+  onProgress(lane: number | undefined, revision: number): void;
+}
+
+export class WatchSession {
+  readonly #options: WatchSessionOptions;
+  readonly #handlers: WatchSessionHandlers;
+  readonly #laneOf = new Map<number, number>();
+  readonly #fragments = new Map<number, StoreEvent[]>();
+  #stream: WatchStream | undefined;
+  #created = 0;
+  #lastHeard = 0;
+  #cancelTimer: () => void = () => {};
+  #fail: (error: unknown) => void = () => {};
+
+  constructor(options: WatchSessionOptions, handlers: WatchSessionHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+  }
+
+  /** Rejects with the reason of the end, always: a watch never comes to an end that is a success. */
+  async run(signal: AbortSignal): Promise<never> {
+    signal.throwIfAborted();
+    const { source, clock, lanes, establishTimeoutMs } = this.#options;
+    const abort = (): void => this.#fail(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await new Promise<never>((_, reject) => {
+        this.#fail = reject;
+        this.#lastHeard = clock.monotonic();
+        this.#cancelTimer = clock.after(establishTimeoutMs, () =>
+          this.fail(silent('watches not established', establishTimeoutMs)),
+        );
+        const stream = source.openWatch({
+          onMessage: (message) => this.#guarded(() => this.#onMessage(message)),
+          onEnd: (error) => this.fail(error),
+        });
+        this.#stream = stream;
+        for (const { range, startRevision } of lanes) stream.create(range, startRevision);
+      });
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#cancelTimer();
+      this.#stream?.close();
+    }
+  }
+
+  fail(error: unknown): void {
+    this.#fail(error);
+    this.#stream?.close();
+  }
+
+  /** A throw inside a handler is a bug of ours or an etcd beyond repair: it ends the session, and its owner sees it. */
+  #guarded(handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #onMessage(message: WatchMessage): void {
+    this.#lastHeard = this.#options.clock.monotonic();
+    this.#handlers.onHeard();
+    if (message.type === 'canceled') throw this.#cancelled(message);
+    if (message.storeId !== this.#options.storeId) throw storeChanged(this.#options.storeId, message.storeId);
+    if (message.type === 'created') this.#onCreated(message.watchId, message.revision);
+    else if (message.type === 'events') this.#onEvents(message);
+    else this.#handlers.onProgress(message.requested ? undefined : this.#lane(message.watchId), message.revision);
+  }
+
+  #onCreated(watchId: number, revision: number): void {
+    const lane = this.#created++;
+    this.#laneOf.set(watchId, lane);
+    this.#handlers.onCreated(lane, revision);
+    if (this.#created < this.#options.lanes.length) return;
+    this.#cancelTimer();
+    this.#handlers.onEstablished();
+    this.#askForProgress();
+  }
+
+  #onEvents(message: WatchMessage & { readonly type: 'events' }): void {
+    const lane = this.#lane(message.watchId);
+    const before = this.#fragments.get(lane);
+    if (before === undefined && message.complete) {
+      this.#handlers.onEvents(lane, message.events, message.lastRevision);
+      return;
+    }
+    const joined = before ?? [];
+    for (const event of message.events) joined.push(event);
+    if (joined.length > FRAGMENT_EVENTS_MAX) throw tooLarge(this.#options.lanes[lane]?.subject ?? '');
+    this.#fragments.set(lane, joined);
+    if (!message.complete) return;
+    this.#fragments.delete(lane);
+    this.#handlers.onEvents(lane, joined, message.lastRevision);
+  }
+
+  #lane(watchId: number): number {
+    const lane = this.#laneOf.get(watchId);
+    if (lane === undefined)
+      throw watchRefused(`watch ${watchId}`, 'the other side speaks of a watch that was not created');
+    return lane;
+  }
+
+  #cancelled({ watchId, compactRevision, reason }: WatchMessage & { readonly type: 'canceled' }): OperationalError {
+    // A watch that was refused never got an id: it is the next one in the order of creation.
+    const subject = this.#options.lanes[this.#laneOf.get(watchId) ?? this.#created]?.subject ?? 'etcd';
+    if (compactRevision > 0) {
+      return new OperationalError({
+        code: 'STORE_COMPACTED',
+        operation: 'watch',
+        subject,
+        reason: `history up to revision ${compactRevision} was compacted while nothing was received`,
+        retryable: true,
+      });
+    }
+    return watchRefused(subject, reason);
+  }
+
+  #askForProgress(): void {
+    const { clock, progressIntervalMs, silenceMsMax, expectsProgress } = this.#options;
+    const silentMs = clock.monotonic() - this.#lastHeard;
+    if (silentMs >= silenceMsMax && expectsProgress()) {
+      this.fail(silent('no sign of life', silentMs));
+      return;
+    }
+    this.#stream?.requestProgress();
+    this.#cancelTimer = clock.after(progressIntervalMs, () => this.#askForProgress());
+  }
+}
+
+function silent(what: string, forMs: number): OperationalError {
+  return new OperationalError({
+    code: 'STORE_UNREACHABLE',
+    operation: 'watch',
+    reason: `${what} for ${Math.round(forMs)} ms`,
+    retryable: true,
+  });
+}
+
+function tooLarge(subject: string): OperationalError {
+  return new OperationalError({
+    code: 'STORE_ANSWER_TOO_LARGE',
+    operation: 'watch',
+    subject,
+    reason: `more than ${FRAGMENT_EVENTS_MAX} events in the fragments of one message`,
+    retryable: true,
+  });
+}

@@ -1,0 +1,165 @@
+// The step from one snapshot to a later one, in the size of what changed. diffSnapshots makes it, applyDelta takes it:
+// applying the difference of two snapshots to the first gives the second. The result shares every unchanged service and
+// backend with what it was applied to. A delta that does not fit is refused whole: it never half-applies.
+
+import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
+import { err, ok, type Result } from '../model/result.ts';
+import type { Backend, MeshService } from '../model/service.ts';
+import { type ServiceSpec, sameBackend, sameClusters, sameService, sameSpec } from './equality.ts';
+import { type BackendRef, compareBackends, compareText } from './order.ts';
+import { ServiceMap } from './service-map.ts';
+import type { MeshSnapshot, Position } from './snapshot.ts';
+
+export interface ServiceDelta {
+  readonly key: ServiceKey;
+  /** Absent when frontends and ports are as they were; always there for a new service. */
+  readonly spec: ServiceSpec | undefined;
+  /** New and changed backends, in canonical order. */
+  readonly upserted: readonly Backend[];
+  /** In canonical order; none of them is in `upserted`. */
+  readonly removed: readonly BackendRef[];
+}
+
+export interface SnapshotDelta {
+  readonly from: Position;
+  readonly to: Position;
+  /** Sorted by key. */
+  readonly changed: readonly ServiceDelta[];
+  /** Sorted; none of them is in `changed`. */
+  readonly removed: readonly ServiceKey[];
+  /** All clusters of the new snapshot; absent when they are as they were. */
+  readonly clusters: ReadonlyMap<ClusterName, ClusterId> | undefined;
+}
+
+/** `touched`: the only keys that can differ, where the caller knows them. */
+export function diffSnapshots(from: MeshSnapshot, to: MeshSnapshot, touched?: Iterable<ServiceKey>): SnapshotDelta {
+  const keys = touched ?? ServiceMap.from(from.services).differingKeys(ServiceMap.from(to.services));
+  const changed: ServiceDelta[] = [];
+  const removed: ServiceKey[] = [];
+  for (const key of [...new Set(keys)].sort(compareText)) {
+    const before = from.services.get(key);
+    const after = to.services.get(key);
+    if (after === undefined) {
+      if (before !== undefined) removed.push(key);
+    } else if (before === undefined || !sameService(before, after)) changed.push(diffService(before, after));
+  }
+  return {
+    from: from.position,
+    to: to.position,
+    changed,
+    removed,
+    clusters: sameClusters(from.clusters, to.clusters) ? undefined : to.clusters,
+  };
+}
+
+/** Whether the delta changes nothing but the position. */
+export const isEmpty = (delta: SnapshotDelta): boolean =>
+  delta.changed.length === 0 && delta.removed.length === 0 && delta.clusters === undefined;
+
+function diffService(before: MeshService | undefined, after: MeshService): ServiceDelta {
+  const spec = { frontends: after.frontends, ports: after.ports };
+  if (before === undefined) return { key: after.key, spec, upserted: after.backends, removed: [] };
+  return { key: after.key, spec: sameSpec(before, after) ? undefined : spec, ...diffBackends(before, after) };
+}
+
+/** One walk over both lists, which are in canonical order. */
+function diffBackends(before: MeshService, after: MeshService): Pick<ServiceDelta, 'upserted' | 'removed'> {
+  const upserted: Backend[] = [];
+  const removed: BackendRef[] = [];
+  let [i, j] = [0, 0];
+  for (;;) {
+    const old = before.backends[i];
+    const now = after.backends[j];
+    if (old === undefined && now === undefined) return { upserted, removed };
+    const order = old === now ? 0 : old === undefined ? 1 : now === undefined ? -1 : compareBackends(old, now);
+    if (order < 0 && old !== undefined) removed.push({ address: old.address, cluster: old.cluster });
+    if (order > 0 && now !== undefined) upserted.push(now);
+    if (order === 0 && old !== undefined && now !== undefined && !sameBackend(old, now)) upserted.push(now);
+    if (order <= 0) i += 1;
+    if (order >= 0) j += 1;
+  }
+}
+
+/** The snapshot after the step, or why the step does not start from this one. */
+export function applyDelta(snapshot: MeshSnapshot, delta: SnapshotDelta): Result<MeshSnapshot, string> {
+  const { from, to } = delta;
+  const at = snapshot.position;
+  if (from.storeId !== at.storeId || from.revision !== at.revision) {
+    return err(`starts from revision ${from.revision} of ${from.storeId}, not ${at.revision} of ${at.storeId}`);
+  }
+  if (to.storeId !== at.storeId) return err(`leads from the etcd ${at.storeId} to another, ${to.storeId}`);
+  if (to.revision < at.revision) return err(`leads back from revision ${at.revision} to ${to.revision}`);
+
+  const changes = new Map<ServiceKey, MeshService | undefined>();
+  for (const change of delta.changed) {
+    const service = applyService(snapshot.services.get(change.key), change);
+    if (!service.ok) return err(`${change.key}: ${service.error}`);
+    changes.set(change.key, service.value);
+  }
+  for (const key of delta.removed) {
+    if (!snapshot.services.has(key)) return err(`${key}: removed, but was not there`);
+    if (changes.has(key)) return err(`${key}: both changed and removed`);
+    changes.set(key, undefined);
+  }
+  return ok({
+    position: to,
+    cluster: snapshot.cluster,
+    clusters: delta.clusters ?? snapshot.clusters,
+    services: ServiceMap.from(snapshot.services).with(changes),
+  });
+}
+
+function applyService(before: MeshService | undefined, change: ServiceDelta): Result<MeshService, string> {
+  const spec = change.spec ?? before;
+  if (spec === undefined) return err('changed, but was not there');
+  const backends = applyBackends(before?.backends ?? [], change);
+  if (!backends.ok) return backends;
+  return ok({ key: change.key, frontends: spec.frontends, ports: spec.ports, backends: backends.value });
+}
+
+type Edit = { readonly ref: BackendRef; readonly backend: Backend | undefined };
+
+/** Places the few changed backends by search, and copies the many others in between. */
+function applyBackends(before: readonly Backend[], change: ServiceDelta): Result<readonly Backend[], string> {
+  if (change.upserted.length === 0 && change.removed.length === 0) return ok(before);
+  const edits: Edit[] = [
+    ...change.upserted.map((backend) => ({ ref: backend, backend })),
+    ...change.removed.map((ref) => ({ ref, backend: undefined })),
+  ].sort((a, b) => compareBackends(a.ref, b.ref));
+  const after: Backend[] = [];
+  let copied = 0;
+  const copyUntil = (end: number) => {
+    for (; copied < end; copied += 1) {
+      const backend = before[copied];
+      if (backend !== undefined) after.push(backend);
+    }
+  };
+  let last: BackendRef | undefined;
+  for (const { ref, backend } of edits) {
+    if (last !== undefined && compareBackends(last, ref) === 0) return err(`backend ${nameOf(ref)} changed twice`);
+    last = ref;
+    const place = lowerBound(before, ref, copied);
+    copyUntil(place);
+    const there = before[place];
+    const known = there !== undefined && compareBackends(there, ref) === 0;
+    if (backend !== undefined) after.push(backend);
+    else if (!known) return err(`backend ${nameOf(ref)} removed, but was not there`);
+    if (known) copied += 1;
+  }
+  copyUntil(before.length);
+  return ok(after);
+}
+
+const nameOf = (ref: BackendRef): string => `${ref.address} of ${ref.cluster}`;
+
+/** Index of the first backend that does not come before `ref`, from `low` on. */
+function lowerBound(backends: readonly Backend[], ref: BackendRef, low: number): number {
+  let [start, end] = [low, backends.length];
+  while (start < end) {
+    const middle = (start + end) >>> 1;
+    const backend = backends[middle];
+    if (backend !== undefined && compareBackends(backend, ref) < 0) start = middle + 1;
+    else end = middle;
+  }
+  return start;
+}

@@ -14,7 +14,8 @@ import {
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
-import { failureOf, isUnreachable, unreachable } from './failures.ts';
+import { isFailure, Meanings } from './failures.ts';
+import { type Attempt, attemptFailed, failureOf } from './grpc-failures.ts';
 
 /** etcd puts up to 1000 revisions into one watch message and pages hold 5000 keys: gRPC's 4 MiB would break both. */
 const RECEIVE_BYTES_MAX = 128 * 1024 * 1024;
@@ -114,7 +115,7 @@ export class EtcdConnection {
       });
     } catch (error) {
       signal?.throwIfAborted();
-      if (isUnreachable(error)) this.#leave(channel, error);
+      if (isFailure(error, Meanings.unreachable)) this.#leave(channel, error);
       throw error;
     } finally {
       signal?.removeEventListener('abort', stop);
@@ -134,7 +135,7 @@ export class EtcdConnection {
       if (ended) return;
       ended = true;
       stream.cancel();
-      if (isUnreachable(error)) this.#leave(channel, error);
+      if (isFailure(error, Meanings.unreachable)) this.#leave(channel, error);
       options.onEnd(error);
     };
     stream.on('data', (message: Res) => {
@@ -188,3 +189,6 @@ export class EtcdConnection {
     this.#deps.log.debug('left etcd endpoint', { endpoint: channel.endpoint, reason: reasonOf(error) });
   }
 }
+
+const unreachable = (attempt: Attempt, reason: string): OperationalError =>
+  attemptFailed(attempt, Meanings.unreachable, reason);

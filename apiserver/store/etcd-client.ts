@@ -2,16 +2,16 @@
 
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { Clock } from '../../runtime/clock.ts';
-import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { EtcdConnection } from './connection.ts';
+import { Meanings, storeFailure } from './failures.ts';
 import { prefixRange } from './key-range.ts';
 import { EtcdKeys } from './kv.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { createMirror, type MirrorOptions } from './mirror.ts';
+import { createMirror } from './mirror.ts';
 import { pagesOf } from './pages.ts';
-import type { Mirror, Store } from './port.ts';
+import type { MirroringStore } from './port.ts';
 import { openWatchStream } from './watch-stream.ts';
 
 export interface EtcdOptions {
@@ -25,13 +25,13 @@ export interface EtcdOptions {
   readonly log: Log;
 }
 
-export interface EtcdClient extends Store {
-  createMirror(options: MirrorOptions): Mirror;
-}
+export type EtcdClient = MirroringStore;
 
 /** Connects when first used. */
 export function openEtcd(options: EtcdOptions): EtcdClient {
-  if (options.endpoints.length === 0) throw noEndpoints();
+  if (options.endpoints.length === 0) {
+    throw storeFailure(Meanings.failed, { operation: 'open etcd', reason: 'no endpoint is given' });
+  }
   const { clock, random, log } = options;
   const connection = new EtcdConnection(options);
   const onForeignKey = (key: Uint8Array): void =>
@@ -54,13 +54,4 @@ export function openEtcd(options: EtcdOptions): EtcdClient {
       connection.close();
     },
   };
-}
-
-function noEndpoints(): OperationalError {
-  return new OperationalError({
-    code: 'STORE_FAILED',
-    operation: 'open etcd',
-    reason: 'no endpoints',
-    hint: 'name at least one endpoint as host:port',
-  });
 }

@@ -1,85 +1,72 @@
-// What etcd's and gRPC's failures mean here. Codes: STORE_UNREACHABLE (try again), STORE_DENIED, STORE_COMPACTED,
-// STORE_FUTURE_REVISION, STORE_ANSWER_TOO_LARGE, STORE_LEASE_GONE, STORE_FULL, STORE_FAILED for everything else.
+// The failures of a store, whoever speaks to it: their codes and what may be done about them. Translating gRPC's into these
+// is grpc-failures.ts.
 
-import { type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { OperationalError } from '../../runtime/errors.ts';
+import { TRANSACTION_WRITES_MAX } from './port.ts';
 
-export interface Attempt {
-  readonly operation: string;
-  /** A key or prefix; the endpoint is added. */
-  readonly subject?: string;
-  readonly endpoint: string;
-}
-
-interface Meaning {
+/** What a failure is, apart from what was being done. */
+export interface Meaning {
   readonly code: string;
   readonly retryable: boolean;
   readonly hint?: string;
 }
 
-const UNREACHABLE: Meaning = { code: 'STORE_UNREACHABLE', retryable: true };
-const DENIED: Meaning = {
-  code: 'STORE_DENIED',
-  retryable: false,
-  hint: 'check the client certificate, and what the other side allows it to read',
-};
-const FAILED: Meaning = { code: 'STORE_FAILED', retryable: false };
+export const Meanings = {
+  /** Not reached, or not answered. A write may have been carried out all the same. */
+  unreachable: { code: 'STORE_UNREACHABLE', retryable: true },
+  denied: {
+    code: 'STORE_DENIED',
+    retryable: false,
+    hint: 'check the client certificate, and what the other side allows it to read',
+  },
+  /** The revision is no longer there: read or list again at a newer one. */
+  compacted: { code: 'STORE_COMPACTED', retryable: true },
+  /** The revision is not there yet: this etcd has lost history, or is another. */
+  futureRevision: { code: 'STORE_FUTURE_REVISION', retryable: true },
+  /** Another etcd, or another history, answers under the same endpoints. */
+  changed: { code: 'STORE_CHANGED', retryable: true },
+  answerTooLarge: { code: 'STORE_ANSWER_TOO_LARGE', retryable: false },
+  /** A put under a lease that has ended: grant another. */
+  leaseGone: { code: 'STORE_LEASE_GONE', retryable: false },
+  /** The reason of `Lease.lost`. */
+  leaseLost: { code: 'STORE_LEASE_LOST', retryable: true },
+  full: {
+    code: 'STORE_FULL',
+    retryable: true,
+    hint: 'compact and defragment the etcd, then disarm its NOSPACE alarm',
+  },
+  failed: { code: 'STORE_FAILED', retryable: false },
+} as const satisfies Record<string, Meaning>;
 
-const BY_STATUS = new Map<number, Meaning>([
-  [status.UNAVAILABLE, UNREACHABLE],
-  [status.DEADLINE_EXCEEDED, UNREACHABLE],
-  [status.ABORTED, UNREACHABLE],
-  [status.CANCELLED, UNREACHABLE],
-  // A stream that was reset on its way.
-  [status.INTERNAL, UNREACHABLE],
-  // etcd's answer when it has more requests than it can apply.
-  [status.RESOURCE_EXHAUSTED, UNREACHABLE],
-  [status.PERMISSION_DENIED, DENIED],
-  [status.UNAUTHENTICATED, DENIED],
-]);
-
-/** etcd says these in its text only; several share a status. The texts are part of its API (rpctypes/error.go). */
-const BY_TEXT: readonly (readonly [RegExp, Meaning])[] = [
-  [/required revision has been compacted/, { code: 'STORE_COMPACTED', retryable: true }],
-  [/required revision is a future revision/, { code: 'STORE_FUTURE_REVISION', retryable: true }],
-  [/requested lease not found/, { code: 'STORE_LEASE_GONE', retryable: false }],
-  [
-    /database space exceeded/,
-    { code: 'STORE_FULL', retryable: true, hint: 'compact and defragment the etcd, then disarm its NOSPACE alarm' },
-  ],
-  [/message larger than max/i, { code: 'STORE_ANSWER_TOO_LARGE', retryable: false }],
-];
-
-export function failureOf(
-  attempt: Attempt,
-  answer: Pick<ServiceError | StatusObject, 'code' | 'details'>,
-): OperationalError {
-  const meaning = BY_TEXT.find(([text]) => text.test(answer.details))?.[1] ?? BY_STATUS.get(answer.code) ?? FAILED;
-  return failure(attempt, meaning, answer.details || (status[answer.code] ?? `gRPC status ${answer.code}`));
+export interface Occurrence {
+  readonly operation: string;
+  readonly subject?: string;
+  readonly reason: string;
+  readonly cause?: unknown;
 }
 
-/** The reason that a watch was cancelled for comes as text inside a good answer. */
-export function watchRefused(subject: string, reason: string): OperationalError {
-  const meaning = /permission ?denied|unauthenticated/i.test(reason) ? DENIED : FAILED;
-  return new OperationalError({
-    ...meaning,
-    operation: 'watch',
-    subject,
-    reason: reason || 'cancelled without a reason',
-  });
+export function storeFailure(meaning: Meaning, occurrence: Occurrence): OperationalError {
+  return new OperationalError({ ...meaning, ...occurrence });
 }
 
-export function unreachable(attempt: Attempt, reason: string, cause?: unknown): OperationalError {
-  return failure(attempt, UNREACHABLE, reason, cause);
+export function isFailure(error: unknown, meaning: Meaning): error is OperationalError {
+  return error instanceof OperationalError && error.code === meaning.code;
 }
 
-export const isUnreachable = (error: unknown): boolean =>
-  error instanceof OperationalError && error.code === UNREACHABLE.code;
+/** `known` and `seen` are cluster ids; equal ones mean that the history is not the one that was followed. */
+export function storeChanged(known: string, seen: string): OperationalError {
+  const reason = known === seen ? 'its history is not the one that was followed' : `etcd ${seen} answers instead`;
+  return storeFailure(Meanings.changed, { operation: 'follow etcd', subject: known, reason });
+}
 
-export const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof OperationalError && error.code === code;
-
-function failure(attempt: Attempt, meaning: Meaning, reason: string, cause?: unknown): OperationalError {
-  const subject = attempt.subject === undefined ? attempt.endpoint : `${attempt.subject} at ${attempt.endpoint}`;
-  return new OperationalError({ ...meaning, operation: attempt.operation, subject, reason, cause });
+export function assertWritesFit(count: number): void {
+  if (count <= TRANSACTION_WRITES_MAX) return;
+  throw storeFailure(
+    { ...Meanings.failed, hint: 'split the writes into several transactions' },
+    {
+      operation: 'write',
+      subject: `${count} keys`,
+      reason: `more than ${TRANSACTION_WRITES_MAX} writes in one transaction`,
+    },
+  );
 }

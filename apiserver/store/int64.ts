@@ -2,8 +2,8 @@
 // hold exactly is refused rather than rounded; ids (leases, clusters) stay text and lose nothing.
 
 import protobuf from 'protobufjs/minimal.js';
-import { OperationalError } from '../../runtime/errors.ts';
 import type { messages } from './etcd-wire.ts';
+import { Meanings, storeFailure } from './failures.ts';
 
 /** What the static codecs give and take for int64 and uint64; structural, so that no copy of `long` need be imported. */
 export type Int64 = number | { readonly low: number; readonly high: number; readonly unsigned: boolean };
@@ -22,12 +22,10 @@ export function exactNumber(value: Int64 | null | undefined): number {
   }
   const big = BigInt.asIntN(64, bigOf(value));
   if (big < 0n || big > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new OperationalError({
-      code: 'STORE_FAILED',
+    throw storeFailure(Meanings.failed, {
       operation: 'read number from etcd',
       subject: big.toString(),
-      reason: 'not between 0 and 2^53 - 1',
-      hint: 'look at the etcd: no healthy one counts that far',
+      reason: 'not between 0 and 2^53 - 1: no healthy etcd counts that far',
     });
   }
   return Number(big);

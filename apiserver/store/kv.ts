@@ -1,21 +1,14 @@
 // Keys and values over one connection: pages, single reads, transactions, status. Stateless.
 
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
-import { OperationalError } from '../../runtime/errors.ts';
 import { compareOf, keyValuesOf, type OnForeignKey, positionOf, requestOf } from './codec.ts';
 import type { EtcdConnection } from './connection.ts';
 import { EtcdWire } from './etcd-wire.ts';
+import { assertWritesFit } from './failures.ts';
 import { exactNumber } from './int64.ts';
 import { restAfter, singleKey } from './key-range.ts';
 import type { Page, PageRequest } from './mirror-port.ts';
-import {
-  type Condition,
-  type KeyValue,
-  type StoreStatus,
-  TRANSACTION_WRITES_MAX,
-  type TransactionOutcome,
-  type Write,
-} from './port.ts';
+import type { Condition, KeyValue, StoreStatus, TransactionOutcome, Write } from './port.ts';
 
 /** A page of 128 MiB over a slow link takes its time; a dead link is noticed by keepalive long before. */
 const PAGE_TIMEOUT_MS = 60_000;
@@ -58,7 +51,7 @@ export class EtcdKeys {
     conditions: readonly Condition[],
     signal?: AbortSignal,
   ): Promise<TransactionOutcome> {
-    if (writes.length > TRANSACTION_WRITES_MAX) throw tooManyWrites(writes.length);
+    assertWritesFit(writes.length);
     const request = { compare: conditions.map(compareOf), success: writes.map(requestOf) };
     const subject = writes[0]?.key ?? conditions[0]?.key ?? 'nothing';
     const response = await this.#connection.unary(EtcdWire.txn, request, { operation: 'write', subject, signal });
@@ -70,14 +63,4 @@ export class EtcdKeys {
     const position: Position = positionOf(response.header);
     return { ...position, version: response.version ?? '', sizeBytes: exactNumber(response.dbSize) };
   }
-}
-
-export function tooManyWrites(count: number): OperationalError {
-  return new OperationalError({
-    code: 'STORE_FAILED',
-    operation: 'write',
-    subject: `${count} keys`,
-    reason: `more than ${TRANSACTION_WRITES_MAX} writes in one transaction`,
-    hint: 'split the writes into several transactions',
-  });
 }

@@ -8,7 +8,7 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Duplex, EtcdConnection } from './connection.ts';
 import { EtcdWire, type messages } from './etcd-wire.ts';
-import { hasCode } from './failures.ts';
+import { isFailure, Meanings } from './failures.ts';
 import { decimalOf, exactNumber, int64Of } from './int64.ts';
 import { HeldLease } from './lease.ts';
 import type { Lease } from './port.ts';
@@ -108,7 +108,7 @@ export class LeaseKeeper {
     try {
       await this.#deps.connection.unary(EtcdWire.leaseRevoke, { ID: int64Of(id) }, options);
     } catch (error) {
-      if (!hasCode(error, 'STORE_LEASE_GONE')) throw error;
+      if (!isFailure(error, Meanings.leaseGone)) throw error;
     }
   }
 }

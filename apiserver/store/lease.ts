@@ -2,7 +2,7 @@
 // Knows time and nothing of the network: renewals go out and come back through its keeper.
 
 import type { Clock } from '../../runtime/clock.ts';
-import { OperationalError } from '../../runtime/errors.ts';
+import { Meanings, storeFailure } from './failures.ts';
 import type { Lease } from './port.ts';
 
 /** Three chances to renew within a time to live. */
@@ -96,15 +96,7 @@ export class HeldLease implements Lease {
   #end(reason: string): void {
     this.#release();
     this.#cancelDeadline?.();
-    this.#lost.abort(
-      new OperationalError({
-        code: 'STORE_LEASE_LOST',
-        operation: 'hold lease',
-        subject: this.id,
-        reason,
-        retryable: true,
-      }),
-    );
+    this.#lost.abort(storeFailure(Meanings.leaseLost, { operation: 'hold lease', subject: this.id, reason }));
   }
 
   #release(): void {

@@ -12,32 +12,18 @@
 
 import type { Revision } from '../../mesh/model/names.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
-import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
+import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { differences, sameEntry } from './differences.ts';
-import { hasCode } from './failures.ts';
+import { isFailure, Meanings, storeChanged } from './failures.ts';
 import { belongsTo, type KeyRange, rangeOf, singleKey, spanningRange } from './key-range.ts';
 import type { MirrorSource } from './mirror-port.ts';
-import { pagesOf, storeChanged } from './pages.ts';
-import type { KeyValue, Mirror, MirrorObserver, MirrorState, StoreEvent } from './port.ts';
+import { pagesOf } from './pages.ts';
+import type { KeyValue, Mirror, MirrorLimits, MirrorOptions, MirrorState, StoreEvent } from './port.ts';
 import { WatchSession } from './watch-session.ts';
-
-export interface MirrorLimits {
-  /** Watches must stand within this time; a black hole at the start is noticed then. @default 10_000 */
-  readonly establishTimeoutMs: number;
-  /** How often progress is asked for. @default 5_000 */
-  readonly progressIntervalMs: number;
-  /** A side that answers progress requests and says nothing for this long is taken for broken. @default 15_000 */
-  readonly silenceMsMax: number;
-  /** Keys per page of a list. @default 5_000 */
-  readonly pageKeys: number | undefined;
-  /** A watch that stood this long was no failed attempt: the pauses start again from the shortest. @default 5_000 */
-  readonly stableMs: number;
-  readonly backoff: BackoffOptions;
-}
 
 const LIMITS: MirrorLimits = {
   establishTimeoutMs: 10_000,
@@ -47,20 +33,6 @@ const LIMITS: MirrorLimits = {
   stableMs: 5_000,
   backoff: { delayMsMin: 100, delayMsMax: 10_000, jitter: 0.5 },
 };
-
-export interface MirrorOptions {
-  /** `a/b/` for everything under it, `a/b` for that one key. They do not overlap. */
-  readonly prefixes: readonly string[];
-  readonly observer: MirrorObserver;
-  /** One watch over the interval that holds all prefixes. @default false */
-  readonly spanning?: boolean;
-  /**
-   * Whether the answer to a progress request is in order with the events, so that it may move the position. It is not
-   * before etcd 3.4.25 and 3.5.8. Progress that the other side sends by itself always counts. @default false
-   */
-  readonly trustRequestedProgress?: boolean;
-  readonly limits?: Partial<MirrorLimits>;
-}
 
 export interface MirrorDeps {
   readonly source: MirrorSource;
@@ -77,7 +49,7 @@ interface MirrorLane {
 }
 
 /** After these, resuming is no use: only a list helps. */
-const ENDS_THAT_NEED_A_LIST = ['STORE_COMPACTED', 'STORE_CHANGED', 'STORE_ANSWER_TOO_LARGE', 'STORE_FUTURE_REVISION'];
+const ENDS_THAT_NEED_A_LIST = [Meanings.compacted, Meanings.changed, Meanings.answerTooLarge, Meanings.futureRevision];
 
 export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
   return new EtcdMirror(deps, options);
@@ -229,9 +201,9 @@ class EtcdMirror implements Mirror {
       const found = page.entries[0];
       return witness === undefined || (found !== undefined && sameEntry(found, witness));
     } catch (error) {
-      if (hasCode(error, 'STORE_FUTURE_REVISION')) return false;
+      if (isFailure(error, Meanings.futureRevision)) return false;
       // Too old to be read, perhaps not too old to be watched: the watch itself will say.
-      if (hasCode(error, 'STORE_COMPACTED')) return true;
+      if (isFailure(error, Meanings.compacted)) return true;
       throw error;
     }
   }
@@ -308,7 +280,7 @@ class EtcdMirror implements Mirror {
 
   #ended(error: OperationalError): void {
     const { clock, log } = this.#deps;
-    if (ENDS_THAT_NEED_A_LIST.includes(error.code)) this.#mustList = true;
+    if (ENDS_THAT_NEED_A_LIST.some((meaning) => isFailure(error, meaning))) this.#mustList = true;
     this.#lastError = error;
     this.#staleSince ??= this.#lastHeard;
     if (this.#liveSince !== undefined) {

@@ -3,8 +3,7 @@
 // caller starts again from the beginning, having used nothing of it.
 
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
-import { OperationalError } from '../../runtime/errors.ts';
-import { hasCode } from './failures.ts';
+import { isFailure, Meanings, storeChanged } from './failures.ts';
 import type { KeyRange } from './key-range.ts';
 import type { MirrorSource, Page } from './mirror-port.ts';
 
@@ -28,7 +27,7 @@ export async function* pagesOf(source: Pick<MirrorSource, 'readPage'>, options: 
     try {
       page = await source.readPage({ range: rest, revision: at?.revision ?? 0, limit }, options.signal);
     } catch (error) {
-      if (!hasCode(error, 'STORE_ANSWER_TOO_LARGE') || limit === 1) throw error;
+      if (!isFailure(error, Meanings.answerTooLarge) || limit === 1) throw error;
       limit = Math.ceil(limit / 8);
       continue;
     }
@@ -37,15 +36,4 @@ export async function* pagesOf(source: Pick<MirrorSource, 'readPage'>, options: 
     rest = page.rest;
     yield { ...page, position: at };
   }
-}
-
-/** Another etcd answers under the same endpoints: it was wiped, restored, or is another replica's. */
-export function storeChanged(known: string, seen: string): OperationalError {
-  return new OperationalError({
-    code: 'STORE_CHANGED',
-    operation: 'follow etcd',
-    subject: known,
-    reason: known === seen ? 'its history is not the one that was followed' : `etcd ${seen} answers instead`,
-    retryable: true,
-  });
 }

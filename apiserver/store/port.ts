@@ -2,6 +2,7 @@
 // memory store that unit tests use. Keys are UTF-8 text; values are bytes that this layer never looks into.
 
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
+import type { BackoffOptions } from '../../runtime/backoff.ts';
 
 export interface KeyValue {
   readonly key: string;
@@ -61,7 +62,7 @@ export interface StoreStatus {
 /**
  * Every call rejects with an OperationalError, or with the signal's reason. Codes: STORE_UNREACHABLE (retryable; a write may
  * have been carried out all the same), STORE_DENIED, STORE_COMPACTED (retryable: start the list again), STORE_LEASE_GONE (a
- * put under a lease that has ended), STORE_FULL, STORE_FAILED and what failures.ts lists beside them.
+ * put under a lease that has ended), STORE_FULL, STORE_FAILED: see failures.ts.
  */
 export interface Store {
   get(key: string, signal?: AbortSignal): Promise<KeyValue | undefined>;
@@ -120,4 +121,37 @@ export interface Mirror {
   readonly entries: ReadonlyMap<string, KeyValue>;
   /** Follows until the signal aborts; never rejects for a reason that a retry may cure. */
   run(signal: AbortSignal): Promise<void>;
+}
+
+export interface MirrorLimits {
+  /** Watches must stand within this time; a black hole at the start is noticed then. @default 10_000 */
+  readonly establishTimeoutMs: number;
+  /** How often progress is asked for. @default 5_000 */
+  readonly progressIntervalMs: number;
+  /** A side that answers progress requests and says nothing for this long is taken for broken. @default 15_000 */
+  readonly silenceMsMax: number;
+  /** Keys per page of a list. @default 5_000 */
+  readonly pageKeys: number | undefined;
+  /** A watch that stood this long was no failed attempt: the pauses start again from the shortest. @default 5_000 */
+  readonly stableMs: number;
+  readonly backoff: BackoffOptions;
+}
+
+export interface MirrorOptions {
+  /** `a/b/` for everything under it, `a/b` for that one key. They do not overlap. */
+  readonly prefixes: readonly string[];
+  readonly observer: MirrorObserver;
+  /** One watch over the interval that holds all prefixes. @default false */
+  readonly spanning?: boolean;
+  /**
+   * Whether the answer to a progress request is in order with the events, so that it may move the position. It is not
+   * before etcd 3.4.25 and 3.5.8. Progress that the other side sends by itself always counts. @default false
+   */
+  readonly trustRequestedProgress?: boolean;
+  readonly limits?: Partial<MirrorLimits>;
+}
+
+/** An etcd, or a door, that can be read, written (an etcd) and followed. */
+export interface MirroringStore extends Store {
+  createMirror(options: MirrorOptions): Mirror;
 }

@@ -3,15 +3,17 @@
 // mirror owns the entries and what happens after the end.
 
 import type { Clock } from '../../runtime/clock.ts';
-import { OperationalError } from '../../runtime/errors.ts';
-import { watchRefused } from './failures.ts';
+import type { OperationalError } from '../../runtime/errors.ts';
+import { Meanings, storeChanged, storeFailure } from './failures.ts';
 import type { KeyRange } from './key-range.ts';
 import type { MirrorSource, WatchMessage, WatchStream } from './mirror-port.ts';
-import { storeChanged } from './pages.ts';
 import type { StoreEvent } from './port.ts';
 
 /** Fragments of one message are joined in memory; beyond this many events a paged list is cheaper than the message. */
 const FRAGMENT_EVENTS_MAX = 500_000;
+
+/** The reason why a watch was refused comes as text inside a good answer. */
+const PERMISSION = /permission ?denied|unauthenticated/i;
 
 export interface Lane {
   readonly range: KeyRange;
@@ -140,7 +142,11 @@ export class WatchSession {
   #lane(watchId: number): number {
     const lane = this.#laneOf.get(watchId);
     if (lane === undefined)
-      throw watchRefused(`watch ${watchId}`, 'the other side speaks of a watch that was not created');
+      throw storeFailure(Meanings.failed, {
+        operation: 'watch',
+        subject: `watch ${watchId}`,
+        reason: 'the other side speaks of a watch that was not created',
+      });
     return lane;
   }
 
@@ -148,15 +154,11 @@ export class WatchSession {
     // A watch that was refused never got an id: it is the next one in the order of creation.
     const subject = this.#options.lanes[this.#laneOf.get(watchId) ?? this.#created]?.subject ?? 'etcd';
     if (compactRevision > 0) {
-      return new OperationalError({
-        code: 'STORE_COMPACTED',
-        operation: 'watch',
-        subject,
-        reason: `history up to revision ${compactRevision} was compacted while nothing was received`,
-        retryable: true,
-      });
+      const gone = `history up to revision ${compactRevision} was compacted while nothing was received`;
+      return storeFailure(Meanings.compacted, { operation: 'watch', subject, reason: gone });
     }
-    return watchRefused(subject, reason);
+    const meaning = PERMISSION.test(reason) ? Meanings.denied : Meanings.failed;
+    return storeFailure(meaning, { operation: 'watch', subject, reason: reason || 'cancelled without a reason' });
   }
 
   #askForProgress(): void {
@@ -172,20 +174,11 @@ export class WatchSession {
 }
 
 function silent(what: string, forMs: number): OperationalError {
-  return new OperationalError({
-    code: 'STORE_UNREACHABLE',
-    operation: 'watch',
-    reason: `${what} for ${Math.round(forMs)} ms`,
-    retryable: true,
-  });
+  const reason = `${what} for ${Math.round(forMs)} ms`;
+  return storeFailure(Meanings.unreachable, { operation: 'watch', reason });
 }
 
 function tooLarge(subject: string): OperationalError {
-  return new OperationalError({
-    code: 'STORE_ANSWER_TOO_LARGE',
-    operation: 'watch',
-    subject,
-    reason: `more than ${FRAGMENT_EVENTS_MAX} events in the fragments of one message`,
-    retryable: true,
-  });
+  const reason = `more than ${FRAGMENT_EVENTS_MAX} events in the fragments of one message`;
+  return storeFailure(Meanings.answerTooLarge, { operation: 'watch', subject, reason });
 }

@@ -1,0 +1,49 @@
+// What gRPC's statuses and etcd's error texts mean as failures of a store.
+
+import { status } from '@grpc/grpc-js';
+import type { OperationalError } from '../../runtime/errors.ts';
+import { type Meaning, Meanings, storeFailure } from './failures.ts';
+
+export interface Attempt {
+  readonly operation: string;
+  /** A key or prefix; the endpoint is added. */
+  readonly subject?: string;
+  readonly endpoint: string;
+}
+
+const BY_STATUS = new Map<number, Meaning>([
+  [status.UNAVAILABLE, Meanings.unreachable],
+  [status.DEADLINE_EXCEEDED, Meanings.unreachable],
+  [status.ABORTED, Meanings.unreachable],
+  [status.CANCELLED, Meanings.unreachable],
+  // A stream that was reset on its way.
+  [status.INTERNAL, Meanings.unreachable],
+  // etcd has more requests than it can apply, or a door's quota is used up.
+  [status.RESOURCE_EXHAUSTED, Meanings.unreachable],
+  [status.PERMISSION_DENIED, Meanings.denied],
+  [status.UNAUTHENTICATED, Meanings.denied],
+]);
+
+/** etcd says these in its text only, several under one status. The texts are part of its API (rpctypes/error.go). */
+const BY_TEXT: readonly (readonly [RegExp, Meaning])[] = [
+  [/required revision has been compacted/, Meanings.compacted],
+  [/required revision is a future revision/, Meanings.futureRevision],
+  [/requested lease not found/, Meanings.leaseGone],
+  [/database space exceeded/, Meanings.full],
+  // grpc-js' own, of this side's receive limit.
+  [/message larger than max/i, Meanings.answerTooLarge],
+];
+
+export function failureOf(
+  attempt: Attempt,
+  answer: { readonly code: number; readonly details: string },
+): OperationalError {
+  const meaning =
+    BY_TEXT.find(([text]) => text.test(answer.details))?.[1] ?? BY_STATUS.get(answer.code) ?? Meanings.failed;
+  return attemptFailed(attempt, meaning, answer.details || (status[answer.code] ?? `gRPC status ${answer.code}`));
+}
+
+export function attemptFailed(attempt: Attempt, meaning: Meaning, reason: string): OperationalError {
+  const subject = attempt.subject === undefined ? attempt.endpoint : `${attempt.subject} at ${attempt.endpoint}`;
+  return storeFailure(meaning, { operation: attempt.operation, subject, reason });
+}

@@ -1,0 +1,166 @@
+// The peers of this cluster: a watched folder of peer documents, and a link for each. A document that is broken or cannot be
+// read keeps its last good peer; only a document that is gone removes one.
+
+import type { ClusterName } from '../../mesh/model/names.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+import { type FolderRead, watchFolder } from '../../runtime/watched-folder.ts';
+import type { FreshnessLimits } from './freshness.ts';
+import { PeerLink } from './link.ts';
+import { type PeerSpec, parsePeerSpec } from './peer-spec.ts';
+import type { OpenDoor, PeerIntake, PeerLinkState } from './port.ts';
+
+export interface PeerSetDeps {
+  /** Absent: a cluster without peers. */
+  readonly folder: string | undefined;
+  readonly self: ClusterName;
+  readonly openDoor: OpenDoor;
+  readonly intake: PeerIntake;
+  readonly limits: { readonly card: FreshnessLimits; readonly plain: FreshnessLimits };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The set of peers, or what status shows of one, has changed. */
+  readonly onChange: (peer: ClusterName) => void;
+}
+
+export interface PeerProblem {
+  readonly file: string;
+  readonly reason: string;
+}
+
+interface RunningPeer {
+  readonly spec: PeerSpec;
+  readonly link: PeerLink;
+  readonly stop: () => Promise<void>;
+}
+
+export class PeerSet {
+  readonly #deps: PeerSetDeps;
+  readonly #peers = new Map<ClusterName, RunningPeer>();
+  readonly #specs = new Map<string, PeerSpec>();
+  #problems: readonly PeerProblem[] = [];
+  #known = false;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(deps: PeerSetDeps) {
+    this.#deps = deps;
+  }
+
+  /** The folder has been read: a peer that is not here is not configured. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  get names(): ReadonlySet<ClusterName> {
+    return new Set(this.#peers.keys());
+  }
+
+  get specs(): readonly PeerSpec[] {
+    return [...this.#peers.values()].map(({ spec }) => spec);
+  }
+
+  get states(): readonly PeerLinkState[] {
+    return [...this.#peers.values()].map(({ link }) => link.state);
+  }
+
+  state(peer: ClusterName): PeerLinkState | undefined {
+    return this.#peers.get(peer)?.link.state;
+  }
+
+  get problems(): readonly PeerProblem[] {
+    return this.#problems;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { folder, clock, log } = this.#deps;
+    if (folder === undefined) {
+      this.#known = true;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      return;
+    }
+    await watchFolder(
+      {
+        path: folder,
+        accepts: (name) => /\.(ya?ml|json)$/.test(name),
+        clock,
+        onRead: (read) => {
+          this.#applying = this.#applying.then(() => this.#apply(read));
+        },
+        onUnreadable: (reason) => {
+          this.#problems = [{ file: folder, reason }];
+          log.warn('cannot read the folder of peers', { path: folder, reason });
+        },
+      },
+      signal,
+    );
+    await this.#applying;
+    await Promise.all([...this.#peers.values()].map(({ stop }) => stop()));
+  }
+
+  async #apply(read: FolderRead): Promise<void> {
+    const wanted = this.#readSpecs(read);
+    for (const [name, peer] of this.#peers) {
+      const spec = wanted.get(name);
+      if (spec !== undefined && JSON.stringify(spec) === JSON.stringify(peer.spec)) continue;
+      this.#peers.delete(name);
+      await peer.stop();
+      // A changed document is the same peer reached otherwise: nothing of it is withdrawn.
+      if (spec === undefined) {
+        this.#deps.log.info('peer removed', { peer: name });
+        this.#deps.intake.removePeer(name);
+        this.#deps.onChange(name);
+      }
+    }
+    for (const [name, spec] of wanted) if (!this.#peers.has(name)) this.#start(name, spec);
+    this.#known = true;
+  }
+
+  #readSpecs(read: FolderRead): ReadonlyMap<ClusterName, PeerSpec> {
+    const problems: PeerProblem[] = [...read.unreadable].map(([file, reason]) => ({ file, reason }));
+    for (const file of this.#specs.keys()) {
+      if (!read.texts.has(file) && !read.unreadable.has(file)) this.#specs.delete(file);
+    }
+    for (const [file, text] of read.texts) {
+      const spec = parsePeerSpec(file, text);
+      if (spec.ok) this.#specs.set(file, spec.value);
+      else problems.push({ file, reason: spec.error });
+    }
+    const wanted = new Map<ClusterName, PeerSpec>();
+    for (const [file, spec] of [...this.#specs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      // The own name in a shared folder of peers is no mistake: every cluster may be given the same one.
+      if (spec.name === this.#deps.self) continue;
+      if (wanted.has(spec.name)) problems.push({ file, reason: `peer ${spec.name} is described in another file too` });
+      else wanted.set(spec.name, spec);
+    }
+    for (const { file, reason } of problems) this.#deps.log.warn('peer document ignored', { path: file, reason });
+    this.#problems = problems;
+    return wanted;
+  }
+
+  #start(name: ClusterName, spec: PeerSpec): void {
+    const { openDoor, intake, limits, clock, random, log, onChange } = this.#deps;
+    const stopping = new AbortController();
+    const peerLog = log.child({ peer: name });
+    const link = new PeerLink({
+      spec,
+      openDoor,
+      intake,
+      limits,
+      clock,
+      random,
+      log: peerLog,
+      onChange: () => onChange(name),
+    });
+    intake.addPeer(name);
+    const running = link.run(stopping.signal);
+    const stop = () => {
+      stopping.abort();
+      return running;
+    };
+    this.#peers.set(name, { spec, link, stop });
+    peerLog.info('peer configured', { endpoints: spec.endpoints });
+    onChange(name);
+  }
+}

@@ -191,15 +191,14 @@ class EtcdMirror implements Mirror {
     const position = this.#position();
     if (position === undefined) return false;
     const witness = this.#newestUpTo(position.revision);
-    const range = witness === undefined ? this.#lanes[0]?.range : singleKey(witness.key);
-    if (range === undefined) return false;
-    const revision = witness === undefined ? 0 : position.revision;
+    // Nothing known to compare with: a list of what was empty is cheap.
+    if (witness === undefined) return false;
+    const request = { range: singleKey(witness.key), revision: position.revision, limit: 1 };
     try {
-      const page = await this.#deps.source.readPage({ range, revision, limit: 1 }, signal);
+      const page = await this.#deps.source.readPage(request, signal);
       this.#heard();
-      if (page.position.storeId !== position.storeId || page.position.revision < position.revision) return false;
       const found = page.entries[0];
-      return witness === undefined || (found !== undefined && sameEntry(found, witness));
+      return page.position.storeId === position.storeId && found !== undefined && sameEntry(found, witness);
     } catch (error) {
       if (isFailure(error, Meanings.futureRevision)) return false;
       // Too old to be read, perhaps not too old to be watched: the watch itself will say.

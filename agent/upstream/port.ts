@@ -3,35 +3,15 @@
 // kept while no API server can be reached: a lost connection changes `state`, not `current`.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
-import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
+import type { AckReport } from '../../mesh/snapshot/ack.ts';
+import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
+
+export type { AckReport, RefusedService } from '../../mesh/snapshot/ack.ts';
 
 /** The services whose value differs from the snapshot before; `all` when there was none, or when it was replaced whole. */
 export type ChangedServices = ReadonlySet<ServiceKey> | 'all';
 
 export type SnapshotListener = (next: MeshSnapshot, changed: ChangedServices) => void;
-
-/** One thing that could not be programmed, and why. */
-export interface RefusedService {
-  readonly service: ServiceKey;
-  /** Code of the finding: CM-KERN-001 … */
-  readonly code: string;
-  readonly reason: string;
-}
-
-/** What the kernel of this node holds after a reconcile, also a failed one. */
-export interface AckReport {
-  /** The newest snapshot that is programmed whole, but for `refused`. */
-  readonly position: Position;
-  /** Services programmed. */
-  readonly services: number;
-  /** Distinct backends programmed. */
-  readonly backends: number;
-  /** Everything that was refused; the wire carries the first 100 and the total. */
-  readonly refused: readonly RefusedService[];
-  /** How long the reconcile took. */
-  readonly reconcileMicros: number;
-  readonly datapath: 'ebpf' | 'memory';
-}
 
 export interface UpstreamState {
   readonly connected: boolean;

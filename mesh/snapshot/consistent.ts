@@ -2,7 +2,8 @@
 // bug or damage, never a user's mistake; what users get wrong is found by mesh/conflict.
 
 import { parseServiceKey } from '../model/names.ts';
-import { type MeshService, PROTOCOLS } from '../model/service.ts';
+import { type Backend, type MeshService, PROTOCOLS } from '../model/service.ts';
+import type { SnapshotDelta } from './delta.ts';
 import { compareBackends, compareText, isAscending } from './order.ts';
 import type { MeshSnapshot } from './snapshot.ts';
 
@@ -36,17 +37,30 @@ export function checkService(service: MeshService): string[] {
     if (!isPort(port)) problems.push(`${port} is no port`);
     if (!PROTOCOLS.includes(protocol)) problems.push(`${protocol} is no protocol`);
   }
-  for (const backend of service.backends) {
-    const matching = backend.ports.filter(({ name, protocol }) =>
-      service.ports.some((port) => port.name === name && port.protocol === protocol),
-    );
-    if (matching.length === 0 || matching.length < backend.ports.length) {
-      problems.push(`backend ${backend.address} of ${backend.cluster} has a port that the service lacks, or none`);
-    }
-    if (!backend.ports.every(({ port }) => isPort(port))) {
-      problems.push(`backend ${backend.address} of ${backend.cluster} has a port outside 1 to 65535`);
-    }
-  }
+  problems.push(...service.backends.flatMap((backend) => checkBackend(service, backend)));
+  return problems;
+}
+
+/** What a delta brought, as it stands in the snapshot after it: the rest has been checked before. */
+export function checkDelta(next: MeshSnapshot, delta: SnapshotDelta): string[] {
+  return delta.changed.flatMap(({ key, spec, upserted }) => {
+    const service = next.services.get(key);
+    if (service === undefined) return [`${key}: changed, but is not there`];
+    const problems =
+      spec === undefined ? upserted.flatMap((backend) => checkBackend(service, backend)) : checkService(service);
+    return problems.map((problem) => `${key}: ${problem}`);
+  });
+}
+
+function checkBackend(service: MeshService, backend: Backend): string[] {
+  const subject = `backend ${backend.address} of ${backend.cluster}`;
+  const problems: string[] = [];
+  const fits = backend.ports.every(({ name, protocol }) =>
+    service.ports.some((port) => port.name === name && port.protocol === protocol),
+  );
+  if (backend.ports.length === 0) problems.push(`${subject} has no port`);
+  if (!fits) problems.push(`${subject} has a port that the service lacks`);
+  if (!backend.ports.every(({ port }) => isPort(port))) problems.push(`${subject} has a port outside 1 to 65535`);
   return problems;
 }
 

@@ -1,0 +1,248 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type ClusterId, type ClusterName, type IpAddress, type Revision, serviceKey } from '../model/names.ts';
+import type { Result } from '../model/result.ts';
+import type { Backend, MeshService } from '../model/service.ts';
+import { applyDelta, diffSnapshots, type SnapshotDelta } from '../snapshot/delta.ts';
+import { compareBackends, compareText } from '../snapshot/order.ts';
+import { ServiceMap } from '../snapshot/service-map.ts';
+import type { MeshSnapshot } from '../snapshot/snapshot.ts';
+import { encodeAck, encodeHello, parseAgentMessage, REFUSALS_MAX } from './agent-message.ts';
+import { MeshReader, type ServerEvent } from './mesh-reader.ts';
+import { encodeDelta, encodeHeartbeat, encodeSnapshot, MESSAGE_BYTES } from './mesh-writer.ts';
+
+const storeId = '00000000deadbeef';
+const position = (revision: number) => ({ storeId, revision: revision as Revision });
+const clusters = new Map([
+  ['east' as ClusterName, 1 as ClusterId],
+  ['west' as ClusterName, 2 as ClusterId],
+]);
+const ports = [
+  { name: '', protocol: 'UDP', port: 53 },
+  { name: 'http', protocol: 'TCP', port: 80 },
+] as const;
+
+const backend = fc
+  .record({
+    cluster: fc.constantFrom('east', 'west'),
+    host: fc.integer({ min: 0, max: 65_535 }),
+    state: fc.constantFrom('active' as const, 'terminating' as const),
+    ports: fc.subarray([...ports], { minLength: 1 }),
+  })
+  .map(
+    ({ cluster, host, state, ports }): Backend => ({
+      address: `10.1.${host >> 8}.${host & 255}` as IpAddress,
+      cluster: cluster as ClusterName,
+      clusterId: (cluster === 'east' ? 1 : 2) as ClusterId,
+      state,
+      ports,
+    }),
+  );
+
+const service = fc
+  .record({
+    name: fc.stringMatching(/^[a-z]{1,3}$/),
+    frontends: fc.uniqueArray(fc.constantFrom('10.96.0.1', '10.96.0.2', 'fd00::1'), { maxLength: 3 }),
+    backends: fc.uniqueArray(backend, { selector: ({ cluster, address }) => cluster + address, maxLength: 20 }),
+  })
+  .map(
+    ({ name, frontends, backends }): MeshService => ({
+      key: serviceKey('shop', name),
+      frontends: (frontends as IpAddress[]).sort(compareText),
+      ports,
+      backends: backends.sort(compareBackends),
+    }),
+  );
+
+const services = fc.uniqueArray(service, { selector: ({ key }) => key, maxLength: 10 });
+
+const snapshot = (services: readonly MeshService[], revision = 5): MeshSnapshot => ({
+  position: position(revision),
+  cluster: 'west' as ClusterName,
+  clusters,
+  services: ServiceMap.of(services),
+});
+
+const plain = (snapshot: MeshSnapshot) => ({ ...snapshot, services: new Map([...snapshot.services].sort()) });
+
+function expectOk<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+}
+
+/** Reads all messages; all but the last are parts of it. */
+function readAll(messages: Iterable<Uint8Array>): ServerEvent {
+  const reader = new MeshReader();
+  const events = [...messages].map((bytes) => expectOk(reader.read(bytes)));
+  expect(events.slice(0, -1).every(({ type }) => type === 'part')).toBe(true);
+  return events.at(-1) ?? { type: 'part' };
+}
+
+function readSnapshot(messages: Iterable<Uint8Array>): MeshSnapshot {
+  const event = readAll(messages);
+  if (event.type !== 'snapshot') throw new Error(`${event.type} is no snapshot`);
+  return event.snapshot;
+}
+
+function readDelta(messages: Iterable<Uint8Array>): SnapshotDelta {
+  const event = readAll(messages);
+  if (event.type !== 'delta') throw new Error(`${event.type} is no delta`);
+  return event.delta;
+}
+
+/** A service whose messages are several. */
+function large(count: number, state: Backend['state'] = 'active'): MeshService {
+  const backends = Array.from(
+    { length: count },
+    (_, index): Backend => ({
+      address: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}` as IpAddress,
+      cluster: 'east' as ClusterName,
+      clusterId: 1 as ClusterId,
+      state,
+      ports: [...ports],
+    }),
+  );
+  return {
+    key: serviceKey('shop', 'large'),
+    frontends: ['10.96.0.9' as IpAddress],
+    ports,
+    backends: backends.sort(compareBackends),
+  };
+}
+
+describe('what was written is what is read', () => {
+  test('a snapshot', () => {
+    fc.assert(
+      fc.property(services, (list) => {
+        expect(plain(readSnapshot(encodeSnapshot(snapshot(list))))).toEqual(plain(snapshot(list)));
+      }),
+    );
+  });
+
+  test('a delta', () => {
+    fc.assert(
+      fc.property(services, services, (a, b) => {
+        const [from, to] = [snapshot(a, 5), snapshot(b, 7)];
+        const delta = diffSnapshots(from, to);
+        const read = readDelta(encodeDelta(delta));
+        expect(read).toEqual(delta);
+        expect(plain(expectOk(applyDelta(from, read)))).toEqual(plain(to));
+      }),
+    );
+  });
+
+  test('changed clusters', () => {
+    const from = snapshot([]);
+    const to = { ...snapshot([], 6), clusters: new Map([['north' as ClusterName, 3 as ClusterId]]) };
+    expect(readDelta(encodeDelta(diffSnapshots(from, to))).clusters).toEqual(to.clusters);
+  });
+
+  test('a service larger than a message, whole and as a step', () => {
+    const others = ['a', 'z'].map((name) => ({ ...large(1), key: serviceKey('shop', name) }));
+    const to = snapshot([...others, large(20_000)], 6);
+    const messages = [...encodeSnapshot(to)];
+    expect(messages.length).toBeGreaterThan(5);
+    expect(Math.max(...messages.map(({ length }) => length))).toBeLessThan(1.5 * MESSAGE_BYTES);
+    expect(plain(readSnapshot(messages))).toEqual(plain(to));
+
+    for (const [a, b] of [
+      [snapshot(others), to],
+      [{ ...to, position: position(5) }, snapshot(others, 6)],
+      [{ ...to, position: position(5) }, snapshot([large(1)], 6)],
+      [{ ...to, position: position(5) }, snapshot([...others, large(20_000, 'terminating')], 6)],
+    ] as const) {
+      const steps = encodeDelta(diffSnapshots(a, b));
+      expect(Math.max(...steps.map(({ length }) => length))).toBeLessThan(1.5 * MESSAGE_BYTES);
+      expect(plain(expectOk(applyDelta(a, readDelta(steps))))).toEqual(plain(b));
+    }
+  });
+
+  test('a heartbeat', () => {
+    expect(readAll([encodeHeartbeat(position(9))])).toEqual({ type: 'heartbeat', position: position(9) });
+    expect(readAll([encodeHeartbeat(undefined)])).toEqual({ type: 'heartbeat', position: undefined });
+  });
+
+  test('a hello and an acknowledgement', () => {
+    for (const resume of [undefined, position(2 ** 53 - 1)]) {
+      const hello = { node: 'node-1.west', software: '0.1.0', protocol: 1, resume };
+      expect(expectOk(parseAgentMessage(encodeHello(hello)))).toEqual({ type: 'hello', hello });
+    }
+    const refusal = { service: serviceKey('shop', 'cart'), code: 'CM-KERN-001', reason: 'the map is full' };
+    const refused = new Array(REFUSALS_MAX + 5).fill(refusal);
+    const ack = { position: position(8), services: 3, backends: 9, reconcileMicros: 412, datapath: 'ebpf' } as const;
+    expect(expectOk(parseAgentMessage(encodeAck({ ...ack, refused })))).toEqual({
+      type: 'ack',
+      ack: { ...ack, refused: refused.slice(0, REFUSALS_MAX), refusedTotal: REFUSALS_MAX + 5 },
+    });
+  });
+});
+
+test('equal ports are one object after reading', () => {
+  const read = readSnapshot(encodeSnapshot(snapshot([large(100)])));
+  const backends = [...read.services.values()].flatMap((service) => service.backends);
+  expect(new Set(backends.map((one) => one.ports)).size).toBe(1);
+});
+
+describe('bytes that mean nothing', () => {
+  test('are an error and never a throw', () => {
+    const wellFormed = [
+      ...encodeSnapshot(snapshot([large(3)])),
+      ...encodeDelta(diffSnapshots(snapshot([]), snapshot([large(2)], 6))),
+    ];
+    const damaged = fc
+      .record({ message: fc.constantFrom(...wellFormed), at: fc.nat(), byte: fc.integer({ min: 0, max: 255 }) })
+      .map(({ message, at, byte }) => message.map((old, index) => (index === at % message.length ? byte : old)));
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.uint8Array(), damaged, fc.constantFrom(...wellFormed)), { maxLength: 6 }),
+        (messages) => {
+          const reader = new MeshReader();
+          for (const bytes of messages) {
+            expect(typeof reader.read(bytes).ok).toBe('boolean');
+            expect(typeof parseAgentMessage(bytes).ok).toBe('boolean');
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a snapshot with less than it announced is refused', () => {
+    const [begin, , end] = [...encodeSnapshot(snapshot([large(1)]))];
+    const reader = new MeshReader();
+    if (begin === undefined || end === undefined) throw new Error('a snapshot has a begin and an end');
+    expect(reader.read(begin).ok).toBe(true);
+    expect(reader.read(end)).toEqual({ ok: false, error: '0 services of the 1 announced' });
+  });
+
+  test('backends out of order, or without a port of the service, are refused', () => {
+    const good = large(2);
+    for (const backends of [
+      [...good.backends].reverse(),
+      good.backends.map((one) => ({ ...one, ports: [{ name: 'other', protocol: 'TCP' as const, port: 1 }] })),
+    ]) {
+      const reader = new MeshReader();
+      const results = [...encodeSnapshot(snapshot([{ ...good, backends }]))].map((bytes) => reader.read(bytes).ok);
+      expect(results.at(-1)).toBe(false);
+    }
+  });
+
+  test('what an agent may not claim is refused', () => {
+    expect(parseAgentMessage(encodeHello({ node: 'a b', software: '', protocol: 1, resume: undefined })).ok).toBe(
+      false,
+    );
+    expect(parseAgentMessage(encodeHello({ node: 'a', software: '', protocol: 0, resume: undefined })).ok).toBe(false);
+    const resume = { storeId: 'west', revision: 1 as Revision };
+    expect(parseAgentMessage(encodeHello({ node: 'a', software: '', protocol: 1, resume })).ok).toBe(false);
+  });
+});
+
+test('one endpoint of a service of 5,000 backends is a message of a few hundred bytes', () => {
+  const before = large(5_000);
+  const backends = before.backends.map((one, index) =>
+    index === 17 ? { ...one, state: 'terminating' as const } : one,
+  );
+  const delta = diffSnapshots(snapshot([before]), snapshot([{ ...before, backends }], 6));
+  const bytes = encodeDelta(delta).reduce((sum, { length }) => sum + length, 0);
+  expect(bytes).toBeLessThan(512);
+});

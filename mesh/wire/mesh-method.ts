@@ -1,0 +1,15 @@
+// STABLE: the one method between agents and mesh API servers, as a gRPC method definition that both sides use. It moves bytes:
+// reading them is up to mesh-reader.ts and agent-message.ts, which answer with a reason instead of throwing inside gRPC, and a
+// message that was encoded once can be sent to many.
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+export const SUBSCRIBE = {
+  path: '/clustermesh.v1.Mesh/Subscribe',
+  requestStream: true,
+  responseStream: true,
+  requestSerialize: asBuffer,
+  requestDeserialize: (bytes: Buffer): Uint8Array => bytes,
+  responseSerialize: asBuffer,
+  responseDeserialize: (bytes: Buffer): Uint8Array => bytes,
+} as const;

@@ -1,0 +1,195 @@
+// STABLE: what a mesh API server sends (mesh.proto), from bytes to values: one reader per stream, fed message by message. It
+// gives a snapshot or a delta when that is whole. It never throws; after an error it has lost its place, and the stream with it.
+
+import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
+import { parseClusterName } from '../model/names.ts';
+import { err, ok, type Result } from '../model/result.ts';
+import type { Backend, MeshService } from '../model/service.ts';
+import { check } from '../snapshot/consistent.ts';
+import type { ServiceDelta, SnapshotDelta } from '../snapshot/delta.ts';
+import type { ServiceSpec } from '../snapshot/equality.ts';
+import type { BackendRef } from '../snapshot/order.ts';
+import { ServiceMap } from '../snapshot/service-map.ts';
+import type { MeshSnapshot, Position } from '../snapshot/snapshot.ts';
+import { clustermesh } from './gen/mesh.js';
+import { parseClusters, parsePosition, ValueReader } from './mesh-values.ts';
+
+/** Far beyond the largest mesh measured (5,000 services); bounds what a damaged stream can make an agent allocate. */
+const SERVICES_MAX = 200_000;
+/** The largest mesh that Cilium reports has 3 million endpoints. */
+const BACKENDS_MAX = 5_000_000;
+
+export type ServerEvent =
+  | { readonly type: 'snapshot'; readonly snapshot: MeshSnapshot }
+  | { readonly type: 'delta'; readonly delta: SnapshotDelta }
+  /** `position`: everything up to there is in what was sent; absent before the server's first snapshot. */
+  | { readonly type: 'heartbeat'; readonly position: Position | undefined }
+  /** Something that goes on in the next message. */
+  | { readonly type: 'part' };
+
+interface PartialService {
+  readonly key: ServiceKey;
+  readonly spec: ServiceSpec | undefined;
+  readonly upserted: Backend[];
+  readonly removed: BackendRef[];
+}
+
+interface PartialSnapshot {
+  readonly position: Position;
+  readonly cluster: ClusterName;
+  readonly services: number;
+}
+
+interface PartialDelta {
+  readonly from: Position;
+  readonly to: Position;
+  readonly removed: ServiceKey[];
+  clusters: ReadonlyMap<ClusterName, ClusterId> | undefined;
+}
+
+const PART: ServerEvent = { type: 'part' };
+
+export class MeshReader {
+  readonly #values = new ValueReader();
+  #snapshot: PartialSnapshot | undefined;
+  #delta: PartialDelta | undefined;
+  #services: PartialService[] = [];
+  #backends = 0;
+
+  read(bytes: Uint8Array): Result<ServerEvent, string> {
+    let message: clustermesh.v1.ServerMessage;
+    try {
+      message = clustermesh.v1.ServerMessage.decode(bytes);
+    } catch (error) {
+      return err(`not a server message: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    const { begin, chunk, end, delta, heartbeat } = message;
+    if (begin) return this.#begin(begin);
+    if (chunk) return this.#chunk(chunk);
+    if (end) return this.#end(end);
+    if (delta) return this.#deltaPart(delta);
+    if (heartbeat) return readHeartbeat(heartbeat);
+    return err('a message of an unknown kind');
+  }
+
+  #begin(message: clustermesh.v1.SnapshotBegin.$Properties): Result<ServerEvent, string> {
+    if (this.#snapshot !== undefined || this.#delta !== undefined) return err('a snapshot begins within another step');
+    const position = parsePosition(message.position);
+    if (!position.ok) return position;
+    const cluster = parseClusterName(message.cluster ?? '');
+    if (!cluster.ok) return err(`cluster name ${cluster.error}`);
+    const services = message.services ?? 0;
+    if (services > SERVICES_MAX) return err(`a snapshot of more than ${SERVICES_MAX} services`);
+    this.#snapshot = { position: position.value, cluster: cluster.value, services };
+    return ok(PART);
+  }
+
+  #chunk(message: clustermesh.v1.SnapshotChunk.$Properties): Result<ServerEvent, string> {
+    if (this.#snapshot === undefined) return err('a chunk outside a snapshot');
+    for (const service of message.services ?? []) {
+      const added = this.#add(service.key, service.spec, service.backends ?? [], []);
+      if (!added.ok) return added;
+    }
+    return ok(PART);
+  }
+
+  #end(message: clustermesh.v1.SnapshotEnd.$Properties): Result<ServerEvent, string> {
+    if (this.#snapshot === undefined) return err('an end without a snapshot');
+    const clusters = parseClusters(message.clusters ?? []);
+    if (!clusters.ok) return clusters;
+    const { position, cluster, services: announced } = this.#snapshot;
+    const services: MeshService[] = [];
+    for (const { key, spec, upserted } of this.#services) {
+      if (spec === undefined) return err(`${key}: a service without a spec`);
+      services.push({ key, frontends: spec.frontends, ports: spec.ports, backends: upserted });
+    }
+    const snapshot = { position, cluster, clusters: clusters.value, services: ServiceMap.of(services) };
+    if (snapshot.services.size !== announced) {
+      return err(`${snapshot.services.size} services of the ${announced} announced`);
+    }
+    const [problem] = check(snapshot);
+    if (problem !== undefined) return err(problem);
+    this.#forget();
+    return ok({ type: 'snapshot', snapshot });
+  }
+
+  #deltaPart(message: clustermesh.v1.Delta.$Properties): Result<ServerEvent, string> {
+    if (this.#snapshot !== undefined) return err('a delta within a snapshot');
+    const from = parsePosition(message.from);
+    if (!from.ok) return from;
+    const to = parsePosition(message.to);
+    if (!to.ok) return to;
+    this.#delta ??= { from: from.value, to: to.value, removed: [], clusters: undefined };
+    const delta = this.#delta;
+    if (!samePosition(delta.from, from.value) || !samePosition(delta.to, to.value)) {
+      return err('a delta within another');
+    }
+    for (const change of message.changed ?? []) {
+      const added = this.#add(change.key, change.spec, change.upserted ?? [], change.removed ?? []);
+      if (!added.ok) return added;
+    }
+    for (const text of message.removed ?? []) {
+      const key = this.#values.key(text);
+      if (!key.ok) return key;
+      delta.removed.push(key.value);
+      if (delta.removed.length > SERVICES_MAX) return err(`more than ${SERVICES_MAX} services removed`);
+    }
+    if (message.clustersChanged === true) {
+      const clusters = parseClusters(message.clusters ?? []);
+      if (!clusters.ok) return clusters;
+      delta.clusters = clusters.value;
+    }
+    if (message.more === true) return ok(PART);
+    const changed: readonly ServiceDelta[] = this.#services;
+    this.#forget();
+    return ok({ type: 'delta', delta: { ...delta, changed } });
+  }
+
+  /** Adds a service or a change, or goes on with the last one when it is of the same key and has no spec. */
+  #add(
+    text: string | null | undefined,
+    specMessage: clustermesh.v1.ServiceSpec.$Properties | null | undefined,
+    upserted: readonly clustermesh.v1.Backend.$Properties[],
+    removed: readonly clustermesh.v1.BackendRef.$Properties[],
+  ): Result<ServerEvent, string> {
+    const last = this.#services.at(-1);
+    let service = last !== undefined && last.key === text && !specMessage ? last : undefined;
+    if (service === undefined) {
+      const key = this.#values.key(text);
+      if (!key.ok) return key;
+      const spec = specMessage ? this.#values.spec(specMessage) : undefined;
+      if (spec !== undefined && !spec.ok) return err(`${key.value}: ${spec.error}`);
+      service = { key: key.value, spec: spec?.value, upserted: [], removed: [] };
+      this.#services.push(service);
+      if (this.#services.length > SERVICES_MAX) return err(`more than ${SERVICES_MAX} services`);
+    }
+    this.#backends += upserted.length + removed.length;
+    if (this.#backends > BACKENDS_MAX) return err(`more than ${BACKENDS_MAX} backends`);
+    for (const message of upserted) {
+      const backend = this.#values.backend(message);
+      if (!backend.ok) return err(`${service.key}: ${backend.error}`);
+      service.upserted.push(backend.value);
+    }
+    for (const message of removed) {
+      const ref = this.#values.ref(message);
+      if (!ref.ok) return err(`${service.key}: ${ref.error}`);
+      service.removed.push(ref.value);
+    }
+    return ok(PART);
+  }
+
+  #forget(): void {
+    this.#snapshot = undefined;
+    this.#delta = undefined;
+    this.#services = [];
+    this.#backends = 0;
+  }
+}
+
+function readHeartbeat(message: clustermesh.v1.Heartbeat.$Properties): Result<ServerEvent, string> {
+  if (!message.position) return ok({ type: 'heartbeat', position: undefined });
+  const position = parsePosition(message.position);
+  return position.ok ? ok({ type: 'heartbeat', position: position.value }) : position;
+}
+
+const samePosition = (a: Position, b: Position): boolean => a.storeId === b.storeId && a.revision === b.revision;

@@ -1,0 +1,149 @@
+// The values of a snapshot as messages of mesh.proto, and back. Reading is strict: bytes come from another process, and what
+// passes here reaches the kernel's maps. Texts and port lists that recur are kept once.
+
+import {
+  type ClusterId,
+  type ClusterName,
+  type IpAddress,
+  parseClusterId,
+  parseClusterName,
+  parseServiceKey,
+  type Revision,
+  type ServiceKey,
+} from '../model/names.ts';
+import { err, ok, type Result } from '../model/result.ts';
+import { type Backend, type NamedPort, PROTOCOLS } from '../model/service.ts';
+import type { ServiceSpec } from '../snapshot/equality.ts';
+import type { BackendRef } from '../snapshot/order.ts';
+import type { Position } from '../snapshot/snapshot.ts';
+import type { clustermesh } from './gen/mesh.js';
+
+export type PositionMessage = clustermesh.v1.Position.$Properties;
+export type SpecMessage = clustermesh.v1.ServiceSpec.$Properties;
+export type PortMessage = clustermesh.v1.Port.$Properties;
+export type BackendMessage = clustermesh.v1.Backend.$Properties;
+export type ClusterMessage = clustermesh.v1.ClusterEntry.$Properties;
+
+const parseAddress = (text: string): Result<IpAddress, string> =>
+  /^[0-9a-f:.]{2,39}$/.test(text) ? ok(text as IpAddress) : err('no address');
+const STORE_ID = /^[0-9a-f]{16}$/;
+/** Distinct texts and port lists kept; when there are more, they recur too little to be worth it, and it starts afresh. */
+const KEPT_MAX = 10_000;
+
+export const positionMessage = ({ storeId, revision }: Position): PositionMessage => ({ storeId, revision });
+
+export const specMessage = ({ frontends, ports }: ServiceSpec): SpecMessage => ({
+  frontends: [...frontends],
+  ports: ports.map(portMessage),
+});
+
+const portMessage = ({ name, protocol, port }: NamedPort): PortMessage => ({ name, protocol, port });
+
+export const backendMessage = (backend: Backend): BackendMessage => ({
+  address: backend.address,
+  cluster: backend.cluster,
+  clusterId: backend.clusterId,
+  terminating: backend.state === 'terminating',
+  ports: backend.ports.map(portMessage),
+});
+
+export const clusterMessages = (clusters: ReadonlyMap<ClusterName, ClusterId>): ClusterMessage[] =>
+  [...clusters].map(([name, id]) => ({ name, id }));
+
+export function parsePosition(message: PositionMessage | null | undefined): Result<Position, string> {
+  const storeId = message?.storeId ?? '';
+  if (!STORE_ID.test(storeId)) return err('position without an etcd cluster id of 16 hexadecimal digits');
+  const revision = Number(message?.revision ?? 0);
+  if (!Number.isSafeInteger(revision) || revision < 1) return err('position without a revision');
+  return ok({ storeId, revision: revision as Revision });
+}
+
+export function parseClusters(
+  messages: readonly ClusterMessage[],
+): Result<ReadonlyMap<ClusterName, ClusterId>, string> {
+  const clusters = new Map<ClusterName, ClusterId>();
+  for (const message of messages) {
+    const name = parseClusterName(message.name ?? '');
+    if (!name.ok) return err(`cluster name ${name.error}`);
+    const id = parseClusterId(message.id ?? 0, 511);
+    if (!id.ok) return err(`cluster id ${id.error}`);
+    if (clusters.has(name.value)) return err(`cluster ${name.value} twice`);
+    clusters.set(name.value, id.value);
+  }
+  return ok(clusters);
+}
+
+/** Reads values, and keeps what recurs: cluster names, and the port lists that the backends of a service have in common. */
+export class ValueReader {
+  readonly #names = new Map<string, ClusterName>();
+  readonly #portLists = new Map<string, readonly NamedPort[]>();
+
+  key(text: string | null | undefined): Result<ServiceKey, string> {
+    const key = parseServiceKey(text ?? '');
+    return key.ok ? key : err(`service key ${key.error}`);
+  }
+
+  spec(message: SpecMessage): Result<ServiceSpec, string> {
+    const frontends = [];
+    for (const text of message.frontends ?? []) {
+      const address = parseAddress(text);
+      if (!address.ok) return err(`frontend: ${address.error}`);
+      frontends.push(address.value);
+    }
+    const ports = this.#ports(message.ports ?? []);
+    return ports.ok ? ok({ frontends, ports: ports.value }) : ports;
+  }
+
+  backend(message: BackendMessage): Result<Backend, string> {
+    const ref = this.ref(message);
+    if (!ref.ok) return ref;
+    const clusterId = parseClusterId(message.clusterId ?? 0, 511);
+    if (!clusterId.ok) return err(`cluster id of a backend ${clusterId.error}`);
+    const ports = this.#ports(message.ports ?? []);
+    if (!ports.ok) return ports;
+    return ok({
+      address: ref.value.address,
+      cluster: ref.value.cluster,
+      clusterId: clusterId.value,
+      state: message.terminating === true ? 'terminating' : 'active',
+      ports: ports.value,
+    });
+  }
+
+  ref(message: { readonly address?: string | null; readonly cluster?: string | null }): Result<BackendRef, string> {
+    const address = parseAddress(message.address ?? '');
+    if (!address.ok) return err(`address of a backend: ${address.error}`);
+    const cluster = this.#clusterName(message.cluster ?? '');
+    return cluster.ok ? ok({ address: address.value, cluster: cluster.value }) : cluster;
+  }
+
+  #clusterName(text: string): Result<ClusterName, string> {
+    const known = this.#names.get(text);
+    if (known !== undefined) return ok(known);
+    const name = parseClusterName(text);
+    if (!name.ok) return err(`cluster name of a backend ${name.error}`);
+    keep(this.#names, text, name.value);
+    return name;
+  }
+
+  #ports(messages: readonly PortMessage[]): Result<readonly NamedPort[], string> {
+    const kept = messages.map(({ name, protocol, port }) => `${port} ${protocol} ${name}`).join('\n');
+    const known = this.#portLists.get(kept);
+    if (known !== undefined) return ok(known);
+    const ports: NamedPort[] = [];
+    for (const message of messages) {
+      const protocol = PROTOCOLS.find((one) => one === message.protocol);
+      if (protocol === undefined) return err('port without a known protocol');
+      const port = message.port ?? 0;
+      if (port < 1 || port > 65_535) return err('port outside 1 to 65535');
+      ports.push({ name: message.name ?? '', protocol, port });
+    }
+    keep(this.#portLists, kept, ports);
+    return ok(ports);
+  }
+}
+
+function keep<T>(kept: Map<string, T>, text: string, value: T): void {
+  if (kept.size >= KEPT_MAX) kept.clear();
+  kept.set(text, value);
+}

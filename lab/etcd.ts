@@ -1,5 +1,5 @@
 // A real etcd of one member for the demo, live tests and benchmarks. It keeps its ports and its data directory over a stop,
-// a kill and a restart; `wipe` gives it an empty store under a new cluster id, on the same client port.
+// a kill and a restart; `wipe` gives it an empty store on the same client port.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -43,8 +43,8 @@ export interface LabEtcd {
   kill(): Promise<void>;
   /** Starts again on the same data and ports; stops first when running. */
   restart(): Promise<void>;
-  /** Ends it, drops the data and starts an empty etcd with another cluster id. */
-  wipe(): Promise<void>;
+  /** Ends it, drops the data and starts an empty etcd, with another cluster id unless told otherwise. */
+  wipe(options?: { readonly sameClusterId?: boolean }): Promise<void>;
   freeze(): void;
   thaw(): void;
 }
@@ -79,10 +79,10 @@ export async function startEtcd(options: LabEtcdOptions): Promise<LabEtcd> {
       await child.stop();
       child = await launch();
     },
-    async wipe() {
+    async wipe({ sameClusterId = false } = {}) {
       await child.kill();
       rmSync(dataDir, { recursive: true, force: true });
-      generation += 1;
+      if (!sameClusterId) generation += 1;
       child = await launch();
     },
     freeze: () => child.freeze(),

@@ -1,0 +1,128 @@
+// Service maps in memory: rows kept and bounded as the kernel would, and nothing forwarded. For `--datapath memory` and for
+// tests, which can make any single row fail and see every row as it lands. Rows outlive `close`, as pinned maps do: `reopen`
+// gives the next process its handle.
+
+import { OperationalError } from '../../runtime/errors.ts';
+import type { BatchOutcome, MapInfo, MapName, MapRow, ServiceMaps } from './port.ts';
+
+export interface MemoryMapsOptions {
+  /** Entries per map. @default 65536 each, as Cilium's */
+  readonly sizes?: Partial<Readonly<Record<MapName, number>>>;
+}
+
+export type MapOperation = 'dump' | 'update' | 'remove';
+
+/** Asked before every row, and once per dump; what it returns is how that row fails. A throw stands for a killed process. */
+export type MapFault = (
+  operation: MapOperation,
+  map: MapName,
+  key: Uint8Array | undefined,
+) => BatchOutcome['failure'] | undefined;
+
+/** Called after every row that landed; `value` is absent for a removal. */
+export type RowObserver = (map: MapName, key: Uint8Array, value: Uint8Array | undefined) => void;
+
+const SIZE_DEFAULT = 65_536;
+/** What the kernel answers for a full hash map: E2BIG. */
+const ERRNO_E2BIG = 7;
+
+/** Sizes of STABLE layouts; see layout.ts. */
+const SHAPES: Readonly<Record<MapName, { readonly keySize: number; readonly valueSize: number }>> = {
+  services: { keySize: 12, valueSize: 12 },
+  backends: { keySize: 4, valueSize: 12 },
+  reverseNat: { keySize: 2, valueSize: 6 },
+};
+
+interface MemoryMap extends MapInfo {
+  readonly rows: Map<string, MapRow>;
+}
+
+export class MemoryMaps implements ServiceMaps {
+  readonly kind = 'memory';
+  fault: MapFault | undefined;
+  observer: RowObserver | undefined;
+  readonly #maps: Readonly<Record<MapName, MemoryMap>>;
+  #closed = false;
+
+  constructor(options: MemoryMapsOptions = {}, maps: Readonly<Record<MapName, MemoryMap>> = createMaps(options)) {
+    this.#maps = maps;
+  }
+
+  /** Another handle on the same rows, without fault and observer: what a process that starts again finds. */
+  reopen(): MemoryMaps {
+    return new MemoryMaps({}, this.#maps);
+  }
+
+  info(map: MapName): MapInfo {
+    const { keySize, valueSize, maxEntries } = this.#maps[map];
+    return { keySize, valueSize, maxEntries };
+  }
+
+  async dump(map: MapName): Promise<readonly MapRow[]> {
+    const { rows } = this.#open(map);
+    const failure = this.fault?.('dump', map, undefined);
+    if (failure !== undefined) throw dumpError(map, failure.reason);
+    return [...rows.values()].map(copyRow);
+  }
+
+  async update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome> {
+    const target = this.#open(map);
+    for (const [index, row] of rows.entries()) {
+      assertSize(map, 'key', row.key, target.keySize);
+      assertSize(map, 'value', row.value, target.valueSize);
+      const failure = this.fault?.('update', map, row.key) ?? fullness(target, row);
+      if (failure !== undefined) return { applied: index, failure };
+      target.rows.set(nameOf(row.key), copyRow(row));
+      this.observer?.(map, row.key, row.value);
+    }
+    return { applied: rows.length };
+  }
+
+  async remove(map: MapName, keys: readonly Uint8Array[]): Promise<BatchOutcome> {
+    const target = this.#open(map);
+    for (const [index, key] of keys.entries()) {
+      assertSize(map, 'key', key, target.keySize);
+      const failure = this.fault?.('remove', map, key);
+      if (failure !== undefined) return { applied: index, failure };
+      if (target.rows.delete(nameOf(key))) this.observer?.(map, key, undefined);
+    }
+    return { applied: keys.length };
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #open(map: MapName): MemoryMap {
+    if (this.#closed) throw new Error('the maps are closed');
+    return this.#maps[map];
+  }
+}
+
+function createMaps({ sizes = {} }: MemoryMapsOptions): Readonly<Record<MapName, MemoryMap>> {
+  const create = (map: MapName): MemoryMap => ({
+    ...SHAPES[map],
+    maxEntries: sizes[map] ?? SIZE_DEFAULT,
+    rows: new Map(),
+  });
+  return { services: create('services'), backends: create('backends'), reverseNat: create('reverseNat') };
+}
+
+/** Only a new key can find a map full. */
+function fullness({ rows, maxEntries }: MemoryMap, { key }: MapRow): BatchOutcome['failure'] | undefined {
+  if (rows.size < maxEntries || rows.has(nameOf(key))) return undefined;
+  return { code: 'MAP_FULL', reason: `all ${maxEntries} entries are in use`, errno: ERRNO_E2BIG };
+}
+
+function dumpError(map: MapName, reason: string): OperationalError {
+  return new OperationalError({ code: 'MAP_FAILED', operation: 'dump map', subject: map, reason, retryable: true });
+}
+
+const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+
+/** Callers reuse their buffers. */
+const copyRow = ({ key, value }: MapRow): MapRow => ({ key: key.slice(), value: value.slice() });
+
+function assertSize(map: MapName, part: string, bytes: Uint8Array, size: number): void {
+  if (bytes.length !== size) throw new RangeError(`${map}: a ${part} has ${size} bytes, not ${bytes.length}`);
+}

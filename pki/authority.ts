@@ -1,0 +1,94 @@
+// A cluster's own certificate authority: one self-signed root per cluster, P-256. It is a value, PEM in and PEM out; where it
+// is kept is files.ts and layout.ts.
+
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomBytes,
+  webcrypto,
+  X509Certificate,
+} from 'node:crypto';
+import type { ClusterName } from '../mesh/model/names.ts';
+import { KEY_ALGORITHM, pemFile, SIGNING_ALGORITHM, x509 } from './x509.ts';
+
+export interface Authority {
+  readonly cluster: ClusterName;
+  /** PEM. */
+  readonly certificate: string;
+  /** PKCS#8 PEM. Never logged, never in an error. */
+  readonly key: string;
+}
+
+export interface AuthorityRequest {
+  readonly cluster: ClusterName;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly days: number;
+  /** PKCS#8 PEM of a key to keep; a new one when absent. The pin of an authority is that of its key. */
+  readonly key?: string;
+}
+
+export const DAY_MS = 86_400_000;
+/** How far the clocks of two clusters may be apart before a fresh certificate looks like one from the future. */
+export const CLOCK_SKEW_MS = 5 * 60_000;
+
+export async function createAuthority({ cluster, now, days, key }: AuthorityRequest): Promise<Authority> {
+  const keys = key === undefined ? await generateKeys() : await keyPairOf(key);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: randomSerial(),
+    name: [{ CN: [`${cluster} clustermesh CA`] }, { O: [`${cluster}.clustermesh`] }],
+    notBefore: new Date(now - CLOCK_SKEW_MS),
+    notAfter: new Date(now + days * DAY_MS),
+    keys,
+    signingAlgorithm: SIGNING_ALGORITHM,
+    extensions: [
+      // No intermediates: what this root signs is a leaf.
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { cluster, certificate: pemFile(certificate.toString('pem')), key: await privatePem(keys.privateKey) };
+}
+
+/** The authority's certificate and key as objects; throws when they do not belong together. */
+export function openAuthority(authority: Authority): {
+  readonly certificate: X509Certificate;
+  readonly key: KeyObject;
+} {
+  const certificate = new X509Certificate(authority.certificate);
+  const key = createPrivateKey(authority.key);
+  if (!certificate.ca) throw new Error(`the certificate of ${authority.cluster}'s authority is not a CA certificate`);
+  if (!certificate.checkPrivateKey(key)) {
+    throw new Error(`the certificate of ${authority.cluster}'s authority does not belong to its key`);
+  }
+  return { certificate, key };
+}
+
+export const generateKeys = (): Promise<webcrypto.CryptoKeyPair> =>
+  webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
+
+export async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+    .export({ format: 'pem', type: 'pkcs8' })
+    .toString();
+}
+
+async function keyPairOf(pem: string): Promise<webcrypto.CryptoKeyPair> {
+  const key = createPrivateKey(pem);
+  const privateDer = key.export({ format: 'der', type: 'pkcs8' });
+  const publicDer = createPublicKey(key).export({ format: 'der', type: 'spki' });
+  return {
+    privateKey: await webcrypto.subtle.importKey('pkcs8', privateDer, KEY_ALGORITHM, true, ['sign']),
+    publicKey: await webcrypto.subtle.importKey('spki', publicDer, KEY_ALGORITHM, true, ['verify']),
+  };
+}
+
+/** 126 random bits in 16 octets (RFC 5280: positive, at most 20 octets; the CA/Browser Forum wants 64 bits of chance). */
+export function randomSerial(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}

@@ -1,0 +1,100 @@
+// Credentials on disk. A file is whole or absent: it is written beside its place, made durable and renamed. Private keys are
+// readable by their owner only, from the first byte on. What must never be lost, the key of an authority, is created and
+// never replaced.
+
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { OperationalError, reasonOf } from '../runtime/errors.ts';
+
+const PRIVATE_MODE = 0o600;
+const PUBLIC_MODE = 0o644;
+/** Folders list the names of peers and nodes, which are nobody else's business. */
+const FOLDER_MODE = 0o700;
+
+export interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface PairTexts {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export const writePublic = (path: string, text: string): Promise<void> => writeAtomically(path, text, PUBLIC_MODE);
+export const writePrivate = (path: string, text: string): Promise<void> => writeAtomically(path, text, PRIVATE_MODE);
+
+/** The key first: a reader that meets the new key beside the old certificate keeps what it has, and reads again. */
+export async function writePair(paths: Pair, texts: PairTexts): Promise<void> {
+  await writePrivate(paths.key, texts.key);
+  await writePublic(paths.cert, texts.certificate);
+}
+
+/** Fails with PKI_EXISTS when the file is there, also when another process creates it at the same moment. */
+export async function createPrivate(path: string, text: string): Promise<void> {
+  await place(path, text, PRIVATE_MODE, async (written) => {
+    await link(written, path);
+    await rm(written);
+  });
+}
+
+/** `undefined` when there is no such file. */
+export async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw failure('read', path, error);
+  }
+}
+
+const writeAtomically = (path: string, text: string, mode: number): Promise<void> =>
+  place(path, text, mode, (written) => rename(written, path));
+
+async function place(
+  path: string,
+  text: string,
+  mode: number,
+  publish: (written: string) => Promise<void>,
+): Promise<void> {
+  const written = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+    const file = await open(written, 'wx', mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await publish(written);
+  } catch (error) {
+    await rm(written, { force: true }).catch(() => {});
+    throw failure('write', path, error);
+  }
+}
+
+function failure(operation: 'read' | 'write', path: string, cause: unknown): OperationalError {
+  const code = codeOf(cause);
+  if (code === 'EEXIST') {
+    return new OperationalError({
+      code: 'PKI_EXISTS',
+      operation: 'create credential',
+      subject: path,
+      reason: 'it exists, and is never overwritten',
+      hint: 'move the file away if it is really no longer needed',
+      cause,
+    });
+  }
+  return new OperationalError({
+    code: 'PKI_FILE',
+    operation: `${operation} credential`,
+    subject: path,
+    reason: reasonOf(cause),
+    hint: code === 'ENOSPC' ? 'make room on that file system' : 'check that the folder belongs to this user',
+    cause,
+  });
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

@@ -1,0 +1,32 @@
+// Where a cluster's credentials stand below one folder. STABLE: configurations name these paths.
+//
+//   ca/{ca.pem,key.pem}            the authority
+//   <profile>/{cert.pem,key.pem}   etcd-server, etcd-client, door, peer, rpc, admin
+//   agents/<node>/{cert.pem,key.pem}
+//   trust/<peer>/ca.pem            the trust store bound to that peer, and to no other
+
+import { join } from 'node:path';
+import type { Pair } from './files.ts';
+import type { Profile } from './profiles.ts';
+
+export interface ClusterLayout {
+  readonly dir: string;
+  readonly authority: Pair;
+  leaf(profile: Exclude<Profile, 'agent'>): Pair;
+  agent(node: string): Pair;
+  trustStore(peer: string): string;
+}
+
+export function clusterLayout(dir: string): ClusterLayout {
+  const pair = (...path: string[]): Pair => ({
+    cert: join(dir, ...path, 'cert.pem'),
+    key: join(dir, ...path, 'key.pem'),
+  });
+  return {
+    dir,
+    authority: { cert: join(dir, 'ca', 'ca.pem'), key: join(dir, 'ca', 'key.pem') },
+    leaf: (profile) => pair(profile),
+    agent: (node) => pair('agents', node),
+    trustStore: (peer) => join(dir, 'trust', peer, 'ca.pem'),
+  };
+}

@@ -3,7 +3,7 @@
 
 import { parseServiceKey } from '../model/names.ts';
 import { type Backend, type MeshService, PROTOCOLS } from '../model/service.ts';
-import type { SnapshotDelta } from './delta.ts';
+import type { ServiceDelta, SnapshotDelta } from './delta.ts';
 import { compareBackends, compareText, isAscending } from './order.ts';
 import type { MeshSnapshot } from './snapshot.ts';
 
@@ -42,14 +42,15 @@ export function checkService(service: MeshService): string[] {
 }
 
 /** What a delta brought, as it stands in the snapshot after it: the rest has been checked before. */
-export function checkDelta(next: MeshSnapshot, delta: SnapshotDelta): string[] {
-  return delta.changed.flatMap(({ key, spec, upserted }) => {
-    const service = next.services.get(key);
-    if (service === undefined) return [`${key}: changed, but is not there`];
-    const problems =
-      spec === undefined ? upserted.flatMap((backend) => checkBackend(service, backend)) : checkService(service);
-    return problems.map((problem) => `${key}: ${problem}`);
-  });
+export const checkDelta = (next: MeshSnapshot, delta: SnapshotDelta): string[] =>
+  delta.changed.flatMap((change) => checkChange(next, change));
+
+export function checkChange(next: MeshSnapshot, { key, spec, upserted }: ServiceDelta): string[] {
+  const service = next.services.get(key);
+  if (service === undefined) return [`${key}: changed, but is not there`];
+  const problems =
+    spec === undefined ? upserted.flatMap((backend) => checkBackend(service, backend)) : checkService(service);
+  return problems.map((problem) => `${key}: ${problem}`);
 }
 
 function checkBackend(service: MeshService, backend: Backend): string[] {

@@ -13,3 +13,8 @@ export const SUBSCRIBE = {
   responseSerialize: asBuffer,
   responseDeserialize: (bytes: Buffer): Uint8Array => bytes,
 } as const;
+
+/** A server that has nothing else to say says so this often; see SILENCE_MS. */
+export const HEARTBEAT_MS = 2_000;
+/** An agent that hears nothing for this long takes the server for gone: three beats may be lost or late. */
+export const SILENCE_MS = 3.5 * HEARTBEAT_MS;

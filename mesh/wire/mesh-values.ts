@@ -1,10 +1,10 @@
 // The values of a snapshot as messages of mesh.proto, and back. Reading is strict: bytes come from another process, and what
 // passes here reaches the kernel's maps. Texts and port lists that recur are kept once.
 
+import { parseAddress } from '../model/address.ts';
 import {
   type ClusterId,
   type ClusterName,
-  type IpAddress,
   parseClusterId,
   parseClusterName,
   parseServiceKey,
@@ -15,6 +15,7 @@ import { err, ok, type Result } from '../model/result.ts';
 import { type Backend, type NamedPort, PROTOCOLS } from '../model/service.ts';
 import type { ServiceSpec } from '../snapshot/equality.ts';
 import type { BackendRef } from '../snapshot/order.ts';
+import { PortLists } from '../snapshot/port-lists.ts';
 import type { Position } from '../snapshot/snapshot.ts';
 import type { clustermesh } from './gen/mesh.js';
 
@@ -24,11 +25,9 @@ export type PortMessage = clustermesh.v1.Port.$Properties;
 export type BackendMessage = clustermesh.v1.Backend.$Properties;
 export type ClusterMessage = clustermesh.v1.ClusterEntry.$Properties;
 
-const parseAddress = (text: string): Result<IpAddress, string> =>
-  /^[0-9a-f:.]{2,39}$/.test(text) ? ok(text as IpAddress) : err('no address');
 const STORE_ID = /^[0-9a-f]{16}$/;
-/** Distinct texts and port lists kept; when there are more, they recur too little to be worth it, and it starts afresh. */
-const KEPT_MAX = 10_000;
+/** A mesh has at most 511 clusters; more names are damage, and not worth keeping. */
+const NAMES_MAX = 511;
 
 export const positionMessage = ({ storeId, revision }: Position): PositionMessage => ({ storeId, revision });
 
@@ -76,7 +75,7 @@ export function parseClusters(
 /** Reads values, and keeps what recurs: cluster names, and the port lists that the backends of a service have in common. */
 export class ValueReader {
   readonly #names = new Map<string, ClusterName>();
-  readonly #portLists = new Map<string, readonly NamedPort[]>();
+  readonly #portLists = new PortLists();
 
   key(text: string | null | undefined): Result<ServiceKey, string> {
     const key = parseServiceKey(text ?? '');
@@ -117,19 +116,7 @@ export class ValueReader {
     return cluster.ok ? ok({ address: address.value, cluster: cluster.value }) : cluster;
   }
 
-  #clusterName(text: string): Result<ClusterName, string> {
-    const known = this.#names.get(text);
-    if (known !== undefined) return ok(known);
-    const name = parseClusterName(text);
-    if (!name.ok) return err(`cluster name of a backend ${name.error}`);
-    keep(this.#names, text, name.value);
-    return name;
-  }
-
   #ports(messages: readonly PortMessage[]): Result<readonly NamedPort[], string> {
-    const kept = messages.map(({ name, protocol, port }) => `${port} ${protocol} ${name}`).join('\n');
-    const known = this.#portLists.get(kept);
-    if (known !== undefined) return ok(known);
     const ports: NamedPort[] = [];
     for (const message of messages) {
       const protocol = PROTOCOLS.find((one) => one === message.protocol);
@@ -138,12 +125,16 @@ export class ValueReader {
       if (port < 1 || port > 65_535) return err('port outside 1 to 65535');
       ports.push({ name: message.name ?? '', protocol, port });
     }
-    keep(this.#portLists, kept, ports);
-    return ok(ports);
+    return ok(this.#portLists.intern(ports));
   }
-}
 
-function keep<T>(kept: Map<string, T>, text: string, value: T): void {
-  if (kept.size >= KEPT_MAX) kept.clear();
-  kept.set(text, value);
+  #clusterName(text: string): Result<ClusterName, string> {
+    const known = this.#names.get(text);
+    if (known !== undefined) return ok(known);
+    const name = parseClusterName(text);
+    if (!name.ok) return err(`cluster name of a backend ${name.error}`);
+    if (this.#names.size >= NAMES_MAX) this.#names.clear();
+    this.#names.set(text, name.value);
+    return name;
+  }
 }

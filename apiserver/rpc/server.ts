@@ -1,0 +1,221 @@
+// The gRPC server that agents subscribe to, over mutual TLS. It checks who calls, feeds each agent's stream, takes
+// acknowledgements into the registry, and beats so that silence means something. What is sent is agent-stream.ts.
+
+import { Server, type ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { type Hello, MESH_PROTOCOL, parseAgentMessage } from '../../mesh/wire/agent-message.ts';
+import { HEARTBEAT_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { OperationalError } from '../../runtime/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { SnapshotFeed } from '../view/port.ts';
+import { agentNode } from './agent-identity.ts';
+import { AGENTS_MAX, AgentRegistry, type AgentSession, type AgentStatus } from './agent-registry.ts';
+import { AgentStream } from './agent-stream.ts';
+import { Encodings } from './encodings.ts';
+
+export interface MeshServerDeps {
+  readonly feed: SnapshotFeed;
+  readonly cluster: ClusterName;
+  /** Must ask for client certificates, and check them against the own cluster's authority. */
+  readonly credentials: ServerCredentials;
+  /** `address:port`; port 0 takes a free one. */
+  readonly listen: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Something that `agents` shows has changed. */
+  readonly onAgentsChange?: () => void;
+}
+
+export interface MeshServer {
+  readonly agents: readonly AgentStatus[];
+  /** Resolves with the port; rejects with RPC_LISTEN. */
+  start(): Promise<number>;
+  /** Sends the agents away, to another replica or to wait for this one. */
+  stop(): Promise<void>;
+}
+
+export const createMeshServer = (deps: MeshServerDeps): MeshServer => new GrpcMeshServer(deps);
+
+/** An agent says hello as soon as the stream stands. */
+const HELLO_MS_MAX = 5_000;
+/** What is left of connections after this is closed without asking. */
+const STOP_MS_MAX = 2_000;
+const SERVER_OPTIONS = {
+  // The largest message of an agent carries 100 refusals of at most about 900 bytes.
+  'grpc.max_receive_message_length': 256 * 1024,
+  // One stream per agent, and a second one while it replaces the first.
+  'grpc.max_concurrent_streams': 4,
+  // An agent whose machine is gone is noticed within 15 s, though it never says so.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.max_connection_idle_ms': 60_000,
+};
+
+type Call = ServerDuplexStream<Uint8Array, Uint8Array>;
+
+class GrpcMeshServer implements MeshServer {
+  readonly #deps: MeshServerDeps;
+  readonly #server = new Server(SERVER_OPTIONS);
+  readonly #registry: AgentRegistry;
+  readonly #encodings: Encodings;
+  readonly #streams = new Map<AgentStream, Call>();
+  #release = () => {};
+
+  constructor(deps: MeshServerDeps) {
+    this.#deps = deps;
+    this.#registry = new AgentRegistry({
+      feed: deps.feed,
+      clock: deps.clock,
+      ...(deps.onAgentsChange === undefined ? {} : { onChange: deps.onAgentsChange }),
+    });
+    this.#encodings = new Encodings(deps.feed);
+  }
+
+  get agents(): readonly AgentStatus[] {
+    return this.#registry.list();
+  }
+
+  async start(): Promise<number> {
+    const { feed, listen, credentials } = this.#deps;
+    this.#server.addService({ subscribe: SUBSCRIBE }, { subscribe: (call: Call) => this.#accept(call) });
+    const port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(listen, credentials, (error, port) => {
+        if (error === null) resolve(port);
+        else reject(listenError(listen, error));
+      });
+    });
+    const unsubscribe = feed.subscribe(() => {
+      for (const stream of this.#streams.keys()) stream.wake();
+    });
+    const stopBeating = this.#beat();
+    this.#release = () => {
+      unsubscribe();
+      stopBeating();
+    };
+    return port;
+  }
+
+  async stop(): Promise<void> {
+    this.#release();
+    for (const call of this.#streams.values()) refuse(call, status.UNAVAILABLE, 'this server is going away');
+    await new Promise<void>((resolve) => {
+      const cancel = this.#deps.clock.after(STOP_MS_MAX, () => {
+        this.#server.forceShutdown();
+        resolve();
+      });
+      this.#server.tryShutdown(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  #beat(): () => void {
+    let cancel = () => {};
+    const again = () => {
+      for (const stream of this.#streams.keys()) stream.beat();
+      cancel = this.#deps.clock.after(HEARTBEAT_MS, again);
+    };
+    again();
+    return () => cancel();
+  }
+
+  /** One call, from its certificate to its hello. */
+  #accept(call: Call): void {
+    const { clock, cluster, log } = this.#deps;
+    const node = agentNode(call.getAuthContext()?.sslPeerCertificate?.subjectaltname, cluster);
+    if (!node.ok) {
+      log.warn('agent refused', { address: call.getPeer(), reason: node.error });
+      refuse(call, status.PERMISSION_DENIED, node.error);
+      return;
+    }
+    let session: AgentSession | undefined;
+    const cancelDeadline = clock.after(HELLO_MS_MAX, () => {
+      if (session === undefined) refuse(call, status.DEADLINE_EXCEEDED, 'no hello');
+    });
+    call.once('close', cancelDeadline);
+    call.on('data', (bytes: Uint8Array) => {
+      const message = parseAgentMessage(bytes);
+      if (!message.ok) refuse(call, status.INVALID_ARGUMENT, message.error);
+      else if (message.value.type === 'ack') {
+        if (session === undefined) refuse(call, status.FAILED_PRECONDITION, 'an acknowledgement before the hello');
+        else session.acknowledged(message.value.ack);
+      } else if (session !== undefined) refuse(call, status.FAILED_PRECONDITION, 'a second hello');
+      else session = this.#welcome(call, message.value.hello, node.value);
+    });
+  }
+
+  #welcome(call: Call, hello: Hello, certified: string): AgentSession | undefined {
+    const { log } = this.#deps;
+    const objection = this.#objection(hello, certified);
+    if (objection !== undefined) {
+      log.warn('agent refused', { node: certified, reason: objection.reason });
+      refuse(call, objection.code, objection.reason);
+      return undefined;
+    }
+    const send = sender(call, () => {
+      stream.close();
+      this.#streams.delete(stream);
+      session.close();
+    });
+    const stream = new AgentStream({ ...this.#deps, encodings: this.#encodings, send }, hello.resume);
+    const session = this.#registry.open(hello, () => refuse(call, status.ABORTED, 'the same node subscribed anew'));
+    this.#streams.set(stream, call);
+    call.once('end', () => call.end());
+    void stream.run().then((reason) => {
+      if (reason === 'behind') refuse(call, status.UNAVAILABLE, 'this server is behind what the agent holds');
+    });
+    log.debug('agent subscribed', { node: hello.node, resume: hello.resume?.revision });
+    return session;
+  }
+
+  #objection(hello: Hello, certified: string): { readonly code: status; readonly reason: string } | undefined {
+    if (hello.node !== certified) {
+      const reason = `node ${hello.node} came with the certificate of ${certified}`;
+      return { code: status.PERMISSION_DENIED, reason };
+    }
+    if (hello.protocol !== MESH_PROTOCOL) {
+      const reason = `protocol ${hello.protocol} is not spoken here, only ${MESH_PROTOCOL}`;
+      return { code: status.FAILED_PRECONDITION, reason };
+    }
+    if (this.#streams.size < AGENTS_MAX) return undefined;
+    return { code: status.RESOURCE_EXHAUSTED, reason: `this server has ${AGENTS_MAX} agents already` };
+  }
+}
+
+/** Ends a call with a status. What was sent before still arrives first; what else the agent says is not heard. */
+function refuse(call: Call, code: status, details: string): void {
+  call.removeAllListeners('data').resume();
+  call.emit('error', Object.assign(new Error(details), { code, details }));
+}
+
+/** Sends one message at a time. gRPC forgets the callback of a write into a cancelled call: its end answers as well. */
+function sender(call: Call, onEnd: () => void): (bytes: Uint8Array) => Promise<boolean> {
+  let ended = false;
+  let answer = (_sent: boolean) => {};
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    answer(false);
+    onEnd();
+  };
+  for (const event of ['cancelled', 'close', 'error', 'end']) call.once(event, end);
+  return (bytes) =>
+    new Promise((resolve) => {
+      answer = resolve;
+      if (ended || call.cancelled) resolve(false);
+      else call.write(bytes, (error?: Error | null) => resolve(!error));
+    });
+}
+
+function listenError(listen: string, cause: Error): OperationalError {
+  return new OperationalError({
+    code: 'RPC_LISTEN',
+    operation: 'listen for agents on',
+    subject: listen,
+    reason: cause.message,
+    hint: 'choose another address with rpc.listen, or end what holds this one',
+    cause,
+  });
+}

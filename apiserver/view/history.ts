@@ -1,0 +1,82 @@
+// The recent snapshots of one etcd, so that an agent that was away for a moment gets the difference and not everything.
+// Snapshots share what did not change, so one costs about what its change did. Each entry also knows up to which revision its
+// content stayed the newest: another replica may have cut its snapshots at other revisions.
+
+import type { Revision } from '../../mesh/model/names.ts';
+import type { SnapshotDelta } from '../../mesh/snapshot/delta.ts';
+import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
+
+/** At one snapshot each 5 ms, the fastest that the view publishes, this is the last 5 seconds: the time of a reconnect. */
+const SNAPSHOTS_MAX = 1_024;
+/** What the kept snapshots may hold beyond the current one; a service of 5,000 backends costs 40 KB each time it changes. */
+const BYTES_MAX = 32 * 1024 * 1024;
+/** The table of a map of services, and one bucket of it per changed service. */
+const SNAPSHOT_BYTES = 2_500;
+const SERVICE_BYTES = 2_000;
+const REFERENCE_BYTES = 8;
+const BACKEND_BYTES = 200;
+
+interface Entry {
+  readonly snapshot: MeshSnapshot;
+  readonly publishedAt: number;
+  readonly bytes: number;
+  /** The content was still the newest at this revision. */
+  until: Revision;
+}
+
+export class SnapshotHistory {
+  #entries: Entry[] = [];
+  #bytes = 0;
+
+  /** A new current snapshot; of another etcd, where there is no delta. */
+  push(snapshot: MeshSnapshot, delta: SnapshotDelta | undefined, publishedAt: number): void {
+    if (delta === undefined) {
+      this.#entries = [];
+      this.#bytes = 0;
+    }
+    const bytes = delta === undefined ? 0 : costOf(snapshot, delta);
+    this.#entries.push({ snapshot, publishedAt, bytes, until: snapshot.position.revision });
+    this.#bytes += bytes;
+    while (this.#entries.length > 1 && (this.#entries.length > SNAPSHOTS_MAX || this.#bytes > BYTES_MAX)) {
+      this.#bytes -= this.#entries.shift()?.bytes ?? 0;
+    }
+  }
+
+  /** The newest content has not changed up to this revision. */
+  extend(revision: Revision): void {
+    const newest = this.#entries.at(-1);
+    if (newest !== undefined && revision > newest.until) newest.until = revision;
+  }
+
+  get reached(): Position | undefined {
+    const newest = this.#entries.at(-1);
+    return newest && { storeId: newest.snapshot.position.storeId, revision: newest.until };
+  }
+
+  at(position: Position): MeshSnapshot | undefined {
+    const entry = this.#entries[this.#indexAt(position)];
+    return entry !== undefined && position.revision <= entry.until ? entry.snapshot : undefined;
+  }
+
+  outdatedSince(position: Position): number | undefined {
+    if (this.#entries[0]?.snapshot.position.storeId !== position.storeId) return undefined;
+    return this.#entries[this.#indexAt(position) + 1]?.publishedAt;
+  }
+
+  /** Index of the newest entry at or before the position, -1 when there is none. */
+  #indexAt({ storeId, revision }: Position): number {
+    return this.#entries.findLastIndex(
+      ({ snapshot: { position } }) => position.storeId === storeId && position.revision <= revision,
+    );
+  }
+}
+
+function costOf(snapshot: MeshSnapshot, delta: SnapshotDelta): number {
+  return delta.changed.reduce(
+    (bytes, { key, upserted }) => {
+      const backends = snapshot.services.get(key)?.backends.length ?? 0;
+      return bytes + SERVICE_BYTES + backends * REFERENCE_BYTES + upserted.length * BACKEND_BYTES;
+    },
+    SNAPSHOT_BYTES + delta.removed.length * SERVICE_BYTES,
+  );
+}

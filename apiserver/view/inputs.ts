@@ -1,0 +1,153 @@
+// What the view merges, by the own etcd's keys: the local services, what each peer contributes, and how fresh each peer is. It
+// says which services a changed key touches, and gives a service's merge. A value that cannot be read leaves the previous one.
+
+import { mergeService } from '../../mesh/merge/service.ts';
+import {
+  type ClusterId,
+  type ClusterName,
+  parseClusterName,
+  parseServiceKey,
+  type ServiceKey,
+} from '../../mesh/model/names.ts';
+import { err, ok, type Result } from '../../mesh/model/result.ts';
+import type { Backend, LocalService, MeshService, RemoteService } from '../../mesh/model/service.ts';
+import { shareBackends } from '../../mesh/snapshot/equality.ts';
+import { compareBackends, compareText } from '../../mesh/snapshot/order.ts';
+import { PortLists } from '../../mesh/snapshot/port-lists.ts';
+import { type Contribution, type PeerStanding, readContribution, readLocalService, readPeer } from './records.ts';
+
+const LOCAL_PREFIX = 'clustermesh/v1/local/services/';
+const CACHE_PREFIX = 'cilium/cache/services/v1/';
+const PEER_PREFIX = 'clustermesh/v1/peers/';
+/** The prefixes of the own etcd that the view needs a mirror of. */
+export const VIEW_PREFIXES: readonly string[] = [LOCAL_PREFIX, CACHE_PREFIX, PEER_PREFIX];
+
+export interface OwnCluster {
+  readonly name: ClusterName;
+  readonly id: ClusterId;
+}
+
+type Touched = Iterable<ServiceKey>;
+
+export class ViewInputs {
+  readonly #own: OwnCluster;
+  readonly #portLists = new PortLists();
+  readonly #locals = new Map<ServiceKey, LocalService>();
+  /** By cluster first: a peer's standing touches all that it contributes to. */
+  readonly #contributions = new Map<ClusterName, Map<ServiceKey, Contribution>>();
+  readonly #peers = new Map<ClusterName, PeerStanding>();
+
+  constructor(own: OwnCluster) {
+    this.#own = own;
+  }
+
+  /** Takes a value, or its absence; gives the services to look at again. Keys that the view does not read touch none. */
+  apply(key: string, value: Uint8Array | undefined): Result<Touched, string> {
+    if (key.startsWith(LOCAL_PREFIX)) return this.#applyLocal(key.slice(LOCAL_PREFIX.length), value);
+    if (key.startsWith(CACHE_PREFIX)) return this.#applyContribution(key.slice(CACHE_PREFIX.length), value);
+    if (key.startsWith(PEER_PREFIX)) return this.#applyPeer(key.slice(PEER_PREFIX.length), value);
+    return ok([]);
+  }
+
+  merge(key: ServiceKey): MeshService | undefined {
+    const local = this.#locals.get(key);
+    if (local === undefined) return undefined;
+    const remotes: RemoteService[] = [];
+    for (const [cluster, services] of this.#contributions) {
+      const contribution = services.get(key);
+      if (contribution === undefined) continue;
+      remotes.push({ ...contribution, fresh: this.#isFresh(cluster) });
+    }
+    return mergeService({ cluster: this.#own.name, local, remotes });
+  }
+
+  /**
+   * The own cluster, whoever contributes (a cache may be filled by a program that keeps no peer records), and the peers. An id
+   * belongs to one cluster: the first in this order, then by name.
+   */
+  clusters(): ReadonlyMap<ClusterName, ClusterId> {
+    const claims: [ClusterName, ClusterId][] = [];
+    for (const [name, services] of this.#contributions) {
+      const [any] = services.values();
+      if (any !== undefined) claims.push([name, any.clusterId]);
+    }
+    claims.sort(([a], [b]) => compareText(a, b));
+    const peers = [...this.#peers].sort(([a], [b]) => compareText(a, b));
+    for (const [name, { id }] of peers) if (id !== undefined) claims.push([name, id]);
+    const clusters = new Map([[this.#own.name, this.#own.id]]);
+    const taken = new Set([this.#own.id]);
+    for (const [name, id] of claims) {
+      if (clusters.has(name) || taken.has(id)) continue;
+      clusters.set(name, id);
+      taken.add(id);
+    }
+    return clusters;
+  }
+
+  #applyLocal(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    const key = parseServiceKey(suffix);
+    if (!key.ok) return key;
+    if (value === undefined) this.#locals.delete(key.value);
+    else {
+      const local = readLocalService(value);
+      if (!local.ok) return local;
+      if (local.value.key !== key.value) return err(`holds the service ${local.value.key}`);
+      const backends = this.#compact(local.value.backends, this.#locals.get(key.value)?.backends);
+      this.#locals.set(key.value, { ...local.value, backends });
+    }
+    return ok([key.value]);
+  }
+
+  #applyContribution(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    const slash = suffix.indexOf('/');
+    const cluster = parseClusterName(suffix.slice(0, slash));
+    if (!cluster.ok) return err(`cluster name ${cluster.error}`);
+    const key = parseServiceKey(suffix.slice(slash + 1));
+    if (!key.ok) return key;
+    let services = this.#contributions.get(cluster.value);
+    if (value === undefined) {
+      services?.delete(key.value);
+      if (services?.size === 0) this.#contributions.delete(cluster.value);
+      return ok([key.value]);
+    }
+    const contribution = readContribution(value);
+    if (!contribution.ok) return contribution;
+    if (contribution.value.cluster !== cluster.value || contribution.value.key !== key.value) {
+      return err(`holds the service ${contribution.value.key} of ${contribution.value.cluster}`);
+    }
+    if (services === undefined) {
+      services = new Map();
+      this.#contributions.set(cluster.value, services);
+    }
+    const backends = this.#compact(contribution.value.backends, services.get(key.value)?.backends);
+    services.set(key.value, { ...contribution.value, backends });
+    return ok([key.value]);
+  }
+
+  #applyPeer(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    const cluster = parseClusterName(suffix);
+    if (!cluster.ok) return err(`cluster name ${cluster.error}`);
+    const wasFresh = this.#isFresh(cluster.value);
+    if (value === undefined) this.#peers.delete(cluster.value);
+    else {
+      const standing = readPeer(value);
+      if (!standing.ok) return standing;
+      this.#peers.set(cluster.value, standing.value);
+    }
+    const touched = wasFresh === this.#isFresh(cluster.value) ? undefined : this.#contributions.get(cluster.value);
+    return ok(touched?.keys() ?? []);
+  }
+
+  /** Without a record nothing speaks against a peer: what it contributes has been admitted. */
+  #isFresh(cluster: ClusterName): boolean {
+    return this.#peers.get(cluster)?.fresh ?? true;
+  }
+
+  /** In canonical order, with shared port lists, and with the previous objects where they say the same. */
+  #compact(backends: readonly Backend[], previous: readonly Backend[] = []): readonly Backend[] {
+    const sorted = backends
+      .map((backend) => ({ ...backend, ports: this.#portLists.intern(backend.ports) }))
+      .sort(compareBackends);
+    return shareBackends(previous, sorted);
+  }
+}

@@ -1,0 +1,186 @@
+// The view: the own etcd's records merged into the snapshot that agents program. It is fed by a mirror, looks again at the
+// services that a batch touches, and publishes one immutable snapshot at the batch's revision when something in it has
+// changed. It writes nothing. Batches that come close together become one snapshot: under load it publishes at most once per
+// COALESCE_MS, and it lets the event loop turn while it works through a large list.
+
+import type { ServiceKey } from '../../mesh/model/names.ts';
+import type { MeshService } from '../../mesh/model/service.ts';
+import { checkChange } from '../../mesh/snapshot/consistent.ts';
+import { diffSnapshots, isEmpty, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
+import { sameClusters, shareService } from '../../mesh/snapshot/equality.ts';
+import { ServiceMap } from '../../mesh/snapshot/service-map.ts';
+import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { MirrorBatch, MirrorObserver } from '../store/port.ts';
+import { SnapshotHistory } from './history.ts';
+import { type OwnCluster, ViewInputs } from './inputs.ts';
+import type { FeedListener, SnapshotFeed } from './port.ts';
+
+export interface ViewDeps {
+  readonly cluster: OwnCluster;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface View extends SnapshotFeed, MirrorObserver {
+  /** Resolves when everything received so far has been looked at. */
+  settled(): Promise<void>;
+}
+
+/** A change waits at most this long for others; at idle it does not wait. */
+const COALESCE_MS = 5;
+/** Longest uninterrupted piece of work, so that heartbeats and acknowledgements go on while a large list is read. */
+const SLICE_MS = 10;
+
+export const createView = (deps: ViewDeps): View => new MirroredView(deps);
+
+class MirroredView implements View {
+  readonly #deps: ViewDeps;
+  readonly #inputs: ViewInputs;
+  readonly #history = new SnapshotHistory();
+  readonly #listeners = new Set<FeedListener>();
+  /** The newest value of each key that has not been looked at; `undefined` for a deleted one. */
+  #pending = new Map<string, Uint8Array | undefined>();
+  /** Touched, but not yet part of a snapshot. */
+  #touched = new Set<ServiceKey>();
+  #received: Position | undefined;
+  #current: MeshSnapshot | undefined;
+  #pass: Promise<void> | undefined;
+  #lastPassAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: ViewDeps) {
+    this.#deps = deps;
+    this.#inputs = new ViewInputs(deps.cluster);
+  }
+
+  get current(): MeshSnapshot | undefined {
+    return this.#current;
+  }
+
+  get reached(): Position | undefined {
+    return this.#history.reached;
+  }
+
+  at(position: Position): MeshSnapshot | undefined {
+    return this.#history.at(position);
+  }
+
+  outdatedSince(position: Position): number | undefined {
+    return this.#history.outdatedSince(position);
+  }
+
+  subscribe(listener: FeedListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async settled(): Promise<void> {
+    while (this.#pass !== undefined) await this.#pass;
+  }
+
+  onBatch(batch: MirrorBatch): void {
+    // Nothing is complete before the first whole list.
+    if (this.#received === undefined && !batch.relisted) return;
+    this.#received = batch.position;
+    for (const event of batch.events) {
+      if (event.type === 'put') this.#pending.set(event.kv.key, event.kv.value);
+      else this.#pending.set(event.key, undefined);
+    }
+    this.#pass ??= this.#run();
+  }
+
+  /** Works until nothing is left that came in meanwhile. */
+  async #run(): Promise<void> {
+    const { clock } = this.#deps;
+    let position: Position | undefined;
+    do {
+      const waitMs = this.#pending.size === 0 ? 0 : this.#lastPassAt + COALESCE_MS - clock.monotonic();
+      await (waitMs > 0 ? sleep(clock, waitMs) : Promise.resolve());
+      position = this.#received;
+      const changes = this.#pending;
+      this.#pending = new Map();
+      await this.#read(changes);
+      const merged = await this.#merge();
+      if (position !== undefined) this.#publish(position, merged);
+      this.#lastPassAt = clock.monotonic();
+    } while (this.#pending.size > 0 || this.#received !== position);
+    this.#pass = undefined;
+  }
+
+  async #read(changes: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
+    await this.#inSlices(changes, ([key, value]) => {
+      const touched = this.#inputs.apply(key, value);
+      if (touched.ok) for (const service of touched.value) this.#touched.add(service);
+      else this.#deps.log.warn('unreadable record in the own etcd', { key, reason: touched.error });
+    });
+  }
+
+  async #merge(): Promise<ReadonlyMap<ServiceKey, MeshService | undefined>> {
+    const merged = new Map<ServiceKey, MeshService | undefined>();
+    await this.#inSlices(this.#touched, (key) => {
+      const service = this.#inputs.merge(key);
+      merged.set(key, service && shareService(this.#current?.services.get(key), service));
+    });
+    return merged;
+  }
+
+  async #inSlices<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
+    const { clock } = this.#deps;
+    let startedAt = clock.monotonic();
+    for (const item of items) {
+      if (clock.monotonic() - startedAt >= SLICE_MS) {
+        await sleep(clock, 0);
+        startedAt = clock.monotonic();
+      }
+      work(item);
+    }
+  }
+
+  #publish(position: Position, merged: ReadonlyMap<ServiceKey, MeshService | undefined>): void {
+    const before = this.#current ?? this.#nothing(position);
+    const sameStore = this.#current?.position.storeId === position.storeId;
+    const step = this.#step(before, position, merged);
+    const reached = this.#history.reached?.revision ?? 0;
+    if (sameStore && (position.revision < reached || (position.revision === reached && !isEmpty(step.delta)))) {
+      // What was touched stays so, and becomes part of the first snapshot beyond.
+      this.#deps.log.warn('own etcd stands behind what it was known to hold', { revision: position.revision, reached });
+      return;
+    }
+    this.#touched.clear();
+    if (sameStore && isEmpty(step.delta)) {
+      this.#history.extend(position.revision);
+      return;
+    }
+    const delta = sameStore ? step.delta : undefined;
+    this.#current = step.next;
+    this.#history.push(step.next, delta, this.#deps.clock.monotonic());
+    for (const listener of this.#listeners) listener(step.next, delta);
+  }
+
+  #nothing(position: Position): MeshSnapshot {
+    return { position, cluster: this.#deps.cluster.name, clusters: new Map(), services: ServiceMap.empty };
+  }
+
+  /** The next snapshot, in which a service that came out unsound keeps its previous value. */
+  #step(
+    before: MeshSnapshot,
+    position: Position,
+    merged: ReadonlyMap<ServiceKey, MeshService | undefined>,
+  ): { readonly next: MeshSnapshot; readonly delta: SnapshotDelta } {
+    const known = this.#inputs.clusters();
+    const clusters = sameClusters(before.clusters, known) ? before.clusters : known;
+    const services = ServiceMap.from(before.services);
+    const next = { position, cluster: before.cluster, clusters, services: services.with(merged) };
+    const delta = diffSnapshots(before, next, merged.keys());
+    const sound = delta.changed.filter((change) => {
+      const [problem] = checkChange(next, change);
+      if (problem !== undefined) this.#deps.log.error('merged service is not sound', { reason: problem });
+      return problem === undefined;
+    });
+    if (sound.length === delta.changed.length) return { next, delta };
+    const soundKeys = new Set([...sound.map(({ key }) => key), ...delta.removed]);
+    const kept = services.with([...merged].filter(([key]) => soundKeys.has(key)));
+    return { next: { ...next, services: kept }, delta: { ...delta, changed: sound } };
+  }
+}

@@ -32,7 +32,13 @@ const BY_TEXT: readonly (readonly [RegExp, Meaning])[] = [
   [/database space exceeded/, Meanings.full],
   // grpc-js' own, of this side's receive limit.
   [/message larger than max/i, Meanings.answerTooLarge],
+  // etcd with authentication on, to a client without a user: under INVALID_ARGUMENT.
+  [/user name is empty/, Meanings.denied],
 ];
+
+/** What grpc-js wraps around the reason why there is no connection. */
+const WRAPPING = /^No connection established\. Last error: (?:Error: )?|\.? Resolution note: *$/g;
+const ABOUT_TLS = /certificate|\bSSL\b|\bTLS\b|\bssl3|handshake/;
 
 export function failureOf(
   attempt: Attempt,
@@ -40,7 +46,12 @@ export function failureOf(
 ): OperationalError {
   const meaning =
     BY_TEXT.find(([text]) => text.test(answer.details))?.[1] ?? BY_STATUS.get(answer.code) ?? Meanings.failed;
-  return attemptFailed(attempt, meaning, answer.details || (status[answer.code] ?? `gRPC status ${answer.code}`));
+  const reason = answer.details.replace(WRAPPING, '') || (status[answer.code] ?? `gRPC status ${answer.code}`);
+  if (meaning === Meanings.unreachable && ABOUT_TLS.test(reason)) {
+    const hint = 'compare the certificates and trusted authorities of both sides';
+    return attemptFailed(attempt, { ...meaning, hint }, reason);
+  }
+  return attemptFailed(attempt, meaning, reason);
 }
 
 export function attemptFailed(attempt: Attempt, meaning: Meaning, reason: string): OperationalError {

@@ -18,7 +18,12 @@ export interface HttpRequest {
 
 /** A JSON value, a text with its type, or a stream of server-sent events that ends with `signal`. */
 export type HttpAnswer =
-  | { readonly status?: number; readonly json: unknown }
+  | {
+      readonly status?: number;
+      readonly json: unknown;
+      /** What the ETag is made of, where the document also holds times that change with every look. */
+      readonly version?: unknown;
+    }
   | { readonly status?: number; readonly text: string; readonly contentType: string }
   | { readonly problem: Problem }
   | { readonly events: (send: (event: string, value: unknown) => void, signal: AbortSignal) => void };
@@ -182,7 +187,8 @@ function send(
   const status = result.status ?? 200;
   const headers: Record<string, string> = { 'content-type': contentType, 'cache-control': 'no-cache' };
   if (status === 200 && request.method === 'GET') {
-    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    const version = 'version' in result ? JSON.stringify(result.version) : body;
+    const etag = `"${createHash('sha256').update(version).digest('base64url').slice(0, 22)}"`;
     headers.etag = etag;
     if (request.headers['if-none-match'] === etag) {
       response.writeHead(304, headers).end();

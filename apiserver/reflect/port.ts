@@ -1,0 +1,24 @@
+// What the reflector reads of admission and of the peers' links.
+
+import type { ClusterName } from '../../mesh/model/names.ts';
+import type { PeerRecord } from '../../mesh/wire/peer-record.ts';
+
+export interface ReflectedPeer {
+  /** What other programs need to know of the peer's state. */
+  readonly record: PeerRecord;
+  /** Records that may be used, by the peer's own key. */
+  readonly admitted: ReadonlyMap<string, Uint8Array>;
+  /** Encoded quarantine records, by the peer's own key. */
+  readonly quarantined: ReadonlyMap<string, Uint8Array>;
+  readonly config: Uint8Array | undefined;
+  readonly card: Uint8Array | undefined;
+  /** What is absent above is really absent: only then may something be taken away. */
+  readonly complete: boolean;
+}
+
+export interface ReflectedPeers {
+  /** The configured peers are known: what belongs to another is left over. */
+  readonly known: boolean;
+  names(): Iterable<ClusterName>;
+  peer(name: ClusterName): ReflectedPeer | undefined;
+}

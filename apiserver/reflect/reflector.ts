@@ -1,0 +1,191 @@
+// Writes what admission decided into the cluster's own etcd: admitted records under `cilium/cache/`, withheld ones under
+// `clustermesh/v1/quarantine/`, and each peer's config, card, freshness and canaries. Level-triggered: every event names keys;
+// a key's wish is computed anew and compared with the mirror of the own etcd. The one writer of these keys, while it leads.
+//
+// Reflected keys carry no lease: an API server that is away must not withdraw what its peers said.
+
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { encodeTime } from '../../mesh/wire/synced.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { OperationalError } from '../../runtime/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+import { WorkQueue } from '../../runtime/work-queue.ts';
+import type { Condition, KeyValue, MirrorBatch, Store, Write } from '../store/port.ts';
+import { TRANSACTION_WRITES_MAX } from '../store/port.ts';
+import { canariesOfPeer, keysOfPeer, keysOfRecord, peerOfKey, REFLECTED_PREFIXES, wishFor } from './desired.ts';
+import type { ReflectedPeers } from './port.ts';
+
+export interface ReflectorDeps {
+  readonly self: ClusterName;
+  readonly store: Pick<Store, 'transact'>;
+  /** The mirror of the own etcd. */
+  readonly observed: ReadonlyMap<string, KeyValue>;
+  readonly peers: ReflectedPeers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** One transaction holds 128 writes, and etcd takes requests of 1.5 MiB: large values go in smaller groups. */
+const TRANSACTION_BYTES_MAX = 1024 * 1024;
+
+export class Reflector {
+  readonly #deps: ReflectorDeps;
+  readonly #queue: WorkQueue<string>;
+  readonly #reflected = new Set<ClusterName>();
+  /** While this replica leads: what must still hold for its writes to be carried out. */
+  #fence: Condition | undefined;
+  #lastError: unknown;
+
+  constructor(deps: ReflectorDeps) {
+    this.#deps = deps;
+    this.#queue = new WorkQueue({
+      name: 'reflect',
+      clock: deps.clock,
+      random: deps.random,
+      batchMax: TRANSACTION_WRITES_MAX,
+      work: (keys, signal) => this.#write(keys, signal),
+      onError: (error) => {
+        this.#lastError = error;
+        deps.log.warn('cannot reflect peers', { error });
+      },
+    });
+  }
+
+  /** Keys that are not written yet. */
+  get depth(): number {
+    return this.#queue.depth;
+  }
+
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  /** Records of a peer were admitted, withheld, changed or taken away. */
+  onRecords(peer: ClusterName, keys: Iterable<string>): void {
+    for (const key of keys) this.#addAll(keysOfRecord(peer, key));
+  }
+
+  /** Something about a peer as a whole changed: everything of it is looked at, also what is left over. */
+  onPeer(name: ClusterName): void {
+    if (this.#fence === undefined) return;
+    const peer = this.#deps.peers.peer(name);
+    if (peer !== undefined) this.#addAll(keysOfPeer(name, peer));
+    else this.#reflected.delete(name);
+    for (const key of this.#deps.observed.keys()) {
+      if (REFLECTED_PREFIXES.some((prefix) => key.startsWith(prefix)) && peerOfKey(key, this.#deps.self) === name) {
+        this.#queue.add(key);
+      }
+    }
+    this.#addAll(canariesOfPeer(name));
+  }
+
+  /** The own etcd changed: a key of ours that somebody else touched is put right. */
+  onOwnBatch(batch: MirrorBatch): void {
+    for (const event of batch.events) {
+      const key = event.type === 'put' ? event.kv.key : event.key;
+      if (peerOfKey(key, this.#deps.self) !== undefined) this.#add(key);
+    }
+  }
+
+  /** Writes until the signal aborts: for as long as this replica leads. */
+  async lead(signal: AbortSignal, fence: Condition): Promise<void> {
+    this.#fence = fence;
+    this.#reflected.clear();
+    this.resync();
+    try {
+      await this.#queue.run(signal);
+    } finally {
+      this.#fence = undefined;
+    }
+  }
+
+  /** Looks at every peer and at every key that is there. */
+  resync(): void {
+    if (this.#fence === undefined) return;
+    for (const name of this.#deps.peers.names()) {
+      const peer = this.#deps.peers.peer(name);
+      if (peer !== undefined) this.#addAll(keysOfPeer(name, peer));
+      this.#addAll(canariesOfPeer(name));
+    }
+    for (const key of this.#deps.observed.keys())
+      if (peerOfKey(key, this.#deps.self) !== undefined) this.#queue.add(key);
+  }
+
+  #add(key: string): void {
+    // What comes while another replica leads is found by the resync at the start of the own lead.
+    if (this.#fence !== undefined) this.#queue.add(key);
+  }
+
+  #addAll(keys: Iterable<string>): void {
+    for (const key of keys) this.#add(key);
+  }
+
+  async #write(keys: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    const fence = this.#fence;
+    if (fence === undefined) return [];
+    let writes: Write[] = [];
+    let bytes = 0;
+    const commit = async () => {
+      if (writes.length > 0) {
+        const { succeeded } = await this.#deps.store.transact(writes, [fence], signal);
+        if (!succeeded) throw leadershipLost();
+      }
+      writes = [];
+      bytes = 0;
+    };
+    for (const key of keys) {
+      const write = this.#writeFor(key);
+      if (write === undefined) continue;
+      const size = write.type === 'put' ? write.value.length : 0;
+      if (bytes + size > TRANSACTION_BYTES_MAX) await commit();
+      writes.push(write);
+      bytes += size;
+    }
+    await commit();
+    this.#lastError = undefined;
+    this.#noteReflected(keys);
+    return [];
+  }
+
+  #writeFor(key: string): Write | undefined {
+    const { self, peers, observed, clock } = this.#deps;
+    const name = peerOfKey(key, self);
+    if (name === undefined) return undefined;
+    const wish = wishFor(key, name, peers, this.#reflected);
+    const found = observed.get(key);
+    switch (wish.type) {
+      case 'unknown':
+        return undefined;
+      case 'absence':
+        return found === undefined ? undefined : { type: 'delete', key };
+      case 'presence':
+        return found === undefined ? { type: 'put', key, value: encodeTime(clock.now()) } : undefined;
+      case 'value':
+        if (found !== undefined && Buffer.compare(found.value, wish.value) === 0) return undefined;
+        return { type: 'put', key, value: wish.value };
+      default:
+        return wish satisfies never;
+    }
+  }
+
+  /** A canary says that everything before it has landed: it may stand once nothing of its peer waits any more. */
+  #noteReflected(written: readonly string[]): void {
+    if (this.#queue.depth > written.length) return;
+    for (const name of this.#deps.peers.names()) {
+      if (this.#reflected.has(name) || this.#deps.peers.peer(name)?.complete !== true) continue;
+      this.#reflected.add(name);
+      this.#addAll(canariesOfPeer(name));
+    }
+  }
+}
+
+function leadershipLost(): OperationalError {
+  return new OperationalError({
+    code: 'LEADERSHIP_LOST',
+    operation: 'reflect peers',
+    reason: 'another replica leads since',
+    retryable: true,
+  });
+}

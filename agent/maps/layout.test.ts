@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { IpAddress } from '../../mesh/model/names.ts';
+import {
+  backendKey,
+  backendValue,
+  masterValue,
+  parseBackendKey,
+  parseBackendValue,
+  parseReverseNatKey,
+  parseReverseNatValue,
+  parseReverseSk,
+  parseServiceKey,
+  parseServiceValue,
+  reverseNatKey,
+  reverseNatValue,
+  reverseSkKey,
+  reverseSkValue,
+  serviceKey,
+  slotValue,
+} from './layout.ts';
+
+const ip = (text: string) => text as IpAddress;
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+const bytes = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
+
+const frontend = { address: ip('10.96.0.10'), port: 80, protocol: 'TCP' } as const;
+const backend = { address: ip('10.244.1.5'), port: 8080, protocol: 'TCP', state: 'active', clusterId: 2 } as const;
+const reverseSk = { cookie: 0x1234n, backend, service: frontend, revNatId: 7 };
+
+// What Cilium writes for 10.96.0.10:80/TCP with id 7 and three backends, one of them 17 = 10.244.1.5:8080 in cluster 2.
+test.each([
+  ['key of a master', serviceKey({ ...frontend, slot: 0 }), '0a60000a 0050 0000 06 00 0000'],
+  ['key of slot 1', serviceKey({ ...frontend, slot: 1 }), '0a60000a 0050 0100 06 00 0000'],
+  ['master', masterValue({ count: 3, revNatId: 7 }), '00000000 0300 0007 00 00 0000'],
+  [
+    'master with one that is leaving',
+    masterValue({ count: 3, qcount: 1, revNatId: 7 }),
+    '00000000 0300 0007 00 00 0100',
+  ],
+  ['slot', slotValue({ backendId: 17, revNatId: 7 }), '11000000 0000 0007 00 00 0000'],
+  ['key of a backend', backendKey(17), '11000000'],
+  ['backend', backendValue(backend), '0af40105 1f90 06 00 0200 00 00'],
+  ['terminating backend', backendValue({ ...backend, state: 'terminating' }), '0af40105 1f90 06 01 0200 00 00'],
+  ['key of a reverse NAT', reverseNatKey(7), '0007'],
+  ['reverse NAT', reverseNatValue(frontend), '0a60000a 0050'],
+  ['key of a reverse socket', reverseSkKey(reverseSk), '3412000000000000 0af40105 1f90 0000'],
+  ['reverse socket', reverseSkValue(reverseSk), '0a60000a 0050 0007'],
+])('bytes of a %s', (_, actual, expected) => {
+  expect(hex(actual)).toBe(expected.replaceAll(' ', ''));
+});
+
+const anyAddress = fc.ipV4().map(ip);
+const any16 = fc.integer({ min: 0, max: 0xffff });
+const anyId = fc.integer({ min: 0, max: 0xffff_ffff });
+const anyCookie = fc.bigInt(0n, 2n ** 64n - 1n);
+const anyProtocol = fc.constantFrom('TCP' as const, 'UDP' as const);
+const anyState = fc.constantFrom('active', 'terminating', 'quarantined', 'maintenance' as const);
+
+/** Every row survives being written and parsed. */
+function roundTrips<T>(rows: fc.Arbitrary<T>, through: (row: T) => unknown, more: object = {}): void {
+  const whole = (row: T) => (typeof row === 'object' ? { ...more, ...row } : row);
+  fc.assert(fc.property(rows, (row) => void expect(through(row)).toEqual(whole(row))));
+}
+
+test('parse undoes write', () => {
+  const places = { address: anyAddress, port: any16 };
+  const ends = { ...places, protocol: anyProtocol };
+  const bare = { backendId: 0, count: 0, qcount: 0, flags: 0, flags2: 0 };
+  roundTrips(fc.record({ ...ends, slot: any16 }), (row) => parseServiceKey(serviceKey(row)));
+  const masters = fc.record({ count: any16, qcount: any16, revNatId: any16 });
+  roundTrips(masters, (row) => parseServiceValue(masterValue(row)), bare);
+  const slots = fc.record({ backendId: anyId, revNatId: any16 });
+  roundTrips(slots, (row) => parseServiceValue(slotValue(row)), bare);
+  roundTrips(anyId, (id) => parseBackendKey(backendKey(id)));
+  const backends = fc.record({ ...ends, state: anyState, clusterId: any16 });
+  roundTrips(backends, (row) => parseBackendValue(backendValue(row)));
+  roundTrips(any16, (id) => parseReverseNatKey(reverseNatKey(id)));
+  roundTrips(fc.record(places), (row) => parseReverseNatValue(reverseNatValue(row)));
+  const place = fc.record(places);
+  const sockets = fc.record({ cookie: anyCookie, backend: place, service: place, revNatId: any16 });
+  roundTrips(sockets, (row) => parseReverseSk(reverseSkKey(row), reverseSkValue(row)));
+});
+
+test('rows that are not ours are not read', () => {
+  expect(parseServiceKey(bytes('0a60000a 0050 0000 84 00 0000'))).toBeUndefined();
+  expect(parseServiceKey(bytes('0a60000a 0050 0000 06 01 0000'))).toBeUndefined();
+  expect(parseServiceKey(bytes('0a60000a 0050 0000 06 00 0001'))).toBeUndefined();
+  expect(parseServiceKey(bytes('0a60000a'))).toBeUndefined();
+  expect(parseBackendValue(bytes('0af40105 1f90 06 09 0200 00 00'))).toBeUndefined();
+  expect(parseBackendValue(bytes('0af40105 1f90 00 00 0200 00 00'))).toBeUndefined();
+  const parsers = [parseServiceKey, parseServiceValue, parseBackendKey, parseBackendValue, parseReverseNatKey];
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 20 }), (row) => {
+      for (const parse of parsers) parse(row);
+      parseReverseNatValue(row);
+      parseReverseSk(row, row);
+    }),
+  );
+});
+
+test.each(['fd00::1', '10.0.0', '10.0.0.999', ''])('an address that is not IPv4 is a bug of the caller: %j', (text) => {
+  expect(() => reverseNatValue({ address: ip(text), port: 1 })).toThrow('not an IPv4 address');
+});

@@ -97,7 +97,7 @@ export class PeerLink {
   }
 
   async #session(signal: AbortSignal): Promise<void> {
-    const client = this.#deps.openDoor(this.#deps.spec);
+    const client = await this.#deps.openDoor(this.#deps.spec);
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
       await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
@@ -149,6 +149,8 @@ export class PeerLink {
       } else records.push(event);
     }
     if (records.length > 0) intake.applyPeerBatch(name, records);
+    // The mirror of a link that was set up anew does not know what the one before it had handed over.
+    if (batch.relisted && this.#mirror !== undefined) intake.retainRecords(name, this.#mirror.entries);
     this.#measure();
   }
 

@@ -13,7 +13,8 @@ export interface DoorClient {
   close(): void;
 }
 
-export type OpenDoor = (spec: PeerSpec) => DoorClient;
+/** Reads the peer's trust store and makes a client; connects when first used. */
+export type OpenDoor = (spec: PeerSpec) => Promise<DoorClient>;
 
 /** Takes the raw facts of a peer, as they come; the one writer of what is admitted. */
 export interface PeerIntake {
@@ -21,6 +22,8 @@ export interface PeerIntake {
   addPeer(peer: ClusterName): void;
   /** Changes under `cilium/state/`. */
   applyPeerBatch(peer: ClusterName, events: readonly StoreEvent[]): void;
+  /** Forgets the records that are not in `entries`: the peer was listed from scratch, and this is everything it has. */
+  retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void;
   setConfig(peer: ClusterName, bytes: Uint8Array | undefined): void;
   /** `undefined`: the peer has no card, a plain Cilium cluster. */
   setCard(peer: ClusterName, bytes: Uint8Array | undefined): void;

@@ -1,0 +1,45 @@
+// The real client of a peer's door: the etcd client over mutual TLS, with the trust store that is bound to this peer alone and
+// this cluster's own peer certificate. Both are followed on disk while the client lives.
+
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+import { channelCredentials } from '../../runtime/tls/certificate-source.ts';
+import { openTlsFiles } from '../../runtime/tls/tls-files.ts';
+import { openEtcd } from '../store/etcd-client.ts';
+import type { OpenDoor } from './port.ts';
+
+export interface DoorClientDeps {
+  /** What this cluster shows: paths of PEM files. */
+  readonly client: { readonly cert: string; readonly key: string };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export function doorOpener({ client, clock, random, log }: DoorClientDeps): OpenDoor {
+  return async (spec) => {
+    const peerLog = log.child({ peer: spec.name });
+    const files = await openTlsFiles({ ca: spec.ca, ...client }, { clock, log: peerLog });
+    const closing = new AbortController();
+    const following = files.run(closing.signal);
+    const etcd = openEtcd({
+      endpoints: spec.endpoints.map((endpoint) => new URL(endpoint).host),
+      credentials: channelCredentials(files.source),
+      // A door is dialled by address and known by the name of its cluster.
+      channelOptions: { 'grpc.ssl_target_name_override': spec.serverName, 'grpc.default_authority': spec.serverName },
+      clock,
+      random,
+      log: peerLog,
+    });
+    return {
+      store: etcd,
+      mirror: (prefixes, observer) => etcd.createMirror({ prefixes, observer }),
+      close() {
+        closing.abort();
+        etcd.close();
+        void following;
+      },
+    };
+  };
+}

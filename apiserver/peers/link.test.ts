@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { OperationalError } from '../../runtime/errors.ts';
+import { silentLog } from '../../runtime/log.ts';
+import { ManualClock } from '../../runtime/manual-clock.ts';
+import { seededRandom } from '../../runtime/random.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import type { StoreEvent } from '../store/port.ts';
+import { PeerLink } from './link.ts';
+import { peerKeys } from './peer-keys.ts';
+import type { PeerFreshness } from './port.ts';
+
+const east = 'east' as ClusterName;
+const keys = peerKeys(east);
+const LIMITS = { ageingMs: 10_000, staleMs: 60_000, expiredMs: 900_000 };
+const bytes = (text: string) => Buffer.from(text);
+
+let store: MemoryStore;
+let clock: ManualClock;
+let stop: AbortController;
+let seen: {
+  records: string[];
+  card: (string | undefined)[];
+  config: (string | undefined)[];
+  freshness: PeerFreshness[];
+};
+let hiddenCard: boolean;
+
+beforeEach(() => {
+  store = new MemoryStore();
+  clock = new ManualClock();
+  stop = new AbortController();
+  seen = { records: [], card: [], config: [], freshness: [] };
+  hiddenCard = false;
+});
+afterEach(() => stop.abort());
+
+function follow(): PeerLink {
+  const text = (value: Uint8Array | undefined) => (value === undefined ? undefined : Buffer.from(value).toString());
+  const link = new PeerLink({
+    spec: { name: east, endpoints: ['https://127.0.0.1:1'], ca: [], serverName: 'east.mesh.cilium.io' },
+    openDoor: async () => ({
+      store: {
+        status: () => store.status(),
+        get: (key) => (hiddenCard ? Promise.reject(denied()) : store.get(key)),
+      },
+      mirror: (prefixes, observer) => store.createMirror({ prefixes, observer }),
+      close() {},
+    }),
+    intake: {
+      addPeer() {},
+      applyPeerBatch: (_, events) => seen.records.push(...events.map(describeEvent)),
+      retainRecords() {},
+      setCard: (_, card) => seen.card.push(text(card)),
+      setConfig: (_, config) => seen.config.push(text(config)),
+      setFreshness: (_, freshness) => seen.freshness.push(freshness),
+      removePeer() {},
+    },
+    limits: { card: LIMITS, plain: LIMITS },
+    clock,
+    random: seededRandom(1),
+    log: silentLog,
+    onChange() {},
+  });
+  void link.run(stop.signal);
+  return link;
+}
+
+const describeEvent = (event: StoreEvent) => (event.type === 'put' ? event.kv.key : `-${event.key}`);
+const denied = () => new OperationalError({ code: 'STORE_DENIED', operation: 'read', reason: 'not allowed' });
+const put = (key: string, value = 'x') => store.transact([{ type: 'put', key, value: bytes(value) }]);
+
+async function publish(): Promise<void> {
+  await put('cilium/state/services/v1/east/prod/echo');
+  await put(keys.config, '{"id":2}');
+  await put(keys.heartbeat, 'now');
+  for (const canary of keys.canaries) await put(canary);
+}
+
+test('takes card, config and records, and is synced when all canaries have been seen', async () => {
+  await put(keys.card, '{"name":"east"}');
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, plain: false, unsynced: [] }));
+  expect(seen).toMatchObject({
+    records: ['cilium/state/services/v1/east/prod/echo'],
+    card: ['{"name":"east"}'],
+    config: ['{"id":2}'],
+  });
+});
+
+test('without the last canary a peer is not synced', async () => {
+  await publish();
+  await store.transact([{ type: 'delete', key: keys.canaries[0] ?? '' }]);
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.phase).toBe('live'));
+  expect(link.state).toMatchObject({ synced: false, unsynced: [keys.canaries[0]] });
+  await put(keys.canaries[0] ?? '');
+  await vi.waitFor(() => expect(link.state.synced).toBe(true));
+});
+
+test('an etcd that hides the card key is a plain Cilium cluster', async () => {
+  hiddenCard = true;
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', plain: true }));
+  expect(seen.card).toEqual([undefined]);
+});
+
+test('silence ages a peer through stale to expired, and a heartbeat makes it fresh again', async () => {
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.phase).toBe('live'));
+  for (const [passMs, freshness] of [
+    [11_000, 'ageing'],
+    [50_000, 'stale'],
+    [900_000, 'expired'],
+  ] as const) {
+    clock.advance(passMs);
+    expect(link.state.freshness).toBe(freshness);
+  }
+  await put(keys.heartbeat, 'later');
+  await vi.waitFor(() => expect(link.state.freshness).toBe('fresh'));
+});
+
+test('a lost connection takes nothing away', async () => {
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.phase).toBe('live'));
+  const before = [...seen.records];
+  store.breakStreams();
+  await vi.waitFor(() => expect(link.state.phase).toBe('reconnecting'));
+  expect(seen.records).toEqual(before);
+  expect(link.state.synced).toBe(true);
+});

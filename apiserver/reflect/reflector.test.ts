@@ -1,0 +1,151 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type ClusterName, serviceKey } from '../../mesh/model/names.ts';
+import { clusterServiceKey } from '../../mesh/wire/cluster-service.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { silentLog } from '../../runtime/log.ts';
+import { seededRandom } from '../../runtime/random.ts';
+import { MemoryStore } from '../store/memory-store.ts';
+import type { Mirror } from '../store/port.ts';
+import type { ReflectedPeer } from './port.ts';
+import { Reflector } from './reflector.ts';
+
+const west = 'west' as ClusterName;
+const east = 'east' as ClusterName;
+const bytes = (text: string) => Buffer.from(text);
+const echo = clusterServiceKey(east, serviceKey('prod', 'echo'));
+const FENCE = { key: 'clustermesh/v1/election/writer', modRevision: 0 };
+
+function peerState(more: Partial<ReflectedPeer> = {}): ReflectedPeer {
+  return {
+    record: { name: 'east', id: 2, freshness: 'fresh', synced: true },
+    admitted: new Map([[echo, bytes('service')]]),
+    quarantined: new Map(),
+    config: bytes('{"id":2}'),
+    card: undefined,
+    complete: true,
+    ...more,
+  };
+}
+
+let store: MemoryStore;
+let mirror: Mirror;
+let reflector: Reflector;
+let peers: Map<ClusterName, ReflectedPeer>;
+let stop: AbortController;
+let known: boolean;
+
+beforeEach(async () => {
+  store = new MemoryStore();
+  stop = new AbortController();
+  peers = new Map();
+  known = true;
+  const observer = { onBatch: (batch: Parameters<Reflector['onOwnBatch']>[0]) => reflector.onOwnBatch(batch) };
+  mirror = store.createMirror({ prefixes: ['cilium/', 'clustermesh/'], spanning: true, observer });
+  reflector = new Reflector({
+    self: west,
+    store,
+    observed: mirror.entries,
+    peers: {
+      get known() {
+        return known;
+      },
+      names: () => peers.keys(),
+      peer: (name) => peers.get(name),
+    },
+    clock: systemClock,
+    random: seededRandom(1),
+    log: silentLog,
+  });
+});
+afterEach(() => stop.abort());
+
+function lead(): void {
+  void mirror.run(stop.signal);
+  void reflector.lead(stop.signal, FENCE);
+}
+
+const value = async (key: string) => {
+  const found = await store.get(key);
+  return found === undefined ? undefined : Buffer.from(found.value).toString();
+};
+const CACHED = 'cilium/cache/services/v1/east/prod/echo';
+const CANARY = 'cilium/synced/east/cilium/cache/services/v1';
+
+test('writes what was admitted, then the canaries', async () => {
+  peers.set(east, peerState());
+  lead();
+  await vi.waitFor(async () => expect(await value(CANARY)).toBeDefined());
+  expect(await value(CACHED)).toBe('service');
+  expect(await value('cilium/cluster-config/east')).toBe('{"id":2}');
+  expect(JSON.parse((await value('clustermesh/v1/peers/east')) ?? '')).toMatchObject({ freshness: 'fresh' });
+  const written = (await store.get(CACHED))?.modRevision ?? 0;
+  expect((await store.get(CANARY))?.modRevision).toBeGreaterThan(written);
+});
+
+test('takes nothing away while a peer is incomplete, and what is left over once it is complete', async () => {
+  await store.transact([{ type: 'put', key: CACHED, value: bytes('from before the restart') }]);
+  peers.set(east, peerState({ admitted: new Map(), complete: false }));
+  lead();
+  await vi.waitFor(async () => expect(await value('clustermesh/v1/peers/east')).toBeDefined());
+  expect(await value(CACHED)).toBe('from before the restart');
+  peers.set(east, peerState({ admitted: new Map() }));
+  reflector.onPeer(east);
+  await vi.waitFor(async () => expect(await value(CACHED)).toBeUndefined());
+});
+
+test('a withheld record moves to the quarantine and back', async () => {
+  peers.set(east, peerState());
+  lead();
+  await vi.waitFor(async () => expect(await value(CACHED)).toBe('service'));
+  peers.set(east, peerState({ admitted: new Map(), quarantined: new Map([[echo, bytes('why')]]) }));
+  reflector.onRecords(east, [echo]);
+  await vi.waitFor(async () => expect(await value(`clustermesh/v1/quarantine/east/${echo}`)).toBe('why'));
+  expect(await value(CACHED)).toBeUndefined();
+  peers.set(east, peerState());
+  reflector.onRecords(east, [echo]);
+  await vi.waitFor(async () => expect(await value(CACHED)).toBe('service'));
+  expect(await value(`clustermesh/v1/quarantine/east/${echo}`)).toBeUndefined();
+});
+
+test('a removed peer leaves nothing behind, and what is not ours stays', async () => {
+  const own = ['cilium/state/services/v1/west/prod/echo', 'cilium/cluster-config/west', 'clustermesh/v1/cards/west'];
+  await store.transact(own.map((key) => ({ type: 'put', key, value: bytes('own') })));
+  peers.set(east, peerState());
+  lead();
+  await vi.waitFor(async () => expect(await value(CANARY)).toBeDefined());
+  peers.delete(east);
+  reflector.onPeer(east);
+  await vi.waitFor(() => expect([...mirror.entries.keys()].filter((key) => key.includes('east'))).toEqual([]));
+  for (const key of own) expect(await value(key)).toBe('own');
+});
+
+test('keys of clusters that are no peers are cleared only when the peers are known', async () => {
+  await store.transact([{ type: 'put', key: CACHED, value: bytes('old') }]);
+  known = false;
+  lead();
+  await vi.waitFor(() => expect(mirror.entries.has(CACHED)).toBe(true));
+  reflector.resync();
+  await vi.waitFor(() => expect(reflector.depth).toBe(0));
+  expect(await value(CACHED)).toBe('old');
+  known = true;
+  reflector.resync();
+  await vi.waitFor(async () => expect(await value(CACHED)).toBeUndefined());
+});
+
+test('a key that somebody else changed is put right', async () => {
+  peers.set(east, peerState());
+  lead();
+  await vi.waitFor(async () => expect(await value(CACHED)).toBe('service'));
+  await store.transact([{ type: 'put', key: CACHED, value: bytes('tampered') }]);
+  await vi.waitFor(async () => expect(await value(CACHED)).toBe('service'));
+  await store.transact([{ type: 'delete', key: CACHED }]);
+  await vi.waitFor(async () => expect(await value(CACHED)).toBe('service'));
+});
+
+test('a replica that no longer leads writes nothing', async () => {
+  await store.transact([{ type: 'put', key: FENCE.key, value: bytes('another') }]);
+  peers.set(east, peerState());
+  lead();
+  await vi.waitFor(() => expect(String(reflector.lastError)).toContain('LEADERSHIP_LOST'));
+  expect(await value(CACHED)).toBeUndefined();
+});

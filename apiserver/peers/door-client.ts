@@ -24,7 +24,7 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
     const closing = new AbortController();
     const following = files.run(closing.signal);
     const etcd = openEtcd({
-      endpoints: spec.endpoints.map((endpoint) => new URL(endpoint).host),
+      endpoints: spec.endpoints.map(addressOf),
       credentials: channelCredentials(files.source),
       // A door is dialled by address and known by the name of its cluster.
       channelOptions: { 'grpc.ssl_target_name_override': spec.serverName, 'grpc.default_authority': spec.serverName },
@@ -42,4 +42,10 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
       },
     };
   };
+}
+
+/** `host:port`; 443 is what a URL without a port means. */
+function addressOf(endpoint: string): string {
+  const { hostname, port } = new URL(endpoint);
+  return `${hostname}:${port === '' ? 443 : port}`;
 }

@@ -93,7 +93,7 @@ export class AgentRegistry {
 
   /** `replaced` is called when the same node opens another session: an agent that restarted is the one that counts. */
   open({ node, software }: Hello, replaced: () => void): AgentSession {
-    this.#forget();
+    if (this.#agents.size >= NODES_MAX) this.#forget();
     const session: AgentSession = {
       acknowledged: (ack) => this.#update(node, session, (record) => ({ ...record, ack })),
       close: () => this.#update(node, session, (record) => ({ ...record, session: undefined })),
@@ -130,7 +130,7 @@ export class AgentRegistry {
     const gone = [...this.#agents].filter(([, { session }]) => session === undefined);
     gone.sort(([, a], [, b]) => a.seenAt - b.seenAt);
     for (const [node, { seenAt }] of gone) {
-      if (now - seenAt < FORGET_MS && this.#agents.size <= NODES_MAX) break;
+      if (now - seenAt < FORGET_MS && this.#agents.size < NODES_MAX) break;
       this.#agents.delete(node);
     }
   }

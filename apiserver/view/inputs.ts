@@ -14,18 +14,21 @@ import type { Backend, LocalService, MeshService, RemoteService } from '../../me
 import { shareBackends } from '../../mesh/snapshot/equality.ts';
 import { compareBackends, compareText } from '../../mesh/snapshot/order.ts';
 import { PortLists } from '../../mesh/snapshot/port-lists.ts';
-import { type Contribution, type PeerStanding, readContribution, readLocalService, readPeer } from './records.ts';
+import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
+import { PEERS_PREFIX } from '../../mesh/wire/peer-record.ts';
+import { CACHE_ROOT } from '../../mesh/wire/state-keys.ts';
+import {
+  type Contribution,
+  type OwnCluster,
+  type PeerStanding,
+  readContribution,
+  readLocalService,
+  readPeer,
+} from './records.ts';
 
-const LOCAL_PREFIX = 'clustermesh/v1/local/services/';
-const CACHE_PREFIX = 'cilium/cache/services/v1/';
-const PEER_PREFIX = 'clustermesh/v1/peers/';
+const CACHE_PREFIX = `${CACHE_ROOT}services/v1/`;
 /** The prefixes of the own etcd that the view needs a mirror of. */
-export const VIEW_PREFIXES: readonly string[] = [LOCAL_PREFIX, CACHE_PREFIX, PEER_PREFIX];
-
-export interface OwnCluster {
-  readonly name: ClusterName;
-  readonly id: ClusterId;
-}
+export const VIEW_PREFIXES: readonly string[] = [LOCAL_SERVICES_PREFIX, CACHE_PREFIX, PEERS_PREFIX];
 
 type Touched = Iterable<ServiceKey>;
 
@@ -43,9 +46,9 @@ export class ViewInputs {
 
   /** Takes a value, or its absence; gives the services to look at again. Keys that the view does not read touch none. */
   apply(key: string, value: Uint8Array | undefined): Result<Touched, string> {
-    if (key.startsWith(LOCAL_PREFIX)) return this.#applyLocal(key.slice(LOCAL_PREFIX.length), value);
+    if (key.startsWith(LOCAL_SERVICES_PREFIX)) return this.#applyLocal(key.slice(LOCAL_SERVICES_PREFIX.length), value);
     if (key.startsWith(CACHE_PREFIX)) return this.#applyContribution(key.slice(CACHE_PREFIX.length), value);
-    if (key.startsWith(PEER_PREFIX)) return this.#applyPeer(key.slice(PEER_PREFIX.length), value);
+    if (key.startsWith(PEERS_PREFIX)) return this.#applyPeer(key.slice(PEERS_PREFIX.length), value);
     return ok([]);
   }
 
@@ -89,7 +92,7 @@ export class ViewInputs {
     if (!key.ok) return key;
     if (value === undefined) this.#locals.delete(key.value);
     else {
-      const local = readLocalService(value);
+      const local = readLocalService(value, this.#own);
       if (!local.ok) return local;
       if (local.value.key !== key.value) return err(`holds the service ${local.value.key}`);
       const backends = this.#compact(local.value.backends, this.#locals.get(key.value)?.backends);

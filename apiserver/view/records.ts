@@ -5,6 +5,7 @@ import { parseAddress } from '../../mesh/model/address.ts';
 import {
   type ClusterId,
   type ClusterName,
+  type IpAddress,
   parseClusterId,
   parseClusterName,
   type ServiceKey,
@@ -12,9 +13,13 @@ import {
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { type Backend, type LocalService, type NamedPort, PROTOCOLS } from '../../mesh/model/service.ts';
-import { compareText } from '../../mesh/snapshot/order.ts';
+import { comparePorts } from '../../mesh/snapshot/order.ts';
 import { clusterServiceKind, type PortValue } from '../../mesh/wire/cluster-service.ts';
-import { decodeObject } from '../../mesh/wire/json.ts';
+import { decodeLocalService } from '../../mesh/wire/local-service.ts';
+import { decodePeerRecord } from '../../mesh/wire/peer-record.ts';
+
+/** The wider of the two layouts; which one a mesh has is decided where peers are admitted. */
+const CLUSTER_ID_MAX = 511;
 
 /** What one remote cluster contributes to a service; how fresh it is, is said elsewhere. */
 export interface Contribution {
@@ -25,22 +30,44 @@ export interface Contribution {
   readonly backends: readonly Backend[];
 }
 
+/** The cluster that the view belongs to. */
+export interface OwnCluster {
+  readonly name: ClusterName;
+  readonly id: ClusterId;
+}
+
 export interface PeerStanding {
   readonly id: ClusterId | undefined;
   readonly fresh: boolean;
 }
 
-export function readLocalService(bytes: Uint8Array): Result<LocalService, string> {
-  const value = decodeObject(bytes, 1024 * 1024);
-  if (!value.ok) return value;
-  return ok(value.value as unknown as LocalService);
+/** A record of the own publisher: every backend in it must be the own cluster's. */
+export function readLocalService(bytes: Uint8Array, own: OwnCluster): Result<LocalService, string> {
+  const record = decodeLocalService(bytes);
+  if (!record.ok) return record;
+  const { frontends, ports, backends } = record.value;
+  const foreign = backends.find(({ cluster, clusterId }) => cluster !== own.name || clusterId !== own.id);
+  if (foreign !== undefined) return err(`backend ${foreign.address} is of cluster ${foreign.cluster}`);
+  return ok({
+    ...record.value,
+    frontends: frontends.map(canonicalAddress),
+    ports: sortedByName(ports),
+    backends: backends.map((backend) => ({
+      ...backend,
+      address: canonicalAddress(backend.address),
+      ports: sortedByName(backend.ports),
+    })),
+  });
 }
 
+/** Fresh is who is heard of. Of an expired peer the backends are last, as of a stale one: admission withdraws, not the view. */
 export function readPeer(bytes: Uint8Array): Result<PeerStanding, string> {
-  const value = decodeObject(bytes, 1024 * 1024);
-  if (!value.ok) return value;
-  const { freshness, id } = value.value;
-  return ok({ id: id as ClusterId, fresh: freshness === 'fresh' || freshness === 'ageing' });
+  const record = decodePeerRecord(bytes);
+  if (!record.ok) return record;
+  const { freshness, id } = record.value;
+  const parsed = id === undefined ? undefined : parseClusterId(id, CLUSTER_ID_MAX);
+  if (parsed !== undefined && !parsed.ok) return err(`id ${parsed.error}`);
+  return ok({ id: parsed?.value, fresh: freshness === 'fresh' || freshness === 'ageing' });
 }
 
 /** A record of the cache. It carries no conditions: every backend in it is active. */
@@ -50,7 +77,7 @@ export function readContribution(bytes: Uint8Array): Result<Contribution, string
   const { namespace, name, shared, clusterID } = record.value;
   const cluster = parseClusterName(record.value.cluster);
   if (!cluster.ok) return err(`cluster ${cluster.error}`);
-  const clusterId = parseClusterId(clusterID, 511);
+  const clusterId = parseClusterId(clusterID, CLUSTER_ID_MAX);
   if (!clusterId.ok) return err(`clusterID ${clusterId.error}`);
   const backends: Backend[] = [];
   for (const [text, named] of Object.entries(record.value.backends)) {
@@ -73,12 +100,21 @@ export function readContribution(bytes: Uint8Array): Result<Contribution, string
   });
 }
 
-/** Sorted by name. A port that cannot be programmed (0, an unknown protocol) is none. */
+/** A port that cannot be programmed (0, an unknown protocol) is none. */
 function portsOf(named: Readonly<Record<string, PortValue>>): readonly NamedPort[] {
   const ports: NamedPort[] = [];
   for (const [name, { Protocol, Port: port }] of Object.entries(named)) {
     const protocol = PROTOCOLS.find((one) => one === Protocol);
     if (protocol !== undefined && port > 0) ports.push({ name, protocol, port });
   }
-  return ports.length > 1 ? ports.sort((a, b) => compareText(a.name, b.name)) : ports;
+  return sortedByName(ports);
+}
+
+const sortedByName = (ports: readonly NamedPort[]): readonly NamedPort[] =>
+  ports.length > 1 ? [...ports].sort(comparePorts) : ports;
+
+/** Of a text that its codec has accepted: what an agent would read from it, so that both order it alike. */
+function canonicalAddress(text: IpAddress): IpAddress {
+  const address = parseAddress(text);
+  return address.ok ? address.value : text;
 }

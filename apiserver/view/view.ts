@@ -14,8 +14,9 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { MirrorBatch, MirrorObserver } from '../store/port.ts';
 import { SnapshotHistory } from './history.ts';
-import { type OwnCluster, ViewInputs } from './inputs.ts';
+import { ViewInputs } from './inputs.ts';
 import type { FeedListener, SnapshotFeed } from './port.ts';
+import type { OwnCluster } from './records.ts';
 
 export interface ViewDeps {
   readonly cluster: OwnCluster;

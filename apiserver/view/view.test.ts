@@ -1,0 +1,326 @@
+import { describe, expect, test } from 'vitest';
+import type { ClusterId, ClusterName, IpAddress, Revision } from '../../mesh/model/names.ts';
+import { serviceKey } from '../../mesh/model/names.ts';
+import type { LocalService } from '../../mesh/model/service.ts';
+import { check } from '../../mesh/snapshot/consistent.ts';
+import { applyDelta, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
+import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
+import { type ClusterServiceRecord, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
+import { encodePeerRecord, type PeerFreshnessName, peerRecordKey } from '../../mesh/wire/peer-record.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { silentLog } from '../../runtime/log.ts';
+import type { StoreEvent } from '../store/port.ts';
+import { createView } from './view.ts';
+
+const west = 'west' as ClusterName;
+const STORE = '00000000000000aa';
+const cart = serviceKey('shop', 'cart');
+const toBytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+/** A view, and a hand that feeds it as a mirror would. */
+function fedView() {
+  const view = createView({ cluster: { name: west, id: 1 as ClusterId }, clock: systemClock, log: silentLog });
+  const published: { readonly next: MeshSnapshot; readonly delta: SnapshotDelta | undefined }[] = [];
+  view.subscribe((next, delta) => published.push({ next, delta }));
+  const feed = (
+    revision: number,
+    changes: Readonly<Record<string, Uint8Array | undefined>>,
+    { relisted = false, storeId = STORE } = {},
+  ) => {
+    const events = Object.entries(changes).map(
+      ([key, value]): StoreEvent =>
+        value === undefined
+          ? { type: 'delete', key, modRevision: revision }
+          : { type: 'put', kv: { key, value, createRevision: 1, modRevision: revision, version: 1, lease: '0' } },
+    );
+    view.onBatch({ position: { storeId, revision: revision as Revision }, events, relisted });
+  };
+  const addresses = (service = cart) => view.current?.services.get(service)?.backends.map(({ address }) => address);
+  return { view, published, feed, addresses };
+}
+
+const local = (name: string, addresses: readonly string[], more: Partial<LocalService> = {}) => ({
+  [localServiceKey(serviceKey('shop', name))]: encodeLocalService({
+    key: serviceKey('shop', name),
+    frontends: ['10.96.0.1' as IpAddress],
+    ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
+    global: true,
+    shared: true,
+    affinity: 'none',
+    backends: addresses.map((address) => ({
+      address: address as IpAddress,
+      cluster: west,
+      clusterId: 1 as ClusterId,
+      state: 'active',
+      ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+    })),
+    labels: {},
+    selector: {},
+    ...more,
+  }),
+});
+
+const cached = (
+  cluster: string,
+  name: string,
+  addresses: readonly string[],
+  more: Partial<ClusterServiceRecord> = {},
+) => ({
+  [`cilium/cache/services/v1/${cluster}/shop/${name}`]: clusterServiceKind.encode({
+    cluster,
+    namespace: 'shop',
+    name,
+    frontends: {},
+    backends: Object.fromEntries(addresses.map((address) => [address, { http: { Protocol: 'TCP', Port: 8080 } }])),
+    labels: {},
+    selector: {},
+    includeExternal: true,
+    shared: true,
+    clusterID: 2,
+    ...more,
+  }),
+});
+
+const peer = (name: string, freshness: PeerFreshnessName) => ({
+  [peerRecordKey(name as ClusterName)]: encodePeerRecord({ name, id: 2, freshness, synced: true }),
+});
+
+describe('what is published', () => {
+  test('is nothing before the first complete list, and then all of it', async () => {
+    const { view, published, feed, addresses } = fedView();
+    feed(3, local('cart', ['10.1.0.1']));
+    await view.settled();
+    expect(view.current).toBeUndefined();
+    feed(4, { ...local('cart', ['10.1.0.1']), ...cached('east', 'cart', ['10.2.0.1']) }, { relisted: true });
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.1', '10.1.0.1']);
+    expect(published.map(({ next, delta }) => [next.position.revision, delta])).toEqual([[4, undefined]]);
+    expect(view.current?.clusters).toEqual(
+      new Map([
+        ['west', 1],
+        ['east', 2],
+      ]),
+    );
+  });
+
+  test('is an empty snapshot when etcd is empty', async () => {
+    const { view, feed } = fedView();
+    feed(1, {}, { relisted: true });
+    await view.settled();
+    expect([view.current?.services.size, view.current?.position.revision]).toEqual([0, 1]);
+  });
+
+  test('is a step to each snapshot from the one before', async () => {
+    const { view, published, feed } = fedView();
+    feed(1, local('cart', ['10.1.0.1']), { relisted: true });
+    await view.settled();
+    for (const [index, changes] of [
+      cached('east', 'cart', ['10.2.0.1', '10.2.0.2']),
+      cached('east', 'cart', ['10.2.0.2']),
+      { ...local('cart', ['10.1.0.1', '10.1.0.2']), ...local('till', ['10.1.0.9']) },
+      { 'clustermesh/v1/local/services/shop/till': undefined },
+      { 'cilium/cache/services/v1/east/shop/cart': undefined },
+    ].entries()) {
+      feed(2 + index, changes);
+      await view.settled();
+    }
+    expect(published).toHaveLength(6);
+    for (const [index, { next, delta }] of published.entries()) {
+      const before = published[index - 1]?.next;
+      expect(check(next)).toEqual([]);
+      if (before === undefined || delta === undefined) continue;
+      const applied = applyDelta(before, delta);
+      expect(applied.ok && new Map(applied.value.services)).toEqual(new Map(next.services));
+    }
+    expect(new Map(view.current?.services ?? []).size).toBe(1);
+  });
+
+  test('keeps what did not change, down to the backend', async () => {
+    const { view, published, feed } = fedView();
+    feed(1, { ...local('cart', ['10.1.0.1', '10.1.0.2']), ...local('till', ['10.1.0.9']) }, { relisted: true });
+    await view.settled();
+    feed(2, local('cart', ['10.1.0.1', '10.1.0.3']));
+    await view.settled();
+    const [first, second] = published.map(({ next }) => next.services);
+    expect(second?.get(serviceKey('shop', 'till'))).toBe(first?.get(serviceKey('shop', 'till')));
+    expect(second?.get(cart)?.backends[0]).toBe(first?.get(cart)?.backends[0]);
+  });
+
+  test('is one snapshot for many batches that come together', async () => {
+    const { view, published, feed } = fedView();
+    feed(1, {}, { relisted: true });
+    await view.settled();
+    for (let revision = 2; revision <= 500; revision += 1) feed(revision, local('cart', [`10.1.0.${revision % 250}`]));
+    await view.settled();
+    expect(view.current?.position.revision).toBe(500);
+    expect(published.length).toBeLessThan(5);
+  });
+
+  test('nothing, when nothing of it changed; but how far it reaches is known', async () => {
+    const { view, published, feed } = fedView();
+    feed(1, local('cart', ['10.1.0.1']), { relisted: true });
+    feed(7, local('cart', ['10.1.0.1']));
+    feed(9, { 'cilium/.heartbeat': toBytes('now') });
+    await view.settled();
+    expect(published).toHaveLength(1);
+    expect([view.current?.position.revision, view.reached?.revision]).toEqual([
+      published[0]?.next.position.revision,
+      9,
+    ]);
+    const at = (revision: number) => view.at({ storeId: STORE, revision: revision as Revision });
+    expect(at(9)).toBe(view.current);
+    expect(at(10)).toBeUndefined();
+  });
+});
+
+describe('peers', () => {
+  test('a stale peer is used only when nothing fresh is left', async () => {
+    const { view, feed, addresses } = fedView();
+    feed(
+      1,
+      { ...local('cart', ['10.1.0.1']), ...cached('east', 'cart', ['10.2.0.1']), ...peer('east', 'fresh') },
+      { relisted: true },
+    );
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.1', '10.1.0.1']);
+    feed(2, peer('east', 'ageing'));
+    feed(3, peer('east', 'stale'));
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.1']);
+    feed(4, local('cart', []));
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.1']);
+    feed(5, { ...peer('east', 'fresh'), ...local('cart', ['10.1.0.1']) });
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.1', '10.1.0.1']);
+  });
+
+  test('an id belongs to one cluster', async () => {
+    const { view, feed } = fedView();
+    feed(1, { ...peer('rogue', 'fresh'), ...peer('east', 'fresh') }, { relisted: true });
+    await view.settled();
+    expect(view.current?.clusters).toEqual(
+      new Map([
+        ['west', 1],
+        ['east', 2],
+      ]),
+    );
+  });
+});
+
+describe('bad values', () => {
+  const CART = localServiceKey(cart);
+  const REMOTE_CART = 'cilium/cache/services/v1/east/shop/cart';
+  const onlyValue = (record: Readonly<Record<string, Uint8Array>>) => Object.values(record)[0] ?? new Uint8Array();
+  const port = { name: 'http', protocol: 'TCP', port: 80 } as const;
+  const foreign = { address: '10.9.0.1' as IpAddress, cluster: 'east' as ClusterName, clusterId: 2 as ClusterId };
+
+  const cases: readonly [string, Readonly<Record<string, Uint8Array>>][] = [
+    ['a local service that is not JSON', { [CART]: Uint8Array.of(0xff) }],
+    ['a local service under the key of another', { [CART]: onlyValue(local('till', [])) }],
+    ['a local service with two ports of one name', local('cart', [], { ports: [port, { ...port, port: 81 }] })],
+    [
+      'a local backend of another cluster',
+      local('cart', [], { backends: [{ ...foreign, state: 'active', ports: [port] }] }),
+    ],
+    ['a remote service that is not JSON', { [REMOTE_CART]: toBytes(['x']) }],
+    ['a remote service of another cluster', { [REMOTE_CART]: onlyValue(cached('north', 'cart', [])) }],
+    ['a remote backend that is no address', cached('east', 'cart', ['10.2.0.1', 'nowhere'])],
+    ['a remote cluster id out of range', cached('east', 'cart', [], { clusterID: 600 })],
+    ['a peer that is not JSON', { 'clustermesh/v1/peers/east': Uint8Array.of(1, 2) }],
+  ];
+  test.each(cases)('%s leaves what was known', async (_, changes) => {
+    const { view, published, feed } = fedView();
+    const good = { ...local('cart', ['10.1.0.1']), ...cached('east', 'cart', ['10.2.0.1']), ...peer('east', 'fresh') };
+    feed(1, good, { relisted: true });
+    await view.settled();
+    feed(2, changes);
+    await view.settled();
+    expect(published).toHaveLength(1);
+    expect(view.reached?.revision).toBe(2);
+  });
+
+  test('an address in another spelling is the address', async () => {
+    const { view, feed, addresses } = fedView();
+    feed(
+      1,
+      { ...local('cart', ['FD00::B']), ...cached('east', 'cart', ['fd00:0::A', '::ffff:10.2.0.1']) },
+      { relisted: true },
+    );
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.1', 'fd00::a', 'fd00::b']);
+  });
+});
+
+describe('positions', () => {
+  test('never go back within one etcd, and nothing is lost by waiting', async () => {
+    const { view, published, feed, addresses } = fedView();
+    feed(10, local('cart', ['10.1.0.1']), { relisted: true });
+    await view.settled();
+    feed(4, local('cart', ['10.1.0.2']), { relisted: true });
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.1']);
+    feed(11, {});
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.2']);
+    expect(published.map(({ next }) => next.position.revision)).toEqual([10, 11]);
+  });
+
+  test('of another etcd start afresh, without a step from the old', async () => {
+    const { view, published, feed } = fedView();
+    feed(10, local('cart', ['10.1.0.1']), { relisted: true });
+    await view.settled();
+    feed(3, {}, { relisted: true, storeId: '00000000000000bb' });
+    await view.settled();
+    expect(view.current?.position).toEqual({ storeId: '00000000000000bb', revision: 3 });
+    expect(published.at(-1)?.delta).toBeUndefined();
+    expect(published.at(-1)?.next.services.size).toBe(1);
+    expect(view.at({ storeId: STORE, revision: 10 as Revision })).toBeUndefined();
+  });
+
+  test('recent ones are kept, a bounded number of them', async () => {
+    const { view, published, feed } = fedView();
+    feed(1, {}, { relisted: true });
+    await view.settled();
+    const many = Array.from({ length: 3_000 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
+    for (let revision = 2; revision < 60; revision += 1) {
+      feed(revision, local('cart', many.slice(revision)));
+      await view.settled();
+    }
+    const kept = published.filter(({ next }) => view.at(next.position) === next);
+    expect(kept.length).toBeGreaterThan(20);
+    const previous = published.at(-2)?.next.position;
+    if (previous === undefined || view.current === undefined) throw new Error('several snapshots were published');
+    expect(view.outdatedSince(previous)).toBeLessThanOrEqual(systemClock.monotonic());
+    expect(view.outdatedSince(view.current.position)).toBeUndefined();
+  });
+});
+
+test.each([
+  ['ten clusters', 10],
+  ['one cluster', 1],
+])('one endpoint of 5,000 backends in %s is a step of that endpoint', async (where, clusters) => {
+  const { view, published, feed } = fedView();
+  const hosts = (cluster: number, count: number) =>
+    Array.from({ length: count }, (_, index) => `10.${cluster}.${index >> 8}.${index & 255}`);
+  const records: Record<string, Uint8Array> = local('cart', []);
+  for (let id = 2; id < 2 + clusters; id += 1) {
+    Object.assign(records, cached(`peer-${id}`, 'cart', hosts(id, 5_000 / clusters), { clusterID: id }));
+  }
+  feed(1, records, { relisted: true });
+  await view.settled();
+  const times: number[] = [];
+  for (let revision = 2; revision < 33; revision += 1) {
+    const addresses = [...hosts(2, 5_000 / clusters - 1), `10.2.200.${revision}`];
+    const change = cached('peer-2', 'cart', addresses, { clusterID: 2 });
+    const startedAt = performance.now();
+    feed(revision, change);
+    await view.settled();
+    times.push(performance.now() - startedAt);
+  }
+  const [step] = published.at(-1)?.delta?.changed ?? [];
+  expect([step?.upserted.length, step?.removed.length]).toEqual([1, 1]);
+  const median = times.sort((a, b) => a - b)[15];
+  console.log(`view: one endpoint of 5,000 in ${where}: median ${median?.toFixed(1)} ms with up to 5 ms of gathering`);
+});

@@ -24,6 +24,11 @@ const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;
 /** etcd ends connections that ping more often than every 5 s. */
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVE_TIMEOUT_MS = 5_000;
+/**
+ * For TCP, TLS and HTTP/2 together. The kernel repeats a lost SYN after 1, 2, 4 … 32 s: without this, a link that is back
+ * would stay unused for as long as it was down.
+ */
+const CONNECT_TIMEOUT_MS = 5_000;
 /** For calls whose answer is small; pages have their own. */
 const CALL_TIMEOUT_MS = 10_000;
 
@@ -176,8 +181,12 @@ export class EtcdConnection {
     const endpoint = endpoints[this.#attempts % endpoints.length];
     if (endpoint === undefined) throw unreachable({ ...options, endpoint: 'etcd' }, 'no endpoints are configured');
     const client = new Client(endpoint, credentials, { ...CHANNEL_OPTIONS, ...channelOptions });
-    this.#channel = { endpoint, client };
-    return this.#channel;
+    const channel = { endpoint, client };
+    this.#channel = channel;
+    client.waitForReady(this.#deps.clock.now() + CONNECT_TIMEOUT_MS, (error) => {
+      if (error !== undefined) this.#leave(channel, error);
+    });
+    return channel;
   }
 
   /** Many calls fail together when a connection breaks: only the first moves on. */

@@ -14,6 +14,8 @@ export interface Meaning {
 export const Meanings = {
   /** Not reached, or not answered. A write may have been carried out all the same. */
   unreachable: { code: 'STORE_UNREACHABLE', retryable: true },
+  /** Reached, and too busy, or this client has used up its share. */
+  busy: { code: 'STORE_BUSY', retryable: true },
   denied: {
     code: 'STORE_DENIED',
     retryable: false,
@@ -21,7 +23,7 @@ export const Meanings = {
   },
   /** The revision is no longer there: read or list again at a newer one. */
   compacted: { code: 'STORE_COMPACTED', retryable: true },
-  /** The revision is not there yet: this etcd has lost history, or is another. */
+  /** The revision is not there yet: this replica lags, or the etcd has lost history. */
   futureRevision: { code: 'STORE_FUTURE_REVISION', retryable: true },
   /** Another etcd, or another history, answers under the same endpoints. */
   changed: { code: 'STORE_CHANGED', retryable: true },

@@ -19,7 +19,7 @@ const BY_STATUS = new Map<number, Meaning>([
   // A stream that was reset on its way.
   [status.INTERNAL, Meanings.unreachable],
   // etcd has more requests than it can apply, or a door's quota is used up.
-  [status.RESOURCE_EXHAUSTED, Meanings.unreachable],
+  [status.RESOURCE_EXHAUSTED, Meanings.busy],
   [status.PERMISSION_DENIED, Meanings.denied],
   [status.UNAUTHENTICATED, Meanings.denied],
 ]);
@@ -36,9 +36,17 @@ const BY_TEXT: readonly (readonly [RegExp, Meaning])[] = [
   [/user name is empty/, Meanings.denied],
 ];
 
-/** What grpc-js wraps around the reason why there is no connection. */
-const WRAPPING = /^No connection established\. Last error: (?:Error: )?|\.? Resolution note: *$/g;
-const ABOUT_TLS = /certificate|\bSSL\b|\bTLS\b|\bssl3|handshake/;
+/** What grpc-js and OpenSSL wrap around the reason why there is no connection. */
+const WRAPPING: readonly RegExp[] = [
+  /^No connection established\. Last error: (?:Error: )?/,
+  /\.?\s*Resolution note:\s*$/,
+  /\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)/,
+  /^[0-9A-F]+:error:[0-9A-F]+:SSL routines:\w+:/,
+  /:[^:]+\.c:\d+:SSL alert number \d+\s*/,
+];
+/** grpc-js' word for calls that waited on a channel that was given up. */
+const CLOSED_EARLY = 'Channel closed before call started';
+const ABOUT_TLS = /certificate|\bSSL\b|\bTLS\b|\bssl|handshake/i;
 
 export function failureOf(
   attempt: Attempt,
@@ -46,7 +54,7 @@ export function failureOf(
 ): OperationalError {
   const meaning =
     BY_TEXT.find(([text]) => text.test(answer.details))?.[1] ?? BY_STATUS.get(answer.code) ?? Meanings.failed;
-  const reason = answer.details.replace(WRAPPING, '') || (status[answer.code] ?? `gRPC status ${answer.code}`);
+  const reason = reasonIn(answer.details) || (status[answer.code] ?? `gRPC status ${answer.code}`);
   if (meaning === Meanings.unreachable && ABOUT_TLS.test(reason)) {
     const hint = 'compare the certificates and trusted authorities of both sides';
     return attemptFailed(attempt, { ...meaning, hint }, reason);
@@ -57,4 +65,9 @@ export function failureOf(
 export function attemptFailed(attempt: Attempt, meaning: Meaning, reason: string): OperationalError {
   const subject = attempt.subject === undefined ? attempt.endpoint : `${attempt.subject} at ${attempt.endpoint}`;
   return storeFailure(meaning, { operation: attempt.operation, subject, reason });
+}
+
+function reasonIn(details: string): string {
+  if (details === CLOSED_EARLY) return 'no connection came about in time';
+  return WRAPPING.reduce((text, wrapping) => text.replace(wrapping, ''), details).trim();
 }

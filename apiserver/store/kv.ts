@@ -28,7 +28,7 @@ export class EtcdKeys {
     const response = await this.#connection.unary(EtcdWire.range, request, {
       operation: 'read',
       subject,
-      timeoutMs: PAGE_TIMEOUT_MS,
+      ...(limit > 1 ? { timeoutMs: PAGE_TIMEOUT_MS } : {}),
       signal,
     });
     const lastKey = response.kvs?.at(-1)?.key;

@@ -41,11 +41,12 @@ const progress = (watchId: number, revision: number): WatchMessage => ({
 });
 const broken = () => storeFailure(Meanings.unreachable, { operation: 'watch', reason: 'cut' });
 
-/** An etcd whose list has `listed` at revision 10, and what its streams said, which is what the test says. */
+/** An etcd that has `listed` and what its streams said, which is what the test says. */
 class ScriptedEtcd implements MirrorSource {
   readonly streams: { readonly starts: number[]; progressAsked: number; closed: boolean; listener: WatchListener }[] =
     [];
   listed: readonly KeyValue[] = [entry('a/1', 5), entry('a/2', 6), entry('b/1', 7)];
+  standsAt = 10;
   lists = 0;
   failPage: (page: number) => Error | undefined = () => undefined;
   #pages = 0;
@@ -53,6 +54,9 @@ class ScriptedEtcd implements MirrorSource {
   async readPage({ range, revision, limit }: Parameters<MirrorSource['readPage']>[0]): Promise<Page> {
     const failure = this.failPage(this.#pages++);
     if (failure !== undefined) throw failure;
+    if (revision > this.standsAt) {
+      throw storeFailure(Meanings.futureRevision, { operation: 'read', reason: 'a future revision' });
+    }
     const start = Buffer.from(range.start).toString();
     if (revision === 0) this.lists += 1;
     const end = Buffer.from(range.end).toString();
@@ -60,7 +64,7 @@ class ScriptedEtcd implements MirrorSource {
     const entries = inRange.slice(0, limit);
     const next = inRange[limit];
     return {
-      position: { storeId: STORE, revision: 10 as Revision },
+      position: { storeId: STORE, revision: this.standsAt as Revision },
       entries,
       rest: next === undefined ? undefined : { start: Buffer.from(next.key), end: range.end },
     };
@@ -80,6 +84,8 @@ class ScriptedEtcd implements MirrorSource {
 
   say(...messages: readonly WatchMessage[]): void {
     for (const message of messages) {
+      if (message.type === 'events') this.standsAt = Math.max(this.standsAt, message.lastRevision);
+      if (message.type === 'progress') this.standsAt = Math.max(this.standsAt, message.revision);
       for (const event of message.type === 'events' ? message.events : []) {
         if (event.type === 'put') this.listed = [...this.listed.filter(({ key }) => key !== event.kv.key), event.kv];
       }
@@ -170,6 +176,48 @@ test.each([
     expect(mirror.state.position?.revision).toBe(position);
   },
 );
+
+test('another replica that lags is waited for: nothing is taken back', async () => {
+  const { etcd, batches, mirror, retry } = start(spanning);
+  await turn();
+  etcd.say(created(0, 10), events(0, [put('a/3', 20)]));
+  etcd.cut();
+  etcd.standsAt = 15;
+  const lagging = etcd.listed;
+  etcd.listed = [entry('a/1', 5)];
+  await retry();
+  expect(mirror.state).toMatchObject({ phase: 'connecting', lastError: { code: 'STORE_FUTURE_REVISION' } });
+  etcd.standsAt = 21;
+  etcd.listed = lagging;
+  await retry();
+  expect(etcd.streams.at(-1)?.starts).toEqual([21]);
+  expect(batches.filter(({ relisted }) => relisted)).toHaveLength(1);
+  expect([...mirror.entries.keys()]).toContain('a/3');
+});
+
+test('a list is not taken from a replica that lags either', async () => {
+  const { etcd, mirror, retry } = start(spanning);
+  await turn();
+  etcd.say(created(0, 10), events(0, [put('a/3', 20)]));
+  etcd.say({ type: 'canceled', watchId: 0, compactRevision: 99, reason: '' });
+  etcd.standsAt = 15;
+  etcd.listed = [entry('a/1', 5)];
+  await retry();
+  expect(mirror.state.lastError).toMatchObject({ code: 'STORE_FUTURE_REVISION' });
+  expect(mirror.entries.size).toBe(4);
+});
+
+test('an etcd that stays behind has lost history: what it has is listed', async () => {
+  const { etcd, batches, mirror, retry } = start(spanning);
+  await turn();
+  etcd.say(created(0, 10), events(0, [put('a/3', 20)]));
+  etcd.cut();
+  etcd.standsAt = 15;
+  etcd.listed = [entry('a/1', 5)];
+  for (let patience = 0; patience < 3; patience++) await retry();
+  expect(batches.at(-1)).toMatchObject({ relisted: true, position: { revision: 15 } });
+  expect([...mirror.entries.keys()]).toEqual(['a/1']);
+});
 
 test('a list that breaks in the middle changes nothing', async () => {
   const { etcd, batches, mirror, retry } = start(spanning);

@@ -18,7 +18,7 @@ import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { differences, sameEntry } from './differences.ts';
-import { isFailure, Meanings, storeChanged } from './failures.ts';
+import { isFailure, Meanings, storeChanged, storeFailure } from './failures.ts';
 import { belongsTo, type KeyRange, rangeOf, singleKey, spanningRange } from './key-range.ts';
 import type { MirrorSource } from './mirror-port.ts';
 import { pagesOf } from './pages.ts';
@@ -30,6 +30,7 @@ const LIMITS: MirrorLimits = {
   progressIntervalMs: 5_000,
   silenceMsMax: 15_000,
   pageKeys: undefined,
+  lagGraceMs: 10_000,
   stableMs: 5_000,
   backoff: { delayMsMin: 100, delayMsMax: 10_000, jitter: 0.5 },
 };
@@ -49,7 +50,7 @@ interface MirrorLane {
 }
 
 /** After these, resuming is no use: only a list helps. */
-const ENDS_THAT_NEED_A_LIST = [Meanings.compacted, Meanings.changed, Meanings.answerTooLarge, Meanings.futureRevision];
+const ENDS_THAT_NEED_A_LIST = [Meanings.compacted, Meanings.changed, Meanings.answerTooLarge];
 
 export function createMirror(deps: MirrorDeps, options: MirrorOptions): Mirror {
   return new EtcdMirror(deps, options);
@@ -73,6 +74,7 @@ class EtcdMirror implements Mirror {
   #listed = 0;
   #lastError: Error | undefined;
   #disconnects = 0;
+  #behindSince: number | undefined;
   #answersProgress = false;
 
   constructor(deps: MirrorDeps, options: MirrorOptions) {
@@ -161,7 +163,7 @@ class EtcdMirror implements Mirror {
     let at: Position | undefined;
     for (const name of this.#options.prefixes) {
       for await (const page of pagesOf(source, { range: rangeOf(name), at, pageKeys: this.#limits.pageKeys, signal })) {
-        at = page.position;
+        at ??= this.#notBehind(page.position);
         for (const kv of page.entries) listed.set(kv.key, kv);
         this.#listed = listed.size;
         this.#heard();
@@ -169,6 +171,7 @@ class EtcdMirror implements Mirror {
       }
     }
     if (at === undefined) throw new Error('a mirror needs at least one prefix');
+    this.#behindSince = undefined;
     if (this.#storeId !== undefined && this.#storeId !== at.storeId) {
       log.warn('another etcd answers', { known: this.#storeId, seen: at.storeId });
     }
@@ -200,11 +203,29 @@ class EtcdMirror implements Mirror {
       const found = page.entries[0];
       return page.position.storeId === position.storeId && found !== undefined && sameEntry(found, witness);
     } catch (error) {
-      if (isFailure(error, Meanings.futureRevision)) return false;
+      if (isFailure(error, Meanings.futureRevision) && !this.#mayBeLag()) return false;
       // Too old to be read, perhaps not too old to be watched: the watch itself will say.
       if (isFailure(error, Meanings.compacted)) return true;
       throw error;
     }
+  }
+
+  /** A list of an older state would take back what is known, only because another replica answers. */
+  #notBehind(position: Position): Position {
+    const known = this.#position();
+    if (known?.storeId !== position.storeId || position.revision >= known.revision || !this.#mayBeLag())
+      return position;
+    throw storeFailure(Meanings.futureRevision, {
+      operation: 'list etcd',
+      subject: position.storeId,
+      reason: `it stands at revision ${position.revision}, before ${known.revision}, which is known already`,
+    });
+  }
+
+  #mayBeLag(): boolean {
+    const now = this.#deps.clock.monotonic();
+    this.#behindSince ??= now;
+    return now - this.#behindSince < this.#limits.lagGraceMs;
   }
 
   #newestUpTo(revision: number): KeyValue | undefined {
@@ -229,6 +250,7 @@ class EtcdMirror implements Mirror {
   #established(): void {
     this.#liveSince = this.#deps.clock.monotonic();
     this.#staleSince = undefined;
+    this.#behindSince = undefined;
     this.#lastError = undefined;
     this.#enter('live');
   }
@@ -280,6 +302,7 @@ class EtcdMirror implements Mirror {
   #ended(error: OperationalError): void {
     const { clock, log } = this.#deps;
     if (ENDS_THAT_NEED_A_LIST.some((meaning) => isFailure(error, meaning))) this.#mustList = true;
+    if (!isFailure(error, Meanings.futureRevision)) this.#behindSince = undefined;
     this.#lastError = error;
     this.#staleSince ??= this.#lastHeard;
     if (this.#liveSince !== undefined) {

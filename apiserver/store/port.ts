@@ -61,7 +61,7 @@ export interface StoreStatus {
 
 /**
  * Every call rejects with an OperationalError, or with the signal's reason. Codes: STORE_UNREACHABLE (retryable; a write may
- * have been carried out all the same), STORE_DENIED, STORE_COMPACTED (retryable: start the list again), STORE_LEASE_GONE (a
+ * have been carried out all the same), STORE_BUSY (retryable), STORE_DENIED, STORE_COMPACTED (retryable: start the list again), STORE_LEASE_GONE (a
  * put under a lease that has ended), STORE_FULL, STORE_FAILED: see failures.ts.
  */
 export interface Store {
@@ -132,6 +132,11 @@ export interface MirrorLimits {
   readonly silenceMsMax: number;
   /** Keys per page of a list. @default 5_000 */
   readonly pageKeys: number | undefined;
+  /**
+   * Another replica may lag behind the one that was followed; one that stays behind for longer than this has lost history,
+   * and is listed. @default 10_000
+   */
+  readonly lagGraceMs: number;
   /** A watch that stood this long was no failed attempt: the pauses start again from the shortest. @default 5_000 */
   readonly stableMs: number;
   readonly backoff: BackoffOptions;

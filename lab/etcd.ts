@@ -2,18 +2,24 @@
 // a kill and a restart; `wipe` gives it an empty store on the same client port.
 
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { freePort } from './free-port.ts';
-import { type LabProcess, startProcess } from './process.ts';
+import { answersOk } from './http.ts';
+import { HOST, type Place } from './place.ts';
+import { type LabProcess, type StartProcess, startProcess } from './process.ts';
 
 /** Loading a data directory of a few hundred megabytes on a busy machine takes seconds. */
 const READY_TIMEOUT_MS = 30_000;
+/** Health is asked over a socket in the file system, which reaches into any network namespace. */
+const METRICS_SOCKET = 'metrics:1';
 
 export interface EtcdTls {
   /** Signs the clients' certificates; a client without one is refused. */
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** The one CN that is let in, of all that the CA has signed. @default any */
+  readonly clientCommonName?: string;
 }
 
 export interface LabEtcdOptions {
@@ -30,6 +36,10 @@ export interface LabEtcdOptions {
   /** Leaves out fsync: for tests, where a crash of the machine does not matter (a crash of etcd loses nothing). @default false */
   readonly withoutFsync?: boolean;
   readonly extraArgs?: readonly string[];
+  /** @default the host */
+  readonly place?: Place;
+  /** @default startProcess */
+  readonly start?: StartProcess;
 }
 
 export interface LabEtcd {
@@ -50,17 +60,17 @@ export interface LabEtcd {
 }
 
 export async function startEtcd(options: LabEtcdOptions): Promise<LabEtcd> {
+  const dir = resolve(options.dir);
   const host = options.host ?? '127.0.0.1';
   const clientPort = options.clientPort ?? (await freePort());
   const peerPort = await freePort();
-  const metricsPort = await freePort();
-  const logFile = join(options.dir, 'etcd.log');
-  const dataDir = join(options.dir, 'etcd');
+  const logFile = join(dir, 'etcd.log');
+  const dataDir = join(dir, 'etcd');
   let generation = 0;
   let child = await launch();
 
   function launch(): Promise<LabProcess> {
-    return launchEtcd({ ...options, host, clientPort, peerPort, metricsPort, logFile, dataDir, generation });
+    return launchEtcd({ ...options, dir, host, clientPort, peerPort, logFile, dataDir, generation });
   }
 
   const self: LabEtcd = {
@@ -95,7 +105,6 @@ interface Launch extends LabEtcdOptions {
   readonly host: string;
   readonly clientPort: number;
   readonly peerPort: number;
-  readonly metricsPort: number;
   readonly logFile: string;
   readonly dataDir: string;
   readonly generation: number;
@@ -106,18 +115,20 @@ async function launchEtcd(launch: Launch): Promise<LabProcess> {
   const scheme = launch.tls === undefined ? 'http' : 'https';
   const client = `${scheme}://${launch.host}:${launch.clientPort}`;
   const peer = `http://127.0.0.1:${launch.peerPort}`;
-  const metrics = `http://127.0.0.1:${launch.metricsPort}`;
-  const child = await startProcess({
+  const child = await (launch.start ?? startProcess)({
     name: `etcd ${name}`,
     command: 'etcd',
     logFile: launch.logFile,
+    place: launch.place ?? HOST,
+    // A unix socket of etcd's is created in its working directory, under the name that looks like host and port.
+    cwd: launch.dir,
     args: [
       ...['--name', name, '--data-dir', launch.dataDir],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `${name}=${peer}`],
       // etcd derives its cluster id from the peers' URLs and this token: without a new token, a wiped etcd looks the same.
       ...['--initial-cluster-token', `${name}-${launch.peerPort}-${launch.generation}`],
-      ...['--listen-metrics-urls', metrics],
+      ...['--listen-metrics-urls', `unix://${METRICS_SOCKET}`],
       ...['--logger', 'zap', '--log-outputs', 'stderr', '--log-level', 'warn'],
       ...(launch.progressInterval === undefined
         ? []
@@ -127,14 +138,16 @@ async function launchEtcd(launch: Launch): Promise<LabProcess> {
       ...(launch.extraArgs ?? []),
     ],
   });
-  await child.untilReady(async () => {
-    const answer = await fetch(`${metrics}/health`, { signal: AbortSignal.timeout(2000) });
-    return answer.ok;
-  }, READY_TIMEOUT_MS);
+  await child.untilReady(() => answersOk(join(launch.dir, METRICS_SOCKET), '/health'), READY_TIMEOUT_MS);
   return child;
 }
 
 function tlsArgs(tls: EtcdTls | undefined): readonly string[] {
   if (tls === undefined) return [];
-  return [...['--cert-file', tls.cert, '--key-file', tls.key], ...['--client-cert-auth', '--trusted-ca-file', tls.ca]];
+  return [
+    ...['--cert-file', tls.cert, '--key-file', tls.key, '--client-cert-auth', '--trusted-ca-file', tls.ca],
+    ...(tls.clientCommonName === undefined ? [] : ['--client-cert-allowed-cn', tls.clientCommonName]),
+    // The JSON gateway would connect to etcd with the server's certificate, which is no client's.
+    '--enable-grpc-gateway=false',
+  ];
 }

@@ -1,0 +1,21 @@
+// Everything on the host's loopback, at free ports, without root. Addresses of pods exist on paper only.
+
+import { freePort } from './free-port.ts';
+import { HOST } from './place.ts';
+import type { Underlay } from './underlay.ts';
+
+const LOOPBACK = '127.0.0.1';
+
+export const loopbackUnderlay: Underlay = {
+  forwards: false,
+  async open() {},
+  async addCluster(plan) {
+    const [etcd, door, rpc] = [await freePort(), await freePort(), await freePort()];
+    return {
+      control: { place: HOST, address: LOOPBACK, listenAddress: LOOPBACK, ports: { etcd, door, rpc } },
+      nodes: plan.nodes.map((node) => ({ plan: node, place: HOST, kernel: undefined })),
+    };
+  },
+  async addPodAddress() {},
+  async removePodAddress() {},
+};

@@ -1,0 +1,26 @@
+// Which process a number means: pids are used again, a pid with its start time is not.
+
+import { readFileSync } from 'node:fs';
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** In clock ticks since boot, as /proc says. */
+  readonly startTime: string;
+}
+
+/** `undefined` when there is no such process, or it has ended and only waits to be collected. */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // The name of the command, in parentheses, may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, startTime] = [fields[0], fields[19]];
+  return startTime === undefined || state === 'Z' ? undefined : { pid, startTime };
+}
+
+export const isAlive = (identity: ProcessIdentity): boolean =>
+  identityOf(identity.pid)?.startTime === identity.startTime;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* The address and port of a socket call, read from and written to the kernel's context: IPv4, or IPv4 mapped into IPv6. */
+#ifndef CLUSTERMESH_ENDPOINT_H
+#define CLUSTERMESH_ENDPOINT_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+struct endpoint4 {
+	__be32 address;
+	__be16 port;
+};
+
+static __always_inline struct endpoint4 endpoint4_of(const struct bpf_sock_addr *ctx)
+{
+	return (struct endpoint4){ .address = ctx->user_ip4, .port = (__be16)ctx->user_port };
+}
+
+static __always_inline void set_endpoint4(struct bpf_sock_addr *ctx, struct endpoint4 endpoint)
+{
+	ctx->user_ip4 = endpoint.address;
+	ctx->user_port = endpoint.port;
+}
+
+/* ::ffff:a.b.c.d: what a socket for both families dials to reach an IPv4 address. */
+static __always_inline bool is_mapped4(const struct bpf_sock_addr *ctx)
+{
+	return ctx->user_ip6[0] == 0 && ctx->user_ip6[1] == 0 && ctx->user_ip6[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline struct endpoint4 mapped4_of(const struct bpf_sock_addr *ctx)
+{
+	return (struct endpoint4){ .address = ctx->user_ip6[3], .port = (__be16)ctx->user_port };
+}
+
+static __always_inline void set_mapped4(struct bpf_sock_addr *ctx, struct endpoint4 endpoint)
+{
+	ctx->user_ip6[3] = endpoint.address;
+	ctx->user_port = endpoint.port;
+}
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Which service a socket dialled when it was sent to a backend: what getpeername and recvmsg translate back with. Only programs
+ * write it. The oldest rows make room when it is full: their sockets go on, but see the backend's address.
+ */
+#ifndef CLUSTERMESH_REVERSE_SK_H
+#define CLUSTERMESH_REVERSE_SK_H
+
+#include "layout.h"
+
+struct reverse_sk4_key {
+	__u64 cookie;
+	/* Of the backend. */
+	__be32 address;
+	__be16 port;
+	__u16 pad;
+};
+ASSERT_SIZE(struct reverse_sk4_key, 16);
+
+struct reverse_sk4 {
+	/* Of the service. */
+	__be32 address;
+	__be16 port;
+	__be16 rev_nat_id;
+};
+ASSERT_SIZE(struct reverse_sk4, 8);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct reverse_sk4_key);
+	__type(value, struct reverse_sk4);
+	__uint(max_entries, ENTRIES_DEFAULT);
+} cm4_reverse_sk SEC(".maps");
+
+#endif

@@ -1,0 +1,165 @@
+// Who a cluster is: CM-ID-001 to 004. Ids and widths are compared for every pair of the mesh; names and rebuilt clusters are a
+// matter of one cluster and what it is known as.
+
+import type { ClusterName } from '../model/names.ts';
+import { cardKey } from '../wire/card.ts';
+import { CLUSTER_CONFIG_PREFIX } from '../wire/cluster-config.ts';
+import type { Drafts } from './drafts.ts';
+import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
+import type { HoldBook } from './holds.ts';
+import { compareRanks } from './order.ts';
+import type { Standing } from './standing.ts';
+
+export interface ClusterRuleInput {
+  /** In name order, so that findings come in the same order everywhere. */
+  readonly standings: readonly Standing[];
+  readonly local: ClusterName | undefined;
+  readonly drafts: Drafts;
+  readonly holds: HoldBook;
+}
+
+export function clusterIdRules(input: ClusterRuleInput): void {
+  duplicateIds(input);
+  names(input);
+  idsOutOfRange(input);
+  widths(input);
+  rebuilt(input);
+}
+
+/** CM-ID-001: the claims of the two cannot be separated, so the loser is held back whole. */
+function duplicateIds({ standings, drafts, holds }: ClusterRuleInput): void {
+  for (const [a, b] of pairs(standings)) {
+    if (a.declaredId === undefined || a.declaredId !== b.declaredId) continue;
+    const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
+    const code = 'CM-ID-001';
+    const cause = { code, fingerprint: pairFingerprint(code, idParty(a), idParty(b)) };
+    holds.loseWhole(loser.name, winner.name, cause);
+    drafts.add(code, loser.name, () => ({
+      code,
+      subject: idParty(loser),
+      other: idParty(winner),
+      evidence: { id: a.declaredId ?? null, joined: { [a.name]: joined(a), [b.name]: joined(b) } },
+      winner: winner.name,
+      fingerprint: cause.fingerprint,
+    }));
+  }
+}
+
+/** CM-ID-002: one for the cluster, however many of its records carry the other name. */
+function names({ standings, drafts, holds }: ClusterRuleInput): void {
+  for (const standing of standings) {
+    const { name, claimedName } = standing;
+    if (claimedName === name) continue;
+    const code = 'CM-ID-002';
+    const cause = { code, fingerprint: soleFingerprint(code, name, claimedName) };
+    const holder = standings.find((other) => other !== standing && other.name === claimedName);
+    const twin = holder ?? standings.find((other) => other !== standing && other.claimedName === claimedName);
+    holds.loseWhole(name, holder?.name, cause);
+    drafts.add(code, name, () => ({
+      code,
+      subject: { cluster: name, kind: 'cluster-name', key: nameKey(standing), value: claimedName },
+      other: twin === undefined ? 'local' : nameParty(twin),
+      evidence: { connected_as: name, carries: claimedName },
+      winner: holder?.name ?? null,
+      fingerprint: cause.fingerprint,
+    }));
+  }
+}
+
+/** CM-ID-003, of one cluster: its identities would not be its own. */
+function idsOutOfRange({ standings, drafts, holds }: ClusterRuleInput): void {
+  for (const standing of standings) {
+    const { name, declaredId, declaredWidth, id, width } = standing;
+    const unknownWidth = declaredWidth !== undefined && declaredWidth !== width;
+    if (!unknownWidth && (declaredId === undefined || id !== undefined)) continue;
+    const code = 'CM-ID-003';
+    const cause = { code, fingerprint: soleFingerprint(code, name) };
+    holds.loseWhole(name, undefined, cause);
+    drafts.add(code, name, () => ({
+      code,
+      subject: idParty(standing),
+      other: 'local',
+      evidence: { id: declaredId ?? null, valid: `1 to ${width}`, max_connected_clusters: declaredWidth ?? null },
+      winner: null,
+      fingerprint: cause.fingerprint,
+    }));
+  }
+}
+
+/** CM-ID-003, of a pair: neither is wrong by itself, so nothing is forfeited and only the two withhold each other. */
+function widths({ standings, local, drafts, holds }: ClusterRuleInput): void {
+  for (const [a, b] of pairs(standings.filter(({ declaredWidth }) => declaredWidth !== undefined))) {
+    if (a.declaredWidth === b.declaredWidth) continue;
+    const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
+    const code = 'CM-ID-003';
+    const cause = { code, fingerprint: pairFingerprint(code, widthParty(a), widthParty(b)) };
+    if (a.name === local) holds.withholdWhole(b.name, cause);
+    if (b.name === local) holds.withholdWhole(a.name, cause);
+    if (local === undefined) holds.withholdWhole(loser.name, cause);
+    drafts.add(code, loser.name, () => ({
+      code,
+      subject: widthParty(loser),
+      other: widthParty(winner),
+      evidence: {
+        max_connected_clusters: { [a.name]: a.declaredWidth ?? null, [b.name]: b.declaredWidth ?? null },
+      },
+      winner: winner.name,
+      fingerprint: cause.fingerprint,
+    }));
+  }
+}
+
+/** CM-ID-004: only a person knows whether it is the same cluster, so what is new waits and what is old stays. */
+function rebuilt({ standings, drafts, holds }: ClusterRuleInput): void {
+  for (const { name, uid, admitted, card, rebuilt: isRebuilt } of standings) {
+    if (!isRebuilt || admitted === undefined || uid === undefined) continue;
+    const code = 'CM-ID-004';
+    const cause = { code, fingerprint: soleFingerprint(code, name, uid) };
+    holds.freeze(name, cause);
+    drafts.add(code, name, () => ({
+      code,
+      subject: { cluster: name, kind: 'cluster-uid', key: cardKey(name), value: uid },
+      other: 'local',
+      evidence: { admitted_uid: admitted.uid, uid, joined_at: card?.joinedAt ?? null },
+      winner: null,
+      fingerprint: cause.fingerprint,
+    }));
+  }
+}
+
+/** Every pair once, in order. */
+export function* pairs<T>(items: readonly T[]): Generator<readonly [T, T]> {
+  for (const [at, a] of items.entries()) {
+    for (const b of items.slice(at + 1)) yield [a, b];
+  }
+}
+
+const sourceKey = (standing: Standing): string =>
+  standing.card === undefined ? `${CLUSTER_CONFIG_PREFIX}${standing.name}` : cardKey(standing.name);
+
+const nameKey = (standing: Standing): string =>
+  standing.card === undefined ? `${CLUSTER_CONFIG_PREFIX}${standing.claimedName}` : cardKey(standing.name);
+
+const idParty = (standing: Standing): Party => ({
+  cluster: standing.name,
+  kind: 'cluster-id',
+  key: sourceKey(standing),
+  value: String(standing.declaredId ?? ''),
+});
+
+const widthParty = (standing: Standing): Party => ({
+  cluster: standing.name,
+  kind: 'identity-width',
+  key: sourceKey(standing),
+  value: String(standing.declaredWidth ?? ''),
+});
+
+const nameParty = (standing: Standing): Party => ({
+  cluster: standing.name,
+  kind: 'cluster-name',
+  key: nameKey(standing),
+  value: standing.claimedName,
+});
+
+const joined = ({ rank }: Standing): string | null =>
+  rank.joinedAt === undefined ? null : new Date(rank.joinedAt).toISOString();

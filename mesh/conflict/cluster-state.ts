@@ -1,0 +1,112 @@
+// Everything the evaluation keeps of one cluster: what it declares, its records, and the indexes over them. Mutable; the
+// evaluation is its one writer.
+
+import type { ClusterName } from '../model/names.ts';
+import type { Declarations } from './facts.ts';
+import { compareText } from './order.ts';
+import { newRecord, type RecordState } from './record-state.ts';
+import { addressUses, declaredClusterId, kindOfRecord, type RecordValue } from './record-value.ts';
+import { type ObservedRange, type Standing, standingOf } from './standing.ts';
+
+export class ClusterState {
+  readonly name: ClusterName;
+  readonly records = new Map<string, RecordState>();
+  /** Records of which something is withheld here. */
+  readonly held = new Map<string, RecordState>();
+  /** Records with a fault in everybody's eyes. */
+  readonly faulty = new Map<string, RecordState>();
+  admittedCount = 0;
+  declarations: Declarations = {};
+  standing: Standing;
+  /** What the rules about clusters said of it last; see HoldBook.signature. */
+  holdSignature = '';
+  declarationsChanged = true;
+  nodesChanged = false;
+  idsChanged = false;
+  readonly #observedIds = new Map<number, number>();
+  #observed: readonly ObservedRange[] = [];
+
+  constructor(name: ClusterName) {
+    this.name = name;
+    this.standing = standingOf({ name, declarations: {}, observed: [], observedId: undefined });
+  }
+
+  /** The state of the key, made when it is new; undefined for a key that is no record of ours. */
+  recordAt(key: string): RecordState | undefined {
+    const known = this.records.get(key);
+    if (known !== undefined) return known;
+    const kind = kindOfRecord(key);
+    if (kind === undefined) return undefined;
+    const record = newRecord(this.name, key, kind);
+    this.records.set(key, record);
+    return record;
+  }
+
+  /** Counts which cluster ids the records carry: a cluster that declares none is known by them. */
+  countId(record: RecordState, value: RecordValue | undefined): void {
+    const id = value === undefined ? undefined : declaredClusterId(value);
+    if (id === record.observedId) return;
+    this.#count(record.observedId, -1);
+    this.#count(id, 1);
+    record.observedId = id;
+    this.idsChanged ||= this.declarations.card === undefined && this.declarations.config === undefined;
+  }
+
+  #count(id: number | undefined, step: 1 | -1): void {
+    if (id === undefined) return;
+    const count = (this.#observedIds.get(id) ?? 0) + step;
+    if (count > 0) this.#observedIds.set(id, count);
+    else this.#observedIds.delete(id);
+  }
+
+  /** Recomputes the standing; true when it is another one. */
+  restand(): boolean {
+    const before = standingText(this.standing);
+    const { name, declarations } = this;
+    this.standing = standingOf({ name, declarations, observed: this.#observed, observedId: this.#observedId() });
+    this.declarationsChanged = false;
+    this.idsChanged = false;
+    return standingText(this.standing) !== before;
+  }
+
+  /** Reads the ranges off the nodes; true when they are others. */
+  observeNodes(): boolean {
+    this.nodesChanged = false;
+    const ranges = new Map<string, ObservedRange>();
+    const nodes = [...this.records.values()].filter(({ kind }) => kind === 'nodes');
+    for (const { key, good } of nodes.sort((a, b) => compareText(a.key, b.key))) {
+      if (good === undefined) continue;
+      for (const { role, prefix } of addressUses(good.value)) {
+        if (role !== 'allocation' && role !== 'node') continue;
+        const kind = role === 'allocation' ? 'pod' : 'node';
+        const name = `${kind} ${prefix.text}`;
+        if (!ranges.has(name)) ranges.set(name, { kind, prefix, key });
+      }
+    }
+    const before = observedText(this.#observed);
+    this.#observed = [...ranges.values()];
+    return observedText(this.#observed) !== before;
+  }
+
+  /** What most records carry, the smallest where several are equally common. */
+  #observedId(): number | undefined {
+    const [first] = [...this.#observedIds].sort(([a, countA], [b, countB]) => countB - countA || a - b);
+    return first?.[0];
+  }
+}
+
+const observedText = (ranges: readonly ObservedRange[]): string =>
+  ranges.map(({ kind, prefix, key }) => `${kind} ${prefix.text} ${key}`).join('\n');
+
+/** Without the card's clock, which changes with every write and decides nothing here. */
+function standingText({ card, declared: _declared, ranges, admittedRanges, admitted, ...rest }: Standing): string {
+  return JSON.stringify([
+    rest,
+    card === undefined ? null : { ...card, time: '' },
+    admitted === undefined ? null : admitted.uid,
+    [...ranges, ...(admittedRanges ?? [{ kind: 'none' as const, prefix: undefined }])].map((range) => [
+      range.kind,
+      range.prefix?.text,
+    ]),
+  ]);
+}

@@ -1,0 +1,138 @@
+// Whether two clusters can work together at all: CM-CFG-001 to 003, for every pair of cards, and CM-CFG-004, the clock of each.
+// A plain Cilium peer declares none of this and is not compared.
+
+import type { ClusterCard } from '../model/cluster.ts';
+import { cardKey } from '../wire/card.ts';
+import { type ClusterRuleInput, pairs } from './cluster-id.ts';
+import type { Drafts } from './drafts.ts';
+import { type Json, type Party, pairFingerprint, type Severity, soleFingerprint } from './finding.ts';
+import type { Cause } from './holds.ts';
+import { compareRanks } from './order.ts';
+import type { Standing } from './standing.ts';
+
+type WithCard = Standing & { readonly card: ClusterCard };
+
+/** What a pair disagrees on; undefined where it agrees. */
+interface Disagreement {
+  readonly severity?: Severity;
+  readonly evidence: { readonly [key: string]: Json };
+}
+
+interface PairRule {
+  readonly code: string;
+  readonly compare: (a: ClusterCard, b: ClusterCard) => Disagreement | undefined;
+  readonly value: (card: ClusterCard) => string;
+}
+
+const RULES: readonly PairRule[] = [
+  { code: 'CM-CFG-001', compare: compareDatapaths, value: datapathText },
+  { code: 'CM-CFG-002', compare: compareVersions, value: versionText },
+  { code: 'CM-CFG-003', compare: compareCapabilities, value: (card) => [...card.capabilities].sort().join(', ') },
+];
+
+export function configRules(input: ClusterRuleInput): void {
+  const cards = input.standings.filter((standing): standing is WithCard => standing.card !== undefined);
+  for (const [a, b] of pairs(cards)) {
+    for (const rule of RULES) judge(rule, a, b, input);
+  }
+}
+
+function judge(rule: PairRule, a: WithCard, b: WithCard, input: ClusterRuleInput): void {
+  const found = rule.compare(a.card, b.card);
+  if (found === undefined) return;
+  const { code } = rule;
+  const party = ({ name, card }: WithCard): Party => ({
+    cluster: name,
+    kind: 'card',
+    key: cardKey(name),
+    value: rule.value(card),
+  });
+  const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
+  const cause = { code, fingerprint: pairFingerprint(code, party(a), party(b)) };
+  if (code === 'CM-CFG-001') withholdUnreachable(a, b, cause, input);
+  input.drafts.add(code, loser.name, () => ({
+    code,
+    ...(found.severity === undefined ? {} : { severity: found.severity }),
+    subject: party(loser),
+    other: party(winner),
+    evidence: found.evidence,
+    winner: winner.name,
+    fingerprint: cause.fingerprint,
+  }));
+}
+
+/** Only the two cannot reach each other's pods; a third cluster may reach both. Host addresses need no datapath mode. */
+function withholdUnreachable(a: Standing, b: Standing, cause: Cause, { local, holds }: ClusterRuleInput): void {
+  const peer = a.name === local ? b : b.name === local ? a : undefined;
+  for (const range of peer?.ranges ?? []) {
+    if (range.kind !== 'pod') continue;
+    holds.withholdRange(range.cluster, range.prefix, { ...cause, backendsOnly: false });
+  }
+}
+
+function compareDatapaths({ datapath: a }: ClusterCard, { datapath: b }: ClusterCard): Disagreement | undefined {
+  const differing: string[] = [];
+  if (a.mode !== b.mode) differing.push('mode');
+  else if (a.mode === 'tunnel') {
+    if (a.tunnelProtocol !== b.tunnelProtocol) differing.push('tunnelProtocol');
+    if (a.tunnelPort !== b.tunnelPort) differing.push('tunnelPort');
+  }
+  if (a.encryption !== b.encryption) differing.push('encryption');
+  return differing.length === 0 ? undefined : { evidence: { differing } };
+}
+
+/** Protocol versions may be one apart: that is how a mesh is upgraded, cluster by cluster. */
+const PROTOCOL_SKEW_MAX = 1;
+const MINOR_SKEW_MAX = 1;
+
+function compareVersions({ versions: a }: ClusterCard, { versions: b }: ClusterCard): Disagreement | undefined {
+  if (Math.abs(a.protocol - b.protocol) > PROTOCOL_SKEW_MAX) {
+    return { severity: 'error', evidence: { protocols: [a.protocol, b.protocol].sort((x, y) => x - y) } };
+  }
+  const [versionA, versionB] = [minorOf(a.software), minorOf(b.software)];
+  if (versionA === undefined || versionB === undefined) return undefined;
+  const apart = versionA.major !== versionB.major || Math.abs(versionA.minor - versionB.minor) > MINOR_SKEW_MAX;
+  return apart ? { severity: 'warning', evidence: { software: [a.software, b.software].sort() } } : undefined;
+}
+
+function minorOf(software: string): { readonly major: number; readonly minor: number } | undefined {
+  const parts = /^v?(\d{1,9})\.(\d{1,9})(\D|$)/.exec(software);
+  return parts === null ? undefined : { major: Number(parts[1]), minor: Number(parts[2]) };
+}
+
+function compareCapabilities(
+  { capabilities: a }: ClusterCard,
+  { capabilities: b }: ClusterCard,
+): Disagreement | undefined {
+  const [ofA, ofB] = [new Set(a), new Set(b)];
+  const onlyOne = [...a.filter((name) => !ofB.has(name)), ...b.filter((name) => !ofA.has(name))];
+  return onlyOne.length === 0 ? undefined : { evidence: { only_one_side: [...new Set(onlyOne)].sort() } };
+}
+
+function datapathText({ datapath }: ClusterCard): string {
+  const tunnel = datapath.mode === 'tunnel' ? ` ${datapath.tunnelProtocol ?? ''}:${datapath.tunnelPort ?? ''}` : '';
+  return `${datapath.mode}${tunnel}, encryption ${datapath.encryption}`;
+}
+
+function versionText({ versions }: ClusterCard): string {
+  return `${versions.software}, protocol ${versions.protocol}`;
+}
+
+const CLOCK_WARNING_MS = 30_000;
+/** Beyond this, certificates are refused as not yet valid. */
+const CLOCK_ERROR_MS = 300_000;
+
+/** CM-CFG-004: the offset is the cluster's clock minus ours when its card was received. */
+export function clockDraft(standing: Standing, offsetMs: number, drafts: Drafts): void {
+  if (Math.abs(offsetMs) <= CLOCK_WARNING_MS) return;
+  const code = 'CM-CFG-004';
+  drafts.add(code, standing.name, () => ({
+    code,
+    severity: Math.abs(offsetMs) > CLOCK_ERROR_MS ? 'error' : 'warning',
+    subject: { cluster: standing.name, kind: 'clock', key: cardKey(standing.name), value: standing.card?.time ?? '' },
+    other: 'local',
+    evidence: { offset_ms: Math.round(offsetMs), warning_above_ms: CLOCK_WARNING_MS, error_above_ms: CLOCK_ERROR_MS },
+    winner: null,
+    fingerprint: soleFingerprint(code, standing.name),
+  }));
+}

@@ -1,0 +1,298 @@
+// The judgement of a mesh, kept current record by record: the same result as judging everything from scratch, which is how
+// `evaluate` uses it and what a property test proves. Changes are only noted when they come; `settle` then looks again at
+// whatever they can have touched. Pure: no clock, no I/O; what is done with the result is the caller's business.
+
+import { compareBytes } from '../model/address.ts';
+import type { ClusterName } from '../model/names.ts';
+import type { RangeConflict } from './cidr.ts';
+import { clusterRules } from './cluster-rules.ts';
+import { ClusterState } from './cluster-state.ts';
+import { Drafts } from './drafts.ts';
+import type { Declarations } from './facts.ts';
+import { HoldBook } from './holds.ts';
+import { claimsOf, type JudgeContext, type Judgement, judge } from './judge.ts';
+import { RecordIndexes } from './record-indexes.ts';
+import { accept, type Decoded, decodeRecord } from './record-reading.ts';
+import type { Hold, RecordState } from './record-state.ts';
+import { identityOf } from './record-value.ts';
+import type { Standing } from './standing.ts';
+
+/** Keys whose admitted value is another one than before the last settling. */
+export type Changes = ReadonlyMap<ClusterName, ReadonlySet<string>>;
+
+export class MeshEvaluation {
+  readonly local: ClusterName | undefined;
+  readonly indexes = new RecordIndexes();
+  readonly #clusters = new Map<ClusterName, ClusterState>();
+  readonly #standings = new Map<ClusterName, Standing>();
+  #holds: HoldBook;
+  #clusterDrafts = new Drafts();
+  #rangeConflicts: readonly RangeConflict[] = [];
+  /** To be read (again) when settling. */
+  #unread = new Set<RecordState>();
+  /** To be judged (again) when settling. */
+  readonly #touched = new Set<RecordState>();
+  /** Clusters whose standing changed. */
+  readonly #restood = new Set<ClusterName>();
+  #membersChanged = false;
+  #changes = new Map<ClusterName, Set<string>>();
+
+  constructor(local: ClusterName | undefined) {
+    this.local = local;
+    this.#holds = new HoldBook(local);
+  }
+
+  get clusters(): ReadonlyMap<ClusterName, ClusterState> {
+    return this.#clusters;
+  }
+
+  get rangeConflicts(): readonly RangeConflict[] {
+    return this.#rangeConflicts;
+  }
+
+  /** What the rules about clusters said when they last ran. */
+  get clusterDrafts(): Drafts {
+    return this.#clusterDrafts;
+  }
+
+  get context(): JudgeContext {
+    return { local: this.local, standings: this.#standings, holds: this.#holds, indexes: this.indexes };
+  }
+
+  declare(name: ClusterName, declarations: Declarations): void {
+    const cluster = this.#cluster(name);
+    cluster.declarations = declarations;
+    cluster.declarationsChanged = true;
+  }
+
+  /** `undefined`: the record was deleted. A key that is no record of ours is passed over. */
+  put(name: ClusterName, key: string, bytes: Uint8Array | undefined): void {
+    const cluster = this.#cluster(name);
+    const record = bytes === undefined ? cluster.records.get(key) : cluster.recordAt(key);
+    if (record === undefined) return;
+    record.raw = bytes;
+    this.#unread.add(record);
+  }
+
+  remove(name: ClusterName): void {
+    const cluster = this.#clusters.get(name);
+    if (cluster === undefined) return;
+    for (const record of cluster.records.values()) {
+      if (record.admitted !== undefined) this.#changed(name, record.key);
+      this.#release(record);
+    }
+    this.#clusters.delete(name);
+    this.#standings.delete(name);
+    this.#membersChanged = true;
+  }
+
+  /** Looks again at everything that changes since the last call can have touched. `now` dates what is withheld from here on. */
+  settle(now: number): Changes {
+    this.#restand();
+    this.#read();
+    this.#rule();
+    this.#judge(now);
+    const changes = this.#changes;
+    this.#changes = new Map();
+    return changes;
+  }
+
+  #cluster(name: ClusterName): ClusterState {
+    const known = this.#clusters.get(name);
+    if (known !== undefined) return known;
+    const cluster = new ClusterState(name);
+    this.#clusters.set(name, cluster);
+    this.#standings.set(name, cluster.standing);
+    this.#membersChanged = true;
+    return cluster;
+  }
+
+  // ---- what clusters declare
+
+  #restand(): void {
+    for (const cluster of this.#clusters.values()) {
+      if (cluster.declarationsChanged || cluster.idsChanged) this.#restandOne(cluster);
+    }
+  }
+
+  #restandOne(cluster: ClusterState): void {
+    const before = cluster.standing;
+    if (!cluster.restand()) return;
+    const after = cluster.standing;
+    this.#standings.set(cluster.name, after);
+    this.#restood.add(cluster.name);
+    const sameEyes =
+      after.id === before.id &&
+      after.claimedName === before.claimedName &&
+      after.width === before.width &&
+      after.rebuilt === before.rebuilt;
+    if (!sameEyes) for (const record of cluster.records.values()) this.#unread.add(record);
+  }
+
+  // ---- reading
+
+  /** The id of a cluster that declares none follows from its records, so all are decoded before any is validated. */
+  #read(): void {
+    const decoded = new Map<RecordState, Decoded>();
+    while (this.#unread.size > 0) {
+      const batch = this.#unread;
+      this.#unread = new Set();
+      for (const record of batch) {
+        const cluster = this.#clusters.get(record.cluster);
+        if (cluster?.records.get(record.key) !== record) continue;
+        this.#touched.add(record);
+        // The new state of a rebuilt cluster is not looked into before somebody has confirmed it.
+        if (cluster.standing.rebuilt || decoded.has(record)) continue;
+        const value = decodeRecord(record);
+        decoded.set(record, value);
+        cluster.countId(record, value?.ok === true ? value.value : undefined);
+      }
+      this.#restand();
+    }
+    for (const [record, value] of decoded) this.#accept(record, value);
+    for (const cluster of this.#clusters.values()) {
+      if (cluster.nodesChanged && cluster.observeNodes()) this.#restandOne(cluster);
+    }
+  }
+
+  #accept(record: RecordState, decoded: Decoded): void {
+    const cluster = this.#clusters.get(record.cluster);
+    if (cluster === undefined) return;
+    if (record.kind === 'nodes') cluster.nodesChanged = true;
+    const before = record.good;
+    const { good, rejected } = accept(record, decoded, cluster.standing);
+    record.good = good;
+    record.rejected = rejected;
+    this.#touchAll(this.indexes.update(record, before));
+    if (record.raw === undefined) this.#forget(record, cluster);
+  }
+
+  /** A deleted record: nothing of it is left, and whoever it stood against is judged again. */
+  #forget(record: RecordState, cluster: ClusterState): void {
+    if (record.admitted !== undefined) {
+      cluster.admittedCount -= 1;
+      this.#changed(cluster.name, record.key);
+    }
+    this.#release(record);
+    cluster.records.delete(record.key);
+    cluster.held.delete(record.key);
+    cluster.faulty.delete(record.key);
+  }
+
+  #release(record: RecordState): void {
+    const before = record.good;
+    record.good = undefined;
+    this.#touchAll(this.indexes.update(record, before));
+    this.#touchAll(this.indexes.claim(record, []));
+    this.#touched.delete(record);
+  }
+
+  // ---- rules about clusters
+
+  #rule(): void {
+    if (this.#restood.size === 0 && !this.#membersChanged) return;
+    const ruling = clusterRules(this.#standings, this.local);
+    this.#holds = ruling.holds;
+    this.#clusterDrafts = ruling.drafts;
+    this.#rangeConflicts = ruling.conflicts;
+    for (const cluster of this.#clusters.values()) {
+      const signature = ruling.holds.signature(cluster.name);
+      if (signature === cluster.holdSignature && !this.#restood.has(cluster.name)) continue;
+      cluster.holdSignature = signature;
+      for (const record of cluster.records.values()) {
+        this.#touched.add(record);
+        this.#touchAll(this.indexes.neighbours(record));
+        // Its place in the order may be another one.
+        for (const { address } of record.claims) {
+          if (this.indexes.claims.claimants(address).length > 0) this.#touchAll(this.indexes.claims.users(address));
+        }
+      }
+    }
+    this.#restood.clear();
+    this.#membersChanged = false;
+  }
+
+  // ---- judging
+
+  #judge(now: number): void {
+    this.#claim();
+    // An endpoint's verdict may follow from that of its identity.
+    for (const record of this.#touched) {
+      if (record.kind !== 'identities') continue;
+      const before = causesText(record.holds);
+      this.#judgeOne(record, now);
+      const number = record.good === undefined ? undefined : identityOf(record.good.value);
+      if (number !== undefined && causesText(record.holds) !== before) {
+        this.#touchAll(this.indexes.endpoints(record.cluster, number));
+      }
+    }
+    for (const record of this.#touched) if (record.kind !== 'identities') this.#judgeOne(record, now);
+    this.#touched.clear();
+  }
+
+  /** Nodes first: where a cluster declares no node range, their addresses are its own for its other records. */
+  #claim(): void {
+    const claim = (record: RecordState) => {
+      const standing = this.#standings.get(record.cluster);
+      if (standing === undefined || standing.rebuilt) return;
+      this.#touchAll(this.indexes.claim(record, claimsOf(record.good, standing, this.context)));
+    };
+    for (const record of this.#touched) if (record.kind === 'nodes') claim(record);
+    for (const record of this.#touched) if (record.kind === 'ip' || record.kind === 'services') claim(record);
+  }
+
+  #judgeOne(record: RecordState, now: number): void {
+    const cluster = this.#clusters.get(record.cluster);
+    if (cluster === undefined) return;
+    const { faults, holds, admitted } = this.#verdict(record, cluster);
+    record.faults = faults;
+    record.holds = holds;
+    if (holds.length === 0) record.heldSince = undefined;
+    else record.heldSince ??= now;
+    place(cluster.held, record, holds.length > 0);
+    place(cluster.faulty, record, faults.length > 0);
+    this.#admit(record, cluster, admitted);
+  }
+
+  #verdict(record: RecordState, cluster: ClusterState): Judgement {
+    const cause = this.#holds.frozenBy(cluster.name);
+    if (cause === undefined || record.cluster === this.local) return judge(record, cluster.standing, this.context);
+    const unchanged = sameBytes(record.raw, record.admittedFrom);
+    const holds: readonly Hold[] = unchanged ? [] : [{ ...cause, part: 'record', count: 1 }];
+    return { faults: [], holds, admitted: record.admitted };
+  }
+
+  #admit(record: RecordState, cluster: ClusterState, admitted: Uint8Array | undefined): void {
+    const before = record.admitted;
+    if (before === undefined && admitted === undefined) {
+      // A key that a rebuilt cluster had and has no more, and of which nothing was ever admitted.
+      if (record.raw === undefined) this.#forget(record, cluster);
+      return;
+    }
+    if (!this.#holds.frozenBy(cluster.name)) record.admittedFrom = record.raw;
+    if (sameBytes(before, admitted)) return;
+    record.admitted = admitted;
+    cluster.admittedCount += (admitted === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    this.#changed(cluster.name, record.key);
+  }
+
+  #touchAll(records: Iterable<RecordState>): void {
+    for (const record of records) this.#touched.add(record);
+  }
+
+  #changed(cluster: ClusterName, key: string): void {
+    const keys = this.#changes.get(cluster);
+    if (keys === undefined) this.#changes.set(cluster, new Set([key]));
+    else keys.add(key);
+  }
+}
+
+const sameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && compareBytes(a, b) === 0);
+
+const causesText = (holds: readonly Hold[]): string => holds.map(({ fingerprint }) => fingerprint).join(' ');
+
+function place(records: Map<string, RecordState>, record: RecordState, here: boolean): void {
+  if (here) records.set(record.key, record);
+  else records.delete(record.key);
+}

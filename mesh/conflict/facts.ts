@@ -1,0 +1,78 @@
+// What is known of a mesh when it is judged: for each cluster what it declares, what it publishes, and how old that is. Raw where it
+// came raw, so that online and offline feed the same facts and decoding is part of what is judged.
+
+import type { ClusterCard } from '../model/cluster.ts';
+import type { ClusterName } from '../model/names.ts';
+import { decodeCard } from '../wire/card.ts';
+import { decodeClusterConfig } from '../wire/cluster-config.ts';
+import { misfit, type RecordProblem } from '../wire/record.ts';
+
+/** What could be read, and what could not. A value beside problems is what is left, or an earlier one. */
+export interface Reading<T> {
+  readonly value?: T;
+  readonly problems: readonly RecordProblem[];
+}
+
+/** `cilium/cluster-config/<name>`, as far as it is compared. */
+export interface ConfigFact {
+  /** The name in its key. */
+  readonly name: string;
+  /** 0 where it is not set. */
+  readonly id: number;
+  /** Absent in configs of older versions, which knew one width. */
+  readonly maxConnectedClusters?: number;
+}
+
+/** How old what a cluster says is, by the silence since its last heartbeat. */
+export type Freshness = 'fresh' | 'ageing' | 'stale' | 'expired';
+
+export interface FreshnessFact {
+  readonly state: Freshness;
+  /** Since the last heartbeat; absent when none was ever seen. */
+  readonly heartbeatAgeMs?: number;
+  /** Whether the first list is complete; absent offline. */
+  readonly synced?: boolean;
+}
+
+/** What a cluster says of itself. */
+export interface Declarations {
+  /** Absent: a plain Cilium cluster. */
+  readonly card?: Reading<ClusterCard>;
+  readonly config?: Reading<ConfigFact>;
+  /** The card as it was last admitted: what later ones are compared with. */
+  readonly admitted?: ClusterCard;
+  readonly freshness?: FreshnessFact;
+  /** The cluster's clock minus ours when its card was received; offline only a card from the future counts. */
+  readonly clockOffsetMs?: number;
+}
+
+export interface ClusterFacts extends Declarations {
+  /** The name under which it is connected; the map's key. */
+  readonly name: ClusterName;
+  /** By key, `cilium/state/…`. */
+  readonly records: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface MeshFacts {
+  /** Whose point of view it is; undefined: nobody's. */
+  readonly local: ClusterName | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly clusters: ReadonlyMap<ClusterName, ClusterFacts>;
+}
+
+/** `earlier`: what stays in use when the bytes cannot be read at all. */
+export function readCard(bytes: Uint8Array, earlier?: ClusterCard): Reading<ClusterCard> {
+  const read = decodeCard(bytes);
+  if (read.ok) return { value: read.value.card, problems: read.value.problems };
+  return { ...(earlier === undefined ? {} : { value: earlier }), problems: [misfit('', read.error)] };
+}
+
+/** `name`: the last part of the key that it was found at. */
+export function readConfig(name: string, bytes: Uint8Array, earlier?: ConfigFact): Reading<ConfigFact> {
+  const read = decodeClusterConfig(bytes);
+  if (!read.ok) return { ...(earlier === undefined ? {} : { value: earlier }), problems: [misfit('', read.error)] };
+  const width = read.value.capabilities?.maxConnectedClusters;
+  const value = { name, id: read.value.id ?? 0, ...(width === undefined ? {} : { maxConnectedClusters: width }) };
+  return { value, problems: [] };
+}

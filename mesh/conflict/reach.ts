@@ -1,0 +1,50 @@
+// CM-SVC-011: a service of the local cluster whose backends are all in clusters that nobody vouches for at the moment. It
+// needs a point of view, because what is withheld depends on it.
+
+import type { ClusterState } from './cluster-state.ts';
+import type { Drafts } from './drafts.ts';
+import type { MeshEvaluation } from './evaluation.ts';
+import { soleFingerprint } from './finding.ts';
+import type { RecordState } from './record-state.ts';
+import { backendAddresses, readRecord } from './record-value.ts';
+
+export function reachDrafts({ local, clusters, indexes }: MeshEvaluation, drafts: Drafts): void {
+  if (local === undefined) return;
+  for (const [key, constituents] of indexes.services.several()) {
+    const own = constituents.find(({ cluster }) => cluster === local);
+    if (own === undefined || backendCount(own.record) > 0) continue;
+    const holders = constituents.filter(({ record }) => record !== own.record && backendCount(record) > 0);
+    const doubts = holders.map(({ cluster, record }) => [cluster, doubtOf(record, clusters.get(cluster))] as const);
+    const [first] = doubts;
+    if (first === undefined || doubts.some(([, doubt]) => doubt === undefined)) continue;
+    const names = doubts.map(([cluster]) => cluster).sort();
+    const code = 'CM-SVC-011';
+    drafts.add(code, local, () => ({
+      code,
+      subject: { cluster: local, kind: 'service', key, value: '' },
+      other: {
+        ...(names.length === 1 ? { cluster: first[0] } : { clusters: names }),
+        kind: 'service',
+        key,
+        value: '',
+      },
+      evidence: {
+        service: key,
+        clusters: Object.fromEntries(doubts.map(([cluster, doubt]) => [cluster, doubt ?? ''])),
+      },
+      winner: null,
+      fingerprint: soleFingerprint(code, local, key),
+    }));
+  }
+}
+
+const backendCount = ({ good }: RecordState): number => (good === undefined ? 0 : backendAddresses(good.value).length);
+
+function doubtOf(record: RecordState, cluster: ClusterState | undefined): string | undefined {
+  const state = cluster?.declarations.freshness?.state;
+  if (state === 'stale' || state === 'expired') return state;
+  if (record.admitted === undefined) return 'withheld';
+  if (record.holds.length === 0) return undefined;
+  const admitted = readRecord(record.kind, record.key, record.admitted);
+  return admitted.ok && backendAddresses(admitted.value).length > 0 ? undefined : 'withheld';
+}

@@ -1,0 +1,169 @@
+// What the records of a mesh amount to as drafts of findings: faults of single records, and conflicts between records of several
+// clusters. Always in the same order, so that every cluster lists the same ones.
+
+import type { ClusterName } from '../model/names.ts';
+import { rangeParty } from './cidr.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { Drafts } from './drafts.ts';
+import type { MeshEvaluation } from './evaluation.ts';
+import type { Json, Party } from './finding.ts';
+import { better, claimFingerprint, collisionFingerprint, isSoundIdentity } from './judge.ts';
+import { LiveAddresses } from './live-addresses.ts';
+import { compareRanks, compareText } from './order.ts';
+import type { Fault, RecordState } from './record-state.ts';
+import { identityLabels } from './record-value.ts';
+import { serviceDrafts } from './service.ts';
+import { workloadDrafts } from './workload.ts';
+
+/** Enough keys to find the rest by. */
+const EXAMPLES_MAX = 5;
+
+export function recordDrafts(evaluation: MeshEvaluation, drafts: Drafts): void {
+  const clusters = [...evaluation.clusters.values()].sort((a, b) => compareText(a.name, b.name));
+  rangeDrafts(evaluation, drafts);
+  for (const cluster of clusters) faultDrafts(cluster, drafts);
+  addressDrafts(evaluation, drafts);
+  identityDrafts(evaluation, drafts);
+  const { standings, indexes } = evaluation.context;
+  const wins = (a: ClusterName, b: ClusterName) => {
+    const [rankA, rankB] = [standings.get(a)?.rank, standings.get(b)?.rank];
+    return rankA !== undefined && rankB !== undefined && compareRanks(rankA, rankB) < 0;
+  };
+  for (const [key, constituents] of indexes.services.several()) {
+    serviceDrafts(key, constituents, wins, drafts);
+    workloadDrafts(key, constituents, evaluation.clusters, indexes, drafts);
+  }
+}
+
+function rangeDrafts({ rangeConflicts, clusters }: MeshEvaluation, drafts: Drafts): void {
+  const live = new Map<ClusterName, LiveAddresses>();
+  const liveOf = (name: ClusterName): LiveAddresses | undefined => {
+    const cluster = clusters.get(name);
+    if (cluster === undefined) return undefined;
+    const known = live.get(name) ?? new LiveAddresses(cluster);
+    live.set(name, known);
+    return known;
+  };
+  for (const { code, meeting, severity, loser, winner, intersection, fingerprint } of rangeConflicts) {
+    const parties = [loser, winner].sort((a, b) => compareText(a.cluster, b.cluster));
+    const each = (value: (name: ClusterName) => Json): Json =>
+      Object.fromEntries(parties.map(({ cluster }) => [cluster, value(cluster)]));
+    drafts.add(code, loser.cluster, () => ({
+      code,
+      severity,
+      subject: rangeParty(loser),
+      other: rangeParty(winner),
+      evidence: {
+        ranges: Object.fromEntries(parties.map(({ cluster, prefix }) => [cluster, prefix.text])),
+        intersection: intersection.text,
+        endpoints_inside: each((name) => liveOf(name)?.endpointsIn(intersection) ?? 0),
+        backends_inside: each((name) => liveOf(name)?.backendsIn(intersection) ?? 0),
+        ...(code === meeting ? {} : { would_be: meeting }),
+      },
+      winner: winner.cluster,
+      fingerprint,
+    }));
+  }
+}
+
+/** Faults of one fingerprint are one finding: all endpoints that use one wrong identity, for example. */
+function faultDrafts(cluster: ClusterState, drafts: Drafts): void {
+  const groups = new Map<string, { readonly fault: Fault; readonly keys: string[] }>();
+  for (const record of [...cluster.faulty.values()].sort((a, b) => compareText(a.key, b.key))) {
+    for (const fault of record.faults) {
+      const group = groups.get(fault.fingerprint);
+      if (group === undefined) groups.set(fault.fingerprint, { fault, keys: [record.key] });
+      else group.keys.push(record.key);
+    }
+  }
+  for (const { fault, keys } of groups.values()) {
+    drafts.add(fault.code, cluster.name, () => ({
+      code: fault.code,
+      ...(fault.severity === undefined ? {} : { severity: fault.severity }),
+      subject: fault.subject,
+      other: fault.other ?? 'local',
+      evidence: {
+        ...fault.evidence,
+        ...(keys.length > 1 ? { records: keys.length, examples: keys.slice(0, EXAMPLES_MAX) } : {}),
+      },
+      winner: fault.winner ?? null,
+      fingerprint: fault.fingerprint,
+    }));
+  }
+}
+
+/** CM-CIDR-007, one for each pair of claimants. */
+function addressDrafts({ context, indexes }: MeshEvaluation, drafts: Drafts): void {
+  const code = 'CM-CIDR-007';
+  for (const address of [...indexes.claims.contested()].sort()) {
+    const claimants = [...indexes.claims.claimants(address)].sort((a, b) => compareText(a.cluster, b.cluster));
+    const users = indexes.claims.users(address);
+    const party = (cluster: ClusterName): Party => {
+      const [key = ''] = keysOf(users, cluster);
+      return { cluster, kind: 'address', key, value: address };
+    };
+    for (const [at, a] of claimants.entries()) {
+      for (const b of claimants.slice(at + 1)) {
+        const winner = better(a, b, context.standings);
+        const loser = winner === a.cluster ? b.cluster : a.cluster;
+        drafts.add(code, loser, () => ({
+          code,
+          subject: party(loser),
+          other: party(winner),
+          evidence: {
+            address,
+            claims: Object.fromEntries([a, b].map(({ cluster }) => [cluster, keysOf(users, cluster)])),
+          },
+          winner,
+          fingerprint: claimFingerprint(address, a.cluster, b.cluster),
+        }));
+      }
+    }
+  }
+}
+
+const keysOf = (users: readonly RecordState[], name: ClusterName): readonly string[] =>
+  users
+    .filter(({ cluster, kind }) => cluster === name && kind !== 'services')
+    .map(({ key }) => key)
+    .sort()
+    .slice(0, EXAMPLES_MAX);
+
+/** CM-IDENT-003 between clusters: one number, and necessarily different labels. */
+function identityDrafts({ context, indexes }: MeshEvaluation, drafts: Drafts): void {
+  const code = 'CM-IDENT-003';
+  for (const number of indexes.collisions) {
+    const publishers = [...indexes.publishers(number)].sort((a, b) => compareText(a.cluster, b.cluster));
+    for (const [at, a] of publishers.entries()) {
+      for (const b of publishers.slice(at + 1)) {
+        const claim = ({ cluster }: RecordState) => ({ cluster, sound: isSoundIdentity(cluster, number, context) });
+        const winner = better(claim(a), claim(b), context.standings);
+        const [first, second] = winner === a.cluster ? [b, a] : [a, b];
+        const party = ({ cluster, key }: RecordState): Party => ({
+          cluster,
+          kind: 'identity',
+          key,
+          value: String(number),
+        });
+        drafts.add(code, first.cluster, () => ({
+          code,
+          subject: party(first),
+          other: party(second),
+          evidence: { identity: number, labels: labelsOf([a, b]), only_in: differenceOf(a, b) },
+          winner,
+          fingerprint: collisionFingerprint(number, a.cluster, b.cluster),
+        }));
+      }
+    }
+  }
+}
+
+const labels = ({ good }: RecordState): readonly string[] => (good === undefined ? [] : identityLabels(good.value));
+
+const labelsOf = (records: readonly RecordState[]): Json =>
+  Object.fromEntries(records.map((record) => [record.cluster, labels(record)]));
+
+function differenceOf(a: RecordState, b: RecordState): Json {
+  const only = (one: RecordState, other: RecordState) => labels(one).filter((label) => !labels(other).includes(label));
+  return { [a.cluster]: only(a, b), [b.cluster]: only(b, a) };
+}

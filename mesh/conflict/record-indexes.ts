@@ -1,0 +1,111 @@
+// What records of different clusters have to do with each other: the same address, the same identity number, the same service. Kept
+// current record by record. A change returns whoever must be judged again because of it, and nobody else.
+
+import type { ClusterName } from '../model/names.ts';
+import { type Claim, ClaimIndex } from './claims.ts';
+import type { GoodValue, RecordState } from './record-state.ts';
+import { identityText, type RecordValue, shapeOf } from './record-value.ts';
+import { ServiceIndex } from './service-index.ts';
+
+const NOBODY: readonly RecordState[] = [];
+
+export class RecordIndexes {
+  readonly claims = new ClaimIndex<RecordState>();
+  readonly services = new ServiceIndex();
+  readonly #publishers = new Map<number, Map<ClusterName, RecordState>>();
+  readonly #endpoints = new Map<ClusterName, Map<number, Set<RecordState>>>();
+  /** Numbers that several clusters publish. */
+  readonly #collisions = new Set<number>();
+
+  /** All records that publish the number, one a cluster. */
+  publishers(identity: number): readonly RecordState[] {
+    const byCluster = this.#publishers.get(identity);
+    return byCluster === undefined ? NOBODY : [...byCluster.values()];
+  }
+
+  publisher(identity: number, cluster: ClusterName): RecordState | undefined {
+    return this.#publishers.get(identity)?.get(cluster);
+  }
+
+  /** The cluster's endpoints that carry the number. */
+  endpoints(cluster: ClusterName, identity: number): Iterable<RecordState> {
+    return this.#endpoints.get(cluster)?.get(identity) ?? NOBODY;
+  }
+
+  /** In ascending order. */
+  get collisions(): readonly number[] {
+    return [...this.#collisions].sort((a, b) => a - b);
+  }
+
+  /** Records of other clusters whose judgement depends on what this record's cluster is, not only on what the record says. */
+  neighbours({ good }: RecordState): readonly RecordState[] {
+    if (good?.value.kind === 'services') return this.#constituents(good.value);
+    return good?.value.kind === 'identities' ? this.publishers(good.value.number) : NOBODY;
+  }
+
+  /** The record's value was `before`, and is now `record.good`. */
+  update(record: RecordState, before: GoodValue | undefined): Iterable<RecordState> {
+    const after = record.good;
+    switch (record.kind) {
+      case 'services':
+        return this.#updateService(record, before?.value, after?.value);
+      case 'identities':
+        return this.#updateIdentity(record, before?.value, after?.value);
+      case 'ip':
+        this.#updateEndpoint(record, before?.value, after?.value);
+        return NOBODY;
+      case 'nodes':
+        return NOBODY;
+    }
+  }
+
+  claim(record: RecordState, claims: readonly Claim[]): Iterable<RecordState> {
+    const changed = this.claims.replace(record, record.claims, claims);
+    record.claims = claims;
+    return changed.flatMap((address) => this.claims.users(address));
+  }
+
+  #constituents(value: RecordValue): readonly RecordState[] {
+    return value.kind === 'services' ? this.services.constituents(value.key).map(({ record }) => record) : NOBODY;
+  }
+
+  #updateService(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
+    const value = after ?? before;
+    if (value?.kind !== 'services') return NOBODY;
+    const changed = this.services.set(value.key, record, after === undefined ? undefined : shapeOf(after));
+    return changed ? this.#constituents(value) : NOBODY;
+  }
+
+  #updateIdentity(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
+    const value = after ?? before;
+    if (value?.kind !== 'identities') return NOBODY;
+    const { number } = value;
+    const byCluster = this.#publishers.get(number) ?? new Map<ClusterName, RecordState>();
+    if (after === undefined) byCluster.delete(record.cluster);
+    else byCluster.set(record.cluster, record);
+    if (byCluster.size === 0) this.#publishers.delete(number);
+    else this.#publishers.set(number, byCluster);
+    if (byCluster.size > 1) this.#collisions.add(number);
+    else this.#collisions.delete(number);
+    const same = before !== undefined && after !== undefined && identityText(before) === identityText(after);
+    return same ? NOBODY : [...this.publishers(number), ...this.endpoints(record.cluster, number)];
+  }
+
+  #updateEndpoint(record: RecordState, before?: RecordValue, after?: RecordValue): void {
+    const [old, now] = [before, after].map((value) => (value?.kind === 'ip' ? value.ip.ID : undefined));
+    if (old === now) return;
+    const byNumber = this.#endpoints.get(record.cluster) ?? new Map<number, Set<RecordState>>();
+    this.#endpoints.set(record.cluster, byNumber);
+    if (old !== undefined) {
+      const endpoints = byNumber.get(old);
+      endpoints?.delete(record);
+      if (endpoints?.size === 0) byNumber.delete(old);
+    }
+    if (now !== undefined) {
+      const endpoints = byNumber.get(now);
+      if (endpoints === undefined) byNumber.set(now, new Set([record]));
+      else endpoints.add(record);
+    }
+    if (byNumber.size === 0) this.#endpoints.delete(record.cluster);
+  }
+}

@@ -1,0 +1,184 @@
+// What a cluster's declarations amount to: its name, id, place in the order, ranges, and what is wrong with the declaration
+// itself. Derived from the card; for a plain Cilium peer from cluster-config and its nodes. Everything that is judged about records
+// asks the standing, so a change of card is a change of standing and nothing else.
+
+import type { ClusterCard } from '../model/cluster.ts';
+import { type IdentityRange, identityRange } from '../model/identity.ts';
+import { type ClusterId, type ClusterName, type MaxConnectedClusters, parseClusterId } from '../model/names.ts';
+import { type Prefix, parsePrefix } from '../model/prefix.ts';
+import { cardKey } from '../wire/card.ts';
+import { CLUSTER_CONFIG_PREFIX } from '../wire/cluster-config.ts';
+import type { Declarations, Reading } from './facts.ts';
+import type { Severity } from './finding.ts';
+import { compareText, parseInstant, type Rank } from './order.ts';
+import { PrefixTable } from './prefix-table.ts';
+import type { ClusterRange, RangeKind } from './ranges.ts';
+
+/** Something in a declaration that cannot be used as it is written (CM-REC-001). */
+export interface FieldProblem {
+  readonly severity: Severity;
+  readonly key: string;
+  readonly field: string;
+  readonly value: string;
+  readonly reason: string;
+}
+
+export interface Standing {
+  readonly name: ClusterName;
+  /** The name that the cluster gives itself, and that its records must carry. */
+  readonly claimedName: string;
+  readonly plain: boolean;
+  readonly rank: Rank;
+  readonly uid: string | undefined;
+  /** As declared, also when it is out of range. */
+  readonly declaredId: number | undefined;
+  readonly declaredWidth: number | undefined;
+  /** Undefined while no valid id is known: records that depend on it wait. */
+  readonly id: ClusterId | undefined;
+  readonly width: MaxConnectedClusters;
+  readonly identities: IdentityRange | undefined;
+  readonly card: ClusterCard | undefined;
+  readonly admitted: ClusterCard | undefined;
+  readonly ranges: readonly ClusterRange[];
+  readonly admittedRanges: readonly { readonly kind: RangeKind; readonly prefix: Prefix }[] | undefined;
+  /** All declared ranges; undefined where none are (CM-CIDR-006 cannot be judged). */
+  readonly declared: PrefixTable<RangeKind> | undefined;
+  readonly declaresNodes: boolean;
+  /** Another uid than the admitted card's (CM-ID-004): nothing new of it is looked at before that is confirmed. */
+  readonly rebuilt: boolean;
+  readonly problems: readonly FieldProblem[];
+}
+
+/** A range seen at a node: its allocation, or its own address. */
+export interface ObservedRange {
+  readonly kind: 'pod' | 'node';
+  readonly prefix: Prefix;
+  readonly key: string;
+}
+
+export interface StandingInput {
+  readonly name: ClusterName;
+  readonly declarations: Declarations;
+  /** In key order, without doubles. */
+  readonly observed: readonly ObservedRange[];
+  /** What the records carry, for a cluster that declares no id anywhere. */
+  readonly observedId: number | undefined;
+}
+
+const DEFAULT_WIDTH: MaxConnectedClusters = 255;
+
+export function standingOf({ name, declarations, observed, observedId }: StandingInput): Standing {
+  const problems: FieldProblem[] = [];
+  const card = read(declarations.card, cardKey(name), problems);
+  const config = read(declarations.config, `${CLUSTER_CONFIG_PREFIX}${name}`, problems);
+  const plain = declarations.card === undefined;
+  const declaredWidth = card?.maxConnectedClusters ?? config?.maxConnectedClusters;
+  const width = declaredWidth === 255 || declaredWidth === 511 ? declaredWidth : DEFAULT_WIDTH;
+  const declaredId = card?.id ?? config?.id ?? observedId;
+  const parsedId = declaredId === undefined ? undefined : parseClusterId(declaredId, width);
+  const id = parsedId?.ok === true ? parsedId.value : undefined;
+  if (card !== undefined && config !== undefined && card.id !== config.id) {
+    problems.push({
+      severity: 'error',
+      key: `${CLUSTER_CONFIG_PREFIX}${config?.name ?? name}`,
+      field: 'id',
+      value: String(config.id),
+      reason: `differs from the id ${card.id} on the card`,
+    });
+  }
+  const declaredRanges = card === undefined ? [] : rangesOf(name, card, problems);
+  const declared = tableOf(declaredRanges);
+  // Declared in a way that cannot be read is not undeclared: nothing is inside it.
+  const podsUnreadable = problems.some(
+    ({ key, field, severity }) => key === cardKey(name) && field === 'podCIDRs' && severity === 'error',
+  );
+  const declaresNodes = declaredRanges.some(({ kind }) => kind === 'node');
+  return {
+    name,
+    claimedName: card?.name ?? config?.name ?? name,
+    plain,
+    rank: { joinedAt: joinTime(name, card, problems), name },
+    uid: card?.uid,
+    declaredId,
+    declaredWidth,
+    id,
+    width,
+    identities: id === undefined ? undefined : identityRange(id, width),
+    card,
+    admitted: declarations.admitted,
+    ranges: [...declaredRanges, ...observedRanges(name, observed, declaredRanges, declared)],
+    admittedRanges: declarations.admitted === undefined ? undefined : rangesOf(name, declarations.admitted, []),
+    declared: declaredRanges.some(({ kind }) => kind === 'pod') || podsUnreadable ? declared : undefined,
+    declaresNodes,
+    rebuilt: card !== undefined && declarations.admitted !== undefined && card.uid !== declarations.admitted.uid,
+    problems,
+  };
+}
+
+function read<T>(reading: Reading<T> | undefined, key: string, problems: FieldProblem[]): T | undefined {
+  for (const { field, reason } of reading?.problems ?? []) {
+    problems.push({ severity: 'error', key, field, value: '', reason });
+  }
+  return reading?.value;
+}
+
+function joinTime(name: ClusterName, card: ClusterCard | undefined, problems: FieldProblem[]): number | undefined {
+  if (card === undefined || card.joinedAt === null) return undefined;
+  const joinedAt = parseInstant(card.joinedAt);
+  if (joinedAt === undefined) {
+    problems.push({
+      severity: 'error',
+      key: cardKey(name),
+      field: 'joinedAt',
+      value: card.joinedAt,
+      reason: 'not an RFC 3339 time; the cluster counts as not joined',
+    });
+  }
+  return joinedAt;
+}
+
+const CARD_FIELDS = [
+  ['podCIDRs', 'pod'],
+  ['serviceCIDRs', 'service'],
+  ['nodeCIDRs', 'node'],
+] as const;
+
+function rangesOf(cluster: ClusterName, card: ClusterCard, problems: FieldProblem[]): readonly ClusterRange[] {
+  const ranges = new Map<string, ClusterRange>();
+  const key = cardKey(cluster);
+  for (const [field, kind] of CARD_FIELDS) {
+    for (const value of card[field]) {
+      const parsed = parsePrefix(value);
+      if (!parsed.ok) {
+        problems.push({ severity: 'error', key, field, value, reason: parsed.error });
+        continue;
+      }
+      const { prefix, hostBits } = parsed.value;
+      if (hostBits) {
+        problems.push({ severity: 'warning', key, field, value, reason: `host bits are set; read as ${prefix.text}` });
+      }
+      ranges.set(`${kind} ${prefix.text}`, { cluster, kind, prefix, key: field, declared: true });
+    }
+  }
+  return [...ranges.values()];
+}
+
+function tableOf(ranges: readonly ClusterRange[]): PrefixTable<RangeKind> {
+  const table = new PrefixTable<RangeKind>();
+  for (const { prefix, kind } of ranges) table.add(prefix, kind);
+  return table;
+}
+
+/** A plain cluster's ranges are those of its nodes; of others only node addresses that no declared node range holds. */
+function observedRanges(
+  cluster: ClusterName,
+  observed: readonly ObservedRange[],
+  declaredRanges: readonly ClusterRange[],
+  declared: PrefixTable<RangeKind>,
+): readonly ClusterRange[] {
+  const declaresPods = declaredRanges.some(({ kind }) => kind === 'pod');
+  return observed
+    .filter(({ kind, prefix }) => (kind === 'pod' ? !declaresPods : !declared.covering(prefix).includes('node')))
+    .map(({ kind, prefix, key }) => ({ cluster, kind, prefix, key, declared: false }))
+    .sort((a, b) => compareText(a.key, b.key));
+}

@@ -1,0 +1,88 @@
+// CM-IDENT-005: backends of one global service whose workloads carry different security labels in different clusters. A policy
+// selects by labels, so it may allow one cluster's backends and deny the other's: to a client, some requests fail at random.
+
+import { POLICY_CLUSTER_LABEL } from '../model/identity.ts';
+import type { ClusterName, ServiceKey } from '../model/names.ts';
+import { ipKey } from '../wire/ip-identity.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { Drafts } from './drafts.ts';
+import { soleFingerprint } from './finding.ts';
+import { compareText } from './order.ts';
+import type { RecordIndexes } from './record-indexes.ts';
+import { backendAddresses, identityLabels, identityOf } from './record-value.ts';
+import type { IndexedConstituent } from './service-index.ts';
+
+/** The workloads behind one cluster's part of a service. */
+interface Workloads {
+  readonly cluster: ClusterName;
+  readonly identities: readonly number[];
+  /** Every label that any of them carries, but for the cluster's own. */
+  readonly labels: ReadonlySet<string>;
+  /** The label sets, in words; equal texts mean that policies see the same. */
+  readonly text: string;
+}
+
+export function workloadDrafts(
+  service: ServiceKey,
+  constituents: readonly IndexedConstituent[],
+  clusters: ReadonlyMap<ClusterName, ClusterState>,
+  indexes: RecordIndexes,
+  drafts: Drafts,
+): void {
+  const all = constituents
+    .map((constituent) => workloadsOf(constituent, clusters.get(constituent.cluster), indexes))
+    .filter((workloads) => workloads.identities.length > 0)
+    .sort((a, b) => compareText(a.cluster, b.cluster));
+  const [first] = all;
+  if (first === undefined) return;
+  const others = all.filter(({ text }) => text !== first.text);
+  const [second] = others;
+  if (second === undefined) return;
+  const code = 'CM-IDENT-005';
+  const concerned = [first, ...others];
+  const differing = (labels: ReadonlySet<string>) =>
+    [...labels].filter((label) => !concerned.every((workloads) => workloads.labels.has(label))).sort();
+  drafts.add(code, first.cluster, () => ({
+    code,
+    subject: { cluster: first.cluster, kind: 'service', key: service, value: first.text },
+    other: {
+      ...(others.length === 1 ? { cluster: second.cluster } : { clusters: others.map(({ cluster }) => cluster) }),
+      kind: 'service',
+      key: service,
+      value: others.length === 1 ? second.text : '',
+    },
+    evidence: {
+      service,
+      identities: Object.fromEntries(concerned.map(({ cluster, identities }) => [cluster, identities])),
+      differing_labels: Object.fromEntries(concerned.map(({ cluster, labels }) => [cluster, differing(labels)])),
+    },
+    winner: null,
+    fingerprint: soleFingerprint(code, 'service', service),
+  }));
+}
+
+function workloadsOf(
+  { cluster: name, record }: IndexedConstituent,
+  cluster: ClusterState | undefined,
+  indexes: RecordIndexes,
+): Workloads {
+  const identities = new Set<number>();
+  const labels = new Set<string>();
+  const sets = new Set<string>();
+  for (const { text } of record.good === undefined ? [] : backendAddresses(record.good.value)) {
+    const endpoint = cluster?.records.get(ipKey(text))?.good;
+    const number = endpoint === undefined ? undefined : identityOf(endpoint.value);
+    const identity = number === undefined ? undefined : indexes.publisher(number, name)?.good;
+    if (number === undefined || identity === undefined || identities.has(number)) continue;
+    identities.add(number);
+    const relevant = identityLabels(identity.value).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
+    for (const label of relevant) labels.add(label);
+    sets.add(relevant.join(';'));
+  }
+  return {
+    cluster: name,
+    identities: [...identities].sort((a, b) => a - b),
+    labels,
+    text: [...sets].sort().join(' | '),
+  };
+}

@@ -52,6 +52,7 @@ export class Subscription {
     const { path, requestSerialize, responseDeserialize } = SUBSCRIBE;
     const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     let cancelSilence = () => {};
+    let stopListening = () => {};
     try {
       return await new Promise<never>((_, reject) => {
         const reader = new MeshReader();
@@ -67,7 +68,9 @@ export class Subscription {
         });
         call.on('error', (error: ServiceError) => reject(ended(server, error)));
         call.on('end', () => reject(ended(server, undefined)));
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        const abort = () => reject(signal.reason);
+        signal.addEventListener('abort', abort, { once: true });
+        stopListening = () => signal.removeEventListener('abort', abort);
         heard();
         call.write(encodeHello(hello));
         this.#call = call;
@@ -75,6 +78,7 @@ export class Subscription {
       });
     } finally {
       cancelSilence();
+      stopListening();
       this.#call = undefined;
       call.cancel();
       client.close();

@@ -25,7 +25,7 @@ export class Encodings {
   #whole: { readonly snapshot: MeshSnapshot; readonly messages: Iterable<Uint8Array> } | undefined;
   #target: MeshSnapshot | undefined;
   /** Steps to the target, by the revision they start from. */
-  readonly #steps = new Map<Revision, readonly Uint8Array[]>();
+  readonly #steps = new Map<Revision, Iterable<Uint8Array>>();
 
   constructor(feed: SnapshotFeed) {
     this.#feed = feed;
@@ -33,9 +33,8 @@ export class Encodings {
 
   /** A whole snapshot: the current one, or a recent one from which the current one is a step away. */
   whole(current: MeshSnapshot): EncodedStep {
-    if (this.#whole === undefined || this.#feed.at(this.#whole.snapshot.position) !== this.#whole.snapshot) {
-      this.#whole = { snapshot: current, messages: lazily(encodeSnapshot(current)) };
-    }
+    this.#dropOutdated();
+    this.#whole ??= { snapshot: current, messages: lazily(encodeSnapshot(current)) };
     const { snapshot, messages } = this.#whole;
     return { messages, after: { snapshot, position: snapshot.position } };
   }
@@ -44,14 +43,21 @@ export class Encodings {
     if (this.#target !== current) {
       this.#steps.clear();
       this.#target = current;
+      this.#dropOutdated();
     }
     const { revision } = held.position;
     let messages = this.#steps.get(revision);
     if (messages === undefined) {
-      messages = encodeDelta({ ...diffSnapshots(held.snapshot, current), from: held.position });
+      messages = lazily(encodeDelta({ ...diffSnapshots(held.snapshot, current), from: held.position }));
       this.#steps.set(revision, messages);
     }
     return { messages, after: { snapshot: current, position: current.position } };
+  }
+
+  /** From what the feed no longer keeps, there is no step. */
+  #dropOutdated(): void {
+    const whole = this.#whole?.snapshot;
+    if (whole !== undefined && this.#feed.at(whole.position) !== whole) this.#whole = undefined;
   }
 }
 

@@ -11,8 +11,7 @@ import {
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { Backend, LocalService, MeshService, RemoteService } from '../../mesh/model/service.ts';
-import { shareBackends } from '../../mesh/snapshot/equality.ts';
-import { compareBackends, compareText } from '../../mesh/snapshot/order.ts';
+import { compareText } from '../../mesh/snapshot/order.ts';
 import { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
 import { PEERS_PREFIX } from '../../mesh/wire/peer-record.ts';
@@ -21,6 +20,7 @@ import {
   type Contribution,
   type OwnCluster,
   type PeerStanding,
+  type Reuse,
   readContribution,
   readLocalService,
   readPeer,
@@ -92,11 +92,10 @@ export class ViewInputs {
     if (!key.ok) return key;
     if (value === undefined) this.#locals.delete(key.value);
     else {
-      const local = readLocalService(value, this.#own);
+      const local = readLocalService(value, this.#own, this.#reuse(this.#locals.get(key.value)));
       if (!local.ok) return local;
       if (local.value.key !== key.value) return err(`holds the service ${local.value.key}`);
-      const backends = this.#compact(local.value.backends, this.#locals.get(key.value)?.backends);
-      this.#locals.set(key.value, { ...local.value, backends });
+      this.#locals.set(key.value, local.value);
     }
     return ok([key.value]);
   }
@@ -113,7 +112,7 @@ export class ViewInputs {
       if (services?.size === 0) this.#contributions.delete(cluster.value);
       return ok([key.value]);
     }
-    const contribution = readContribution(value);
+    const contribution = readContribution(value, this.#reuse(services?.get(key.value)));
     if (!contribution.ok) return contribution;
     if (contribution.value.cluster !== cluster.value || contribution.value.key !== key.value) {
       return err(`holds the service ${contribution.value.key} of ${contribution.value.cluster}`);
@@ -122,8 +121,7 @@ export class ViewInputs {
       services = new Map();
       this.#contributions.set(cluster.value, services);
     }
-    const backends = this.#compact(contribution.value.backends, services.get(key.value)?.backends);
-    services.set(key.value, { ...contribution.value, backends });
+    services.set(key.value, contribution.value);
     return ok([key.value]);
   }
 
@@ -146,11 +144,7 @@ export class ViewInputs {
     return this.#peers.get(cluster)?.fresh ?? true;
   }
 
-  /** In canonical order, with shared port lists, and with the previous objects where they say the same. */
-  #compact(backends: readonly Backend[], previous: readonly Backend[] = []): readonly Backend[] {
-    const sorted = backends
-      .map((backend) => ({ ...backend, ports: this.#portLists.intern(backend.ports) }))
-      .sort(compareBackends);
-    return shareBackends(previous, sorted);
+  #reuse(previous: { readonly backends: readonly Backend[] } | undefined): Reuse {
+    return { backends: previous?.backends ?? [], ports: this.#portLists };
   }
 }

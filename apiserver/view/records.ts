@@ -13,7 +13,9 @@ import {
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { type Backend, type LocalService, type NamedPort, PROTOCOLS } from '../../mesh/model/service.ts';
-import { comparePorts } from '../../mesh/snapshot/order.ts';
+import { sameBackend, shareBackends } from '../../mesh/snapshot/equality.ts';
+import { compareBackends, comparePorts, isAscending } from '../../mesh/snapshot/order.ts';
+import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { clusterServiceKind, type PortValue } from '../../mesh/wire/cluster-service.ts';
 import { decodeLocalService } from '../../mesh/wire/local-service.ts';
 import { decodePeerRecord } from '../../mesh/wire/peer-record.ts';
@@ -36,27 +38,41 @@ export interface OwnCluster {
   readonly id: ClusterId;
 }
 
+/** What was read of the same record before: a backend that is as it was is taken over, and not read again. */
+export interface Reuse {
+  readonly backends: readonly Backend[];
+  readonly ports: PortLists;
+}
+
 export interface PeerStanding {
   readonly id: ClusterId | undefined;
   readonly fresh: boolean;
 }
 
 /** A record of the own publisher: every backend in it must be the own cluster's. */
-export function readLocalService(bytes: Uint8Array, own: OwnCluster): Result<LocalService, string> {
+export function readLocalService(bytes: Uint8Array, own: OwnCluster, reuse: Reuse): Result<LocalService, string> {
   const record = decodeLocalService(bytes);
   if (!record.ok) return record;
-  const { frontends, ports, backends } = record.value;
-  const foreign = backends.find(({ cluster, clusterId }) => cluster !== own.name || clusterId !== own.id);
-  if (foreign !== undefined) return err(`backend ${foreign.address} is of cluster ${foreign.cluster}`);
+  const { frontends, ports } = record.value;
+  const known = finder(reuse.backends);
+  const backends: Backend[] = [];
+  for (const backend of record.value.backends) {
+    const { address, cluster, clusterId } = backend;
+    if (cluster !== own.name || clusterId !== own.id) return err(`backend ${address} is of cluster ${cluster}`);
+    const before = known(address);
+    if (before !== undefined && sameBackend(before, backend)) backends.push(before);
+    else
+      backends.push({
+        ...backend,
+        address: canonicalAddress(address),
+        ports: reuse.ports.intern(byName(backend.ports)),
+      });
+  }
   return ok({
     ...record.value,
     frontends: frontends.map(canonicalAddress),
-    ports: sortedByName(ports),
-    backends: backends.map((backend) => ({
-      ...backend,
-      address: canonicalAddress(backend.address),
-      ports: sortedByName(backend.ports),
-    })),
+    ports: byName(ports),
+    backends: inOrder(reuse.backends, backends),
   });
 }
 
@@ -71,7 +87,7 @@ export function readPeer(bytes: Uint8Array): Result<PeerStanding, string> {
 }
 
 /** A record of the cache. It carries no conditions: every backend in it is active. */
-export function readContribution(bytes: Uint8Array): Result<Contribution, string> {
+export function readContribution(bytes: Uint8Array, reuse: Reuse): Result<Contribution, string> {
   const record = clusterServiceKind.decode(bytes);
   if (!record.ok) return record;
   const { namespace, name, shared, clusterID } = record.value;
@@ -79,25 +95,44 @@ export function readContribution(bytes: Uint8Array): Result<Contribution, string
   if (!cluster.ok) return err(`cluster ${cluster.error}`);
   const clusterId = parseClusterId(clusterID, CLUSTER_ID_MAX);
   if (!clusterId.ok) return err(`clusterID ${clusterId.error}`);
+  const origin = { cluster: cluster.value, clusterId: clusterId.value, state: 'active' } as const;
+  const known = finder(reuse.backends);
   const backends: Backend[] = [];
   for (const [text, named] of Object.entries(record.value.backends)) {
+    const before = known(text);
+    if (before !== undefined && before.clusterId === origin.clusterId && hasPorts(before, named)) {
+      backends.push(before);
+      continue;
+    }
     const address = parseAddress(text);
     if (!address.ok) return err(`backend ${text}: ${address.error}`);
-    backends.push({
-      address: address.value,
-      cluster: cluster.value,
-      clusterId: clusterId.value,
-      state: 'active',
-      ports: portsOf(named),
-    });
+    backends.push({ address: address.value, ...origin, ports: reuse.ports.intern(portsOf(named)) });
   }
-  return ok({
-    key: serviceKey(namespace, name),
-    cluster: cluster.value,
-    clusterId: clusterId.value,
-    shared,
-    backends,
-  });
+  return ok({ key: serviceKey(namespace, name), ...origin, shared, backends: inOrder(reuse.backends, backends) });
+}
+
+/** Finds previous backends by address, asked in ascending order: records are written sorted, and then this is one walk. */
+function finder(previous: readonly Backend[]): (address: string) => Backend | undefined {
+  let at = 0;
+  return (address) => {
+    let before = previous[at];
+    while (before !== undefined && before.address < address) {
+      at += 1;
+      before = previous[at];
+    }
+    return before?.address === address ? before : undefined;
+  };
+}
+
+function inOrder(previous: readonly Backend[], backends: Backend[]): readonly Backend[] {
+  return shareBackends(previous, isAscending(backends, compareBackends) ? backends : backends.sort(compareBackends));
+}
+
+function hasPorts({ ports }: Backend, named: Readonly<Record<string, PortValue>>): boolean {
+  return (
+    Object.keys(named).length === ports.length &&
+    ports.every(({ name, protocol, port }) => named[name]?.Port === port && named[name]?.Protocol === protocol)
+  );
 }
 
 /** A port that cannot be programmed (0, an unknown protocol) is none. */
@@ -107,10 +142,10 @@ function portsOf(named: Readonly<Record<string, PortValue>>): readonly NamedPort
     const protocol = PROTOCOLS.find((one) => one === Protocol);
     if (protocol !== undefined && port > 0) ports.push({ name, protocol, port });
   }
-  return sortedByName(ports);
+  return byName(ports);
 }
 
-const sortedByName = (ports: readonly NamedPort[]): readonly NamedPort[] =>
+const byName = (ports: readonly NamedPort[]): readonly NamedPort[] =>
   ports.length > 1 ? [...ports].sort(comparePorts) : ports;
 
 /** Of a text that its codec has accepted: what an agent would read from it, so that both order it alike. */

@@ -149,6 +149,7 @@ describe('a delta that does not fit is refused', () => {
     ['an unknown service without a spec', { changed: [{ ...change, key: serviceKey('shop', 'b') }] }],
     ['an unknown service removed', { removed: [serviceKey('shop', 'b')] }],
     ['a service both changed and removed', { changed: [change], removed: [one.key] }],
+    ['a service changed twice', { changed: [change, change] }],
     ['an unknown backend removed', { changed: [{ ...change, removed: [endpoint(2)] }] }],
     ['a backend twice', { changed: [{ ...change, upserted: [endpoint(1)], removed: [endpoint(1)] }] }],
   ];

@@ -92,6 +92,7 @@ export function applyDelta(snapshot: MeshSnapshot, delta: SnapshotDelta): Result
 
   const changes = new Map<ServiceKey, MeshService | undefined>();
   for (const change of delta.changed) {
+    if (changes.has(change.key)) return err(`${change.key}: changed twice`);
     const service = applyService(snapshot.services.get(change.key), change);
     if (!service.ok) return err(`${change.key}: ${service.error}`);
     changes.set(change.key, service.value);

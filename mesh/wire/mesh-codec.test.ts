@@ -151,7 +151,7 @@ describe('what was written is what is read', () => {
       [{ ...to, position: position(5) }, snapshot([large(1)], 6)],
       [{ ...to, position: position(5) }, snapshot([...others, large(20_000, 'terminating')], 6)],
     ] as const) {
-      const steps = encodeDelta(diffSnapshots(a, b));
+      const steps = [...encodeDelta(diffSnapshots(a, b))];
       expect(Math.max(...steps.map(({ length }) => length))).toBeLessThan(1.5 * MESSAGE_BYTES);
       expect(plain(expectOk(applyDelta(a, readDelta(steps))))).toEqual(plain(b));
     }
@@ -243,6 +243,38 @@ test('one endpoint of a service of 5,000 backends is a message of a few hundred 
     index === 17 ? { ...one, state: 'terminating' as const } : one,
   );
   const delta = diffSnapshots(snapshot([before]), snapshot([{ ...before, backends }], 6));
-  const bytes = encodeDelta(delta).reduce((sum, { length }) => sum + length, 0);
+  const bytes = [...encodeDelta(delta)].reduce((sum, { length }) => sum + length, 0);
   expect(bytes).toBeLessThan(512);
+});
+
+describe('the bytes are stable', () => {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+  const from = { ...snapshot([large(1)]), clusters: new Map() };
+  const next = { ...large(2), frontends: [], backends: large(2).backends.slice(1) };
+  const to = { ...snapshot([next], 6), clusters: new Map([['east' as ClusterName, 1 as ClusterId]]) };
+
+  test('of a delta', () => {
+    expect([...encodeDelta(diffSnapshots(from, to))].map(hex)).toEqual([
+      '229e010a140a1030303030303030306465616462656566100512140a103030303030303030646561646265656610061a640a0a73686f702f6c617267651218120712035544501835120d0a0468747470120354435018501a2a0a0831302e302e302e3112046561737418012a07120355445018352a0d0a04687474701203544350185022100a0831302e302e302e301204656173742a080a046561737410013001',
+    ]);
+  });
+
+  test('of a hello and an acknowledgement', () => {
+    const hello = { node: 'node-1', software: '0.1.0', protocol: 1, resume: position(5) };
+    expect(hex(encodeHello(hello))).toBe(
+      '0a270a066e6f64652d311205302e312e30180122140a10303030303030303064656164626565661005',
+    );
+    const refused = [{ service: serviceKey('shop', 'cart'), code: 'CM-KERN-001', reason: 'full' }];
+    const ack = {
+      position: position(5),
+      services: 1,
+      backends: 2,
+      refused,
+      reconcileMicros: 9,
+      datapath: 'ebpf',
+    } as const;
+    expect(hex(encodeAck(ack))).toBe(
+      '12440a140a1030303030303030306465616462656566100510011802221e0a0973686f702f63617274120b434d2d4b45524e2d3030311a0466756c6c280130093a0465627066',
+    );
+  });
 });

@@ -54,24 +54,19 @@ export function* encodeSnapshot(snapshot: MeshSnapshot): Generator<Uint8Array, v
   yield encode({ end: { clusters: clusterMessages(clusters) } });
 }
 
-/** The messages of a step; nearly always one. */
-export function encodeDelta(delta: SnapshotDelta): readonly Uint8Array[] {
-  const { from, to, clusters } = delta;
-  const parts = [...partsOf(delta)];
-  return parts.map((part, index) =>
-    encode({
-      delta: {
-        from: positionMessage(from),
-        to: positionMessage(to),
-        changed: part.changed,
-        removed: part.removed,
-        more: index < parts.length - 1,
-        ...(index === 0 && clusters !== undefined
-          ? { clusters: clusterMessages(clusters), clustersChanged: true }
-          : {}),
-      },
-    }),
-  );
+/** The messages of a step, nearly always one; each encoded when it is asked for. */
+export function* encodeDelta(delta: SnapshotDelta): Generator<Uint8Array, void> {
+  const span = { from: positionMessage(delta.from), to: positionMessage(delta.to) };
+  let clusters =
+    delta.clusters === undefined ? {} : { clusters: clusterMessages(delta.clusters), clustersChanged: true };
+  const parts = partsOf(delta);
+  let part = parts.next();
+  while (part.done !== true) {
+    const following = parts.next();
+    yield encode({ delta: { ...span, ...part.value, ...clusters, more: following.done !== true } });
+    clusters = {};
+    part = following;
+  }
 }
 
 interface DeltaPart {

@@ -17,9 +17,11 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import { differences, sameEntry } from './differences.ts';
+import { differences } from './differences.ts';
 import { isFailure, Meanings, storeChanged, storeFailure } from './failures.ts';
-import { belongsTo, type KeyRange, rangeOf, singleKey, spanningRange } from './key-range.ts';
+import { checkHistory } from './history-check.ts';
+import { belongsTo, type KeyRange, rangeOf, spanningRange } from './key-range.ts';
+import { MirrorHealth } from './mirror-health.ts';
 import type { MirrorSource } from './mirror-port.ts';
 import { pagesOf } from './pages.ts';
 import type { KeyValue, Mirror, MirrorLimits, MirrorOptions, MirrorState, StoreEvent } from './port.ts';
@@ -61,27 +63,23 @@ class EtcdMirror implements Mirror {
   readonly #options: MirrorOptions;
   readonly #limits: MirrorLimits;
   readonly #backoff: Backoff;
+  readonly #health: MirrorHealth;
   readonly #entries = new Map<string, KeyValue>();
   readonly #lanes: readonly MirrorLane[];
-  #running = false;
   #storeId: string | undefined;
+  /** The revision of the last batch. */
   #reported = 0;
   #mustList = true;
-  #phase: MirrorState['phase'] = 'connecting';
-  #staleSince: number | undefined;
-  #lastHeard: number | undefined;
-  #liveSince: number | undefined;
-  #listed = 0;
-  #lastError: Error | undefined;
-  #disconnects = 0;
-  #behindSince: number | undefined;
+  /** Silence proves something only where requests for progress have been answered before. */
   #answersProgress = false;
+  #running = false;
 
   constructor(deps: MirrorDeps, options: MirrorOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#backoff = new Backoff(deps.random, this.#limits.backoff);
+    this.#health = new MirrorHealth({ clock: deps.clock, changed: () => options.observer.onState?.(this.state) });
     const spanned = { range: spanningRange(options.prefixes), subject: options.prefixes.join(', '), passed: 0 };
     const each = options.prefixes.map((name) => ({ range: rangeOf(name), subject: name, passed: 0 }));
     this.#lanes = options.spanning === true ? [spanned] : each;
@@ -92,21 +90,12 @@ class EtcdMirror implements Mirror {
   }
 
   get state(): MirrorState {
-    return {
-      phase: this.#phase,
-      position: this.#position(),
-      staleSince: this.#staleSince,
-      lastHeard: this.#lastHeard,
-      listed: this.#listed,
-      lastError: this.#lastError,
-      disconnects: this.#disconnects,
-    };
+    return { ...this.#health.state, position: this.#position() };
   }
 
   async run(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new Error('this mirror is running already');
     this.#running = true;
-    this.#staleSince = this.#deps.clock.monotonic();
     try {
       while (!signal.aborted) {
         try {
@@ -120,21 +109,19 @@ class EtcdMirror implements Mirror {
       }
     } finally {
       this.#running = false;
-      this.#liveSince = undefined;
-      this.#enter('connecting');
+      this.#health.stopped();
     }
   }
 
   /** One connection's life: always ends by a rejection. */
   async #follow(signal: AbortSignal): Promise<never> {
-    this.#enter('connecting');
-    if (this.#mustList || !(await this.#sameHistory(signal))) await this.#list(signal);
-    const storeId = this.#storeId ?? '';
+    this.#health.connecting();
+    if (this.#mustList || !(await this.#canResume(signal))) await this.#list(signal);
     const session = new WatchSession(
       {
         source: this.#deps.source,
         clock: this.#deps.clock,
-        storeId,
+        storeId: this.#storeId ?? '',
         lanes: this.#lanes.map((lane) => ({ ...lane, startRevision: lane.passed + 1 })),
         establishTimeoutMs: this.#limits.establishTimeoutMs,
         progressIntervalMs: this.#limits.progressIntervalMs,
@@ -142,9 +129,9 @@ class EtcdMirror implements Mirror {
         expectsProgress: () => this.#answersProgress,
       },
       {
-        onHeard: () => this.#heard(),
+        onHeard: () => this.#health.heard(),
         onCreated: (lane, revision) => this.#checkLag(session, lane, revision, signal),
-        onEstablished: () => this.#established(),
+        onEstablished: () => this.#health.live(),
         onEvents: (lane, events, lastRevision) => this.#applyEvents(lane, events, lastRevision),
         onProgress: (lane, revision) => this.#progressed(lane, revision),
       },
@@ -152,30 +139,40 @@ class EtcdMirror implements Mirror {
     return session.run(signal);
   }
 
+  #ended(error: OperationalError): void {
+    const { log } = this.#deps;
+    const liveMs = this.#health.liveMs;
+    if (ENDS_THAT_NEED_A_LIST.some((meaning) => isFailure(error, meaning))) this.#mustList = true;
+    if (liveMs !== undefined) log.info('lost the watch on etcd', { error, revision: this.#position()?.revision });
+    else if (this.#backoff.failures === 0) log.info('cannot follow etcd', { error });
+    else log.debug('still cannot follow etcd', { error, failures: this.#backoff.failures });
+    if (liveMs !== undefined && liveMs >= this.#limits.stableMs) this.#backoff.reset();
+    this.#health.ended(error);
+  }
+
   // --- Listing ---
 
   /** Reads everything at one revision and only then lets the differences be known. */
   async #list(signal: AbortSignal): Promise<void> {
     const { source, log } = this.#deps;
-    this.#listed = 0;
-    this.#enter('listing');
+    const { pageKeys } = this.#limits;
+    this.#health.listing(0);
     const listed = new Map<string, KeyValue>();
     let at: Position | undefined;
     for (const name of this.#options.prefixes) {
-      for await (const page of pagesOf(source, { range: rangeOf(name), at, pageKeys: this.#limits.pageKeys, signal })) {
+      for await (const page of pagesOf(source, { range: rangeOf(name), at, pageKeys, signal })) {
         at ??= this.#notBehind(page.position);
         for (const kv of page.entries) listed.set(kv.key, kv);
-        this.#listed = listed.size;
-        this.#heard();
-        this.#report();
+        this.#health.heard();
+        this.#health.listing(listed.size);
       }
     }
     if (at === undefined) throw new Error('a mirror needs at least one prefix');
-    this.#behindSince = undefined;
     if (this.#storeId !== undefined && this.#storeId !== at.storeId) {
       log.warn('another etcd answers', { known: this.#storeId, seen: at.storeId });
     }
     const events = differences(this.#entries, listed, at.revision);
+    this.#health.listComplete();
     this.#storeId = at.storeId;
     this.#mustList = false;
     this.#reported = at.revision;
@@ -185,55 +182,26 @@ class EtcdMirror implements Mirror {
     this.#options.observer.onBatch({ position: at, events, relisted: true });
   }
 
-  /**
-   * Whether etcd still has the history that was followed. A cluster id is not enough: an etcd that was wiped and started
-   * again with the same flags has the same id, and soon the same revisions. So one known entry is read again as of the
-   * position; etcd's own order of revisions vouches for the rest.
-   */
-  async #sameHistory(signal: AbortSignal): Promise<boolean> {
+  /** Rejects while the other side may be a replica that lags. */
+  async #canResume(signal: AbortSignal): Promise<boolean> {
+    const { source, log } = this.#deps;
     const position = this.#position();
     if (position === undefined) return false;
-    const witness = this.#newestUpTo(position.revision);
-    // Nothing known to compare with: a list of what was empty is cheap.
-    if (witness === undefined) return false;
-    const request = { range: singleKey(witness.key), revision: position.revision, limit: 1 };
-    try {
-      const page = await this.#deps.source.readPage(request, signal);
-      this.#heard();
-      const found = page.entries[0];
-      return page.position.storeId === position.storeId && found !== undefined && sameEntry(found, witness);
-    } catch (error) {
-      if (isFailure(error, Meanings.futureRevision) && !this.#mayBeLag()) return false;
-      // Too old to be read, perhaps not too old to be watched: the watch itself will say.
-      if (isFailure(error, Meanings.compacted)) return true;
-      throw error;
-    }
+    const verdict = await checkHistory(source, this.#entries, position, signal);
+    this.#health.heard();
+    if (verdict === 'behind' && this.#health.mayLag(this.#limits.lagGraceMs)) throw behind(position);
+    if (verdict === 'behind' || verdict === 'other')
+      log.warn('etcd has lost the history that was followed', { ...position });
+    // Of what is compacted, the watch itself will say whether it can go on. To list what was empty is cheap.
+    return verdict === 'same' || verdict === 'compacted';
   }
 
   /** A list of an older state would take back what is known, only because another replica answers. */
   #notBehind(position: Position): Position {
     const known = this.#position();
-    if (known?.storeId !== position.storeId || position.revision >= known.revision || !this.#mayBeLag())
-      return position;
-    throw storeFailure(Meanings.futureRevision, {
-      operation: 'list etcd',
-      subject: position.storeId,
-      reason: `it stands at revision ${position.revision}, before ${known.revision}, which is known already`,
-    });
-  }
-
-  #mayBeLag(): boolean {
-    const now = this.#deps.clock.monotonic();
-    this.#behindSince ??= now;
-    return now - this.#behindSince < this.#limits.lagGraceMs;
-  }
-
-  #newestUpTo(revision: number): KeyValue | undefined {
-    let newest: KeyValue | undefined;
-    for (const kv of this.#entries.values()) {
-      if (kv.modRevision <= revision && kv.modRevision > (newest?.modRevision ?? 0)) newest = kv;
-    }
-    return newest;
+    if (known?.storeId !== position.storeId || position.revision >= known.revision) return position;
+    if (this.#health.mayLag(this.#limits.lagGraceMs)) throw behind(known);
+    return position;
   }
 
   // --- Watching ---
@@ -241,18 +209,11 @@ class EtcdMirror implements Mirror {
   /** A member that stands behind us either lags, which is harmless, or is an etcd that lost its history meanwhile. */
   #checkLag(session: WatchSession, lane: number, revision: number, signal: AbortSignal): void {
     if (revision >= (this.#lanes[lane]?.passed ?? 0)) return;
-    this.#sameHistory(signal).then(
-      (same) => same || session.fail(storeChanged(this.#storeId ?? '', this.#storeId ?? '')),
+    const known = this.#storeId ?? '';
+    this.#canResume(signal).then(
+      (can) => can || session.fail(storeChanged(known, known)),
       (error) => session.fail(error),
     );
-  }
-
-  #established(): void {
-    this.#liveSince = this.#deps.clock.monotonic();
-    this.#staleSince = undefined;
-    this.#behindSince = undefined;
-    this.#lastError = undefined;
-    this.#enter('live');
   }
 
   #applyEvents(index: number, received: readonly StoreEvent[], lastRevision: number): void {
@@ -291,43 +252,17 @@ class EtcdMirror implements Mirror {
     return previous === undefined ? event : { ...event, previous };
   }
 
-  // --- What is told about it ---
-
   #position(): Position | undefined {
     if (this.#storeId === undefined) return undefined;
     const revision = Math.min(...this.#lanes.map((lane) => lane.passed));
     return { storeId: this.#storeId, revision: revision as Revision };
   }
+}
 
-  #ended(error: OperationalError): void {
-    const { clock, log } = this.#deps;
-    if (ENDS_THAT_NEED_A_LIST.some((meaning) => isFailure(error, meaning))) this.#mustList = true;
-    if (!isFailure(error, Meanings.futureRevision)) this.#behindSince = undefined;
-    this.#lastError = error;
-    this.#staleSince ??= this.#lastHeard;
-    if (this.#liveSince !== undefined) {
-      this.#disconnects += 1;
-      if (clock.monotonic() - this.#liveSince >= this.#limits.stableMs) this.#backoff.reset();
-      this.#liveSince = undefined;
-      log.info('lost the watch on etcd', { error, revision: this.#position()?.revision });
-    } else if (this.#backoff.failures === 0) {
-      log.info('cannot follow etcd', { error });
-    } else {
-      log.debug('still cannot follow etcd', { error, failures: this.#backoff.failures });
-    }
-    this.#enter('connecting');
-  }
-
-  #heard(): void {
-    this.#lastHeard = this.#deps.clock.monotonic();
-  }
-
-  #enter(phase: MirrorState['phase']): void {
-    this.#phase = phase;
-    this.#report();
-  }
-
-  #report(): void {
-    this.#options.observer.onState?.(this.state);
-  }
+function behind(known: Position): OperationalError {
+  return storeFailure(Meanings.futureRevision, {
+    operation: 'follow etcd',
+    subject: known.storeId,
+    reason: `it stands before revision ${known.revision}, which is known already`,
+  });
 }

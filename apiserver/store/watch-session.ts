@@ -66,7 +66,7 @@ export class WatchSession {
   async run(signal: AbortSignal): Promise<never> {
     signal.throwIfAborted();
     const { source, clock, lanes, establishTimeoutMs } = this.#options;
-    const abort = (): void => this.#fail(signal.reason);
+    const abort = (): void => this.fail(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     try {
       return await new Promise<never>((_, reject) => {

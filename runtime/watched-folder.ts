@@ -1,8 +1,9 @@
 // The files of a folder as texts, read again whenever something in it may have changed. A notification only says that it is
-// time to look; a periodic look covers what notifications miss (network file systems, symlink swaps, overflows). Files that
-// are being written are read once they are quiet.
+// time to look; a periodic look covers what notifications miss (network file systems, overflows). What is being written is
+// not read, and what is missing for a moment (an editor that moves a file away and writes it anew) is not gone: a change
+// counts once two looks in a row see the same.
 
-import { type FSWatcher, watch } from 'node:fs';
+import { type BigIntStats, type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from './clock.ts';
@@ -18,74 +19,268 @@ export interface FolderRead {
 export interface WatchedFolderOptions {
   readonly path: string;
   readonly accepts: (fileName: string) => boolean;
+  /** Reads the folders below too. @default false */
+  readonly recursive?: boolean;
+  /** How late a change can be noticed that no notification came for. @default 5_000 */
+  readonly rescanMs?: number;
   readonly clock: Clock;
   readonly onRead: (read: FolderRead) => void;
   /** The folder itself cannot be read: nothing is known, so nothing changes. */
   readonly onUnreadable: (reason: string) => void;
 }
 
-/** Editors and `kubectl … > file` write in pieces; this long after the last notification a file is whole. */
+/** Editors and `kubectl … > file` write in pieces; a file that looks the same for this long is whole. */
 const QUIET_MS = 30;
-/** How late a change can be noticed that no notification came for. */
+/** A file that never is quiet is read all the same after this: one that is replaced all the time must not starve. */
+const UNQUIET_MS_MAX = 500;
+/** Cheap: the look only asks for the files' dates. */
 const RESCAN_MS = 5_000;
 /** A larger file is no configuration. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
 const FILES_MAX = 10_000;
+const FOLDERS_MAX = 1_000;
 
 /** Reads once, then again on every change, until the signal aborts. Never rejects. */
 export async function watchFolder(options: WatchedFolderOptions, signal: AbortSignal): Promise<void> {
-  const { path, clock, onRead, onUnreadable } = options;
-  let before = '';
+  const bell = new Bell();
+  const watchers = new Watchers(() => bell.ring());
+  const reader = new FolderReader(options);
+  const stop = (): void => bell.ring();
+  signal.addEventListener('abort', stop, { once: true });
+  let told: 'nothing' | 'content' | { readonly failure: string } = 'nothing';
   while (!signal.aborted) {
-    const changed = notification(path, signal);
+    bell.reset();
+    let unsettled = false;
     try {
-      const read = await readFolder(options);
-      const now = JSON.stringify([[...read.texts], [...read.unreadable]]);
-      if (now !== before) onRead(read);
-      before = now;
+      const look = await reader.look();
+      // What changed in a folder before it was watched has told nobody: look again.
+      unsettled = watchers.follow(look.folders) || look.unsettled;
+      const first = told !== 'content';
+      if (first ? !look.incomplete : look.changed) {
+        options.onRead(reader.read);
+        told = 'content';
+      }
     } catch (error) {
-      before = '';
-      onUnreadable(reasonOf(error));
+      const failure = reasonOf(error);
+      if (typeof told !== 'object' || told.failure !== failure) options.onUnreadable(failure);
+      told = { failure };
     }
-    await Promise.race([changed.promise, sleep(clock, RESCAN_MS, signal).catch(() => {})]);
-    changed.close();
-    if (!signal.aborted) await sleep(clock, QUIET_MS, signal).catch(() => {});
+    if (unsettled) await sleep(options.clock, QUIET_MS, signal).catch(() => {});
+    else await bell.wait(options.clock, options.rescanMs ?? RESCAN_MS);
+  }
+  signal.removeEventListener('abort', stop);
+  watchers.close();
+}
+
+/** A sign that may come before anybody waits for it. */
+class Bell {
+  #rung = false;
+  #wake = (): void => {};
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake();
+  }
+
+  reset(): void {
+    this.#rung = false;
+  }
+
+  async wait(clock: Clock, timeoutMs: number): Promise<void> {
+    if (this.#rung) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(timeoutMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 }
 
-/** Set up before the folder is read, so that a change during the read is not missed. */
-function notification(
-  path: string,
-  signal: AbortSignal,
-): { readonly promise: Promise<void>; readonly close: () => void } {
-  let watcher: FSWatcher | undefined;
-  const promise = new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    try {
-      watcher = watch(path, () => resolve());
-      watcher.on('error', () => {});
-    } catch {
-      // The folder is not there yet: the periodic look finds it.
+/** Notifications of some folders. They are hints: a watcher that fails is made again at a later look. */
+class Watchers {
+  readonly #onNotice: () => void;
+  /** By path; `identity` tells a folder from another that took its place. */
+  readonly #watchers = new Map<string, { readonly identity: string; readonly watcher: FSWatcher }>();
+
+  constructor(onNotice: () => void) {
+    this.#onNotice = onNotice;
+  }
+
+  /** Watches exactly these from now on; true when one of them was not watched before. */
+  follow(folders: ReadonlyMap<string, string>): boolean {
+    for (const [path, { identity, watcher }] of this.#watchers) {
+      if (folders.get(path) === identity) continue;
+      watcher.close();
+      this.#watchers.delete(path);
     }
-  });
-  return { promise, close: () => watcher?.close() };
+    let added = false;
+    for (const [path, identity] of folders) {
+      if (this.#watchers.has(path)) continue;
+      try {
+        const watcher = watch(path, this.#onNotice);
+        watcher.on('error', () => {
+          watcher.close();
+          this.#watchers.delete(path);
+        });
+        this.#watchers.set(path, { identity, watcher });
+        added = true;
+      } catch {
+        // Gone again, or out of watches: the periodic look covers it.
+      }
+    }
+    return added;
+  }
+
+  close(): void {
+    for (const { watcher } of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
 }
 
-async function readFolder({ path, accepts }: WatchedFolderOptions): Promise<FolderRead> {
-  const names = (await readdir(path)).filter((name) => accepts(name) && !name.startsWith('.')).sort();
-  if (names.length > FILES_MAX) throw new Error(`more than ${FILES_MAX} files`);
-  const texts = new Map<string, string>();
-  const unreadable = new Map<string, string>();
-  for (const name of names) {
-    const file = join(path, name);
-    try {
-      const { size } = await stat(file);
-      if (size > FILE_BYTES_MAX) unreadable.set(file, `larger than ${FILE_BYTES_MAX} bytes`);
-      else texts.set(file, await readFile(file, 'utf8'));
-    } catch (error) {
-      const gone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (!gone) unreadable.set(file, reasonOf(error));
-    }
+interface FileSeen {
+  /** What the file looked like when its text was read; absent before the first time. */
+  accepted: string | undefined;
+  text: string | undefined;
+  unreadable: string | undefined;
+  /** What it looked like at the last look, when that is not what was accepted. */
+  pending: string | undefined;
+  pendingSinceMs: number;
+}
+
+interface Look {
+  readonly changed: boolean;
+  /** Something was seen to change and is to be looked at again soon. */
+  readonly unsettled: boolean;
+  /** There is a file that could not be read yet: what is known is no whole. */
+  readonly incomplete: boolean;
+  readonly folders: ReadonlyMap<string, string>;
+}
+
+const MISSING = 'missing';
+
+class FolderReader {
+  readonly #options: WatchedFolderOptions;
+  readonly #files = new Map<string, FileSeen>();
+  #first = true;
+  read: FolderRead = { texts: new Map(), unreadable: new Map() };
+
+  constructor(options: WatchedFolderOptions) {
+    this.#options = options;
   }
-  return { texts, unreadable };
+
+  async look(): Promise<Look> {
+    const { folders, files } = await this.#list();
+    let changed = false;
+    let unsettled = false;
+    for (const path of new Set([...this.#files.keys(), ...files])) {
+      const outcome = await this.#lookAt(path);
+      changed ||= outcome === 'changed';
+      unsettled ||= outcome === 'unsettled';
+    }
+    this.#first = false;
+    if (changed) this.#rebuild();
+    const incomplete = [...this.#files.values()].some(({ accepted }) => accepted === undefined);
+    return { changed, unsettled, incomplete, folders };
+  }
+
+  async #list(): Promise<{ readonly folders: ReadonlyMap<string, string>; readonly files: readonly string[] }> {
+    const { path: root, recursive = false, accepts } = this.#options;
+    const folders = new Map<string, string>();
+    const files: string[] = [];
+    const open = [root];
+    for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+      const { dev, ino } = await stat(folder);
+      folders.set(folder, `${dev}:${ino}`);
+      if (folders.size > FOLDERS_MAX) throw new Error(`more than ${FOLDERS_MAX} folders`);
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        if (entry.name.startsWith('.')) continue;
+        const path = join(folder, entry.name);
+        if (entry.isDirectory() && recursive) open.push(path);
+        else if (!entry.isDirectory() && accepts(entry.name)) files.push(path);
+      }
+      if (files.length > FILES_MAX) throw new Error(`more than ${FILES_MAX} files`);
+    }
+    return { folders, files };
+  }
+
+  async #lookAt(path: string): Promise<'same' | 'changed' | 'unsettled'> {
+    const { clock } = this.#options;
+    const seen = this.#files.get(path) ?? unseen();
+    this.#files.set(path, seen);
+    const { stats, looks } = await appearance(path);
+    if (looks === seen.accepted) {
+      seen.pending = undefined;
+      return 'same';
+    }
+    if (seen.pending === undefined) seen.pendingSinceMs = clock.monotonic();
+    const quiet = looks === seen.pending || (this.#first && isOld(stats, clock));
+    const overdue = clock.monotonic() - seen.pendingSinceMs >= UNQUIET_MS_MAX;
+    seen.pending = looks;
+    if (!quiet && !overdue) return 'unsettled';
+    if (looks === MISSING) {
+      this.#files.delete(path);
+      return seen.accepted === undefined ? 'same' : 'changed';
+    }
+    return (await accept(path, seen, looks, stats)) ? 'changed' : 'unsettled';
+  }
+
+  #rebuild(): void {
+    const paths = [...this.#files.keys()].sort();
+    const texts = new Map<string, string>();
+    const unreadable = new Map<string, string>();
+    for (const path of paths) {
+      const seen = this.#files.get(path);
+      if (seen?.unreadable !== undefined) unreadable.set(path, seen.unreadable);
+      else if (seen?.text !== undefined) texts.set(path, seen.text);
+    }
+    this.read = { texts, unreadable };
+  }
+}
+
+const unseen = (): FileSeen => ({
+  accepted: undefined,
+  text: undefined,
+  unreadable: undefined,
+  pending: undefined,
+  pendingSinceMs: 0,
+});
+
+/** Whether a file that nobody has seen change can be taken as it is: at the start, when it was not written just now. */
+function isOld(stats: BigIntStats | undefined, clock: Clock): boolean {
+  const ageMs = clock.now() - Number(stats?.mtimeMs ?? 0n);
+  return ageMs < 0 || ageMs > QUIET_MS;
+}
+
+async function appearance(path: string): Promise<{ readonly stats: BigIntStats | undefined; readonly looks: string }> {
+  try {
+    const stats = await stat(path, { bigint: true });
+    return { stats, looks: `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}` };
+  } catch (error) {
+    const gone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return { stats: undefined, looks: gone ? MISSING : `cannot be read: ${reasonOf(error)}` };
+  }
+}
+
+/** Reads the file into `seen`; false when it changed meanwhile. */
+async function accept(path: string, seen: FileSeen, looks: string, stats: BigIntStats | undefined): Promise<boolean> {
+  let text: string | undefined;
+  let unreadable: string | undefined;
+  if (stats === undefined) unreadable = looks;
+  else if (!stats.isFile()) unreadable = 'not a regular file';
+  else if (stats.size > FILE_BYTES_MAX) unreadable = `larger than ${FILE_BYTES_MAX} bytes`;
+  else {
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      unreadable = reasonOf(error);
+    }
+    if ((await appearance(path)).looks !== looks) return false;
+  }
+  seen.accepted = looks;
+  seen.pending = undefined;
+  seen.text = text;
+  seen.unreadable = unreadable;
+  return true;
 }

@@ -1,0 +1,121 @@
+// The local cluster's objects in the subset of fields that a mesh reads: own types, already validated, with canonical
+// addresses. Not the Kubernetes API: each source (manifest files, later informers) converts into these.
+
+import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
+import type { Prefix } from '../../mesh/model/prefix.ts';
+import type { NamedPort, Protocol } from '../../mesh/model/service.ts';
+
+export type ObjectKind = 'Namespace' | 'Service' | 'EndpointSlice' | 'Node' | 'Pod';
+
+export const OBJECT_KINDS: readonly ObjectKind[] = ['Namespace', 'Service', 'EndpointSlice', 'Node', 'Pod'];
+
+/** Which object; `key` is `name`, or `namespace/name` where the kind has namespaces. */
+export interface ObjectRef {
+  readonly kind: ObjectKind;
+  readonly key: string;
+}
+
+export type TextMap = Readonly<Record<string, string>>;
+
+export interface NamespaceObject {
+  readonly kind: 'Namespace';
+  readonly name: string;
+  readonly labels: TextMap;
+  readonly annotations: TextMap;
+}
+
+export interface ServiceObject {
+  readonly kind: 'Service';
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: TextMap;
+  readonly annotations: TextMap;
+  /** Empty for headless services and those that have no address (ExternalName). */
+  readonly clusterIPs: readonly IpAddress[];
+  readonly ports: readonly NamedPort[];
+  readonly selector: TextMap;
+}
+
+export interface SliceEndpoint {
+  readonly addresses: readonly IpAddress[];
+  /** As Kubernetes says: an unset `ready` is true, an unset `serving` is what `ready` is. */
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+  readonly hostname: string | undefined;
+  readonly zone: string | undefined;
+  readonly zoneHints: readonly string[];
+}
+
+export interface EndpointSliceObject {
+  readonly kind: 'EndpointSlice';
+  readonly namespace: string;
+  readonly name: string;
+  /** The service that the slice's label names; absent when it belongs to none. */
+  readonly service: ServiceKey | undefined;
+  readonly endpoints: readonly SliceEndpoint[];
+  readonly ports: readonly NamedPort[];
+}
+
+export interface NodeAddress {
+  /** InternalIP, ExternalIP, CiliumInternalIP, ...; names of hosts are left out. */
+  readonly type: string;
+  readonly address: IpAddress;
+}
+
+export interface NodeObject {
+  readonly kind: 'Node';
+  readonly name: string;
+  readonly labels: TextMap;
+  readonly addresses: readonly NodeAddress[];
+  readonly podCIDRs: readonly Prefix[];
+  readonly bootId: string;
+}
+
+export interface ContainerPort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+export interface PodObject {
+  readonly kind: 'Pod';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: TextMap;
+  readonly serviceAccount: string;
+  readonly nodeName: string | undefined;
+  readonly hostNetwork: boolean;
+  /** Succeeded or Failed: its addresses may be another pod's by now. */
+  readonly finished: boolean;
+  readonly addresses: readonly IpAddress[];
+  readonly hostAddress: IpAddress | undefined;
+  /** Only those with a name. */
+  readonly ports: readonly ContainerPort[];
+}
+
+export type ClusterObject = NamespaceObject | ServiceObject | EndpointSliceObject | NodeObject | PodObject;
+
+/** All objects by their keys. A live view: read it while working on a key, and do not keep it as a snapshot. */
+export interface ClusterObjects {
+  readonly namespaces: ReadonlyMap<string, NamespaceObject>;
+  readonly services: ReadonlyMap<string, ServiceObject>;
+  readonly endpointSlices: ReadonlyMap<string, EndpointSliceObject>;
+  readonly nodes: ReadonlyMap<string, NodeObject>;
+  readonly pods: ReadonlyMap<string, PodObject>;
+}
+
+export function objectKey(object: ClusterObject): string {
+  return 'namespace' in object ? `${object.namespace}/${object.name}` : object.name;
+}
+
+export const refOf = (object: ClusterObject): ObjectRef => ({ kind: object.kind, key: objectKey(object) });
+
+/** A ref as one text, for sets and queues. */
+export const refText = ({ kind, key }: ObjectRef): string => `${kind} ${key}`;
+
+export function parseRefText(text: string): ObjectRef {
+  const space = text.indexOf(' ');
+  return { kind: text.slice(0, space) as ObjectKind, key: text.slice(space + 1) };
+}

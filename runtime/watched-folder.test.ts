@@ -1,0 +1,141 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { systemClock } from './clock.ts';
+import { watchFolder } from './watched-folder.ts';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+function follow(root: string, recursive = false) {
+  const reads: Record<string, string>[] = [];
+  const refusals: string[] = [];
+  const unreadable = new Map<string, string>();
+  const stop = new AbortController();
+  const running = watchFolder(
+    {
+      path: root,
+      accepts: (name) => name.endsWith('.yaml'),
+      recursive,
+      rescanMs: 200,
+      clock: systemClock,
+      onRead: (read) => {
+        reads.push(Object.fromEntries([...read.texts].map(([path, text]) => [path.slice(root.length + 1), text])));
+        unreadable.clear();
+        for (const [path, reason] of read.unreadable) unreadable.set(path.slice(root.length + 1), reason);
+      },
+      onUnreadable: (reason) => refusals.push(reason),
+    },
+    stop.signal,
+  );
+  cleanups.push(() => {
+    stop.abort();
+    return running;
+  });
+  return { reads, refusals, unreadable, last: () => reads.at(-1) };
+}
+
+function folder(): string {
+  const root = mkdtempSync(join(tmpdir(), 'watched-'));
+  cleanups.push(() => rmSync(root, { recursive: true, force: true }));
+  return root;
+}
+
+const write = (root: string, name: string, text: string) => writeFileSync(join(root, name), text);
+
+test('reads what is there, and follows changes, new files and removals', async () => {
+  const root = folder();
+  write(root, 'a.yaml', '1');
+  write(root, 'ignored.txt', '1');
+  const { last } = follow(root);
+  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '1' }));
+  write(root, 'a.yaml', '2');
+  write(root, 'b.yaml', '1');
+  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '2', 'b.yaml': '1' }));
+  rmSync(join(root, 'a.yaml'));
+  await vi.waitFor(() => expect(last()).toEqual({ 'b.yaml': '1' }));
+});
+
+test('never shows a file that is empty or missing for a moment while it is replaced', async () => {
+  const root = folder();
+  write(root, 'a.yaml', 'whole 0');
+  const { reads, last } = follow(root);
+  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': 'whole 0' }));
+  for (let round = 1; round <= 5; round += 1) {
+    write(root, 'a.yaml', '');
+    await new Promise((resolve) => setImmediate(resolve));
+    renameSync(join(root, 'a.yaml'), join(root, 'a.yaml~'));
+    await new Promise((resolve) => setImmediate(resolve));
+    write(root, 'a.yaml', `whole ${round}`);
+    await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': `whole ${round}` }));
+  }
+  expect(new Set(reads.flatMap((read) => Object.values(read)))).not.toContain('');
+  expect(reads.every((read) => 'a.yaml' in read)).toBe(true);
+});
+
+test('a file that is replaced all the time is read all the same', async () => {
+  const root = folder();
+  const { last } = follow(root);
+  let round = 0;
+  const timer = setInterval(() => {
+    write(root, 'next', `round ${round++}`);
+    renameSync(join(root, 'next'), join(root, 'a.yaml'));
+  }, 5);
+  cleanups.push(() => clearInterval(timer));
+  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': expect.stringContaining('round') }), 5_000);
+});
+
+test('follows the swap of a symlinked folder, as mounted ConfigMaps do', async () => {
+  const root = folder();
+  for (const release of ['..r1', '..r2']) {
+    mkdirSync(join(root, release));
+    write(join(root, release), 'a.yaml', release);
+  }
+  symlinkSync('..r1', join(root, '..data'));
+  symlinkSync('..data/a.yaml', join(root, 'a.yaml'));
+  const { last } = follow(root);
+  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '..r1' }));
+  symlinkSync('..r2', join(root, '..next'));
+  renameSync(join(root, '..next'), join(root, '..data'));
+  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '..r2' }));
+});
+
+test('follows folders below, and files in folders that are made later', async () => {
+  const root = folder();
+  mkdirSync(join(root, 'one'));
+  write(join(root, 'one'), 'a.yaml', '1');
+  const { last } = follow(root, true);
+  await vi.waitFor(() => expect(last()).toEqual({ 'one/a.yaml': '1' }));
+  mkdirSync(join(root, 'two'));
+  write(join(root, 'two'), 'b.yaml', '2');
+  await vi.waitFor(() => expect(last()).toEqual({ 'one/a.yaml': '1', 'two/b.yaml': '2' }));
+  write(join(root, 'two'), 'b.yaml', '3');
+  await vi.waitFor(() => expect(last()).toEqual({ 'one/a.yaml': '1', 'two/b.yaml': '3' }));
+});
+
+test('a folder that cannot be read is told once, and read when it comes', async () => {
+  const root = join(folder(), 'later');
+  const { reads, refusals, last } = follow(root);
+  await vi.waitFor(() => expect(refusals).toHaveLength(1));
+  expect(refusals[0]).toContain('ENOENT');
+  expect(reads).toEqual([]);
+  mkdirSync(root);
+  write(root, 'a.yaml', '1');
+  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '1' }));
+});
+
+test('what is no readable text file is named with its reason', async () => {
+  const root = folder();
+  mkdirSync(join(root, 'folder'));
+  symlinkSync('folder', join(root, 'link.yaml'));
+  write(root, 'large.yaml', 'x'.repeat(8 * 1024 * 1024 + 1));
+  symlinkSync('loop.yaml', join(root, 'loop.yaml'));
+  const { unreadable } = follow(root);
+  await vi.waitFor(() => expect([...unreadable.keys()]).toEqual(['large.yaml', 'link.yaml', 'loop.yaml']));
+  expect(unreadable.get('link.yaml')).toBe('not a regular file');
+  expect(unreadable.get('large.yaml')).toContain('larger than');
+  expect(unreadable.get('loop.yaml')).toContain('ELOOP');
+});

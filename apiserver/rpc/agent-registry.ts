@@ -42,7 +42,7 @@ export interface AgentSession {
 
 interface AgentRecord {
   readonly software: string;
-  readonly session: object | undefined;
+  readonly session: AgentSession | undefined;
   readonly replaced: () => void;
   readonly ack: Ack | undefined;
   readonly seenAt: number;

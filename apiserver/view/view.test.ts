@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
 import type { ClusterId, ClusterName, IpAddress, Revision } from '../../mesh/model/names.ts';
 import { serviceKey } from '../../mesh/model/names.ts';
-import type { LocalService } from '../../mesh/model/service.ts';
+import type { Affinity, LocalService } from '../../mesh/model/service.ts';
 import { check } from '../../mesh/snapshot/consistent.ts';
 import { applyDelta, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
 import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
@@ -10,7 +11,9 @@ import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-servi
 import { encodePeerRecord, type PeerFreshnessName, peerRecordKey } from '../../mesh/wire/peer-record.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
+import { MemoryStore } from '../store/memory-store.ts';
 import type { StoreEvent } from '../store/port.ts';
+import { VIEW_PREFIXES } from './inputs.ts';
 import { createView } from './view.ts';
 
 const west = 'west' as ClusterName;
@@ -278,49 +281,79 @@ describe('positions', () => {
     expect(published.at(-1)?.next.services.size).toBe(1);
     expect(view.at({ storeId: STORE, revision: 10 as Revision })).toBeUndefined();
   });
+});
 
-  test('recent ones are kept, a bounded number of them', async () => {
-    const { view, published, feed } = fedView();
-    feed(1, {}, { relisted: true });
-    await view.settled();
-    const many = Array.from({ length: 3_000 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
-    for (let revision = 2; revision < 60; revision += 1) {
-      feed(revision, local('cart', many.slice(revision)));
-      await view.settled();
-    }
-    const kept = published.filter(({ next }) => view.at(next.position) === next);
-    expect(kept.length).toBeGreaterThan(20);
-    const previous = published.at(-2)?.next.position;
-    if (previous === undefined || view.current === undefined) throw new Error('several snapshots were published');
-    expect(view.outdatedSince(previous)).toBeLessThanOrEqual(systemClock.monotonic());
-    expect(view.outdatedSince(view.current.position)).toBeUndefined();
+test('one endpoint of 5,000 backends is a step of that endpoint', async () => {
+  const { view, published, feed } = fedView();
+  const hosts = Array.from({ length: 5_000 }, (_, index) => `10.2.${index >> 8}.${index & 255}`);
+  feed(1, { ...local('cart', []), ...cached('east', 'cart', hosts) }, { relisted: true });
+  await view.settled();
+  feed(2, cached('east', 'cart', [...hosts.slice(1), '10.2.200.1']));
+  await view.settled();
+  const [step] = published.at(-1)?.delta?.changed ?? [];
+  expect([step?.spec, step?.upserted.length, step?.removed.length]).toEqual([undefined, 1, 1]);
+});
+
+describe('whatever the order and the batches', () => {
+  const hosts = fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::1']);
+  const name = fc.constantFrom('cart', 'till');
+  const cluster = fc.constantFrom('east', 'north');
+  const removed = (record: Readonly<Record<string, Uint8Array>>) =>
+    Object.fromEntries(Object.keys(record).map((key) => [key, undefined]));
+  const put: fc.Arbitrary<Readonly<Record<string, Uint8Array>>> = fc.oneof(
+    fc
+      .tuple(name, hosts, fc.constantFrom<Affinity>('none', 'local', 'remote'), fc.boolean())
+      .map(([name, addresses, affinity, global]) => local(name, addresses, { affinity, global })),
+    fc
+      .tuple(cluster, name, hosts, fc.boolean())
+      .map(([cluster, name, addresses, shared]) =>
+        cached(cluster, name, addresses, { shared, clusterID: cluster === 'east' ? 2 : 3 }),
+      ),
+    fc
+      .tuple(cluster, fc.constantFrom<PeerFreshnessName>('fresh', 'stale'))
+      .map(([name, freshness]) => peer(name, freshness)),
+  );
+  const change = fc.oneof({ weight: 3, arbitrary: put }, { weight: 1, arbitrary: put.map(removed) });
+
+  test('what changes led to is what a new list of the same content leads to', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(change, fc.boolean()), { maxLength: 30 }), async (steps) => {
+        const content: Record<string, Uint8Array | undefined> = {};
+        const { view, published, feed } = fedView();
+        feed(1, {}, { relisted: true });
+        for (const [index, [changes, pause]] of steps.entries()) {
+          Object.assign(content, changes);
+          feed(2 + index, changes);
+          if (pause) await view.settled();
+        }
+        await view.settled();
+        const afresh = fedView();
+        afresh.feed(2 + steps.length, content, { relisted: true });
+        await afresh.view.settled();
+        expect(new Map([...(view.current?.services ?? [])].sort())).toEqual(
+          new Map([...(afresh.view.current?.services ?? [])].sort()),
+        );
+        for (const { next } of published) expect(check(next)).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 
-test.each([
-  ['ten clusters', 10],
-  ['one cluster', 1],
-])('one endpoint of 5,000 backends in %s is a step of that endpoint', async (where, clusters) => {
-  const { view, published, feed } = fedView();
-  const hosts = (cluster: number, count: number) =>
-    Array.from({ length: count }, (_, index) => `10.${cluster}.${index >> 8}.${index & 255}`);
-  const records: Record<string, Uint8Array> = local('cart', []);
-  for (let id = 2; id < 2 + clusters; id += 1) {
-    Object.assign(records, cached(`peer-${id}`, 'cart', hosts(id, 5_000 / clusters), { clusterID: id }));
-  }
-  feed(1, records, { relisted: true });
-  await view.settled();
-  const times: number[] = [];
-  for (let revision = 2; revision < 33; revision += 1) {
-    const addresses = [...hosts(2, 5_000 / clusters - 1), `10.2.200.${revision}`];
-    const change = cached('peer-2', 'cart', addresses, { clusterID: 2 });
-    const startedAt = performance.now();
-    feed(revision, change);
-    await view.settled();
-    times.push(performance.now() - startedAt);
-  }
-  const [step] = published.at(-1)?.delta?.changed ?? [];
-  expect([step?.upserted.length, step?.removed.length]).toEqual([1, 1]);
-  const median = times.sort((a, b) => a - b)[15];
-  console.log(`view: one endpoint of 5,000 in ${where}: median ${median?.toFixed(1)} ms with up to 5 ms of gathering`);
+test('follows a store through its mirror', async () => {
+  const store = new MemoryStore();
+  const { view, addresses } = fedView();
+  const mirror = store.createMirror({ prefixes: VIEW_PREFIXES, observer: view, spanning: true });
+  const stop = new AbortController();
+  const running = mirror.run(stop.signal);
+  const put = (record: Readonly<Record<string, Uint8Array>>) =>
+    store.transact(Object.entries(record).map(([key, value]) => ({ type: 'put', key, value })));
+  await put(local('cart', ['10.1.0.1']));
+  await put(cached('east', 'cart', ['10.2.0.1']));
+  await vi.waitFor(() => expect(addresses()).toEqual(['10.2.0.1', '10.1.0.1']));
+  await put(peer('east', 'stale'));
+  await vi.waitFor(() => expect(addresses()).toEqual(['10.1.0.1']));
+  expect(view.current?.position).toEqual(store.position);
+  stop.abort();
+  await running;
 });

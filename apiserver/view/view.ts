@@ -48,6 +48,8 @@ class MirroredView implements View {
   #received: Position | undefined;
   #current: MeshSnapshot | undefined;
   #pass: Promise<void> | undefined;
+  /** The etcd answers from before what was published of it; nothing is, until it is beyond. */
+  #behind = false;
   #lastPassAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ViewDeps) {
@@ -145,9 +147,11 @@ class MirroredView implements View {
     const reached = this.#history.reached?.revision ?? 0;
     if (sameStore && (position.revision < reached || (position.revision === reached && !isEmpty(step.delta)))) {
       // What was touched stays so, and becomes part of the first snapshot beyond.
-      this.#deps.log.warn('own etcd stands behind what it was known to hold', { revision: position.revision, reached });
+      if (!this.#behind) this.#deps.log.warn('own etcd has gone back', { revision: position.revision, reached });
+      this.#behind = true;
       return;
     }
+    this.#behind = false;
     this.#touched.clear();
     if (sameStore && isEmpty(step.delta)) {
       this.#history.extend(position.revision);

@@ -52,6 +52,13 @@ export function makePrefix(bytes: Uint8Array, length: number): ParsedPrefix {
   return { prefix: { family, bytes: masked, length, text }, hostBits };
 }
 
+/** The range of one address: /32 or /128. */
+export function singlePrefix(address: IpAddress): Prefix {
+  const bytes = addressBytes(address);
+  const length = bytes.length * 8;
+  return { family: length === 32 ? 4 : 6, bytes, length, text: `${address}/${length}` };
+}
+
 export function containsPrefix(outer: Prefix, inner: Prefix): boolean {
   return (
     outer.family === inner.family && outer.length <= inner.length && sameBits(outer.bytes, inner.bytes, outer.length)

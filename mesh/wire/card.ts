@@ -1,36 +1,45 @@
 // STABLE: `clustermesh/v1/cards/<cluster>`, JSON ClusterCard: everything that a cluster declares about itself and that Cilium's
-// schema has no place for. Reading is lenient: a wrong field is reported with its place and read as absent, so that one
-// mistake does not hide the rest.
+// schema has no place for. Reading is lenient: a wrong field, or a wrong entry of a list, is reported with its place and read
+// as absent, so that one mistake does not hide the rest. Unknown fields are kept.
 
-import type { ClusterCard, DatapathMode, Encryption } from '../model/cluster.ts';
+import type { ClusterCard } from '../model/cluster.ts';
 import type { ClusterName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { decodeObject, encodeObject, isObject, type JsonObject } from './json.ts';
-import { misfit, type RecordProblem } from './record.ts';
+import { decodeObject, isObject, type JsonObject } from './json.ts';
+import { encodeShaped, list, object, optional, text, whole } from './json-shape.ts';
+import { misfit, PORT_MAX, type RecordProblem, UINT32_MAX } from './record.ts';
+import { parseTime } from './time.ts';
 
 export const CARDS_PREFIX = 'clustermesh/v1/cards/';
 export const CARD_BYTES_MAX = 64 * 1024;
 
 export const cardKey = (cluster: ClusterName): string => `${CARDS_PREFIX}${cluster}`;
 
-const FIELD_ORDER = [
-  'schema',
-  'name',
-  'id',
-  'uid',
-  'joinedAt',
-  'podCIDRs',
-  'serviceCIDRs',
-  'nodeCIDRs',
-  'maxConnectedClusters',
-  'datapath',
-  'versions',
-  'capabilities',
-  'trust',
-  'time',
-];
+const SHAPE = object({
+  schema: optional(text),
+  name: optional(text),
+  id: optional(whole(UINT32_MAX)),
+  uid: optional(text),
+  joinedAt: optional(text),
+  podCIDRs: optional(list(text)),
+  serviceCIDRs: optional(list(text)),
+  nodeCIDRs: optional(list(text)),
+  maxConnectedClusters: optional(whole(UINT32_MAX)),
+  datapath: optional(
+    object({
+      mode: optional(text),
+      tunnelProtocol: optional(text),
+      tunnelPort: optional(whole(PORT_MAX)),
+      encryption: optional(text),
+    }),
+  ),
+  versions: optional(object({ software: optional(text), protocol: optional(whole(UINT32_MAX)) })),
+  capabilities: optional(list(text)),
+  trust: optional(object({ spkiPins: optional(list(text)) })),
+  time: optional(text),
+});
 
-export const encodeCard = (card: ClusterCard): Uint8Array => encodeObject(card, FIELD_ORDER);
+export const encodeCard = (card: ClusterCard): Uint8Array => encodeShaped(card, SHAPE);
 
 export interface ReadCard {
   readonly card: ClusterCard;
@@ -41,74 +50,110 @@ export interface ReadCard {
 export function decodeCard(bytes: Uint8Array): Result<ReadCard, string> {
   const object = decodeObject(bytes, CARD_BYTES_MAX);
   if (!object.ok) return object;
-  const problems: RecordProblem[] = [];
-  const read = fieldReader(object.value, problems);
   const { name, id } = object.value;
   if (typeof name !== 'string') return err('name is missing or not a text');
   if (typeof id !== 'number' || !Number.isInteger(id)) return err('id is missing or not a whole number');
-  if (object.value.schema !== 'clustermesh/v1') problems.push(misfit('schema', 'is not clustermesh/v1'));
-  const max = read(
-    'maxConnectedClusters',
-    (value) => (value === 255 || value === 511 ? value : undefined),
-    255 as const,
-  );
+
+  const top = new FieldReader(object.value, '');
+  const datapath = top.object('datapath');
+  const versions = top.object('versions');
+  const trust = top.object('trust');
+  if (object.value.schema !== 'clustermesh/v1') top.problems.push(misfit('schema', 'is not clustermesh/v1'));
   const card: ClusterCard = {
     ...object.value,
     schema: 'clustermesh/v1',
     name,
     id,
-    uid: read('uid', asText, ''),
-    joinedAt: object.value.joinedAt === null ? null : read('joinedAt', asTime, null),
-    podCIDRs: read('podCIDRs', asTexts, []),
-    serviceCIDRs: read('serviceCIDRs', asTexts, []),
-    nodeCIDRs: read('nodeCIDRs', asTexts, []),
-    maxConnectedClusters: max,
-    datapath: read('datapath', asDatapath, { mode: 'native', encryption: 'none' }),
-    versions: read('versions', asVersions, { software: '', protocol: 0 }),
-    capabilities: read('capabilities', asTexts, []),
-    trust: read('trust', asTrust, { spkiPins: [] }),
-    time: read('time', asTime, ''),
+    uid: top.text('uid') ?? '',
+    joinedAt: top.time('joinedAt') ?? null,
+    podCIDRs: top.texts('podCIDRs'),
+    serviceCIDRs: top.texts('serviceCIDRs'),
+    nodeCIDRs: top.texts('nodeCIDRs'),
+    maxConnectedClusters: top.oneOf('maxConnectedClusters', [255, 511]) ?? 255,
+    datapath: {
+      ...datapath.unread(['mode', 'tunnelProtocol', 'tunnelPort', 'encryption']),
+      mode: datapath.oneOf('mode', ['native', 'tunnel']) ?? 'native',
+      ...present('tunnelProtocol', datapath.text('tunnelProtocol')),
+      ...present('tunnelPort', datapath.whole('tunnelPort', PORT_MAX)),
+      encryption: datapath.oneOf('encryption', ['none', 'wireguard', 'ipsec']) ?? 'none',
+    },
+    versions: {
+      ...versions.unread(['software', 'protocol']),
+      software: versions.text('software') ?? '',
+      protocol: versions.whole('protocol', UINT32_MAX) ?? 0,
+    },
+    capabilities: top.texts('capabilities'),
+    trust: { ...trust.unread(['spkiPins']), spkiPins: trust.texts('spkiPins') },
+    time: top.time('time') ?? '',
   };
-  return ok({ card, problems });
+  return ok({ card, problems: [top, datapath, versions, trust].flatMap((reader) => reader.problems) });
 }
 
-type FieldReader = <T>(field: string, parse: (value: unknown) => T | undefined, otherwise: T) => T;
+const present = <N extends string, T>(name: N, value: T | undefined): { readonly [K in N]?: T } =>
+  value === undefined ? {} : ({ [name]: value } as { readonly [K in N]: T });
 
-function fieldReader(object: JsonObject, problems: RecordProblem[]): FieldReader {
-  return (field, parse, otherwise) => {
-    const value = object[field];
-    if (value === undefined) return otherwise;
+/** What a problem quotes of a wrong value. */
+const QUOTED_LENGTH_MAX = 80;
+
+/** Reads the fields of one object; what is absent or null is undefined, and what is wrong is a problem and undefined. */
+class FieldReader {
+  readonly problems: RecordProblem[] = [];
+  readonly #fields: JsonObject;
+  readonly #path: string;
+
+  constructor(fields: JsonObject, path: string) {
+    this.#fields = fields;
+    this.#path = path;
+  }
+
+  text(name: string): string | undefined {
+    return this.#read(name, 'is not a text', (value) => (typeof value === 'string' ? value : undefined));
+  }
+
+  time(name: string): string | undefined {
+    return this.#read(name, 'is not an RFC 3339 time', (value) =>
+      typeof value === 'string' && parseTime(value).ok ? value : undefined,
+    );
+  }
+
+  whole(name: string, max: number): number | undefined {
+    return this.#read(name, `is not a whole number from 0 to ${max}`, (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max ? value : undefined,
+    );
+  }
+
+  oneOf<const T>(name: string, choices: readonly T[]): T | undefined {
+    return this.#read(name, `is none of ${choices.join(', ')}`, (value) => choices.find((choice) => choice === value));
+  }
+
+  texts(name: string): readonly string[] {
+    const entries = this.#read(name, 'is not a list', (value) => (Array.isArray(value) ? value : undefined)) ?? [];
+    return entries.filter((entry: unknown, index): entry is string => {
+      if (typeof entry !== 'string') this.#report(`${name}[${index}]`, 'is not a text', entry);
+      return typeof entry === 'string';
+    });
+  }
+
+  object(name: string): FieldReader {
+    const fields = this.#read(name, 'is not an object', (value) => (isObject(value) ? value : undefined));
+    return new FieldReader(fields ?? {}, `${this.#path}${name}.`);
+  }
+
+  /** The fields that nobody here knows. */
+  unread(known: readonly string[]): JsonObject {
+    return Object.fromEntries(Object.entries(this.#fields).filter(([name]) => !known.includes(name)));
+  }
+
+  #read<T>(name: string, problem: string, parse: (value: unknown) => T | undefined): T | undefined {
+    const value = Object.hasOwn(this.#fields, name) ? this.#fields[name] : undefined;
+    if (value === undefined || value === null) return undefined;
     const parsed = parse(value);
-    if (parsed === undefined) problems.push(misfit(field, `cannot be read: ${JSON.stringify(value)?.slice(0, 80)}`));
-    return parsed ?? otherwise;
-  };
-}
+    if (parsed === undefined) this.#report(name, problem, value);
+    return parsed;
+  }
 
-const asText = (value: unknown) => (typeof value === 'string' ? value : undefined);
-const asTime = (value: unknown) => (typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : undefined);
-const asTexts = (value: unknown): readonly string[] | undefined =>
-  Array.isArray(value) && value.every((entry) => typeof entry === 'string') ? value : undefined;
-
-function asDatapath(value: unknown): ClusterCard['datapath'] | undefined {
-  if (!isObject(value)) return undefined;
-  const { mode, encryption, tunnelProtocol, tunnelPort } = value;
-  if (mode !== 'tunnel' && mode !== 'native') return undefined;
-  if (encryption !== 'none' && encryption !== 'wireguard' && encryption !== 'ipsec') return undefined;
-  return {
-    mode: mode satisfies DatapathMode,
-    encryption: encryption satisfies Encryption,
-    ...(typeof tunnelProtocol === 'string' ? { tunnelProtocol } : {}),
-    ...(typeof tunnelPort === 'number' ? { tunnelPort } : {}),
-  };
-}
-
-function asVersions(value: unknown): ClusterCard['versions'] | undefined {
-  if (!isObject(value)) return undefined;
-  const { software, protocol } = value;
-  return typeof software === 'string' && typeof protocol === 'number' ? { software, protocol } : undefined;
-}
-
-function asTrust(value: unknown): ClusterCard['trust'] | undefined {
-  const spkiPins = isObject(value) ? asTexts(value.spkiPins) : undefined;
-  return spkiPins === undefined ? undefined : { spkiPins };
+  #report(name: string, problem: string, value: unknown): void {
+    const quoted = JSON.stringify(value).slice(0, QUOTED_LENGTH_MAX);
+    this.problems.push(misfit(`${this.#path}${name}`, `${problem}: ${quoted}`));
+  }
 }

@@ -2,8 +2,10 @@
 // pkg/clustermesh/types. All fields may be absent.
 
 import type { ClusterName } from '../model/names.ts';
-import { err, ok, type Result } from '../model/result.ts';
-import { checkFields, decodeObject, encodeObject, type JsonObject } from './json.ts';
+import { ok, type Result } from '../model/result.ts';
+import { isObject, type JsonObject } from './json.ts';
+import { decodeShaped, encodeShaped, flag, object, omitEmpty, optional, text, whole } from './json-shape.ts';
+import { UINT32_MAX } from './record.ts';
 
 export interface ClusterCapabilities {
   readonly syncedCanaries?: boolean;
@@ -25,22 +27,31 @@ const BYTES_MAX = 64 * 1024;
 
 export const clusterConfigKey = (cluster: ClusterName): string => `${CLUSTER_CONFIG_PREFIX}${cluster}`;
 
-export const encodeClusterConfig = (value: ClusterConfigRecord): Uint8Array =>
-  encodeObject(value, ['id', 'capabilities']);
+const SHAPE = object({
+  id: omitEmpty(whole(UINT32_MAX)),
+  capabilities: omitEmpty(
+    object({
+      syncedCanaries: omitEmpty(flag),
+      cached: omitEmpty(flag),
+      maxConnectedClusters: omitEmpty(whole(UINT32_MAX)),
+      // Absence means that the writer does not know of exports: false is written.
+      serviceExportsEnabled: optional(flag),
+      endpointSlicesExportMode: omitEmpty(text),
+    }),
+  ),
+});
+
+export const encodeClusterConfig = (value: ClusterConfigRecord): Uint8Array => encodeShaped(value, SHAPE);
 
 export function decodeClusterConfig(bytes: Uint8Array): Result<ClusterConfigRecord, string> {
-  const object = decodeObject(bytes, BYTES_MAX);
-  if (!object.ok) return object;
-  const wrong =
-    checkFields(object.value, { id: 'number?', capabilities: 'object?' }) ??
-    checkFields((object.value.capabilities ?? {}) as JsonObject, {
-      syncedCanaries: 'boolean?',
-      cached: 'boolean?',
-      maxConnectedClusters: 'number?',
-      serviceExportsEnabled: 'boolean?',
-      endpointSlicesExportMode: 'string?',
-    });
-  return wrong === undefined ? ok(object.value as ClusterConfigRecord) : err(wrong);
+  const object = decodeShaped(bytes, SHAPE, BYTES_MAX);
+  return object.ok ? ok(withoutNull(object.value) as ClusterConfigRecord) : object;
+}
+
+/** Absent and null are the same to Go: readers here need only know of absence. */
+function withoutNull(value: JsonObject): JsonObject {
+  const entries = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(entries.map(([name, field]) => [name, isObject(field) ? withoutNull(field) : field]));
 }
 
 /** What a cache says of the cluster that it copies. */

@@ -5,7 +5,7 @@ import { identityRange, inRange, type LabelSet, POLICY_CLUSTER_LABEL } from '../
 import { err, ok, type Result } from '../model/result.ts';
 import { decodeText, encodeText } from './json.ts';
 import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from './record.ts';
-import { cacheKey, KEY_LAYOUTS, parseRecordKey, stateKey, statePrefix } from './state-keys.ts';
+import { KEY_LAYOUTS, parseRecordKey, recordKeys, stateKey } from './state-keys.ts';
 
 export interface IdentityRecord {
   readonly labels: LabelSet;
@@ -16,14 +16,7 @@ const LAYOUT = KEY_LAYOUTS.identities;
 export const identityKey = (identity: number): string => stateKey(LAYOUT, '', String(identity));
 
 export const identityKind: RecordKind<IdentityRecord> = {
-  kind: 'identities',
-  statePrefix: statePrefix('identities'),
-  stateKey: (cluster, suffix) => stateKey(LAYOUT, cluster, suffix),
-  cacheKey: (cluster, key) => {
-    const parts = parseRecordKey(LAYOUT, key);
-    return cacheKey(LAYOUT, cluster, parts.ok ? parts.value.suffix : key);
-  },
-  parseKey: (key) => parseRecordKey(LAYOUT, key),
+  ...recordKeys(LAYOUT),
   decode(bytes) {
     const text = decodeText(bytes, VALUE_BYTES_MAX);
     return text.ok ? parseLabels(text.value) : text;

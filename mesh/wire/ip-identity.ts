@@ -3,12 +3,20 @@
 
 import { parseAddress } from '../model/address.ts';
 import { identityRange, inRange, PEER_RESERVED_IDENTITIES, RESERVED_IDENTITY_END } from '../model/identity.ts';
-import { type Prefix, parsePrefix } from '../model/prefix.ts';
+import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { checkFields, decodeObject, encodeObject } from './json.ts';
+import { decodeShaped, encodeShaped, list, object, omitEmpty, optional, required, text, whole } from './json-shape.ts';
 import { networkPrefix } from './node.ts';
-import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from './record.ts';
-import { cacheKey, KEY_LAYOUTS, parseRecordKey, stateKey, statePrefix } from './state-keys.ts';
+import {
+  misfit,
+  PORT_MAX,
+  type RecordContext,
+  type RecordKind,
+  type RecordProblem,
+  UINT32_MAX,
+  VALUE_BYTES_MAX,
+} from './record.ts';
+import { KEY_LAYOUTS, parseRecordKey, recordKeys, stateKey } from './state-keys.ts';
 
 export interface NamedPortValue {
   readonly Name: string;
@@ -31,57 +39,40 @@ export interface IpIdentityRecord {
   readonly NamedPorts?: readonly NamedPortValue[];
 }
 
+/** An encryption key index is a byte. */
+const KEY_INDEX_MAX = 255;
+const SHAPE = object({
+  IP: required(text),
+  Mask: optional(text),
+  HostIP: optional(text),
+  ID: required(whole(UINT32_MAX)),
+  Key: optional(whole(KEY_INDEX_MAX)),
+  Metadata: optional(text),
+  K8sNamespace: omitEmpty(text),
+  K8sPodName: omitEmpty(text),
+  K8sPodUID: omitEmpty(text),
+  K8sServiceAccount: omitEmpty(text),
+  NamedPorts: omitEmpty(
+    list(object({ Name: required(text), Port: required(whole(PORT_MAX)), Protocol: required(text) })),
+  ),
+});
 const LAYOUT = KEY_LAYOUTS.ip;
-const FIELD_ORDER = [
-  'IP',
-  'Mask',
-  'HostIP',
-  'ID',
-  'Key',
-  'Metadata',
-  'K8sNamespace',
-  'K8sPodName',
-  'K8sPodUID',
-  'K8sServiceAccount',
-  'NamedPorts',
-];
 
+/** `address` may be a range, `<address>/<length>`. */
 export const ipKey = (address: string): string => stateKey(LAYOUT, '', address);
 
 export const ipIdentityKind: RecordKind<IpIdentityRecord> = {
-  kind: 'ip',
-  statePrefix: statePrefix('ip'),
-  stateKey: (cluster, suffix) => stateKey(LAYOUT, cluster, suffix),
-  cacheKey: (cluster, key) => {
-    const parts = parseRecordKey(LAYOUT, key);
-    return cacheKey(LAYOUT, cluster, parts.ok ? parts.value.suffix : key);
+  ...recordKeys(LAYOUT),
+  decode(bytes) {
+    const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+    return object.ok ? ok({ ...NOTHING, ...object.value } as unknown as IpIdentityRecord) : object;
   },
-  parseKey: (key) => parseRecordKey(LAYOUT, key),
-  decode,
-  encode: (value) => encodeObject(value, FIELD_ORDER),
+  encode: (value) => encodeShaped(value, SHAPE),
   validate,
 };
 
-function decode(bytes: Uint8Array): Result<IpIdentityRecord, string> {
-  const object = decodeObject(bytes, VALUE_BYTES_MAX);
-  if (!object.ok) return object;
-  const wrong = checkFields(object.value, {
-    IP: 'string',
-    Mask: 'string?',
-    HostIP: 'string?',
-    ID: 'number',
-    Key: 'number?',
-    Metadata: 'string?',
-    K8sNamespace: 'string?',
-    K8sPodName: 'string?',
-    K8sPodUID: 'string?',
-    K8sServiceAccount: 'string?',
-    NamedPorts: 'array?',
-  });
-  if (wrong !== undefined) return err(wrong);
-  if (!Number.isInteger(object.value.ID)) return err('ID is not a whole number');
-  return ok(object.value as unknown as IpIdentityRecord);
-}
+/** Go's zero values, for fields that a writer left out. `Mask` is not among them: its absence tells the newer shape. */
+const NOTHING = { HostIP: '', Key: 0, Metadata: '' };
 
 /** The range that the entry is for: a single address as /32 or /128. */
 export function ipPrefix(value: IpIdentityRecord): Result<Prefix, string> {
@@ -89,12 +80,11 @@ export function ipPrefix(value: IpIdentityRecord): Result<Prefix, string> {
   // The newer shape writes a range into IP itself.
   if (value.IP.includes('/')) {
     const range = parsePrefix(value.IP);
-    return range.ok ? ok(range.value.prefix) : range;
+    if (!range.ok) return range;
+    return range.value.hostBits ? err('has bits behind its length') : ok(range.value.prefix);
   }
   const address = parseAddress(value.IP);
-  if (!address.ok) return address;
-  const single = parsePrefix(`${address.value}/${address.value.includes(':') ? 128 : 32}`);
-  return single.ok ? ok(single.value.prefix) : single;
+  return address.ok ? ok(singlePrefix(address.value)) : address;
 }
 
 function validate(value: IpIdentityRecord, context: RecordContext): readonly RecordProblem[] {
@@ -104,27 +94,36 @@ function validate(value: IpIdentityRecord, context: RecordContext): readonly Rec
   if (cluster !== undefined && cluster !== context.cluster) {
     return [misfit('key', `names cluster ${cluster}, not ${context.cluster}`)];
   }
+  return [...addressProblems(value, suffix), ...identityProblems(value.ID, context)];
+}
+
+function addressProblems(value: IpIdentityRecord, suffix: string): readonly RecordProblem[] {
   const problems: RecordProblem[] = [];
   const prefix = ipPrefix(value);
   if (!prefix.ok) problems.push(misfit('IP', `"${value.IP}": ${prefix.error}`));
   else {
     const ranged = typeof value.Mask === 'string' || value.IP.includes('/');
-    const named = ranged ? prefix.value.text : prefix.value.text.slice(0, prefix.value.text.indexOf('/'));
+    const { text: range } = prefix.value;
+    const named = ranged ? range : range.slice(0, range.indexOf('/'));
     if (suffix !== named) problems.push(misfit('IP', `is ${named}, the key names ${suffix}`));
   }
-  if (value.HostIP !== undefined && value.HostIP !== null && value.HostIP !== '') {
-    const host = parseAddress(value.HostIP);
-    if (!host.ok) problems.push(misfit('HostIP', `"${value.HostIP}": ${host.error}`));
-  }
-  const range = identityRange(context.clusterId, context.maxConnectedClusters);
-  if (value.ID < RESERVED_IDENTITY_END) {
-    if (!PEER_RESERVED_IDENTITIES.has(value.ID)) {
-      const reason = `${value.ID} is a reserved identity that no peer may assert`;
-      problems.push({ code: 'CM-IDENT-002', field: 'ID', reason });
-    }
-  } else if (!inRange(range, value.ID)) {
-    const reason = `${value.ID} is outside the cluster's range ${range.min} to ${range.max}`;
-    problems.push({ code: 'CM-IDENT-001', field: 'ID', reason });
-  }
+  const host = value.HostIP ?? '';
+  const parsed = host === '' ? ok(undefined) : parseAddress(host);
+  if (!parsed.ok) problems.push(misfit('HostIP', `"${host}": ${parsed.error}`));
   return problems;
+}
+
+function identityProblems(
+  identity: number,
+  { clusterId, maxConnectedClusters }: RecordContext,
+): readonly RecordProblem[] {
+  if (identity < RESERVED_IDENTITY_END) {
+    if (PEER_RESERVED_IDENTITIES.has(identity)) return [];
+    const reason = `${identity} is a reserved identity that no peer may assert`;
+    return [{ code: 'CM-IDENT-002', field: 'ID', reason }];
+  }
+  const range = identityRange(clusterId, maxConnectedClusters);
+  if (inRange(range, identity)) return [];
+  const reason = `${identity} is outside the cluster's range ${range.min} to ${range.max}`;
+  return [{ code: 'CM-IDENT-001', field: 'ID', reason }];
 }

@@ -1,5 +1,7 @@
-// JSON as Cilium's Go programs write and read it: objects decoded without a schema library, for speed, and encoded with the
-// field order, sorted maps and escapes of encoding/json, so that equal values have equal bytes.
+// JSON text of stored values, read so that it means the same to every reader. Values of peers are passed on as the bytes that
+// were checked here, and Go programs read them: Go merges a map that appears twice where JavaScript takes the last, so an
+// object that names a field twice is refused. Numbers are doubles: a whole number beyond 2^53 in a field that is not known
+// here loses its last digits when a value is written again.
 
 import { err, ok, type Result } from '../model/result.ts';
 
@@ -8,7 +10,11 @@ export type JsonObject = { readonly [name: string]: unknown };
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Deeper than any structure of ours; what is deeper could exhaust the stack of whoever walks it. */
+const DEPTH_MAX = 32;
+
+// A byte order mark is part of the text: it must come back when the text is written again, and JSON has none.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const toUtf8 = new TextEncoder();
 
 export const encodeText = (text: string): Uint8Array => toUtf8.encode(text);
@@ -24,49 +30,61 @@ export function decodeText(bytes: Uint8Array, bytesMax: number): Result<string, 
 
 export function decodeObject(bytes: Uint8Array, bytesMax: number): Result<JsonObject, string> {
   const text = decodeText(bytes, bytesMax);
-  if (!text.ok) return text;
+  return text.ok ? parseObject(text.value) : text;
+}
+
+function parseObject(text: string): Result<JsonObject, string> {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text.value);
-    return isObject(value) ? ok(value) : err('not a JSON object');
+    value = JSON.parse(text);
   } catch (error) {
     return err(`not JSON: ${error instanceof Error ? error.message : 'syntax error'}`);
   }
+  if (!isObject(value)) return err('not a JSON object');
+  const names = countNames(value, 0);
+  if (names === undefined) return err(`nested deeper than ${DEPTH_MAX}`);
+  return names === countWrittenNames(text) ? ok(value) : err('names a field twice');
 }
 
-/** Known fields first, in `order`; then the unknown ones as they came; absent ones are left out. */
-export function encodeObject(value: object, order: readonly string[]): Uint8Array {
-  const known = new Set(order);
-  const fields = value as JsonObject;
-  const arranged: [string, unknown][] = [];
-  for (const name of order) if (fields[name] !== undefined) arranged.push([name, fields[name]]);
-  for (const [name, field] of Object.entries(fields)) if (!known.has(name)) arranged.push([name, field]);
-  const text = `{${arranged.map(([name, field]) => `${JSON.stringify(name)}:${JSON.stringify(field)}`).join(',')}}`;
-  return encodeText(text.replace(/[<>&\u2028\u2029]/g, escapeAsGo));
-}
-
-const escapeAsGo = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-
-/** A map with its keys in byte order, as encoding/json writes maps. */
-export function sortedMap<T>(map: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
-}
-
-/** The first field that is not of its type, in words; `?` behind a type allows absence and null. */
-export type FieldType = 'string' | 'number' | 'boolean' | 'object' | 'array';
-export function checkFields(
-  value: JsonObject,
-  types: Readonly<Record<string, FieldType | `${FieldType}?`>>,
-): string | undefined {
-  for (const [name, wanted] of Object.entries(types)) {
-    const field = value[name];
-    const optional = wanted.endsWith('?');
-    if (field === undefined || field === null) {
-      if (!optional) return `${name} is missing`;
-      continue;
-    }
-    const type = optional ? wanted.slice(0, -1) : wanted;
-    const actual = Array.isArray(field) ? 'array' : typeof field;
-    if (actual !== type) return `${name} is not of type ${type}`;
+/** Field names in the parsed value, at any depth; undefined when it is too deep. */
+function countNames(value: unknown, depth: number): number | undefined {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth >= DEPTH_MAX) return undefined;
+  let count = 0;
+  if (!Array.isArray(value)) count = Object.keys(value).length;
+  for (const child of Array.isArray(value) ? value : Object.values(value)) {
+    const below = countNames(child, depth + 1);
+    if (below === undefined) return undefined;
+    count += below;
   }
-  return undefined;
+  return count;
 }
+
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+
+/** Strings that a colon follows, in text that is known to be JSON. */
+function countWrittenNames(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    at = endOfString(text, at);
+    while (isSpace(text.charCodeAt(at))) at += 1;
+    if (text.charCodeAt(at) === COLON) count += 1;
+  }
+  return count;
+}
+
+/** Behind the closing quote of the string that opens at `start`. */
+function endOfString(text: string, start: number): number {
+  let close = text.indexOf('"', start + 1);
+  while (close >= 0 && isEscaped(text, close)) close = text.indexOf('"', close + 1);
+  return close < 0 ? text.length : close + 1;
+}
+
+function isEscaped(text: string, quote: number): boolean {
+  let backslashes = 0;
+  while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes += 1;
+  return backslashes % 2 === 1;
+}
+
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;

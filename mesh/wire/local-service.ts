@@ -2,63 +2,64 @@
 // Cilium's ClusterService has no place for (affinity, states, services that are not shared). Not visible to peers.
 
 import { parseAddress } from '../model/address.ts';
-import type { ServiceKey } from '../model/names.ts';
-import { parseServiceKey } from '../model/names.ts';
+import { parseServiceKey, type ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import type { Backend, LocalService, NamedPort } from '../model/service.ts';
-import { PROTOCOLS } from '../model/service.ts';
-import { checkFields, decodeObject, encodeObject, isObject, sortedMap } from './json.ts';
-import { VALUE_BYTES_MAX } from './record.ts';
+import { type Affinity, type BackendState, type LocalService, type NamedPort, PROTOCOLS } from '../model/service.ts';
+import { decodeShaped, encodeShaped, flag, list, map, object, required, text, whole } from './json-shape.ts';
+import { PORT_MAX, UINT32_MAX, VALUE_BYTES_MAX } from './record.ts';
 
 export const LOCAL_SERVICES_PREFIX = 'clustermesh/v1/local/services/';
 
 export const localServiceKey = (service: ServiceKey): string => `${LOCAL_SERVICES_PREFIX}${service}`;
 
-const FIELD_ORDER = ['key', 'frontends', 'ports', 'global', 'shared', 'affinity', 'backends', 'labels', 'selector'];
+const PORT = object({ name: required(text), protocol: required(text), port: required(whole(PORT_MAX)) });
+const SHAPE = object({
+  key: required(text),
+  frontends: required(list(text)),
+  ports: required(list(PORT)),
+  global: required(flag),
+  shared: required(flag),
+  affinity: required(text),
+  backends: required(
+    list(
+      object({
+        address: required(text),
+        cluster: required(text),
+        clusterId: required(whole(UINT32_MAX)),
+        state: required(text),
+        ports: required(list(PORT)),
+      }),
+    ),
+  ),
+  labels: required(map(text)),
+  selector: required(map(text)),
+});
+const AFFINITIES: readonly string[] = ['none', 'local', 'remote'] satisfies readonly Affinity[];
+const STATES: readonly string[] = ['active', 'terminating'] satisfies readonly BackendState[];
 
-export function encodeLocalService(service: LocalService): Uint8Array {
-  return encodeObject(
-    { ...service, labels: sortedMap(service.labels), selector: sortedMap(service.selector) },
-    FIELD_ORDER,
-  );
-}
+export const encodeLocalService = (service: LocalService): Uint8Array => encodeShaped(service, SHAPE);
 
 export function decodeLocalService(bytes: Uint8Array): Result<LocalService, string> {
-  const object = decodeObject(bytes, VALUE_BYTES_MAX);
+  const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
   if (!object.ok) return object;
-  const wrong = checkFields(object.value, {
-    key: 'string',
-    frontends: 'array',
-    ports: 'array',
-    global: 'boolean',
-    shared: 'boolean',
-    affinity: 'string',
-    backends: 'array',
-    labels: 'object',
-    selector: 'object',
-  });
-  if (wrong !== undefined) return err(wrong);
   const service = object.value as unknown as LocalService;
-  const key = parseServiceKey(service.key);
-  if (!key.ok) return err(`key: ${key.error}`);
-  if (!['none', 'local', 'remote'].includes(service.affinity)) return err(`affinity "${service.affinity}" is unknown`);
-  if (!service.frontends.every(isAddress)) return err('frontends holds something that is no address');
-  if (!service.ports.every(isPort)) return err('ports holds something that is no port');
-  return service.backends.every(isBackend) ? ok(service) : err('backends holds something that is no backend');
+  const problem = problemOf(service);
+  return problem === undefined ? ok(service) : err(problem);
 }
 
-const isAddress = (value: unknown) => typeof value === 'string' && parseAddress(value).ok;
-
-function isPort(value: unknown): value is NamedPort {
-  if (!isObject(value)) return false;
-  const { name, protocol, port } = value;
-  const known = (PROTOCOLS as readonly unknown[]).includes(protocol);
-  return typeof name === 'string' && known && Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535;
+function problemOf({ key, affinity, frontends, ports, backends }: LocalService): string | undefined {
+  const parsed = parseServiceKey(key);
+  if (!parsed.ok) return `key: ${parsed.error}`;
+  if (!AFFINITIES.includes(affinity)) return `affinity "${affinity}" is unknown`;
+  const frontend = frontends.find((address) => !parseAddress(address).ok);
+  if (frontend !== undefined) return `frontend "${frontend}" is no address`;
+  if (!ports.every(isPort)) return 'ports holds something that is no port';
+  for (const { address, state, ports: own } of backends) {
+    if (!parseAddress(address).ok) return `backend "${address}" is no address`;
+    if (!STATES.includes(state)) return `backend ${address}: state "${state}" is unknown`;
+    if (!own.every(isPort)) return `backend ${address}: ports holds something that is no port`;
+  }
+  return undefined;
 }
 
-function isBackend(value: unknown): value is Backend {
-  if (!isObject(value)) return false;
-  const { address, cluster, clusterId, state, ports } = value;
-  const placed = isAddress(address) && typeof cluster === 'string' && Number.isInteger(clusterId);
-  return placed && (state === 'active' || state === 'terminating') && Array.isArray(ports) && ports.every(isPort);
-}
+const isPort = ({ protocol, port }: NamedPort): boolean => PROTOCOLS.includes(protocol) && port >= 1;

@@ -1,12 +1,19 @@
 // STABLE: `cilium/state/nodes/v1/<cluster>/<node>`, JSON Node with Go field names. Source: Cilium v1.20 pkg/node/types.
 
-import { addressFromBytes, parseAddress, parseAddressBytes } from '../model/address.ts';
-import type { ClusterName } from '../model/names.ts';
+import { addressFromBytes, type Family, parseAddress, parseAddressBytes } from '../model/address.ts';
+import { type ClusterName, isDnsSubdomain } from '../model/names.ts';
 import { makePrefix, type Prefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { checkFields, decodeObject, encodeObject, isObject, type JsonObject } from './json.ts';
-import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from './record.ts';
-import { cacheKey, KEY_LAYOUTS, parseRecordKey, stateKey, statePrefix } from './state-keys.ts';
+import { decodeShaped, encodeShaped, list, map, object, optional, required, text, whole } from './json-shape.ts';
+import {
+  misfit,
+  type RecordContext,
+  type RecordKind,
+  type RecordProblem,
+  UINT32_MAX,
+  VALUE_BYTES_MAX,
+} from './record.ts';
+import { KEY_LAYOUTS, parseRecordKey, recordKeys, stateKey } from './state-keys.ts';
 
 /** Go's net.IPNet: text address, mask in base64. */
 export interface NetworkValue {
@@ -40,94 +47,88 @@ export interface NodeRecord {
   readonly BootID: string;
 }
 
+/** An encryption key index is a byte. */
+const KEY_INDEX_MAX = 255;
+const NETWORK = object({ IP: required(text), Mask: required(text) });
+const SHAPE = object({
+  Name: required(text),
+  Cluster: required(text),
+  IPAddresses: optional(list(object({ Type: required(text), IP: required(text) }))),
+  IPv4AllocCIDR: optional(NETWORK),
+  IPv4SecondaryAllocCIDRs: optional(list(NETWORK)),
+  IPv6AllocCIDR: optional(NETWORK),
+  IPv6SecondaryAllocCIDRs: optional(list(NETWORK)),
+  IPv4HealthIP: optional(text),
+  IPv6HealthIP: optional(text),
+  IPv4IngressIP: optional(text),
+  IPv6IngressIP: optional(text),
+  ClusterID: optional(whole(UINT32_MAX)),
+  Source: optional(text),
+  EncryptionKey: optional(whole(KEY_INDEX_MAX)),
+  Labels: optional(map(text)),
+  Annotations: optional(map(text)),
+  WireguardPubKey: optional(text),
+  BootID: optional(text),
+});
 const LAYOUT = KEY_LAYOUTS.nodes;
-const FIELD_ORDER = [
-  'Name',
-  'Cluster',
-  'IPAddresses',
-  'IPv4AllocCIDR',
-  'IPv4SecondaryAllocCIDRs',
-  'IPv6AllocCIDR',
-  'IPv6SecondaryAllocCIDRs',
-  'IPv4HealthIP',
-  'IPv6HealthIP',
-  'IPv4IngressIP',
-  'IPv6IngressIP',
-  'ClusterID',
-  'Source',
-  'EncryptionKey',
-  'Labels',
-  'Annotations',
-  'WireguardPubKey',
-  'BootID',
-];
 
 export const nodeKey = (cluster: ClusterName, node: string): string => stateKey(LAYOUT, cluster, node);
 
 export const nodeKind: RecordKind<NodeRecord> = {
-  kind: 'nodes',
-  statePrefix: statePrefix('nodes'),
-  stateKey: (cluster, suffix) => stateKey(LAYOUT, cluster, suffix),
-  cacheKey: (cluster, key) => {
-    const parts = parseRecordKey(LAYOUT, key);
-    return cacheKey(LAYOUT, cluster, parts.ok ? parts.value.suffix : key);
+  ...recordKeys(LAYOUT),
+  decode(bytes) {
+    const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+    return object.ok ? ok({ ...NOTHING, ...object.value } as NodeRecord) : object;
   },
-  parseKey: (key) => parseRecordKey(LAYOUT, key),
-  decode,
-  encode: (value) => encodeObject(value, FIELD_ORDER),
+  encode: (value) => encodeShaped(value, SHAPE),
   validate,
 };
 
-function decode(bytes: Uint8Array): Result<NodeRecord, string> {
-  const object = decodeObject(bytes, VALUE_BYTES_MAX);
-  if (!object.ok) return object;
-  const wrong = checkFields(object.value, {
-    Name: 'string',
-    Cluster: 'string',
-    IPAddresses: 'array?',
-    IPv4AllocCIDR: 'object?',
-    IPv4SecondaryAllocCIDRs: 'array?',
-    IPv6AllocCIDR: 'object?',
-    IPv6SecondaryAllocCIDRs: 'array?',
-    IPv4HealthIP: 'string?',
-    IPv6HealthIP: 'string?',
-    ClusterID: 'number?',
-    Labels: 'object?',
-    Annotations: 'object?',
-  });
-  if (wrong !== undefined) return err(wrong);
-  for (const address of (object.value.IPAddresses ?? []) as readonly unknown[]) {
-    if (!isObject(address) || typeof address.IP !== 'string' || typeof address.Type !== 'string') {
-      return err('IPAddresses holds an entry without Type and IP');
-    }
-  }
-  const networks = networkFields(object.value);
-  if (
-    networks.some(({ value }) => !isObject(value) || typeof value.IP !== 'string' || typeof value.Mask !== 'string')
-  ) {
-    return err('an allocation CIDR has no IP and Mask');
-  }
-  return ok({ ClusterID: 0, ...object.value } as unknown as NodeRecord);
+/** Go's zero values, for fields that an older writer does not know. */
+const NOTHING: Omit<NodeRecord, 'Name' | 'Cluster'> = {
+  IPAddresses: null,
+  IPv4AllocCIDR: null,
+  IPv4SecondaryAllocCIDRs: null,
+  IPv6AllocCIDR: null,
+  IPv6SecondaryAllocCIDRs: null,
+  IPv4HealthIP: '',
+  IPv6HealthIP: '',
+  IPv4IngressIP: '',
+  IPv6IngressIP: '',
+  ClusterID: 0,
+  Source: '',
+  EncryptionKey: 0,
+  Labels: null,
+  Annotations: null,
+  WireguardPubKey: '',
+  BootID: '',
+};
+
+interface NetworkField {
+  readonly field: 'IPv4AllocCIDR' | 'IPv4SecondaryAllocCIDRs' | 'IPv6AllocCIDR' | 'IPv6SecondaryAllocCIDRs';
+  readonly family: Family;
+  readonly network: NetworkValue;
 }
 
-function networkFields(value: JsonObject | NodeRecord): readonly { readonly field: string; readonly value: unknown }[] {
-  const fields = value as JsonObject;
-  const one = (field: string) =>
-    fields[field] === null || fields[field] === undefined ? [] : [{ field, value: fields[field] }];
-  const many = (field: string) =>
-    ((fields[field] ?? []) as readonly unknown[]).map((entry) => ({ field, value: entry }));
+function networkFields(node: NodeRecord): readonly NetworkField[] {
+  const one = (field: 'IPv4AllocCIDR' | 'IPv6AllocCIDR', family: Family): readonly NetworkField[] => {
+    const network = node[field] ?? undefined;
+    return network === undefined ? [] : [{ field, family, network }];
+  };
+  const many = (field: 'IPv4SecondaryAllocCIDRs' | 'IPv6SecondaryAllocCIDRs', family: Family) =>
+    (node[field] ?? []).map((network): NetworkField => ({ field, family, network }));
   return [
-    ...one('IPv4AllocCIDR'),
-    ...many('IPv4SecondaryAllocCIDRs'),
-    ...one('IPv6AllocCIDR'),
-    ...many('IPv6SecondaryAllocCIDRs'),
+    ...one('IPv4AllocCIDR', 4),
+    ...many('IPv4SecondaryAllocCIDRs', 4),
+    ...one('IPv6AllocCIDR', 6),
+    ...many('IPv6SecondaryAllocCIDRs', 6),
   ];
 }
 
 /** Pod ranges that the node allocates from. Those that cannot be read are left out; validate reports them. */
 export function allocationPrefixes(value: NodeRecord): readonly Prefix[] {
-  return networkFields(value).flatMap(({ value: network }) => {
-    const prefix = networkPrefix(network as NetworkValue);
+  return networkFields(value).flatMap(({ network }) => {
+    const prefix = networkPrefix(network);
     return prefix.ok ? [prefix.value] : [];
   });
 }
@@ -149,6 +150,7 @@ export function networkValue(prefix: Prefix): NetworkValue {
   return { IP: addressFromBytes(prefix.bytes), Mask: btoa(String.fromCharCode(...mask)) };
 }
 
+/** Of a mask of 4 or 16 bytes in base64: one run of ones, then zeros. */
 function maskLength(mask: string): { readonly bytes: number; readonly ones: number } | undefined {
   let raw: string;
   try {
@@ -156,28 +158,40 @@ function maskLength(mask: string): { readonly bytes: number; readonly ones: numb
   } catch {
     return undefined;
   }
-  const bits = Array.from(raw, (character) => character.charCodeAt(0).toString(2).padStart(8, '0')).join('');
-  const ones = bits.indexOf('0') < 0 ? bits.length : bits.indexOf('0');
-  return bits.includes('1', ones) ? undefined : { bytes: raw.length, ones };
+  let ones = 0;
+  while (ones < raw.length * 8 && bitOf(raw, ones)) ones += 1;
+  for (let at = ones; at < raw.length * 8; at += 1) if (bitOf(raw, at)) return undefined;
+  return { bytes: raw.length, ones };
 }
+
+const bitOf = (bytes: string, at: number): boolean => ((bytes.charCodeAt(at >> 3) >> (7 - (at & 7))) & 1) === 1;
+
+const ADDRESS_FIELDS = ['IPv4HealthIP', 'IPv6HealthIP', 'IPv4IngressIP', 'IPv6IngressIP'] as const;
 
 function validate(value: NodeRecord, { key, cluster, clusterId }: RecordContext): readonly RecordProblem[] {
   const parts = parseRecordKey(LAYOUT, key);
   if (!parts.ok) return [misfit('key', parts.error)];
   const problems: RecordProblem[] = [];
-  if (parts.value.cluster !== cluster)
-    problems.push(misfit('key', `names cluster ${parts.value.cluster}, not ${cluster}`));
+  const { cluster: keyCluster, suffix } = parts.value;
+  if (keyCluster !== cluster) problems.push(misfit('key', `names cluster ${keyCluster}, not ${cluster}`));
   if (value.Cluster !== cluster) problems.push(misfit('Cluster', `is "${value.Cluster}", not ${cluster}`));
   if (value.ClusterID !== clusterId) problems.push(misfit('ClusterID', `is ${value.ClusterID}, not ${clusterId}`));
-  if (value.Name !== parts.value.suffix)
-    problems.push(misfit('Name', `is "${value.Name}", the key names ${parts.value.suffix}`));
-  for (const { IP: ip } of value.IPAddresses ?? []) {
-    const parsed = parseAddress(ip);
-    if (!parsed.ok) problems.push(misfit('IPAddresses', `"${ip}": ${parsed.error}`));
+  if (value.Name !== suffix) problems.push(misfit('Name', `is "${value.Name}", the key names ${suffix}`));
+  if (!isDnsSubdomain(value.Name)) problems.push(misfit('Name', `"${value.Name}" is not an RFC 1123 subdomain`));
+  for (const { IP: ip } of value.IPAddresses ?? []) problems.push(...addressProblem('IPAddresses', ip));
+  for (const field of ADDRESS_FIELDS) {
+    const ip = value[field] ?? '';
+    if (ip !== '') problems.push(...addressProblem(field, ip));
   }
-  for (const { field, value: network } of networkFields(value)) {
-    const prefix = networkPrefix(network as NetworkValue);
-    if (!prefix.ok) problems.push(misfit(field, prefix.error));
+  for (const { field, family, network } of networkFields(value)) {
+    const prefix = networkPrefix(network);
+    if (!prefix.ok) problems.push(misfit(field, `"${network.IP}": ${prefix.error}`));
+    else if (prefix.value.family !== family) problems.push(misfit(field, `${prefix.value.text} is not IPv${family}`));
   }
   return problems;
+}
+
+function addressProblem(field: string, ip: string): readonly RecordProblem[] {
+  const parsed = parseAddress(ip);
+  return parsed.ok ? [] : [misfit(field, `"${ip}": ${parsed.error}`)];
 }

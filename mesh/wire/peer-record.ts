@@ -3,7 +3,8 @@
 
 import type { ClusterName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { checkFields, decodeObject, encodeObject } from './json.ts';
+import { decodeShaped, encodeShaped, flag, object, optional, required, text, whole } from './json-shape.ts';
+import { UINT32_MAX } from './record.ts';
 
 export type PeerFreshnessName = 'fresh' | 'ageing' | 'stale' | 'expired';
 
@@ -21,15 +22,26 @@ const BYTES_MAX = 64 * 1024;
 
 export const peerRecordKey = (peer: ClusterName): string => `${PEERS_PREFIX}${peer}`;
 
-export const encodePeerRecord = (record: PeerRecord): Uint8Array =>
-  encodeObject(record, ['name', 'id', 'freshness', 'synced']);
+const SHAPE = object({
+  name: required(text),
+  id: optional(whole(UINT32_MAX)),
+  freshness: required(text),
+  synced: required(flag),
+});
+const FRESHNESS: readonly unknown[] = ['fresh', 'ageing', 'stale', 'expired'] satisfies readonly PeerFreshnessName[];
+
+export const encodePeerRecord = (record: PeerRecord): Uint8Array => encodeShaped(record, SHAPE);
 
 export function decodePeerRecord(bytes: Uint8Array): Result<PeerRecord, string> {
-  const object = decodeObject(bytes, BYTES_MAX);
+  const object = decodeShaped(bytes, SHAPE, BYTES_MAX);
   if (!object.ok) return object;
-  const wrong = checkFields(object.value, { name: 'string', id: 'number?', freshness: 'string', synced: 'boolean' });
-  if (wrong !== undefined) return err(wrong);
-  const { freshness } = object.value;
-  const known = ['fresh', 'ageing', 'stale', 'expired'].includes(String(freshness));
-  return known ? ok(object.value as unknown as PeerRecord) : err(`freshness "${freshness}" is unknown`);
+  const { freshness, id } = object.value;
+  if (!FRESHNESS.includes(freshness)) return err(`freshness "${freshness}" is unknown`);
+  if (id === null) return err('id is null');
+  return ok(object.value as unknown as PeerRecord);
+}
+
+/** The peer that a key of this type names, as it stands there. */
+export function parsePeerRecordKey(key: string): string | undefined {
+  return key.startsWith(PEERS_PREFIX) && key.length > PEERS_PREFIX.length ? key.slice(PEERS_PREFIX.length) : undefined;
 }

@@ -2,8 +2,8 @@
 // that a peer said is lost; releasing it is moving it. Not visible to peers.
 
 import type { ClusterName } from '../model/names.ts';
-import { err, ok, type Result } from '../model/result.ts';
-import { checkFields, decodeObject, encodeObject } from './json.ts';
+import { ok, type Result } from '../model/result.ts';
+import { decodeShaped, encodeShaped, list, object, required, text } from './json-shape.ts';
 import { VALUE_BYTES_MAX } from './record.ts';
 
 export interface QuarantinedRecord {
@@ -26,19 +26,31 @@ const BYTES_MAX = 1.4 * VALUE_BYTES_MAX;
 
 export const quarantineKey = (peer: ClusterName, key: string): string => `${QUARANTINE_PREFIX}${peer}/${key}`;
 
-export const encodeQuarantined = (record: QuarantinedRecord): Uint8Array =>
-  encodeObject(record, ['key', 'value', 'findings', 'codes', 'reason', 'since']);
+export interface QuarantineKeyParts {
+  readonly peer: string;
+  /** The peer's own key. */
+  readonly key: string;
+}
+
+export function parseQuarantineKey(key: string): QuarantineKeyParts | undefined {
+  if (!key.startsWith(QUARANTINE_PREFIX)) return undefined;
+  const slash = key.indexOf('/', QUARANTINE_PREFIX.length);
+  if (slash <= QUARANTINE_PREFIX.length || slash === key.length - 1) return undefined;
+  return { peer: key.slice(QUARANTINE_PREFIX.length, slash), key: key.slice(slash + 1) };
+}
+
+const SHAPE = object({
+  key: required(text),
+  value: required(text),
+  findings: required(list(text)),
+  codes: required(list(text)),
+  reason: required(text),
+  since: required(text),
+});
+
+export const encodeQuarantined = (record: QuarantinedRecord): Uint8Array => encodeShaped(record, SHAPE);
 
 export function decodeQuarantined(bytes: Uint8Array): Result<QuarantinedRecord, string> {
-  const object = decodeObject(bytes, BYTES_MAX);
-  if (!object.ok) return object;
-  const wrong = checkFields(object.value, {
-    key: 'string',
-    value: 'string',
-    findings: 'array',
-    codes: 'array',
-    reason: 'string',
-    since: 'string',
-  });
-  return wrong === undefined ? ok(object.value as unknown as QuarantinedRecord) : err(wrong);
+  const object = decodeShaped(bytes, SHAPE, BYTES_MAX);
+  return object.ok ? ok(object.value as unknown as QuarantinedRecord) : object;
 }

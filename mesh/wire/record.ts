@@ -45,6 +45,10 @@ export interface RecordKind<T> {
   readonly validate: (value: T, context: RecordContext) => readonly RecordProblem[];
 }
 
+/** Go reads ports as uint16, cluster ids and identities as uint32: a larger number is no value of theirs. */
+export const PORT_MAX = 65_535;
+export const UINT32_MAX = 0xffff_ffff;
+
 /** etcd's own request limit is 1.5 MiB; a larger value than this is refused before it is parsed. */
 export const VALUE_BYTES_MAX = 1024 * 1024;
 

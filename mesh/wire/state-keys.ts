@@ -2,7 +2,7 @@
 // do not; under `cilium/cache/` every key names the cluster that it came from.
 
 import { err, ok, type Result } from '../model/result.ts';
-import type { KeyParts, RecordKindName } from './record.ts';
+import type { KeyParts, RecordKind, RecordKindName } from './record.ts';
 
 export interface KeyLayout {
   readonly kind: RecordKindName;
@@ -44,6 +44,22 @@ export function parseRecordKey(layout: KeyLayout, key: string): Result<KeyParts,
   const cache = `${CACHE_ROOT}${layout.kind}/v1/`;
   if (key.startsWith(cache)) return withCluster(key.slice(cache.length), layout.cacheInfix, true);
   return err(`not a key of ${layout.kind}`);
+}
+
+/** The part of a record kind that follows from its layout. */
+export function recordKeys(
+  layout: KeyLayout,
+): Pick<RecordKind<never>, 'kind' | 'statePrefix' | 'stateKey' | 'cacheKey' | 'parseKey'> {
+  return {
+    kind: layout.kind,
+    statePrefix: statePrefix(layout.kind),
+    stateKey: (cluster, suffix) => stateKey(layout, cluster, suffix),
+    cacheKey: (cluster, key) => {
+      const parts = parseRecordKey(layout, key);
+      return cacheKey(layout, cluster, parts.ok ? parts.value.suffix : key);
+    },
+    parseKey: (key) => parseRecordKey(layout, key),
+  };
 }
 
 /** The kind of a state or cache key, `undefined` for keys of no record kind. */

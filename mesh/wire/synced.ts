@@ -2,9 +2,10 @@
 // `cilium/.heartbeat`, RFC 3339 time: readers note its arrival and ignore what it says, which makes it immune to clock skew.
 
 import type { ClusterName } from '../model/names.ts';
-import { encodeText } from './json.ts';
 import type { RecordKindName } from './record.ts';
 import { CACHE_ROOT, STATE_ROOT } from './state-keys.ts';
+
+export { encodeTime } from './time.ts';
 
 export const HEARTBEAT_KEY = 'cilium/.heartbeat';
 export const SYNCED_ROOT = 'cilium/synced/';
@@ -17,7 +18,15 @@ export const syncedKey = (cluster: ClusterName, kind: RecordKindName): string =>
 export const cacheSyncedKey = (cluster: ClusterName, kind: RecordKindName): string =>
   `${SYNCED_ROOT}${cluster}/${CACHE_ROOT}${kind}/v1`;
 
-/** `2026-01-01T00:00:00Z`: whole seconds, as Go's RFC3339 layout writes them. */
-export function encodeTime(epochMs: number): Uint8Array {
-  return encodeText(`${new Date(epochMs).toISOString().slice(0, 19)}Z`);
+export interface SyncedKeyParts {
+  readonly cluster: string;
+  /** Everything below it has been written: `cilium/state/ip/v1`. */
+  readonly prefix: string;
+}
+
+export function parseSyncedKey(key: string): SyncedKeyParts | undefined {
+  if (!key.startsWith(SYNCED_ROOT)) return undefined;
+  const slash = key.indexOf('/', SYNCED_ROOT.length);
+  if (slash <= SYNCED_ROOT.length || slash === key.length - 1) return undefined;
+  return { cluster: key.slice(SYNCED_ROOT.length, slash), prefix: key.slice(slash + 1) };
 }

@@ -94,9 +94,9 @@ class GrpcUpstream implements Upstream {
     const onEvent = (event: ServerEvent) => this.#receive(server, event);
     this.#subscription = new Subscription({ server, credentials, serverName, clock, onEvent });
     if (this.#ack !== undefined) this.#subscription.acknowledge(this.#ack);
-    const resume = this.#mustStartOver ? undefined : this.#current?.position;
+    const hello = { node, software, protocol: MESH_PROTOCOL, resume: this.#current?.position };
     try {
-      await this.#subscription.run({ node, software, protocol: MESH_PROTOCOL, resume }, signal);
+      await this.#subscription.run({ ...hello, startOver: this.#mustStartOver }, signal);
     } finally {
       this.#subscription = undefined;
     }

@@ -10,7 +10,7 @@ const nothing: SnapshotFeed = {
   outdatedSince: () => undefined,
   subscribe: () => () => {},
 };
-const hello = (node: string) => ({ node, software: 'test', protocol: 1, resume: undefined });
+const hello = (node: string) => ({ node, software: 'test', protocol: 1, resume: undefined, startOver: false });
 const HOUR_MS = 3_600_000;
 
 test('a node that is gone is remembered for a while, and then forgotten', () => {

@@ -11,7 +11,9 @@ import { Encodings } from './encodings.ts';
 
 const position = (revision: number): Position => ({ storeId: '00000000000000aa', revision: revision as Revision });
 
-function feedAt(revision: number): SnapshotFeed {
+const ANYTHING = { resume: undefined, startOver: false };
+
+function feedAt(revision: number, reached = revision): SnapshotFeed {
   const current: MeshSnapshot = {
     position: position(revision),
     cluster: 'west' as ClusterName,
@@ -20,26 +22,29 @@ function feedAt(revision: number): SnapshotFeed {
   };
   const history = new SnapshotHistory();
   history.push(current, undefined, 0);
+  history.extend(reached as Revision);
   return {
     current,
-    reached: current.position,
+    reached: history.reached,
     at: (where) => history.at(where),
     outdatedSince: (where) => history.outdatedSince(where),
     subscribe: () => () => {},
   };
 }
 
-function streamTo(feed: SnapshotFeed, resume: Position | undefined) {
+function streamTo(feed: SnapshotFeed, resume: Position | undefined, startOver = false) {
   const clock = new ManualClock();
   const reader = new MeshReader();
   const sent: string[] = [];
+  const positions: Position[] = [];
   const send = async (bytes: Uint8Array) => {
     const event = reader.read(bytes);
     sent.push(event.ok ? event.value.type : event.error);
+    if (event.ok && event.value.type === 'snapshot') positions.push(event.value.snapshot.position);
     return true;
   };
-  const stream = new AgentStream({ feed, encodings: new Encodings(feed), clock, send }, resume);
-  return { stream, clock, sent, ended: stream.run() };
+  const stream = new AgentStream({ feed, encodings: new Encodings(feed), clock, send }, { resume, startOver });
+  return { stream, clock, sent, positions, ended: stream.run() };
 }
 
 test('sends a whole snapshot to whoever holds nothing, or something unknown', async () => {
@@ -59,6 +64,19 @@ test('sends nothing but beats to whoever holds the newest', async () => {
   expect(await ended).toBe('closed');
 });
 
+test('sends everything to whoever must start over, and nothing older than that holds', async () => {
+  for (const [feed, resume, expected] of [
+    [feedAt(5), position(5), position(5)],
+    [feedAt(5, 9), position(8), position(8)],
+    [feedAt(5), position(3), position(5)],
+  ] as const) {
+    const { stream, positions, ended } = streamTo(feed, resume, true);
+    await vi.waitFor(() => expect(positions).toEqual([expected]));
+    stream.close();
+    await ended;
+  }
+});
+
 test('waits until it is where the agent is, but not for ever', async () => {
   const { stream, clock, sent, ended } = streamTo(feedAt(5), position(8));
   stream.beat();
@@ -72,7 +90,7 @@ test('waits until it is where the agent is, but not for ever', async () => {
 test('a message that cannot be sent ends it', async () => {
   const feed = feedAt(5);
   const clock = new ManualClock();
-  const stream = new AgentStream({ feed, encodings: new Encodings(feed), clock, send: async () => false }, undefined);
+  const stream = new AgentStream({ feed, encodings: new Encodings(feed), clock, send: async () => false }, ANYTHING);
   expect(await stream.run()).toBe('closed');
   expect(stream.sent).toBeUndefined();
 });

@@ -3,6 +3,7 @@
 // fewer, larger steps. Bytes, transport and identity are not its business (server.ts).
 
 import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
+import type { Hello } from '../../mesh/wire/agent-message.ts';
 import { encodeHeartbeat } from '../../mesh/wire/mesh-writer.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { SnapshotFeed } from '../view/port.ts';
@@ -30,15 +31,17 @@ type Next =
 export class AgentStream {
   readonly #deps: AgentStreamDeps;
   readonly #openedAt: number;
-  #resume: Position | undefined;
+  readonly #resume: Position | undefined;
+  readonly #startOver: boolean;
   #held: HeldSnapshot | undefined;
   #closed = false;
   #quiet = false;
   #wake: (() => void) | undefined;
 
-  constructor(deps: AgentStreamDeps, resume: Position | undefined) {
+  constructor(deps: AgentStreamDeps, { resume, startOver }: Pick<Hello, 'resume' | 'startOver'>) {
     this.#deps = deps;
     this.#resume = resume;
+    this.#startOver = startOver;
     this.#openedAt = deps.clock.monotonic();
   }
 
@@ -81,7 +84,7 @@ export class AgentStream {
     const { feed, encodings, clock } = this.#deps;
     const { current, reached } = feed;
     if (current === undefined || reached === undefined) return { type: 'idle' };
-    this.#held ??= this.#resumed(this.#resume);
+    this.#held ??= this.#resumed();
     if (this.#held !== undefined) {
       if (this.#held.snapshot === current) return { type: 'idle' };
       if (this.#held.position.storeId !== current.position.storeId) return this.#whole(current);
@@ -92,13 +95,15 @@ export class AgentStream {
     return { type: clock.monotonic() - this.#openedAt > BEHIND_MS_MAX ? 'behind' : 'idle' };
   }
 
-  #resumed(resume: Position | undefined): HeldSnapshot | undefined {
-    const snapshot = resume && this.#deps.feed.at(resume);
-    return snapshot && resume && { snapshot, position: resume };
+  #resumed(): HeldSnapshot | undefined {
+    const position = this.#resume;
+    if (position === undefined || this.#startOver) return undefined;
+    const snapshot = this.#deps.feed.at(position);
+    return snapshot && { snapshot, position };
   }
 
   #whole(current: MeshSnapshot): Next {
-    return { type: 'step', step: this.#deps.encodings.whole(current) };
+    return { type: 'step', step: this.#deps.encodings.whole(current, this.#held?.position ?? this.#resume) };
   }
 
   async #sendAll(messages: Iterable<Uint8Array>): Promise<boolean> {

@@ -31,10 +31,23 @@ export class Encodings {
     this.#feed = feed;
   }
 
-  /** A whole snapshot: the current one, or a recent one from which the current one is a step away. */
-  whole(current: MeshSnapshot): EncodedStep {
+  /**
+   * A whole snapshot: the current one, or a recent one from which the current one is a step away. Never older than `floor`, which
+   * the feed has reached: the receiver would refuse to go back.
+   */
+  whole(current: MeshSnapshot, floor: Position | undefined): EncodedStep {
     this.#dropOutdated();
-    this.#whole ??= { snapshot: current, messages: lazily(encodeSnapshot(current)) };
+    const minimum = floor?.storeId === current.position.storeId ? floor.revision : 0;
+    if (floor !== undefined && minimum > current.position.revision) {
+      // Another replica cut later than this one: at the floor, the content is still the current one.
+      return {
+        messages: encodeSnapshot({ ...current, position: floor }),
+        after: { snapshot: current, position: floor },
+      };
+    }
+    if (this.#whole === undefined || this.#whole.snapshot.position.revision < minimum) {
+      this.#whole = { snapshot: current, messages: lazily(encodeSnapshot(current)) };
+    }
     const { snapshot, messages } = this.#whole;
     return { messages, after: { snapshot, position: snapshot.position } };
   }

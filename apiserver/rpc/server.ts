@@ -159,7 +159,7 @@ class GrpcMeshServer implements MeshServer {
       this.#streams.delete(stream);
       session.close();
     });
-    const stream = new AgentStream({ ...this.#deps, encodings: this.#encodings, send }, hello.resume);
+    const stream = new AgentStream({ ...this.#deps, encodings: this.#encodings, send }, hello);
     const session = this.#registry.open(hello, () => refuse(call, status.ABORTED, 'the same node subscribed anew'));
     this.#streams.set(stream, call);
     call.once('end', () => call.end());

@@ -215,7 +215,8 @@ async function startProxy(port: number) {
 const reached = (agent: Agent, revision: number) =>
   vi.waitFor(() => expect(agent.upstream.current?.position.revision).toBe(revision), { timeout: 5_000, interval: 5 });
 
-const hello = (node: string) => encodeHello({ node, software: '', protocol: 1, resume: undefined });
+const hello = (node: string, resume?: Position) =>
+  encodeHello({ node, software: '', protocol: 1, resume, startOver: false });
 
 /** A bare stream, for what a well-behaved agent does not do. */
 async function openStream(port: number, credentials: ChannelCredentials) {
@@ -336,6 +337,28 @@ describe('an agent', () => {
     expect(agent.changes).toEqual(['all', new Set([serviceKey('shop', 'cart')])]);
   });
 
+  test('asks for everything when a step does not fit, and is not taken back by it', async () => {
+    const [feedA, feedB] = [new HandFeed(), new HandFeed()];
+    feedA.publish(5, [service('cart', [1])]);
+    // The other replica takes something else for the content at revision 5; a bug, but not one to be stuck in.
+    feedB.publish(4, [service('cart', [1]), service('till', [2])]);
+    feedB.reach(6);
+    const a = await startServer(feedA);
+    const b = await startServer(feedB);
+    const joined = await startAgent([b.port], 'node-2');
+    await reached(joined, 4);
+    const proxy = await startProxy(a.port);
+    const agent = await startAgent([proxy.port]);
+    await reached(agent, 5);
+    proxy.target = b.port;
+    proxy.cut();
+    await vi.waitFor(() => expect(b.server.agents).toHaveLength(2));
+    feedB.publish(8, [service('cart', [1])]);
+    await reached(agent, 8);
+    expect(plain(agent.upstream.current)).toEqual(plain(feedB.current));
+    expect(agent.changes).toEqual(['all', 'all']);
+  });
+
   test('is never taken back: a replica that is behind is waited for', async () => {
     const behind = new HandFeed();
     behind.publish(3, [service('cart', [1])]);
@@ -347,9 +370,7 @@ describe('an agent', () => {
       const event = reader.read(bytes);
       types.push(event.ok ? event.value.type : event.error);
     });
-    call.write(
-      encodeHello({ node: 'node-1', software: '', protocol: 1, resume: { storeId: STORE, revision: 7 as Revision } }),
-    );
+    call.write(hello('node-1', { storeId: STORE, revision: 7 as Revision }));
     await vi.waitFor(() => expect(types).toContain('heartbeat'), { timeout: 5_000 });
     expect(types.every((type) => type === 'heartbeat')).toBe(true);
     behind.publish(9, [service('cart', [1, 2])]);

@@ -22,6 +22,8 @@ export interface Hello {
   readonly protocol: number;
   /** What the agent holds; absent when that is nothing. */
   readonly resume: Position | undefined;
+  /** A step did not fit what the agent holds: it wants everything, though nothing older. */
+  readonly startOver: boolean;
 }
 
 /** A report as it arrives: with the number of all refusals, of which `refused` has the first. */
@@ -36,9 +38,9 @@ export type AgentMessage =
 const encode = (message: clustermesh.v1.AgentMessage.$Properties): Uint8Array =>
   clustermesh.v1.AgentMessage.encode(message).finish();
 
-export function encodeHello({ node, software, protocol, resume }: Hello): Uint8Array {
+export function encodeHello({ node, software, protocol, resume, startOver }: Hello): Uint8Array {
   const position = resume === undefined ? {} : { resume: positionMessage(resume) };
-  return encode({ hello: { node, software, protocol, ...position } });
+  return encode({ hello: { node, software, protocol, startOver, ...position } });
 }
 
 export function encodeAck(ack: AckReport): Uint8Array {
@@ -80,7 +82,8 @@ function parseHello(message: clustermesh.v1.Hello.$Properties): Result<AgentMess
   const resume = message.resume ? parsePosition(message.resume) : undefined;
   if (resume !== undefined && !resume.ok) return err(`hello: ${resume.error}`);
   const software = (message.software ?? '').slice(0, TEXT_LENGTH_MAX);
-  return ok({ type: 'hello', hello: { node, software, protocol, resume: resume?.value } });
+  const startOver = message.startOver === true;
+  return ok({ type: 'hello', hello: { node, software, protocol, resume: resume?.value, startOver } });
 }
 
 function parseAck(message: clustermesh.v1.Ack.$Properties): Result<AgentMessage, string> {

@@ -164,7 +164,7 @@ describe('what was written is what is read', () => {
 
   test('a hello and an acknowledgement', () => {
     for (const resume of [undefined, position(2 ** 53 - 1)]) {
-      const hello = { node: 'node-1.west', software: '0.1.0', protocol: 1, resume };
+      const hello = { node: 'node-1.west', software: '0.1.0', protocol: 1, resume, startOver: resume !== undefined };
       expect(expectOk(parseAgentMessage(encodeHello(hello)))).toEqual({ type: 'hello', hello });
     }
     const refusal = { service: serviceKey('shop', 'cart'), code: 'CM-KERN-001', reason: 'the map is full' };
@@ -228,12 +228,10 @@ describe('bytes that mean nothing', () => {
   });
 
   test('what an agent may not claim is refused', () => {
-    expect(parseAgentMessage(encodeHello({ node: 'a b', software: '', protocol: 1, resume: undefined })).ok).toBe(
-      false,
-    );
-    expect(parseAgentMessage(encodeHello({ node: 'a', software: '', protocol: 0, resume: undefined })).ok).toBe(false);
-    const resume = { storeId: 'west', revision: 1 as Revision };
-    expect(parseAgentMessage(encodeHello({ node: 'a', software: '', protocol: 1, resume })).ok).toBe(false);
+    const hello = { node: 'node-1', software: '', protocol: 1, resume: undefined, startOver: false };
+    for (const wrong of [{ node: 'a b' }, { protocol: 0 }, { resume: { storeId: 'west', revision: 1 as Revision } }]) {
+      expect(parseAgentMessage(encodeHello({ ...hello, ...wrong })).ok).toBe(false);
+    }
   });
 });
 
@@ -260,7 +258,7 @@ describe('the bytes are stable', () => {
   });
 
   test('of a hello and an acknowledgement', () => {
-    const hello = { node: 'node-1', software: '0.1.0', protocol: 1, resume: position(5) };
+    const hello = { node: 'node-1', software: '0.1.0', protocol: 1, resume: position(5), startOver: false };
     expect(hex(encodeHello(hello))).toBe(
       '0a270a066e6f64652d311205302e312e30180122140a10303030303030303064656164626565661005',
     );

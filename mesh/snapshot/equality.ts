@@ -20,7 +20,7 @@ function sameItems<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => bo
 const samePort = (a: NamedPort, b: NamedPort): boolean =>
   a.port === b.port && a.name === b.name && a.protocol === b.protocol;
 
-export const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean => sameItems(a, b, samePort);
+const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean => sameItems(a, b, samePort);
 
 export const sameBackend = (a: Backend, b: Backend): boolean =>
   a === b ||

@@ -1,0 +1,77 @@
+// The kernel's service maps behind the port: pinned maps, opened by their pins.
+
+import { OperationalError } from '../../runtime/errors.ts';
+import {
+  type BatchOutcome,
+  MAP_NAMES,
+  type MapInfo,
+  type MapName,
+  type MapRow,
+  type ServiceMaps,
+} from '../maps/port.ts';
+import { KernelMap } from './kernel-map.ts';
+import type { Libbpf } from './libbpf.ts';
+import { MAP_SPECS } from './map-specs.ts';
+import { openPinnedMap, type PinAccess } from './pinned-map.ts';
+import { mapPin } from './pins.ts';
+
+export class KernelMaps implements ServiceMaps {
+  readonly kind = 'ebpf';
+  readonly #maps: Readonly<Record<MapName, KernelMap>>;
+
+  constructor(maps: Readonly<Record<MapName, KernelMap>>) {
+    this.#maps = maps;
+  }
+
+  info(map: MapName): MapInfo {
+    return this.#maps[map].info;
+  }
+
+  dump(map: MapName): Promise<readonly MapRow[]> {
+    return this.#maps[map].dump();
+  }
+
+  update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome> {
+    return this.#maps[map].update(rows);
+  }
+
+  remove(map: MapName, keys: readonly Uint8Array[]): Promise<BatchOutcome> {
+    return this.#maps[map].remove(keys);
+  }
+
+  close(): void {
+    for (const map of MAP_NAMES) this.#maps[map].close();
+  }
+}
+
+/** All of them, or none and an error. */
+export function openKernelMaps(calls: Libbpf, pinDir: string, access: PinAccess): KernelMaps {
+  const opened: KernelMap[] = [];
+  const open = (map: MapName): KernelMap => {
+    const kernelMap = openKernelMap(calls, pinDir, map, access);
+    opened.push(kernelMap);
+    return kernelMap;
+  };
+  try {
+    return new KernelMaps({ services: open('services'), backends: open('backends'), reverseNat: open('reverseNat') });
+  } catch (error) {
+    for (const map of opened) map.close();
+    throw error;
+  }
+}
+
+function openKernelMap(calls: Libbpf, pinDir: string, map: MapName, access: PinAccess): KernelMap {
+  const spec = MAP_SPECS[map];
+  const pinned = openPinnedMap(calls, pinDir, spec, access);
+  if (pinned === undefined) {
+    throw new OperationalError({
+      code: 'DATAPATH_PIN_MISSING',
+      operation: 'open pinned map',
+      subject: mapPin(pinDir, spec.name),
+      reason: 'there is no such pin',
+      hint: 'start the agent, which makes it, or give the folder of one that ran (datapath.pinDir)',
+    });
+  }
+  const { keySize, valueSize, maxEntries } = pinned.description;
+  return new KernelMap({ calls, fd: pinned.fd, name: spec.name, info: { keySize, valueSize, maxEntries } });
+}

@@ -1,0 +1,164 @@
+// The part of libbpf.so.1 that the datapath calls, typed. A thin edge: no decisions, no errors but a missing library. Functions
+// return what libbpf returns: a negative errno, or a value. All calls are synchronous and on the main thread, because libbpf
+// reports what went wrong through a callback into JavaScript, and a callback from another thread may outlive the process.
+
+import koffi, { type LibraryHandle } from 'koffi';
+import { OperationalError, reasonOf } from '../../runtime/errors.ts';
+
+declare const brand: unique symbol;
+/** The address of something that belongs to libbpf. */
+type Pointer<Kind extends string> = bigint & { readonly [brand]: Kind };
+export type BpfObject = Pointer<'object'>;
+export type BpfMap = Pointer<'map'>;
+export type BpfProgram = Pointer<'program'>;
+
+/** A file descriptor, or a negative errno. */
+type Descriptor = number;
+/** 0, or a negative errno. */
+type Status = number;
+type Bytes = Uint8Array | Uint32Array | null;
+
+export interface Libbpf {
+  openObject(path: string, options: null): BpfObject | null;
+  loadObject(object: BpfObject): Status;
+  closeObject(object: BpfObject): void;
+  findMap(object: BpfObject, name: string): BpfMap | null;
+  nextProgram(object: BpfObject, after: BpfProgram | null): BpfProgram | null;
+
+  mapFd(map: BpfMap): Descriptor;
+  setMaxEntries(map: BpfMap, entries: number): Status;
+  setInitialValue(map: BpfMap, value: Bytes, size: number): Status;
+  /** Uses a map that exists instead of creating one. Keeps a descriptor of its own. */
+  reuseFd(map: BpfMap, fd: number): Status;
+
+  programName(program: BpfProgram): string;
+  programFd(program: BpfProgram): Descriptor;
+  attachType(program: BpfProgram): number;
+
+  createLink(programFd: number, targetFd: number, attachType: number, options: null): Descriptor;
+  /** Puts another program into a link; there is no moment without one. */
+  updateLink(linkFd: number, programFd: number, options: null): Status;
+
+  pin(fd: number, path: string): Status;
+  openPin(path: string, options: Bytes): Descriptor;
+  /** Fills `info` with one of the kernel's bpf_*_info structs. */
+  describe(fd: number, info: Uint8Array, length: Uint32Array): Status;
+
+  /** `count` holds how many rows there are, and afterwards how many were written. */
+  updateBatch(fd: number, keys: Uint8Array, values: Uint8Array, count: Uint32Array, options: null): Status;
+  deleteBatch(fd: number, keys: Uint8Array, count: Uint32Array, options: null): Status;
+  /** `from` is null for the first call, then what the last call left in `to`. The last rows come with -ENOENT. */
+  lookupBatch(
+    fd: number,
+    from: Bytes,
+    to: Bytes,
+    keys: Uint8Array,
+    values: Uint8Array,
+    count: Uint32Array,
+    options: null,
+  ): Status;
+
+  /** 1 when programs of this type may call the helper, 0 when not, or a negative errno. */
+  probeHelper(programType: number, helper: number, options: null): number;
+  /** 1 when the kernel takes programs of this type, 0 when not, or a negative errno. */
+  probeProgramType(programType: number, options: null): number;
+}
+
+export interface LoadedLibbpf {
+  readonly calls: Libbpf;
+  /** The errno of the last call that returned no pointer. */
+  errno(): number;
+  /** Runs `work` and returns what libbpf and the verifier said meanwhile, line by line. */
+  listen<T>(work: () => T): { readonly result: T; readonly messages: readonly string[] };
+}
+
+const LIBRARY = 'libbpf.so.1';
+/** libbpf hands over the verifier's whole log at once: of our programs some ten kilobytes. Longer ones lose their end. */
+const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+/** enum libbpf_print_level: warnings and what informs; the next one is debugging. */
+const LEVEL_MAX = 1;
+
+let loaded: LoadedLibbpf | undefined;
+
+/** Loads the library once per process: the callback for its messages is the process's, too. */
+export function loadLibbpf(): LoadedLibbpf {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): LoadedLibbpf {
+  const library = openLibrary();
+  const messages: string[] = [];
+  captureMessages(library, (text) => messages.push(...text.split('\n').filter((line) => line !== '')));
+  return {
+    calls: bind(library),
+    errno: () => koffi.errno(),
+    listen(work) {
+      messages.length = 0;
+      const result = work();
+      return { result, messages: messages.splice(0) };
+    },
+  };
+}
+
+function openLibrary(): LibraryHandle {
+  try {
+    return koffi.load(LIBRARY);
+  } catch (cause) {
+    throw new OperationalError({
+      code: 'DATAPATH_LIBBPF_MISSING',
+      operation: 'load',
+      subject: LIBRARY,
+      reason: reasonOf(cause),
+      hint: 'install libbpf 1.x (Debian: apt-get install libbpf1)',
+      cause,
+    });
+  }
+}
+
+function bind(library: LibraryHandle): Libbpf {
+  return {
+    openObject: library.func('void *bpf_object__open_file(const char *path, const void *opts)'),
+    loadObject: library.func('int bpf_object__load(void *object)'),
+    closeObject: library.func('void bpf_object__close(void *object)'),
+    findMap: library.func('void *bpf_object__find_map_by_name(void *object, const char *name)'),
+    nextProgram: library.func('void *bpf_object__next_program(void *object, void *after)'),
+    mapFd: library.func('int bpf_map__fd(void *map)'),
+    setMaxEntries: library.func('int bpf_map__set_max_entries(void *map, uint32_t entries)'),
+    setInitialValue: library.func('int bpf_map__set_initial_value(void *map, const void *value, size_t size)'),
+    reuseFd: library.func('int bpf_map__reuse_fd(void *map, int fd)'),
+    programName: library.func('const char *bpf_program__name(void *program)'),
+    programFd: library.func('int bpf_program__fd(void *program)'),
+    attachType: library.func('int bpf_program__expected_attach_type(void *program)'),
+    createLink: library.func('int bpf_link_create(int program, int target, int type, const void *opts)'),
+    updateLink: library.func('int bpf_link_update(int link, int program, const void *opts)'),
+    pin: library.func('int bpf_obj_pin(int fd, const char *path)'),
+    openPin: library.func('int bpf_obj_get_opts(const char *path, const void *opts)'),
+    describe: library.func('int bpf_obj_get_info_by_fd(int fd, void *info, void *length)'),
+    updateBatch: library.func(
+      'int bpf_map_update_batch(int fd, const void *keys, const void *values, void *count, const void *opts)',
+    ),
+    deleteBatch: library.func('int bpf_map_delete_batch(int fd, const void *keys, void *count, const void *opts)'),
+    lookupBatch: library.func(
+      'int bpf_map_lookup_batch(int fd, void *from, void *to, void *keys, void *values, void *count, const void *opts)',
+    ),
+    probeHelper: library.func('int libbpf_probe_bpf_helper(int type, int helper, const void *opts)'),
+    probeProgramType: library.func('int libbpf_probe_bpf_prog_type(int type, const void *opts)'),
+  };
+}
+
+/** The callback stays registered as long as the process: libbpf keeps it. */
+function captureMessages(library: LibraryHandle, receive: (text: string) => void): void {
+  const buffer = Buffer.allocUnsafeSlow(MESSAGE_BYTES_MAX);
+  const format: (buffer: Uint8Array, size: number, format: bigint, args: bigint) => number = koffi
+    .load(null)
+    .func('int vsnprintf(void *buffer, size_t size, const void *format, void *args)');
+  const print = koffi.proto('int print_libbpf_message(int level, void *format, void *args)');
+  const callback = koffi.register((level: number, text: bigint, args: bigint): number => {
+    if (level > LEVEL_MAX) return 0;
+    const length = format(buffer, buffer.length, text, args);
+    receive(buffer.toString('utf8', 0, Math.min(length, buffer.length - 1)));
+    return 0;
+  }, koffi.pointer(print));
+  library.func('void *libbpf_set_print(void *callback)')(callback);
+}

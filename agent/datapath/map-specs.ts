@@ -1,0 +1,57 @@
+// The maps that the programs and the agent share: names, types and sizes. The compiled object says the same; here it stands for
+// what has to be known without it, such as whether a pinned map is one of ours.
+
+import {
+  BACKEND_KEY,
+  BACKEND_VALUE,
+  type Layout,
+  REVERSE_NAT_KEY,
+  REVERSE_NAT_VALUE,
+  REVERSE_SK_KEY,
+  REVERSE_SK_VALUE,
+  SERVICE_KEY,
+  SERVICE_VALUE,
+} from '../maps/layout.ts';
+import type { MapName } from '../maps/port.ts';
+
+/** enum bpf_map_type. */
+const HASH = 1;
+const LRU_HASH = 9;
+const TYPE_NAMES: Readonly<Record<number, string>> = { [HASH]: 'hash', [LRU_HASH]: 'lru_hash' };
+
+export interface MapShape {
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly flags: number;
+}
+
+export interface MapSpec extends MapShape {
+  /** In the object and of the pin. */
+  readonly name: string;
+}
+
+/** The maps of the port, and the one that only programs write. */
+export type KernelMapName = MapName | 'reverseSockets';
+export const KERNEL_MAP_NAMES: readonly KernelMapName[] = ['services', 'backends', 'reverseNat', 'reverseSockets'];
+
+const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec => ({
+  name,
+  type,
+  keySize: key.size,
+  valueSize: value.size,
+  flags: 0,
+});
+
+export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
+  services: spec('cm4_services', HASH, SERVICE_KEY, SERVICE_VALUE),
+  backends: spec('cm4_backends', HASH, BACKEND_KEY, BACKEND_VALUE),
+  reverseNat: spec('cm4_reverse_nat', HASH, REVERSE_NAT_KEY, REVERSE_NAT_VALUE),
+  reverseSockets: spec('cm4_reverse_sk', LRU_HASH, REVERSE_SK_KEY, REVERSE_SK_VALUE),
+};
+
+export const sameShape = (a: MapShape, b: MapShape): boolean =>
+  a.type === b.type && a.keySize === b.keySize && a.valueSize === b.valueSize && a.flags === b.flags;
+
+export const formatShape = ({ type, keySize, valueSize, flags }: MapShape): string =>
+  `${TYPE_NAMES[type] ?? `map type ${type}`}, key ${keySize} bytes, value ${valueSize} bytes, flags ${flags}`;

@@ -1,0 +1,104 @@
+// Opens the datapath of a node: loads the programs around what is pinned, attaches them to the cgroup, and gives the maps. Run
+// again, it takes over from the run before without a gap in forwarding. A start that fails takes back what it made, and leaves
+// what was there before.
+
+import { existsSync, statfsSync, unlinkSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { OperationalError } from '../../runtime/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { MapName, ServiceMaps } from '../maps/port.ts';
+import { openKernelMaps } from './kernel-maps.ts';
+import { loadLibbpf } from './libbpf.ts';
+import { type Attachment, attachPrograms } from './links.ts';
+import { MAP_SPECS } from './map-specs.ts';
+import { loadObject } from './object.ts';
+import { preparePinDir, type RemovedPins, removePins } from './pins.ts';
+
+export interface DatapathSizes extends Readonly<Record<MapName, number>> {
+  /**
+   * Sockets whose service is remembered, connected ones and those that send to several addresses. When there are more, the
+   * oldest see a backend's address instead of the service's. 88 bytes each.
+   * @default 262144, as Cilium's
+   */
+  readonly reverseSockets?: number;
+}
+
+export interface DatapathOptions {
+  /** A folder on a BPF file system, made if it is not there. One per agent. */
+  readonly pinDir: string;
+  /** The cgroup v2 folder whose processes get the services. */
+  readonly cgroup: string;
+  readonly sizes: DatapathSizes;
+  /** The compiled sock_lb.bpf.o. */
+  readonly objectPath: string;
+  readonly log: Log;
+}
+
+export interface Datapath extends ServiceMaps {
+  readonly attachments: readonly Attachment[];
+  /** What a call to a service without backends fails with; EPERM where the kernel leaves no choice. */
+  readonly rejectsWith: 'EHOSTUNREACH' | 'EPERM';
+}
+
+/** statfs(2) of a cgroup v2 file system. */
+export const CGROUP2_MAGIC = 0x63677270;
+const REVERSE_SOCKETS_DEFAULT = 262_144;
+
+export async function openDatapath(options: DatapathOptions): Promise<Datapath> {
+  const { pinDir, cgroup, log } = options;
+  assertByteOrder();
+  assertCgroup2(cgroup);
+  preparePinDir(pinDir);
+  const libbpf = loadLibbpf();
+  const made: string[] = [];
+  try {
+    const sizes = { reverseSockets: REVERSE_SOCKETS_DEFAULT, ...options.sizes };
+    const object = loadObject({ ...options, libbpf, sizes, made });
+    try {
+      const attachments = attachPrograms({ calls: libbpf.calls, pinDir, cgroup, log, made }, object.programs);
+      const maps = openKernelMaps(libbpf.calls, pinDir, 'write');
+      const replaced = attachments.filter((attachment) => attachment.replaced).length;
+      log.info('datapath is attached', { pinDir, cgroup, programs: attachments.length, replaced });
+      return Object.assign(maps, { attachments, rejectsWith: object.rejectsWith });
+    } finally {
+      object.close();
+    }
+  } catch (error) {
+    for (const path of made.reverse()) unlinkSync(path);
+    throw error;
+  }
+}
+
+/** The maps that an agent left pinned, to look at them while it runs or not. */
+export async function openPinnedMaps(pinDir: string): Promise<Pick<ServiceMaps, 'info' | 'dump' | 'close'>> {
+  return openKernelMaps(loadLibbpf().calls, pinDir, 'read');
+}
+
+/** Ends forwarding: detaches the programs and drops the maps. Stopping an agent does not do this. */
+export async function removeDatapath(pinDir: string): Promise<RemovedPins> {
+  return removePins(
+    pinDir,
+    Object.values(MAP_SPECS).map(({ name }) => name),
+  );
+}
+
+function assertByteOrder(): void {
+  if (endianness() === 'LE') return;
+  throw new OperationalError({
+    code: 'DATAPATH_UNSUPPORTED',
+    operation: 'open datapath',
+    reason: 'this machine is big endian, and the maps are written in little endian',
+    hint: 'run the agent on a little-endian machine',
+  });
+}
+
+function assertCgroup2(cgroup: string): void {
+  if (existsSync(cgroup) && statfsSync(cgroup).type === CGROUP2_MAGIC) return;
+  throw new OperationalError({
+    code: 'DATAPATH_NOT_CGROUP2',
+    operation: 'open datapath',
+    subject: cgroup,
+    reason: existsSync(cgroup) ? 'it is not a cgroup v2 folder' : 'there is no such folder',
+    hint: 'set datapath.cgroup to a folder of the cgroup2 mount (see /proc/self/mountinfo)',
+  });
+}

@@ -1,0 +1,59 @@
+// Where the maps and the links of one node live: files below a folder on a BPF file system, which outlive the agent. The names
+// are STABLE: the next version of the agent finds by them what this one left.
+
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { OperationalError } from '../../runtime/errors.ts';
+
+const MAPS = 'maps';
+const LINKS = 'links';
+/** statfs(2) of a BPF file system. */
+export const BPFFS_MAGIC = 0xcafe4a11;
+
+export const mapPin = (pinDir: string, map: string): string => join(pinDir, MAPS, map);
+export const linkPin = (pinDir: string, program: string): string => join(pinDir, LINKS, program);
+
+/** Makes the folders; says so when they would not be on a BPF file system, before anything is made. */
+export function preparePinDir(pinDir: string): void {
+  const ancestor = nearestExisting(pinDir);
+  if (statfsSync(ancestor).type !== BPFFS_MAGIC) {
+    throw new OperationalError({
+      code: 'DATAPATH_NOT_BPFFS',
+      operation: 'open pins',
+      subject: pinDir,
+      reason: `${ancestor} is not on a BPF file system`,
+      hint: 'mount one (mount -t bpf bpf /sys/fs/bpf), or set datapath.pinDir to a folder on one',
+    });
+  }
+  for (const folder of [MAPS, LINKS]) mkdirSync(join(pinDir, folder), { recursive: true, mode: 0o700 });
+}
+
+export interface RemovedPins {
+  readonly removed: readonly string[];
+  /** Not ours, and so left. */
+  readonly left: readonly string[];
+}
+
+/** Links first: while a program is attached, its maps are in use. */
+export function removePins(pinDir: string, maps: readonly string[]): RemovedPins {
+  const removed: string[] = [];
+  const unlink = (path: string): void => {
+    unlinkSync(path);
+    removed.push(path);
+  };
+  for (const name of namesIn(join(pinDir, LINKS))) unlink(linkPin(pinDir, name));
+  for (const name of maps) if (existsSync(mapPin(pinDir, name))) unlink(mapPin(pinDir, name));
+  const left = [MAPS, LINKS].flatMap((folder) =>
+    namesIn(join(pinDir, folder)).map((name) => join(pinDir, folder, name)),
+  );
+  for (const folder of [join(pinDir, MAPS), join(pinDir, LINKS), pinDir]) {
+    if (existsSync(folder) && namesIn(folder).length === 0) rmdirSync(folder);
+  }
+  return { removed, left };
+}
+
+const namesIn = (folder: string): readonly string[] => (existsSync(folder) ? readdirSync(folder) : []);
+
+function nearestExisting(path: string): string {
+  for (let at = path; ; at = dirname(at)) if (existsSync(at) || at === dirname(at)) return at;
+}

@@ -8,7 +8,7 @@ import { containsAddress, type Prefix, parsePrefix } from '../mesh/model/prefix.
 export interface ClusterSpec {
   readonly name: string;
   readonly id: number;
-  /** IPv4; nodes get a /24 each out of the first. */
+  /** IPv4. The first node gets a /24 out of the first range, the second out of the second; without one, out of the first. */
   readonly podCIDRs: readonly string[];
   readonly serviceCIDRs: readonly string[];
   readonly nodeCIDR: string;
@@ -41,7 +41,6 @@ const FIRST_POD_OFFSET = 10;
 export function planCluster(spec: ClusterSpec): ClusterPlan {
   const name = parseClusterName(spec.name);
   if (!name.ok) throw new TypeError(`cluster name ${spec.name}: ${name.error}`);
-  const pods = prefixOf(spec.podCIDRs[0] ?? '');
   return {
     spec,
     name: name.value,
@@ -49,7 +48,7 @@ export function planCluster(spec: ClusterSpec): ClusterPlan {
     nodes: spec.nodes.map((node, index) => ({
       name: node,
       address: addressIn(spec.nodeCIDR, CONTROL_OFFSET + 1 + index),
-      podCIDR: `${offset(pods, (FIRST_POD_NETWORK + index) * 256)}/24`,
+      podCIDR: `${offset(prefixOf(spec.podCIDRs[index] ?? spec.podCIDRs[0] ?? ''), (FIRST_POD_NETWORK + index) * 256)}/24`,
     })),
   };
 }

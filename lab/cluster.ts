@@ -1,0 +1,203 @@
+// A cluster of the lab: its own authority, etcd, API server and nodes, and the files that describe it to them. Everything it
+// shares with other clusters is in its folder of peers.
+
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Report } from '../mesh/conflict/report.ts';
+import { ETCD_CLIENT_COMMON_NAME } from '../mesh/model/certificate-names.ts';
+import { initCluster, trustPeer } from '../pki/init.ts';
+import { type ClusterLayout, clusterLayout } from '../pki/layout.ts';
+import type { Clock } from '../runtime/clock.ts';
+import {
+  agentConfig,
+  apiServerConfig,
+  type ClusterFolder,
+  type ConfigInput,
+  clusterFolder,
+  peerDocument,
+} from './configs.ts';
+import { type LabEtcd, startEtcd } from './etcd.ts';
+import { answersOk, getJsonOver } from './http.ts';
+import { ManifestFolder, namespaceManifest, nodeManifest } from './manifests.ts';
+import { LabNode } from './node.ts';
+import type { ObservedServices, ObservedStatus } from './observed.ts';
+import type { LabProcess, StartProcess } from './process.ts';
+import { programLine } from './programs.ts';
+import { LabService, type LabServiceSpec } from './service.ts';
+import { type ClusterPlan, serviceAddress } from './topology.ts';
+import type { ClusterPlaces, NodePlace, Underlay } from './underlay.ts';
+
+export interface LabClusterDeps {
+  readonly plan: ClusterPlan;
+  readonly places: ClusterPlaces;
+  /** For this cluster alone; does not exist yet. */
+  readonly dir: string;
+  readonly underlay: Underlay;
+  readonly start: StartProcess;
+  readonly clock: Clock;
+}
+
+const READY_TIMEOUT_MS = 60_000;
+
+export class LabCluster {
+  readonly plan: ClusterPlan;
+  readonly places: ClusterPlaces;
+  readonly folder: ClusterFolder;
+  readonly layout: ClusterLayout;
+  readonly nodes: readonly LabNode[];
+  readonly #deps: LabClusterDeps;
+  readonly #manifests: ManifestFolder;
+  readonly #services: LabService[] = [];
+  readonly #podsOn = new Map<NodePlace, number>();
+  #etcd: LabEtcd | undefined;
+  #apiServer: LabProcess | undefined;
+
+  constructor(deps: LabClusterDeps) {
+    const { plan, places, dir, start } = deps;
+    this.#deps = deps;
+    this.plan = plan;
+    this.places = places;
+    this.folder = clusterFolder(dir);
+    this.layout = clusterLayout(this.folder.pki);
+    this.#manifests = new ManifestFolder(this.folder.manifests);
+    this.nodes = places.nodes.map(
+      (at) =>
+        new LabNode({
+          at,
+          configFile: this.folder.agentConfig(at.plan.name),
+          socket: this.folder.agentSocket(at.plan.name),
+          logs: this.folder.logs,
+          start,
+        }),
+    );
+  }
+
+  get name(): string {
+    return this.plan.name;
+  }
+
+  get apiServer(): LabProcess | undefined {
+    return this.#apiServer;
+  }
+
+  get apiServerLog(): string {
+    return join(this.folder.logs, 'apiserver.log');
+  }
+
+  /** Everything on disk that the programs want to find: credentials, configurations, the nodes' manifests. */
+  async prepare(): Promise<void> {
+    const { plan, places, clock } = this.#deps;
+    for (const dir of [this.folder.logs, this.folder.peers, this.folder.etcd]) mkdirSync(dir, { recursive: true });
+    this.#manifests.create();
+    await initCluster({
+      dir: this.folder.pki,
+      cluster: plan.name,
+      nodes: plan.nodes.map(({ name }) => name),
+      addresses: { etcd: [], door: [places.control.address], rpc: [places.control.address] },
+      now: clock.now(),
+    });
+    const input: ConfigInput = { plan, control: places.control, folder: this.folder, layout: this.layout };
+    writeFileSync(this.folder.apiServerConfig, stringify(apiServerConfig(input)));
+    for (const node of places.nodes) {
+      writeFileSync(this.folder.agentConfig(node.plan.name), stringify(agentConfig(input, node)));
+    }
+    this.#manifests.apply(
+      ...plan.nodes.map(({ name, address, podCIDR }) => nodeManifest(name, address, podCIDR)),
+      namespaceManifest('default'),
+    );
+  }
+
+  async startEtcd(): Promise<LabEtcd> {
+    const { place, ports } = this.places.control;
+    this.#etcd = await startEtcd({
+      dir: this.folder.etcd,
+      name: this.name,
+      clientPort: ports.etcd,
+      tls: {
+        ca: this.layout.authority.cert,
+        ...this.layout.leaf('etcd-server'),
+        clientCommonName: ETCD_CLIENT_COMMON_NAME,
+      },
+      place,
+      start: this.#deps.start,
+      withoutFsync: true,
+    });
+    return this.#etcd;
+  }
+
+  get etcd(): LabEtcd {
+    if (this.#etcd === undefined) throw new Error(`the etcd of ${this.name} has not been started`);
+    return this.#etcd;
+  }
+
+  async startApiServer(): Promise<LabProcess> {
+    this.#apiServer = await this.#deps.start({
+      ...programLine('cli/main', ['apiserver', '--config', this.folder.apiServerConfig]),
+      name: `API server ${this.name}`,
+      place: this.places.control.place,
+      logFile: this.apiServerLog,
+    });
+    return this.#apiServer;
+  }
+
+  async apiServerReady(signal?: AbortSignal): Promise<void> {
+    await this.#apiServer?.untilReady(
+      () => answersOk(this.folder.apiServerSocket, '/readyz'),
+      READY_TIMEOUT_MS,
+      signal,
+    );
+  }
+
+  /** Tells this cluster of a peer; the peer has to be told of this one as well. */
+  async addPeer(peer: LabCluster): Promise<void> {
+    const ca = await trustPeer(this.layout, peer.plan.name, await readFile(peer.layout.authority.cert, 'utf8'));
+    const file = `${peer.name}.yaml`;
+    const written = join(this.folder.peers, `.${file}`);
+    writeFileSync(written, stringify(peerDocument(peer.name, peer.places.control, ca)));
+    renameSync(written, join(this.folder.peers, file));
+  }
+
+  removePeer(peer: LabCluster): void {
+    rmSync(join(this.folder.peers, `${peer.name}.yaml`), { force: true });
+  }
+
+  /** A global service without backends. */
+  addService(spec: Omit<LabServiceSpec, 'clusterIP'>): LabService {
+    const { plan, underlay, start } = this.#deps;
+    const service = new LabService(
+      { ...spec, clusterIP: serviceAddress(plan, this.#services.length) },
+      {
+        cluster: this.name,
+        folder: this.folder,
+        manifests: this.#manifests,
+        underlay,
+        start,
+        nextPod: (node) => this.#nextPod(node),
+      },
+    );
+    this.#services.push(service);
+    this.#manifests.apply(namespaceManifest(spec.namespace));
+    service.publish();
+    return service;
+  }
+
+  status(): Promise<ObservedStatus> {
+    return getJsonOver(this.folder.apiServerSocket, '/v1/status');
+  }
+
+  services(): Promise<ObservedServices> {
+    return getJsonOver(this.folder.apiServerSocket, '/v1/services');
+  }
+
+  conflicts(): Promise<Report> {
+    return getJsonOver(this.folder.apiServerSocket, '/v1/conflicts');
+  }
+
+  #nextPod(node: NodePlace): number {
+    const index = this.#podsOn.get(node) ?? 0;
+    this.#podsOn.set(node, index + 1);
+    return index;
+  }
+}

@@ -1,0 +1,31 @@
+// What the lab reads of the programs' own accounts: the few fields it needs of /v1/status and /v1/services.
+
+export interface ObservedStatus {
+  readonly leader: boolean;
+  readonly peers: readonly {
+    readonly name: string;
+    readonly phase: string;
+    readonly synced: boolean;
+    readonly freshness: string;
+    readonly admitted: number;
+    readonly quarantined: number;
+  }[];
+  readonly agents: readonly {
+    readonly node: string;
+    readonly connected: boolean;
+    readonly revision?: number;
+    readonly lag?: number;
+    readonly services: number;
+    readonly backends: number;
+  }[];
+  readonly snapshot: { readonly revision?: number; readonly services: number };
+}
+
+export interface ObservedServices {
+  readonly services: readonly {
+    readonly service: string;
+    readonly frontends: readonly string[];
+    readonly backends_by_cluster: Readonly<Record<string, number>>;
+    readonly backends: readonly { readonly address: string; readonly cluster: string; readonly state: string }[];
+  }[];
+}

@@ -1,0 +1,51 @@
+// The configuration of a node's agent: its schema and defaults. What it says of itself is on loopback unless told otherwise.
+
+import { z } from 'zod';
+
+/** Cilium's default for each of these maps. */
+const MAP_ENTRIES_DEFAULT = 65_536;
+/** The kernel allocates up front: sixteen million rows are 1.5 GB, and no node has as many backends. */
+const MAP_ENTRIES_MAX = 16_777_216;
+/** Ids of services have 16 bits, 0 and 0xffff mean none. */
+const REVERSE_NAT_ENTRIES_MAX = 65_536;
+
+const path = z.string().min(1);
+const entries = (max: number) => z.number().int().min(1).max(max).default(Math.min(MAP_ENTRIES_DEFAULT, max));
+
+export const agentConfigSchema = z.strictObject({
+  node: z.strictObject({
+    /** As the API server shows it; one agent per name. */
+    name: z.string().min(1).max(253),
+  }),
+  cluster: z.strictObject({ name: z.string().min(1).max(32) }),
+  /** Mesh API servers of the own cluster, `host:port`; any one will do. */
+  servers: z.array(z.string().min(1)).min(1),
+  tls: z.strictObject({ ca: z.array(path).min(1), cert: path, key: path }),
+  datapath: z
+    .strictObject({
+      /** `memory` runs everything but forwards no packet. */
+      kind: z.enum(['ebpf', 'memory']).default('ebpf'),
+      /** A folder on a bpffs: maps and links pinned there outlive the agent. */
+      pinDir: path.default('/sys/fs/bpf/clustermesh'),
+      /** The cgroup v2 folder whose processes get the services: the mount's root for a whole node. */
+      cgroup: path.default('/sys/fs/cgroup'),
+      /** Entries per map. A changed size takes effect when the pins are made anew. */
+      sizes: z
+        .strictObject({
+          services: entries(MAP_ENTRIES_MAX),
+          backends: entries(MAP_ENTRIES_MAX),
+          reverseNat: entries(REVERSE_NAT_ENTRIES_MAX),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      /** `host:port` or `unix:/path`. */
+      listen: z.string().default('127.0.0.1:9881'),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+});
+
+export type AgentConfig = z.infer<typeof agentConfigSchema>;

@@ -1,0 +1,47 @@
+// Which services fit the maps. Whole services only: those with a backend in the own cluster first, then by name, each taken if
+// it still fits. A function of all services and the sizes, so that every node of a cluster leaves out the same ones, and a
+// service comes in as soon as there is room.
+
+import type { ServiceKey } from '../../mesh/model/names.ts';
+import type { MapName } from '../maps/port.ts';
+import { Demand, type MapCounts } from './demand.ts';
+import { type DesiredFrontend, REFUSAL_CODES, type Refusal } from './frontend.ts';
+
+export interface Candidate {
+  readonly key: ServiceKey;
+  readonly local: boolean;
+  /** The frontends that are its own. */
+  readonly frontends: readonly DesiredFrontend[];
+}
+
+export interface Admission {
+  readonly demand: Demand;
+  readonly refused: ReadonlyMap<ServiceKey, Refusal>;
+}
+
+/** Lets others run every so often; see runtime/breathe.ts. */
+export type Pause = () => Promise<void> | undefined;
+
+const byPrecedence = (a: Candidate, b: Candidate): number =>
+  Number(b.local) - Number(a.local) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+
+export async function admit(candidates: Candidate[], sizes: MapCounts, pause: Pause): Promise<Admission> {
+  const demand = new Demand();
+  const wanted = new Demand();
+  const left: { readonly key: ServiceKey; readonly map: MapName }[] = [];
+  for (const { key, frontends } of candidates.sort(byPrecedence)) {
+    await pause();
+    wanted.add(frontends);
+    const map = demand.overflow(frontends, sizes);
+    if (map === undefined) demand.add(frontends);
+    else left.push({ key, map });
+  }
+  const counts = wanted.counts;
+  return { demand, refused: new Map(left.map(({ key, map }) => [key, noRoom(key, map, counts[map], sizes[map])])) };
+}
+
+export function noRoom(service: ServiceKey, map: MapName, wanted: number, size: number): Refusal {
+  const setting = `datapath.sizes.${map}`;
+  const reason = `the ${map} map has ${size} entries and all services together need ${wanted}; raise ${setting}`;
+  return { service, code: REFUSAL_CODES.kernel, reason, room: { map, wanted, size, setting } };
+}

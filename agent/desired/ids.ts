@@ -1,0 +1,129 @@
+// Numbers for frontends and targets, as they stand in the maps. An owner keeps its number as long as it has a row; a released
+// number rests before another owner gets it, since sockets and readers may still hold it, and goes back to the same owner
+// meanwhile. Numbers are given in ascending order and start over at the end. Knows no clock: times come with the calls.
+
+import { err, ok, type Result } from '../../mesh/model/result.ts';
+import { BACKEND_ID_MAX, REV_NAT_ID_MAX } from '../maps/layout.ts';
+
+export interface IdSpaceOptions {
+  /** Inclusive. */
+  readonly first: number;
+  /** Inclusive. */
+  readonly last: number;
+  /** How long a released number rests. */
+  readonly restMs: number;
+}
+
+/** Clients keep what they were told of a frontend for about this long: long-lived UDP sockets, resolvers, peers' tables. */
+export const ID_REST_MS = 10 * 60_000;
+
+/** Bounds what a storm of changes keeps in memory; more than that many releases in the time of rest end it early. */
+const RESTING_MAX = 65_536;
+
+export const SERVICE_IDS: IdSpaceOptions = { first: 1, last: REV_NAT_ID_MAX, restMs: ID_REST_MS };
+export const BACKEND_IDS: IdSpaceOptions = { first: 1, last: BACKEND_ID_MAX, restMs: ID_REST_MS };
+
+export class IdSpace<Owner extends string> {
+  readonly #options: IdSpaceOptions;
+  readonly #ids = new Map<Owner, number>();
+  /** Taken numbers; a number without an owner stands in a row that nobody should use. */
+  readonly #owners = new Map<number, Owner | undefined>();
+  /** Released numbers, the longest rested first. */
+  readonly #resting = new Map<number, { readonly owner: Owner | undefined; readonly until: number }>();
+  /** The resting number of an owner that had one. */
+  readonly #lastOf = new Map<Owner, number>();
+  #next: number;
+
+  constructor(options: IdSpaceOptions) {
+    this.#options = options;
+    this.#next = options.first;
+  }
+
+  get inUse(): number {
+    return this.#owners.size;
+  }
+
+  get resting(): number {
+    return this.#resting.size;
+  }
+
+  idOf(owner: Owner): number | undefined {
+    return this.#ids.get(owner);
+  }
+
+  ownerOf(id: number): Owner | undefined {
+    return this.#owners.get(id);
+  }
+
+  /** Takes a number as it was found in a map. The first one found for an owner is its own, others are only taken. */
+  restore(id: number, owner: Owner | undefined): void {
+    const { first, last } = this.#options;
+    if (id < first || id > last || this.#owners.has(id)) return;
+    this.#resting.delete(id);
+    const own = owner === undefined || this.#ids.has(owner) ? undefined : owner;
+    this.#owners.set(id, own);
+    if (own !== undefined) this.#ids.set(own, id);
+    if (id >= this.#next) this.#next = this.#after(id);
+  }
+
+  /** The owner's number, a new one if it has none; the error says why there is none left. */
+  claim(owner: Owner, now: number): Result<number, string> {
+    const known = this.#ids.get(owner);
+    if (known !== undefined) return ok(known);
+    this.#wake(now);
+    const id = this.#restingFor(owner) ?? this.#free();
+    if (id === undefined) {
+      return err(`all ${this.#size} ids are taken: ${this.#owners.size} in use, ${this.#resting.size} resting`);
+    }
+    this.#resting.delete(id);
+    this.#ids.set(owner, id);
+    this.#owners.set(id, owner);
+    return ok(id);
+  }
+
+  /** The number's last row is gone. */
+  release(id: number, now: number): void {
+    if (!this.#owners.has(id)) return;
+    const owner = this.#owners.get(id);
+    this.#owners.delete(id);
+    if (owner !== undefined) this.#ids.delete(owner);
+    this.#resting.set(id, { owner, until: now + this.#options.restMs });
+    if (owner !== undefined) this.#lastOf.set(owner, id);
+    this.#wake(now);
+  }
+
+  /** Releases every number that is not in `ids`: claims whose rows never came to be. */
+  retain(ids: { has(id: number): boolean }, now: number): void {
+    for (const id of [...this.#owners.keys()]) if (!ids.has(id)) this.release(id, now);
+  }
+
+  get #size(): number {
+    return this.#options.last - this.#options.first + 1;
+  }
+
+  #restingFor(owner: Owner): number | undefined {
+    const id = this.#lastOf.get(owner);
+    this.#lastOf.delete(owner);
+    return id !== undefined && this.#resting.get(id)?.owner === owner ? id : undefined;
+  }
+
+  #wake(now: number): void {
+    for (const [id, { owner, until }] of this.#resting) {
+      if (until > now && this.#resting.size <= RESTING_MAX) return;
+      this.#resting.delete(id);
+      if (owner !== undefined && this.#lastOf.get(owner) === id) this.#lastOf.delete(owner);
+    }
+  }
+
+  #free(): number | undefined {
+    if (this.#owners.size + this.#resting.size >= this.#size) return undefined;
+    let id = this.#next;
+    while (this.#owners.has(id) || this.#resting.has(id)) id = this.#after(id);
+    this.#next = this.#after(id);
+    return id;
+  }
+
+  #after(id: number): number {
+    return id >= this.#options.last ? this.#options.first : id + 1;
+  }
+}

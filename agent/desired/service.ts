@@ -1,0 +1,103 @@
+// A global service as frontends to program: one per cluster IP and port, with the targets that its port name has at each
+// backend. What the datapath cannot carry yet is refused with a reason, never dropped silently.
+
+import { familyOf } from '../../mesh/model/address.ts';
+import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
+import type { Backend, MeshService, NamedPort } from '../../mesh/model/service.ts';
+import {
+  type DesiredBackend,
+  type DesiredFrontend,
+  type DesiredService,
+  type Frontend,
+  frontendName,
+  type MapProtocol,
+  REFUSAL_CODES,
+  type Refusal,
+  type TargetName,
+  targetName,
+} from './frontend.ts';
+
+/** The master's count has 16 bits. */
+export const BACKENDS_PER_FRONTEND_MAX = 65_535;
+
+/** The ports of a service that share number and protocol, and so a frontend; commonly one. */
+interface PortGroup {
+  readonly port: number;
+  readonly protocol: MapProtocol;
+  readonly names: Set<string>;
+}
+
+export function desireService(service: MeshService, cluster: ClusterName): DesiredService {
+  const refused = unsupported(service);
+  const addresses = service.frontends.filter((address) => familyOf(address) === 4);
+  const reachable = service.backends.filter(({ address }) => familyOf(address) === 4);
+  const frontends: DesiredFrontend[] = [];
+  for (const group of portGroups(service.ports)) {
+    const behind = ordered(targetsOf(reachable, group));
+    if (behind.backends.length > BACKENDS_PER_FRONTEND_MAX) {
+      refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(group, behind.backends.length)));
+      continue;
+    }
+    for (const address of addresses) {
+      const frontend: Frontend = { address, port: group.port, protocol: group.protocol };
+      frontends.push({ ...frontend, name: frontendName(frontend), ...behind });
+    }
+  }
+  const local = service.backends.some((backend) => backend.cluster === cluster);
+  return { key: service.key, local, frontends, refused };
+}
+
+function unsupported({ key, frontends, ports }: MeshService): Refusal[] {
+  const refused: Refusal[] = [];
+  const sixes = frontends.filter((address) => familyOf(address) === 6);
+  if (sixes.length > 0) {
+    const reason = `IPv6 frontends cannot be programmed yet: ${sixes.join(', ')}`;
+    refused.push(refusal(key, REFUSAL_CODES.unsupported, reason));
+  }
+  const sctp = ports.filter(({ protocol }) => protocol === 'SCTP').map(({ port }) => port);
+  if (sctp.length > 0) {
+    const reason = `SCTP ports cannot be programmed yet: ${sctp.join(', ')}`;
+    refused.push(refusal(key, REFUSAL_CODES.unsupported, reason));
+  }
+  return refused;
+}
+
+function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
+  const groups = new Map<string, PortGroup>();
+  for (const { name, port, protocol } of ports) {
+    if (protocol === 'SCTP') continue;
+    const key = `${port}/${protocol}`;
+    const group = groups.get(key) ?? { port, protocol, names: new Set() };
+    group.names.add(name);
+    groups.set(key, group);
+  }
+  return groups.values();
+}
+
+/** Several names of one group may lead to one target: it counts once, and takes new connections if any of them does. */
+function targetsOf(backends: readonly Backend[], { names, protocol }: PortGroup): Iterable<DesiredBackend> {
+  const targets = new Map<TargetName, DesiredBackend>();
+  for (const { address, clusterId, state, ports } of backends) {
+    for (const port of ports) {
+      if (port.protocol !== protocol || !names.has(port.name)) continue;
+      const target = { address, port: port.port, protocol, clusterId };
+      const name = targetName(target);
+      if (targets.get(name)?.state !== 'active') targets.set(name, { ...target, name, state });
+    }
+  }
+  return targets.values();
+}
+
+/** Active ones first. Where there is none, terminating ones take new connections: better than none (KEP-1669). */
+function ordered(targets: Iterable<DesiredBackend>): Pick<DesiredFrontend, 'backends' | 'count'> {
+  const active: DesiredBackend[] = [];
+  const terminating: DesiredBackend[] = [];
+  for (const target of targets) (target.state === 'active' ? active : terminating).push(target);
+  const count = active.length > 0 ? active.length : terminating.length;
+  return { backends: active.length === 0 ? terminating : [...active, ...terminating], count };
+}
+
+const refusal = (service: ServiceKey, code: string, reason: string): Refusal => ({ service, code, reason });
+
+const tooMany = ({ port, protocol }: PortGroup, count: number): string =>
+  `port ${port}/${protocol} has ${count} backends, one frontend can have at most ${BACKENDS_PER_FRONTEND_MAX}`;

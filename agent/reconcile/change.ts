@@ -1,0 +1,119 @@
+// One row to write or to take away, in terms of the domain. Plans are made of changes, the executor writes their bytes, and
+// the image of the maps follows them once they have landed.
+
+import type { BackendState } from '../../mesh/model/service.ts';
+import type { NamedFrontend, NamedTarget } from '../desired/frontend.ts';
+import {
+  backendKey,
+  backendValue,
+  MASTER_SLOT,
+  masterValue,
+  type ReverseNatRow,
+  reverseNatKey,
+  reverseNatValue,
+  serviceKey,
+  slotValue,
+} from '../maps/layout.ts';
+import type { MapName } from '../maps/port.ts';
+
+export interface MasterRecord {
+  readonly count: number;
+  /** Slots after `count` that only keep the connections they have. */
+  readonly draining: number;
+  readonly serviceId: number;
+}
+
+export interface SlotRecord {
+  readonly backendId: number;
+  readonly serviceId: number;
+}
+
+export interface BackendRecord {
+  readonly target: NamedTarget;
+  readonly state: BackendState;
+}
+
+/** What a service id stands for: a frontend without its protocol. */
+export type Place = ReverseNatRow;
+
+export type Put =
+  | { readonly type: 'put-backend'; readonly id: number; readonly backend: BackendRecord }
+  | { readonly type: 'put-slot'; readonly frontend: NamedFrontend; readonly slot: number; readonly record: SlotRecord }
+  | { readonly type: 'put-reverse'; readonly id: number; readonly place: Place }
+  | { readonly type: 'put-master'; readonly frontend: NamedFrontend; readonly record: MasterRecord };
+
+export type Removal =
+  | { readonly type: 'remove-master'; readonly frontend: NamedFrontend }
+  | { readonly type: 'remove-slot'; readonly frontend: NamedFrontend; readonly slot: number }
+  | { readonly type: 'remove-reverse'; readonly id: number }
+  | { readonly type: 'remove-backend'; readonly id: number }
+  /** A row that no version of this program would write. */
+  | { readonly type: 'remove-stray'; readonly map: MapName; readonly key: Uint8Array };
+
+export type Change = Put | Removal;
+
+export function mapOf(change: Change): MapName {
+  switch (change.type) {
+    case 'put-backend':
+    case 'remove-backend':
+      return 'backends';
+    case 'put-reverse':
+    case 'remove-reverse':
+      return 'reverseNat';
+    case 'put-slot':
+    case 'put-master':
+    case 'remove-master':
+    case 'remove-slot':
+      return 'services';
+    case 'remove-stray':
+      return change.map;
+    default:
+      return change satisfies never;
+  }
+}
+
+export function encodeKey(change: Change): Uint8Array {
+  switch (change.type) {
+    case 'put-backend':
+    case 'remove-backend':
+      return backendKey(change.id);
+    case 'put-reverse':
+    case 'remove-reverse':
+      return reverseNatKey(change.id);
+    case 'put-slot':
+    case 'remove-slot':
+      return serviceKey({ ...change.frontend, slot: change.slot });
+    case 'put-master':
+    case 'remove-master':
+      return serviceKey({ ...change.frontend, slot: MASTER_SLOT });
+    case 'remove-stray':
+      return change.key;
+    default:
+      return change satisfies never;
+  }
+}
+
+export function encodeValue(put: Put): Uint8Array {
+  switch (put.type) {
+    case 'put-backend':
+      return backendRowValue(put.backend);
+    case 'put-reverse':
+      return reverseNatValue(put.place);
+    case 'put-slot':
+      return slotRowValue(put.record);
+    case 'put-master':
+      return masterRowValue(put.record);
+    default:
+      return put satisfies never;
+  }
+}
+
+export const masterRowValue = ({ count, draining, serviceId }: MasterRecord): Uint8Array =>
+  masterValue({ count, qcount: draining, revNatId: serviceId });
+
+export const slotRowValue = ({ backendId, serviceId }: SlotRecord): Uint8Array =>
+  slotValue({ backendId, revNatId: serviceId });
+
+export const backendRowValue = ({ target, state }: BackendRecord): Uint8Array => backendValue({ ...target, state });
+
+export const samePlace = (a: Place | undefined, b: Place): boolean => a?.address === b.address && a.port === b.port;

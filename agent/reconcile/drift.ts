@@ -1,0 +1,44 @@
+// How far the maps are from what this program left in them: rows that somebody else wrote, changed or took away.
+
+import type { BackendRecord } from './change.ts';
+import { samePlace } from './change.ts';
+import type { MapImage, Observed, ObservedFrontend } from './image.ts';
+
+/** Rows that are in one of the two images only, or differ. */
+export function countDifferences(believed: MapImage, found: MapImage): number {
+  let differences = 0;
+  for (const frontend of believed.frontends()) {
+    differences += frontendDifferences(frontend, found.frontend(frontend.frontend.name));
+  }
+  for (const frontend of found.frontends()) {
+    if (believed.frontend(frontend.frontend.name) === undefined)
+      differences += frontendDifferences(frontend, undefined);
+  }
+  for (const [id, backend] of believed.backends()) differences += Number(!sameBackend(backend, found.backend(id)));
+  for (const [id] of found.backends()) differences += Number(believed.backend(id) === undefined);
+  for (const [id, place] of believed.reverses()) differences += Number(!samePlace(found.reverse(id), place));
+  for (const [id] of found.reverses()) differences += Number(believed.reverse(id) === undefined);
+  for (const _ of found.strays()) differences += 1;
+  return differences;
+}
+
+function frontendDifferences(a: ObservedFrontend, b: ObservedFrontend | undefined): number {
+  let differences = Number(!sameMaster(a, b));
+  for (const [slot, record] of a.slots) {
+    const other = b?.slots.get(slot);
+    const same =
+      other?.backendId === record.backendId && other.serviceId === record.serviceId && other.exact === record.exact;
+    differences += Number(!same);
+  }
+  for (const slot of b?.slots.keys() ?? []) differences += Number(!a.slots.has(slot));
+  return differences;
+}
+
+function sameMaster({ master: a }: ObservedFrontend, other: ObservedFrontend | undefined): boolean {
+  const b = other?.master;
+  if (a === undefined || b === undefined) return a === b;
+  return a.count === b.count && a.draining === b.draining && a.serviceId === b.serviceId && a.exact === b.exact;
+}
+
+const sameBackend = (a: Observed<BackendRecord>, b: Observed<BackendRecord> | undefined): boolean =>
+  b !== undefined && a.target.name === b.target.name && a.state === b.state && a.exact === b.exact;

@@ -1,0 +1,113 @@
+// Reads the maps into an image, and takes back the ids that stand in them. At start this is how an agent learns what its
+// predecessor programmed; later it is how it finds out whether somebody else has touched the maps.
+
+import { compareBytes } from '../../mesh/model/address.ts';
+import type { ClusterId } from '../../mesh/model/names.ts';
+import type { Pause } from '../desired/admit.ts';
+import { type FrontendName, frontendName, type TargetName, targetName } from '../desired/frontend.ts';
+import type { IdSpace } from '../desired/ids.ts';
+import {
+  MASTER_SLOT,
+  parseBackendKey,
+  parseBackendValue,
+  parseReverseNatKey,
+  parseReverseNatValue,
+  parseServiceKey,
+  parseServiceValue,
+} from '../maps/layout.ts';
+import type { MapName, MapRow, ServiceMaps } from '../maps/port.ts';
+import { encodeValue, type Put } from './change.ts';
+import { MapImage } from './image.ts';
+
+/** `now` is asked after the dump: what readers may still hold is counted from then. */
+export async function observe(maps: ServiceMaps, now: () => number, pause: Pause): Promise<MapImage> {
+  const image = new MapImage();
+  const dumps: (readonly [MapName, readonly MapRow[]])[] = [];
+  // Backends first, so that slots find what they refer to.
+  for (const map of ['backends', 'services', 'reverseNat'] as const) dumps.push([map, await maps.dump(map)]);
+  const at = now();
+  for (const [map, rows] of dumps) {
+    for (const row of rows) {
+      await pause();
+      const put = parseRow(map, row);
+      if (put !== undefined) image.apply(put, at, compareBytes(encodeValue(put), row.value) === 0);
+      else image.addStray(map, row.key);
+    }
+  }
+  image.holdAll(at);
+  return image;
+}
+
+export interface IdSpaces {
+  readonly services: IdSpace<FrontendName>;
+  readonly backends: IdSpace<TargetName>;
+}
+
+/** Takes the ids in the image, and releases those that are not there (any more). The lowest of several is an owner's own. */
+export function restoreIds(image: MapImage, ids: IdSpaces, now: number): void {
+  const present = new Set<number>();
+  for (const [id] of image.reverses()) present.add(id);
+  for (const { frontend, master } of image.frontends()) {
+    if (master === undefined) continue;
+    present.add(master.serviceId);
+    ids.services.restore(master.serviceId, frontend.name);
+  }
+  // Of a service that was being removed, or not yet there, the slots alone tell the id.
+  for (const { frontend, slots } of image.frontends()) {
+    for (const { serviceId } of slots.values()) {
+      if (present.has(serviceId) && ids.services.ownerOf(serviceId) !== undefined) continue;
+      present.add(serviceId);
+      ids.services.restore(serviceId, frontend.name);
+    }
+  }
+  for (const id of present) ids.services.restore(id, undefined);
+  ids.services.retain(present, now);
+
+  const backends = new Map([...image.backends()].sort(([a], [b]) => a - b));
+  for (const [id, { target }] of backends) ids.backends.restore(id, target.name);
+  ids.backends.retain(backends, now);
+}
+
+function parseRow(map: MapName, { key, value }: MapRow): Put | undefined {
+  switch (map) {
+    case 'services':
+      return parseServiceRow(key, value);
+    case 'backends':
+      return parseBackendRow(key, value);
+    case 'reverseNat': {
+      const id = parseReverseNatKey(key);
+      const place = parseReverseNatValue(value);
+      return id === undefined || place === undefined ? undefined : { type: 'put-reverse', id, place };
+    }
+    default:
+      return map satisfies never;
+  }
+}
+
+function parseServiceRow(key: Uint8Array, value: Uint8Array): Put | undefined {
+  const at = parseServiceKey(key);
+  const row = parseServiceValue(value);
+  if (at === undefined || row === undefined) return undefined;
+  const { slot, ...place } = at;
+  const frontend = { ...place, name: frontendName(place) };
+  const serviceId = row.revNatId;
+  if (slot !== MASTER_SLOT) {
+    return { type: 'put-slot', frontend, slot, record: { backendId: row.backendId, serviceId } };
+  }
+  return { type: 'put-master', frontend, record: { count: row.count, draining: row.qcount, serviceId } };
+}
+
+function parseBackendRow(key: Uint8Array, value: Uint8Array): Put | undefined {
+  const id = parseBackendKey(key);
+  const row = parseBackendValue(value);
+  if (id === undefined || id === 0 || row === undefined) return undefined;
+  const target = {
+    address: row.address,
+    port: row.port,
+    protocol: row.protocol,
+    clusterId: row.clusterId as ClusterId,
+  };
+  // States that this program does not write count as not taking connections; the row is not exact, so it is written anew.
+  const state = row.state === 'active' ? 'active' : 'terminating';
+  return { type: 'put-backend', id, backend: { target: { ...target, name: targetName(target) }, state } };
+}

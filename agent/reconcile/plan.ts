@@ -1,0 +1,123 @@
+// The rows that bring one frontend from what is observed to what is desired, in an order in which a reader never misses.
+//
+// A reader loads the master's count, then any slot up to it, then that slot's backend; each of these may see an older or a
+// newer row. So at every moment each slot that a reader may come to holds a backend of the old or the new set:
+//  - slots up to the new count get new backends at any time, before the master says that they are there;
+//  - slots beyond the new count that a reader may still come to, because it has an older count, are left alone until the
+//    readers' grace is over; then they are written or removed;
+//  - what a slot refers to is written before it, and removed a grace after it (see MapImage.expiredOrphans).
+// Rows that are new to a map come before rows that are overwritten: where a map turns out to be full, nothing that
+// readers see has changed yet.
+
+import type { NamedFrontend } from '../desired/frontend.ts';
+import { assignSlots } from './assign.ts';
+import type { MasterRecord, Put, Removal, SlotRecord } from './change.ts';
+import { samePlace } from './change.ts';
+import type { MapImage, Observed, ObservedFrontend } from './image.ts';
+
+/** A frontend with its ids. */
+export interface NumberedFrontend {
+  readonly frontend: NamedFrontend;
+  readonly serviceId: number;
+  readonly selected: readonly number[];
+  readonly draining: readonly number[];
+}
+
+export interface FrontendPlan {
+  readonly newSlots: readonly Put[];
+  readonly reverse: readonly Put[];
+  readonly slots: readonly Put[];
+  readonly master: readonly Put[];
+  readonly removedMaster: readonly Removal[];
+  readonly removedSlots: readonly Removal[];
+  readonly removedReverse: readonly Removal[];
+  /** Something is left to do once the readers' grace is over. */
+  readonly waits: boolean;
+}
+
+export function planPut(desired: NumberedFrontend, image: MapImage, now: number): FrontendPlan {
+  const { frontend, serviceId, selected, draining } = desired;
+  const observed = image.frontend(frontend.name);
+  const readable = image.readable(frontend.name, now);
+  const count = selected.length;
+  const newSlots: Put[] = [];
+  const slots: Put[] = [];
+  let waits = false;
+  const places = assignSlots((slot) => observed?.slots.get(slot)?.backendId, selected, draining);
+  for (const [index, backendId] of places.entries()) {
+    const slot = index + 1;
+    const record: SlotRecord = { backendId, serviceId };
+    const there = observed?.slots.get(slot);
+    if (there !== undefined && sameSlot(there, record)) continue;
+    if (slot > count && slot <= readable) waits = true;
+    else (there === undefined ? newSlots : slots).push({ type: 'put-slot', frontend, slot, record });
+  }
+  const surplus = surplusSlots(frontend, observed, places.length, readable);
+  const master: MasterRecord = { count, draining: draining.length, serviceId };
+  const there = observed?.master;
+  return {
+    newSlots,
+    reverse: samePlace(image.reverse(serviceId), frontend)
+      ? []
+      : [{ type: 'put-reverse', id: serviceId, place: { address: frontend.address, port: frontend.port } }],
+    slots,
+    master: there !== undefined && sameMaster(there, master) ? [] : [{ type: 'put-master', frontend, record: master }],
+    removedMaster: [],
+    removedSlots: surplus.removable,
+    removedReverse: [],
+    waits: waits || surplus.waits,
+  };
+}
+
+/** Master first; slots when no reader can come to them any more; the reverse row when nothing of the service is left. */
+export function planRemoval(
+  frontend: NamedFrontend,
+  serviceId: number | undefined,
+  image: MapImage,
+  now: number,
+): FrontendPlan {
+  const observed = image.frontend(frontend.name);
+  const surplus = surplusSlots(frontend, observed, 0, image.readable(frontend.name, now));
+  const gone = !surplus.waits;
+  return {
+    newSlots: [],
+    reverse: [],
+    slots: [],
+    master: [],
+    removedMaster: observed?.master === undefined ? [] : [{ type: 'remove-master', frontend }],
+    removedSlots: surplus.removable,
+    removedReverse:
+      gone && serviceId !== undefined && image.reverse(serviceId) !== undefined
+        ? [{ type: 'remove-reverse', id: serviceId }]
+        : [],
+    waits: surplus.waits,
+  };
+}
+
+function surplusSlots(
+  frontend: NamedFrontend,
+  observed: ObservedFrontend | undefined,
+  last: number,
+  readable: number,
+): { readonly removable: readonly Removal[]; readonly waits: boolean } {
+  const removable: Removal[] = [];
+  let waits = false;
+  // The count says how many slots there should be at most; only damage makes this loop longer than the service.
+  if (observed !== undefined && observed.slots.size > 0) {
+    for (const slot of observed.slots.keys()) {
+      if (slot <= last) continue;
+      if (slot > readable) removable.push({ type: 'remove-slot', frontend, slot });
+      else waits = true;
+    }
+  }
+  return { removable, waits };
+}
+
+const sameSlot = (observed: Observed<SlotRecord>, wanted: SlotRecord): boolean =>
+  observed.exact && observed.backendId === wanted.backendId && observed.serviceId === wanted.serviceId;
+
+const sameMaster = (observed: Observed<MasterRecord>, wanted: MasterRecord): boolean =>
+  observed.exact &&
+  observed.count === wanted.count &&
+  observed.draining === wanted.draining &&
+  observed.serviceId === wanted.serviceId;

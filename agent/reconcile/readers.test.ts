@@ -1,0 +1,128 @@
+// Given any sequence of desired states, when readers look at the maps in between any two rows that are written, then none of
+// them ever misses, and each is led to a backend of a state that was desired while it looked, or just before. A reader loads a
+// master, then a slot, then a backend; each load may see a later moment than the one before, up to the readers' grace.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
+import type { BackendState, MeshService } from '../../mesh/model/service.ts';
+import { frontendName, type TargetName, targetName } from '../desired/frontend.ts';
+import { backend, service } from '../desired/sample.ts';
+import { backendKey, MASTER_SLOT, parseBackendValue, parseServiceValue, serviceKey } from '../maps/layout.ts';
+import { MemoryMaps } from '../maps/memory.ts';
+import { READER_GRACE_MS } from './image.ts';
+import { Rig } from './rig.ts';
+
+/** The maps between two rows: since `at`, while `generation` was being programmed. */
+interface Moment {
+  readonly at: number;
+  readonly generation: number;
+  readonly services: ReadonlyMap<string, Uint8Array>;
+  readonly backends: ReadonlyMap<string, Uint8Array>;
+}
+
+const ADDRESSES = ['172.20.0.1', '172.20.0.2'];
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+class Film {
+  readonly moments: Moment[] = [{ at: 0, generation: -1, services: new Map(), backends: new Map() }];
+  generation = -1;
+
+  constructor(maps: MemoryMaps, now: () => number) {
+    maps.observer = (map, key, value) => {
+      const last = this.moments.at(-1);
+      if (last === undefined || map === 'reverseNat') return;
+      const rows = new Map(last[map]);
+      if (value === undefined) rows.delete(text(key));
+      else rows.set(text(key), value.slice());
+      this.moments.push({ ...last, [map]: rows, at: now(), generation: this.generation });
+    };
+  }
+
+  /** Whether a reader that loaded the master at moment `first` may still be on its way at moment `last`. */
+  reaches(first: number, last: number): boolean {
+    const left = this.moments[first + 1]?.at ?? Number.POSITIVE_INFINITY;
+    return first === last || (this.moments[last]?.at ?? 0) - left < READER_GRACE_MS;
+  }
+}
+
+/** What every reader of one frontend can come across; throws at the first that misses or is misled. */
+function followReaders(film: Film, address: string, allowed: readonly ReadonlySet<TargetName>[]): void {
+  const frontend = { address: address as IpAddress, port: 80, protocol: 'TCP' as const };
+  const rowOf = (moment: Moment, slot: number) => {
+    const bytes = moment.services.get(text(serviceKey({ ...frontend, slot })));
+    return bytes === undefined ? undefined : parseServiceValue(bytes);
+  };
+  const { moments } = film;
+  for (const [first, start] of moments.entries()) {
+    const count = rowOf(start, MASTER_SLOT)?.count ?? 0;
+    for (let slot = 1; slot <= count; slot += 1) {
+      for (let second = first; second < moments.length && film.reaches(first, second); second += 1) {
+        const middle = moments[second] as Moment;
+        const backendId = rowOf(middle, slot)?.backendId;
+        const story = `${frontendName(frontend)}: count ${count} at ${first}, slot ${slot} at ${second}`;
+        if (backendId === undefined) throw new Error(`${story}: the slot is missing`);
+        for (let third = second; third < moments.length && film.reaches(first, third); third += 1) {
+          const end = moments[third] as Moment;
+          const row = end.backends.get(text(backendKey(backendId)));
+          const found = row === undefined ? undefined : parseBackendValue(row);
+          if (found === undefined) throw new Error(`${story}, backend ${backendId} at ${third}: it is missing`);
+          const name = targetName({ ...found, clusterId: found.clusterId as ClusterId });
+          const fits = allowed
+            .slice(Math.max(0, start.generation - 1), end.generation + 1)
+            .some((set) => set.has(name));
+          if (!fits) throw new Error(`${story}, backend ${backendId} at ${third}: ${name} was not desired then`);
+        }
+      }
+    }
+  }
+}
+
+const state = fc.constantFrom<BackendState>('active', 'active', 'active', 'terminating');
+const backends = fc
+  .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 6 }), state), { selector: ([last]) => last, maxLength: 6 })
+  .map((chosen) => chosen.map(([last, state]) => backend(`10.1.0.${last}`, { state })));
+const services = fc
+  .tuple(...ADDRESSES.map(() => fc.option(backends, { freq: 5 })))
+  .map((all) =>
+    all.flatMap((chosen, index) =>
+      chosen === null ? [] : [service({ key: `shop/${index}`, frontends: [ADDRESSES[index] ?? ''], backends: chosen })],
+    ),
+  );
+const pause = fc.constantFrom(0, 0, 1, READER_GRACE_MS / 2, READER_GRACE_MS - 1, READER_GRACE_MS, 3 * READER_GRACE_MS);
+const history = fc.array(fc.record({ services, pauses: fc.array(pause, { minLength: 1, maxLength: 3 }) }), {
+  minLength: 2,
+  maxLength: 6,
+});
+
+function selectedOf(services: readonly MeshService[], address: string): ReadonlySet<TargetName> {
+  const of = services.find(({ frontends }) => frontends.includes(address as IpAddress));
+  const active = of?.backends.filter(({ state }) => state === 'active') ?? [];
+  const chosen = active.length > 0 ? active : (of?.backends ?? []);
+  return new Set(chosen.map((b) => targetName({ ...b, port: 8080, protocol: 'TCP' })));
+}
+
+test('no reader ever misses or is misled', { timeout: 60_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(history, async (steps) => {
+      const maps = new MemoryMaps();
+      const rig = new Rig(maps);
+      const film = new Film(maps, () => rig.clock.monotonic());
+      for (const { services, pauses } of steps) {
+        film.generation += 1;
+        await rig.want(services);
+        for (const pauseMs of pauses) {
+          await rig.pass();
+          rig.clock.advance(pauseMs);
+        }
+      }
+      await rig.settle();
+      expect(await rig.differences()).toEqual([]);
+      for (const address of ADDRESSES) {
+        const allowed = steps.map(({ services }) => selectedOf(services, address));
+        followReaders(film, address, allowed);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});

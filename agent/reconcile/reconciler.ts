@@ -1,0 +1,389 @@
+// Brings the maps of a node to what is desired, and keeps them there. Works on what may have changed, in rounds that leave the
+// event loop free in between; whatever is read in the maps or fails to land makes it look at everything again. The only
+// writer of the maps. It does not know where the desired state comes from, and never starts by itself: whoever owns it calls
+// `pass` when something changed or is due.
+
+import type { ServiceKey } from '../../mesh/model/names.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { Pause } from '../desired/admit.ts';
+import type { MapCounts } from '../desired/demand.ts';
+import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
+import {
+  type DesiredFrontend,
+  type FrontendName,
+  type NamedFrontend,
+  REFUSAL_CODES,
+  type Refusal,
+  type TargetName,
+} from '../desired/frontend.ts';
+import { BACKEND_IDS, IdSpace, SERVICE_IDS } from '../desired/ids.ts';
+import type { MapName, ServiceMaps } from '../maps/port.ts';
+import type { Removal } from './change.ts';
+import { countDifferences } from './drift.ts';
+import { type Execution, execute, type MapFailure } from './execute.ts';
+import { type MapImage, READER_GRACE_MS } from './image.ts';
+import { type IdSpaces, observe, restoreIds } from './observe.ts';
+import { programmedFrontend } from './programmed.ts';
+import { type Intent, planRound, type Round } from './round.ts';
+
+export interface ReconcilerDeps {
+  readonly maps: ServiceMaps;
+  readonly desired: DesiredState;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly pause: Pause;
+  readonly log: Log;
+}
+
+export interface PassOutcome {
+  /** The maps hold what is desired, but for what is refused. */
+  readonly complete: boolean;
+  readonly written: number;
+  readonly removed: number;
+  readonly failure?: MapFailure;
+}
+
+export interface ReconcilerCounters {
+  readonly written: number;
+  readonly removed: number;
+  readonly failures: number;
+  readonly dumps: number;
+  /** Rows that somebody else had changed, and that were put right. */
+  readonly drift: number;
+}
+
+/** Rounds end here, so that planning one takes less than a few milliseconds. */
+const ROUND_FRONTENDS_MAX = 128;
+const ROUND_BACKENDS_MAX = 4_096;
+/** A map that refuses more often than this in one pass is not just full: it is left alone for a while. */
+const REFUSING_ROUNDS_MAX = 16;
+/** A refused service is tried again by itself after these times, growing: something else may have made room. */
+const RETRY = { delayMsMin: 1_000, delayMsMax: 60_000 };
+
+export class Reconciler {
+  readonly #deps: ReconcilerDeps;
+  readonly #ids: IdSpaces = { services: new IdSpace(SERVICE_IDS), backends: new IdSpace(BACKEND_IDS) };
+  readonly #retry: Backoff;
+  readonly #dirty = new Set<FrontendName>();
+  readonly #dirtyTargets = new Set<TargetName>();
+  /** Frontends with something to do once readers have let go, and when; the earliest first. */
+  readonly #later = new Map<FrontendName, number>();
+  /** As it was last programmed whole: what a service goes back to when a map refuses its new state. */
+  readonly #programmed = new Map<FrontendName, DesiredFrontend>();
+  readonly #refused = new Map<ServiceKey, Refusal>();
+  readonly #waiting = new Map<ServiceKey, Refusal>();
+  /** Where a map turned out to be full before its size: somebody else's rows, or the kernel's own limit. */
+  #fullAt: Partial<Record<MapName, number>> = {};
+  /** Service ids in reverse rows that belong to no frontend. */
+  #ownerless: readonly number[] = [];
+  #image: MapImage | undefined;
+  #retryAt: number | undefined;
+  #counters = { written: 0, removed: 0, failures: 0, dumps: 0, drift: 0 };
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps;
+    this.#retry = new Backoff(deps.random, RETRY);
+  }
+
+  /** Absent before the first dump and after a failure. */
+  get image(): MapImage | undefined {
+    return this.#image;
+  }
+
+  get counters(): ReconcilerCounters {
+    return this.#counters;
+  }
+
+  get ids(): IdSpaces {
+    return this.#ids;
+  }
+
+  /** Services that the maps have no room for at the moment, or that a map refused. */
+  refusals(): readonly Refusal[] {
+    return [...new Map([...this.#waiting, ...this.#refused]).values()];
+  }
+
+  /** When `pass` has something to do again if nothing changes, on the monotonic clock. */
+  get dueAt(): number | undefined {
+    const times = [this.#firstLater, this.#image?.orphanDueAt, this.#retryAt];
+    return times.reduce(
+      (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
+      undefined,
+    );
+  }
+
+  /** Dumps the maps and takes back the ids that stand in them. Rejects when they cannot be read. */
+  async observe(): Promise<void> {
+    const { maps, pause } = this.#deps;
+    this.#image = undefined;
+    const image = await observe(maps, this.#now, pause);
+    this.#counters.dumps += 1;
+    restoreIds(image, this.#ids, this.#now());
+    this.#image = image;
+    this.#ownerless = [...image.reverses()]
+      .map(([id]) => id)
+      .filter((id) => this.#ids.services.ownerOf(id) === undefined);
+    this.#later.clear();
+    for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
+    for (const name of this.#deps.desired.frontendNames()) this.#dirty.add(name);
+    for (const name of this.#deps.desired.targetNames()) this.#dirtyTargets.add(name);
+  }
+
+  /** Dumps again and counts the rows that are not as they were left; the next pass puts them right. */
+  async verify(): Promise<number> {
+    const believed = this.#image;
+    await this.observe();
+    const found = this.#image;
+    if (believed === undefined || found === undefined) return 0;
+    const drift = countDifferences(believed, found);
+    this.#counters.drift += drift;
+    return drift;
+  }
+
+  /** Names what to look at in the next pass. A service that changed is tried again if it was refused. */
+  mark({ frontends, targets }: DesiredChanges): void {
+    for (const name of frontends) {
+      this.#dirty.add(name);
+      const service = this.#deps.desired.serviceOf(name);
+      if (service !== undefined) this.#refused.delete(service);
+    }
+    for (const name of targets) this.#dirtyTargets.add(name);
+  }
+
+  /**
+   * Works off what is marked and what is due. Only to be called once the desired state is whole: what it lacks is taken
+   * away. Ends early when the signal aborts; the next pass, or the next process, goes on from there.
+   */
+  async pass(signal: AbortSignal): Promise<PassOutcome> {
+    const total = { written: 0, removed: 0 };
+    if (this.#image === undefined) await this.observe();
+    this.#retryRefused();
+    this.#takeDue();
+    let refusals = 0;
+    while (!signal.aborted) {
+      const busy = this.#dirty.size + this.#dirtyTargets.size > 0;
+      const execution = busy ? await this.#round() : await this.#collect();
+      total.written += execution.written;
+      total.removed += execution.removed;
+      refusals += Number(execution.refused.size > 0);
+      if (execution.failure !== undefined) return this.#failed(execution.failure, total);
+      if (refusals > REFUSING_ROUNDS_MAX) return this.#failed([...execution.refused.values()][0], total);
+      if (execution.removed > 0) this.#releaseWaiting();
+      if (!busy && this.#dirty.size === 0) break;
+      await this.#deps.pause();
+    }
+    this.#scheduleRetry();
+    return { complete: !signal.aborted, ...total };
+  }
+
+  async #round(): Promise<Execution> {
+    const image = this.#knownImage();
+    const { put, remove } = this.#take(image);
+    const targets = takeSome(this.#dirtyTargets, ROUND_BACKENDS_MAX);
+    const { desired } = this.#deps;
+    const round = planRound({
+      put,
+      remove,
+      targets,
+      targetState: (name) => desired.targetState(name),
+      image,
+      ids: this.#ids,
+      sizes: this.#sizes(),
+      removalsPending: image.orphanDueAt !== undefined || this.#later.size > 0,
+      now: this.#now(),
+    });
+    const execution = await this.#execute(round, image);
+    if (execution.failure !== undefined || execution.refused.size > 0) {
+      await this.#refuse(execution, image);
+      return execution;
+    }
+    this.#settle(round, put, remove, image);
+    return execution;
+  }
+
+  /** Frontends to look at, whole services together, up to the size of a round. */
+  #take(image: MapImage): { readonly put: readonly Intent[]; readonly remove: readonly NamedFrontend[] } {
+    const put: Intent[] = [];
+    const remove: NamedFrontend[] = [];
+    let frontends = 0;
+    let backends = 0;
+    for (const name of this.#dirty) {
+      if (frontends >= ROUND_FRONTENDS_MAX || backends >= ROUND_BACKENDS_MAX) break;
+      const service = this.#deps.desired.serviceOf(name);
+      if (service === undefined) {
+        this.#dirty.delete(name);
+        const known = image.frontend(name)?.frontend ?? this.#programmed.get(name);
+        if (known !== undefined) remove.push(known);
+        else this.#releaseServiceId(name, image, this.#now());
+        frontends += 1;
+        continue;
+      }
+      const own: DesiredFrontend[] = [];
+      for (const desired of this.#deps.desired.frontendsOf(service)) {
+        if (!this.#dirty.delete(desired.name)) continue;
+        this.#rememberFound(desired.name, image);
+        const intent = this.#refused.has(service) ? this.#programmed.get(desired.name) : desired;
+        if (intent === undefined) remove.push(desired);
+        else own.push(intent);
+        frontends += 1;
+        backends += desired.backends.length;
+      }
+      if (own.length > 0) put.push({ service, frontends: own });
+    }
+    return { put, remove };
+  }
+
+  /** What a predecessor programmed is what to go back to, until this process has programmed something itself. */
+  #rememberFound(name: FrontendName, image: MapImage): void {
+    if (this.#programmed.has(name)) return;
+    const found = programmedFrontend(image, name);
+    if (found !== undefined) this.#programmed.set(name, found);
+  }
+
+  #settle(round: Round, put: readonly Intent[], remove: readonly NamedFrontend[], image: MapImage): void {
+    const now = this.#now();
+    for (const { service, frontends } of put) {
+      const refusal = round.waiting.get(service);
+      if (refusal !== undefined) this.#waiting.set(service, refusal);
+      else this.#waiting.delete(service);
+      for (const frontend of frontends) {
+        const found = refusal === undefined ? frontend : programmedFrontend(image, frontend.name);
+        if (found !== undefined) this.#programmed.set(frontend.name, found);
+      }
+    }
+    for (const { name } of remove) {
+      this.#programmed.delete(name);
+      this.#releaseServiceId(name, image, now);
+    }
+    for (const name of round.later) {
+      this.#later.delete(name);
+      this.#later.set(name, now + READER_GRACE_MS);
+    }
+  }
+
+  #releaseServiceId(name: FrontendName, image: MapImage, now: number): void {
+    const id = this.#ids.services.idOf(name);
+    if (id === undefined || image.frontend(name) !== undefined || image.reverse(id) !== undefined) return;
+    this.#ids.services.release(id, now);
+  }
+
+  /** Backends that nothing has led to for the readers' grace, and rows that nobody knows. */
+  async #collect(): Promise<Execution> {
+    const image = this.#knownImage();
+    const orphans = [...image.expiredOrphans(this.#now())];
+    const backends: Removal[] = orphans.map((id) => ({ type: 'remove-backend', id }));
+    const ownerless = this.#ownerless;
+    this.#ownerless = [];
+    const reverse: Removal[] = ownerless.map((id) => ({ type: 'remove-reverse', id }));
+    const execution = await this.#execute({ puts: [], removals: [reverse, backends, [...image.strays()]] }, image);
+    const now = this.#now();
+    for (const id of orphans) if (image.backend(id) === undefined) this.#ids.backends.release(id, now);
+    for (const id of ownerless) if (image.reverse(id) === undefined) this.#ids.services.release(id, now);
+    return execution;
+  }
+
+  async #execute(steps: Pick<Round, 'puts' | 'removals'>, image: MapImage): Promise<Execution> {
+    const { maps, pause } = this.#deps;
+    try {
+      const execution = await execute(steps, { maps, image, now: this.#now, pause });
+      this.#counters.written += execution.written;
+      this.#counters.removed += execution.removed;
+      return execution;
+    } catch (error) {
+      // Rows may have landed that the image does not know of.
+      this.#image = undefined;
+      throw error;
+    }
+  }
+
+  /** Services whose rows did not land go back to what they were; what is in the maps is read again before anything else. */
+  async #refuse({ refused, failure }: Execution, image: MapImage): Promise<void> {
+    for (const [service, { code, map, reason }] of refused) {
+      this.#counters.failures += 1;
+      if (code === 'MAP_FULL') this.#fullAt[map] = Math.min(image.rows(map), this.#sizes()[map]);
+      const text = `the ${map} map did not take its rows: ${reason}`;
+      this.#refused.set(service, { service, code: REFUSAL_CODES.kernel, reason: text });
+      this.#waiting.delete(service);
+      this.#deps.log.warn('service refused by the kernel', { service, map, reason });
+    }
+    this.#image = undefined;
+    if (failure === undefined) await this.observe();
+  }
+
+  #failed(failure: MapFailure | undefined, total: { readonly written: number; readonly removed: number }): PassOutcome {
+    this.#image = undefined;
+    this.#counters.failures += 1;
+    this.#retryAt ??= this.#now() + this.#retry.next();
+    return { complete: false, ...total, ...(failure === undefined ? {} : { failure }) };
+  }
+
+  #retryRefused(): void {
+    if (this.#retryAt === undefined || this.#retryAt > this.#now()) return;
+    this.#retryAt = undefined;
+    this.#fullAt = {};
+    for (const service of [...this.#refused.keys(), ...this.#waiting.keys()]) this.#markService(service);
+    this.#refused.clear();
+    this.#waiting.clear();
+  }
+
+  #scheduleRetry(): void {
+    for (const refused of [this.#refused, this.#waiting]) {
+      for (const service of refused.keys()) {
+        if (this.#deps.desired.frontendsOf(service).length === 0) refused.delete(service);
+      }
+    }
+    if (this.#refused.size + this.#waiting.size === 0) {
+      this.#retry.reset();
+      this.#retryAt = undefined;
+    } else this.#retryAt ??= this.#now() + this.#retry.next();
+  }
+
+  /** Rows went: who waits for room looks again. */
+  #releaseWaiting(): void {
+    for (const service of this.#waiting.keys()) this.#markService(service);
+  }
+
+  #markService(service: ServiceKey): void {
+    for (const { name } of this.#deps.desired.frontendsOf(service)) this.#dirty.add(name);
+  }
+
+  #takeDue(): void {
+    const now = this.#now();
+    for (const [name, at] of this.#later) {
+      if (at > now) return;
+      this.#later.delete(name);
+      this.#dirty.add(name);
+    }
+  }
+
+  #sizes(): MapCounts {
+    const { maps } = this.#deps;
+    const size = (map: MapName) => Math.min(maps.info(map).maxEntries, this.#fullAt[map] ?? Number.POSITIVE_INFINITY);
+    return { services: size('services'), backends: size('backends'), reverseNat: size('reverseNat') };
+  }
+
+  #knownImage(): MapImage {
+    if (this.#image === undefined) throw new Error('the maps were not read');
+    return this.#image;
+  }
+
+  get #firstLater(): number | undefined {
+    for (const at of this.#later.values()) return at;
+    return undefined;
+  }
+
+  readonly #now = (): number => this.#deps.clock.monotonic();
+}
+
+function takeSome<T>(from: Set<T>, max: number): readonly T[] {
+  const taken: T[] = [];
+  for (const item of from) {
+    if (taken.length === max) break;
+    taken.push(item);
+  }
+  for (const item of taken) from.delete(item);
+  return taken;
+}

@@ -1,0 +1,250 @@
+// Plans a handful of frontends together, service by service: gives ids, sees to it that everything a service needs has room,
+// and gathers the rows by step. A service that has no room now is left as it is and waits; a service that could never get
+// room, because its old backends are in its own way, first gives up those.
+
+import type { ServiceKey } from '../../mesh/model/names.ts';
+import type { BackendState } from '../../mesh/model/service.ts';
+import { noRoom } from '../desired/admit.ts';
+import type { MapCounts } from '../desired/demand.ts';
+import {
+  type DesiredBackend,
+  type DesiredFrontend,
+  type FrontendName,
+  type NamedFrontend,
+  REFUSAL_CODES,
+  type Refusal,
+  type TargetName,
+} from '../desired/frontend.ts';
+import { MAP_NAMES, type MapName } from '../maps/port.ts';
+import type { Change, Put, Removal } from './change.ts';
+import type { MapImage } from './image.ts';
+import type { IdSpaces } from './observe.ts';
+import { type FrontendPlan, planPut, planRemoval } from './plan.ts';
+
+/** A row, and the services that are refused when it cannot be written. */
+export interface Owned<C extends Change> {
+  readonly change: C;
+  readonly owners: readonly ServiceKey[];
+}
+
+/** Rows by step, in the order of the steps: each step is on the maps before the next begins. */
+export interface Steps {
+  readonly puts: readonly (readonly Owned<Put>[])[];
+  readonly removals: readonly (readonly Removal[])[];
+}
+
+export interface Round extends Steps {
+  /** Frontends to look at again when readers have let go of what they hold. */
+  readonly later: readonly FrontendName[];
+  readonly waiting: ReadonlyMap<ServiceKey, Refusal>;
+}
+
+/** What is to be made of a frontend: the desired, what is held while its service is refused, or nothing: take it away. */
+export interface Intent {
+  readonly service: ServiceKey;
+  readonly frontends: readonly DesiredFrontend[];
+}
+
+export interface RoundInput {
+  readonly put: readonly Intent[];
+  readonly remove: readonly NamedFrontend[];
+  /** Targets whose rows may say the wrong state. */
+  readonly targets: Iterable<TargetName>;
+  readonly targetState: (name: TargetName) => BackendState | undefined;
+  readonly image: MapImage;
+  readonly ids: IdSpaces;
+  readonly sizes: MapCounts;
+  /** Rows that will be gone after a grace: worth waiting for. */
+  readonly removalsPending: boolean;
+  readonly now: number;
+}
+
+export function planRound(input: RoundInput): Round {
+  const planner = new RoundPlanner(input);
+  for (const intent of input.put) planner.putService(intent);
+  for (const frontend of input.remove) planner.removeFrontend(frontend);
+  planner.refreshTargets(input.targets);
+  return planner.round();
+}
+
+/** One service's part of a round, before it is known to have room. */
+interface Draft {
+  readonly backends: readonly Extract<Put, { type: 'put-backend' }>[];
+  readonly plans: readonly (readonly [NamedFrontend, FrontendPlan])[];
+  readonly needs: MapCounts;
+}
+
+class RoundPlanner {
+  readonly #input: RoundInput;
+  readonly #backends = new Map<number, Owned<Put>>();
+  readonly #newSlots: Owned<Put>[] = [];
+  readonly #reverse: Owned<Put>[] = [];
+  readonly #slots: Owned<Put>[] = [];
+  readonly #masters: Owned<Put>[] = [];
+  readonly #removedMasters: Removal[] = [];
+  readonly #removedSlots: Removal[] = [];
+  readonly #removedReverse: Removal[] = [];
+  readonly #later: FrontendName[] = [];
+  readonly #waiting = new Map<ServiceKey, Refusal>();
+  readonly #room: Record<MapName, number>;
+
+  constructor(input: RoundInput) {
+    this.#input = input;
+    const room = (map: MapName) => input.sizes[map] - input.image.rows(map);
+    this.#room = { services: room('services'), backends: room('backends'), reverseNat: room('reverseNat') };
+  }
+
+  putService({ service, frontends }: Intent): void {
+    const draft = this.#draft(frontends);
+    if (typeof draft === 'string') {
+      this.#waiting.set(service, { service, code: REFUSAL_CODES.kernel, reason: draft });
+      return;
+    }
+    const short = this.#shortOf(draft.needs);
+    if (short !== undefined) {
+      const { sizes, image } = this.#input;
+      this.#waiting.set(service, noRoom(service, short, image.rows(short) + draft.needs[short], sizes[short]));
+    }
+    const possible = short === undefined ? draft : this.#yieldRoom(frontends);
+    if (possible !== undefined) this.#take(service, possible);
+  }
+
+  removeFrontend(frontend: NamedFrontend): void {
+    const { image, ids, now } = this.#input;
+    const plan = planRemoval(frontend, ids.services.idOf(frontend.name), image, now);
+    this.#takePlan(frontend, plan, []);
+  }
+
+  refreshTargets(names: Iterable<TargetName>): void {
+    const { image, ids, targetState } = this.#input;
+    for (const name of names) {
+      const id = ids.backends.idOf(name);
+      const row = id === undefined ? undefined : image.backend(id);
+      const state = targetState(name);
+      if (id === undefined || row === undefined || state === undefined || this.#backends.has(id)) continue;
+      if (row.exact && row.state === state) continue;
+      this.#backends.set(id, {
+        change: { type: 'put-backend', id, backend: { target: row.target, state } },
+        owners: [],
+      });
+    }
+  }
+
+  round(): Round {
+    return {
+      puts: [[...this.#backends.values()], this.#newSlots, this.#reverse, this.#slots, this.#masters],
+      removals: [this.#removedMasters, this.#removedSlots, this.#removedReverse],
+      later: this.#later,
+      waiting: this.#waiting,
+    };
+  }
+
+  /**
+   * What a service can do without room: keep of its new backends those that have rows already, and let go of the old ones.
+   * Only for a service that is there; and where that would leave it without any backend, only when waiting cannot help.
+   */
+  #yieldRoom(frontends: readonly DesiredFrontend[]): Draft | undefined {
+    const { image, removalsPending } = this.#input;
+    const there = frontends.filter(({ name }) => image.frontend(name)?.master !== undefined);
+    if (there.length === 0) return undefined;
+    // A few new backends where there is room for a few, else none.
+    for (const spare of new Set([Math.max(0, this.#room.backends), 0])) {
+      const reduced = this.#reduce(there, spare);
+      const emptied = reduced.some(({ count }, index) => count === 0 && (there[index]?.count ?? 0) > 0);
+      if (emptied && removalsPending) continue;
+      const draft = this.#draft(reduced);
+      if (typeof draft !== 'string' && this.#shortOf(draft.needs) === undefined) return draft;
+    }
+    return undefined;
+  }
+
+  /** The frontends with those of their backends that have a row, and the first `spare` of those that have none. */
+  #reduce(frontends: readonly DesiredFrontend[], spare: number): readonly DesiredFrontend[] {
+    const fresh = new Set<TargetName>();
+    const kept = ({ name }: DesiredBackend) => {
+      if (this.#hasRow(name) || fresh.has(name)) return true;
+      return fresh.size < spare && fresh.add(name).has(name);
+    };
+    return frontends.map((frontend) => {
+      const selected = frontend.backends.slice(0, frontend.count).filter(kept);
+      const draining = frontend.backends.slice(frontend.count).filter(({ name }) => this.#hasRow(name));
+      return { ...frontend, backends: [...selected, ...draining], count: selected.length };
+    });
+  }
+
+  #hasRow(name: TargetName): boolean {
+    const id = this.#input.ids.backends.idOf(name);
+    return id !== undefined && (this.#input.image.backend(id) !== undefined || this.#backends.has(id));
+  }
+
+  #draft(frontends: readonly DesiredFrontend[]): Draft | string {
+    const { image, ids, now } = this.#input;
+    const needs = { services: 0, backends: 0, reverseNat: 0 };
+    const backends = new Map<number, Extract<Put, { type: 'put-backend' }>>();
+    const plans: (readonly [NamedFrontend, FrontendPlan])[] = [];
+    for (const frontend of frontends) {
+      const serviceId = ids.services.claim(frontend.name, now);
+      if (!serviceId.ok) return `no service id for ${frontend.name}: ${serviceId.error}`;
+      const numbers: number[] = [];
+      for (const backend of frontend.backends) {
+        const id = ids.backends.claim(backend.name, now);
+        if (!id.ok) return `no backend id for ${backend.name}: ${id.error}`;
+        numbers.push(id.value);
+        if (this.#isWritten(id.value, backend) || backends.has(id.value)) continue;
+        if (image.backend(id.value) === undefined && !this.#backends.has(id.value)) needs.backends += 1;
+        const record = { target: backend, state: this.#stateOf(backend) };
+        backends.set(id.value, { type: 'put-backend', id: id.value, backend: record });
+      }
+      const plan = planPut(
+        {
+          frontend,
+          serviceId: serviceId.value,
+          selected: numbers.slice(0, frontend.count),
+          draining: numbers.slice(frontend.count),
+        },
+        image,
+        now,
+      );
+      needs.services += plan.newSlots.length;
+      if (image.frontend(frontend.name)?.master === undefined) needs.services += 1;
+      if (image.reverse(serviceId.value) === undefined) needs.reverseNat += 1;
+      plans.push([frontend, plan]);
+    }
+    return { backends: [...backends.values()], plans, needs };
+  }
+
+  #isWritten(id: number, backend: DesiredBackend): boolean {
+    const row = this.#input.image.backend(id);
+    return row?.exact === true && row.target.name === backend.name && row.state === this.#stateOf(backend);
+  }
+
+  /** A target that several services share has one row; what is held of a refused service may be desired by nobody. */
+  #stateOf({ name, state }: DesiredBackend): BackendState {
+    return this.#input.targetState(name) ?? state;
+  }
+
+  #shortOf(needs: MapCounts): MapName | undefined {
+    return MAP_NAMES.find((map) => needs[map] > Math.max(0, this.#room[map]));
+  }
+
+  #take(service: ServiceKey, { backends, plans, needs }: Draft): void {
+    for (const map of MAP_NAMES) this.#room[map] -= needs[map];
+    const owners = [service];
+    for (const change of backends) {
+      const planned = this.#backends.get(change.id);
+      this.#backends.set(change.id, { change, owners: planned === undefined ? owners : [...planned.owners, service] });
+    }
+    for (const [frontend, plan] of plans) this.#takePlan(frontend, plan, owners);
+  }
+
+  #takePlan(frontend: NamedFrontend, plan: FrontendPlan, owners: readonly ServiceKey[]): void {
+    for (const change of plan.newSlots) this.#newSlots.push({ change, owners });
+    for (const change of plan.reverse) this.#reverse.push({ change, owners });
+    for (const change of plan.slots) this.#slots.push({ change, owners });
+    for (const change of plan.master) this.#masters.push({ change, owners });
+    for (const change of plan.removedMaster) this.#removedMasters.push(change);
+    for (const change of plan.removedSlots) this.#removedSlots.push(change);
+    for (const change of plan.removedReverse) this.#removedReverse.push(change);
+    if (plan.waits) this.#later.push(frontend.name);
+  }
+}

@@ -6,7 +6,6 @@ import { err, ok, type Result } from './result.ts';
 
 export type Family = 4 | 6;
 
-const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 /** The longest text of an address: an IPv6 address that ends in an IPv4 one. */
 const TEXT_LENGTH_MAX = 45;
 
@@ -51,40 +50,69 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return 0;
 }
 
-export const isMapped = (bytes: Uint8Array): boolean => MAPPED_PREFIX.every((byte, index) => bytes[index] === byte);
+/** Of 16 bytes: ::ffff:0:0/96, the IPv6 spelling of IPv4 addresses. */
+export function isMapped(bytes: Uint8Array): boolean {
+  for (let index = 0; index < 10; index += 1) if (bytes[index] !== 0) return false;
+  return bytes[10] === 0xff && bytes[11] === 0xff;
+}
 
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/** Read unit by unit: an update of a large service brings thousands of addresses. */
 function parseV4(text: string): Result<Uint8Array, string> {
-  const parts = text.split('.');
-  if (parts.length !== 4) return err('not four octets');
   const bytes = new Uint8Array(4);
-  for (const [index, part] of parts.entries()) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return err(`octet "${part}" is not a decimal number without leading zeros`);
-    const octet = Number(part);
-    if (octet > 255) return err(`octet ${part} is larger than 255`);
-    bytes[index] = octet;
+  let octet = 0;
+  let digits = 0;
+  let index = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit === DOT) {
+      if (digits === 0 || index === 3) return err('not four octets');
+      bytes[index] = octet;
+      index += 1;
+      octet = 0;
+      digits = 0;
+      continue;
+    }
+    if (unit < ZERO || unit > NINE) return err(`"${text}" is not four decimal octets`);
+    if (digits > 0 && octet === 0) return err('an octet has a leading zero');
+    octet = octet * 10 + unit - ZERO;
+    digits += 1;
+    if (octet > 255) return err('an octet is larger than 255');
   }
+  if (digits === 0 || index !== 3) return err('not four octets');
+  bytes[3] = octet;
   return ok(bytes);
 }
 
 function parseV6(text: string): Result<Uint8Array, string> {
   if (text.includes('%')) return err('has a zone');
-  const halves = text.split('::');
-  if (halves.length > 2) return err('has more than one "::"');
-  const head = parseGroups(halves[0] ?? '', halves.length === 1);
+  const gap = text.indexOf('::');
+  if (gap < 0) {
+    const groups = parseGroups(text);
+    if (!groups.ok) return groups;
+    return groups.value.length === 16 ? ok(Uint8Array.from(groups.value)) : err('does not have eight groups');
+  }
+  // A third colon, or a second "::", is an empty group on one of the sides.
+  const head = gap === 0 ? NO_GROUPS : parseGroups(text.slice(0, gap), false);
   if (!head.ok) return head;
-  const tail = halves.length === 1 ? ok([]) : parseGroups(halves[1] ?? '', true);
+  const tail = gap + 2 === text.length ? NO_GROUPS : parseGroups(text.slice(gap + 2));
   if (!tail.ok) return tail;
-  const given = head.value.length + tail.value.length;
-  if (halves.length === 1 ? given !== 16 : given > 14) return err('does not have eight groups');
+  // "::" stands for at least one group (RFC 4291).
+  if (head.value.length + tail.value.length > 14) return err('has more than seven groups beside "::"');
   const bytes = new Uint8Array(16);
   bytes.set(head.value, 0);
   bytes.set(tail.value, 16 - tail.value.length);
   return ok(bytes);
 }
 
-/** Groups of one side of "::" as bytes; the last may be an IPv4 address where `last` says that the text ends here. */
-function parseGroups(text: string, last: boolean): Result<number[], string> {
-  if (text === '') return ok([]);
+const NO_GROUPS: Result<readonly number[], string> = ok([]);
+const GROUP = /^[0-9a-fA-F]{1,4}$/;
+
+/** The bytes of groups between colons; where the text of the address ends here, its last group may be an IPv4 address. */
+function parseGroups(text: string, last = true): Result<readonly number[], string> {
   const bytes: number[] = [];
   const groups = text.split(':');
   for (const [index, group] of groups.entries()) {
@@ -92,7 +120,7 @@ function parseGroups(text: string, last: boolean): Result<number[], string> {
       const embedded = parseV4(group);
       if (!embedded.ok) return embedded;
       bytes.push(...embedded.value);
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
+    } else if (GROUP.test(group)) {
       const value = Number.parseInt(group, 16);
       bytes.push(value >> 8, value & 0xff);
     } else return err(`group "${group}" is not one to four hexadecimal digits`);

@@ -23,7 +23,7 @@ import { encodeTime } from './time.ts';
 const CLUSTER = 'cluster3' as ClusterName;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array): string => new TextDecoder().decode(value);
-const valueOf = <T>(result: Result<T, string>): T => {
+const must = <T>(result: Result<T, string>): T => {
   if (!result.ok) throw new Error(result.error);
   return result.value;
 };
@@ -99,13 +99,13 @@ describe("records that clusters exchange, in Cilium's bytes", () => {
     if (name === undefined) throw new Error(`${key} is of no kind`);
     // Each kind with its own value type: what is decoded by it is encoded by it.
     const kind = RECORD_KINDS[name] as (typeof RECORD_KINDS)['services'];
-    const record = valueOf(kind.decode(bytes(value)));
+    const record = must(kind.decode(bytes(value)));
     expect(text(kind.encode(record))).toBe(value);
 
-    const { suffix } = valueOf(kind.parseKey(key));
+    const { suffix } = must(kind.parseKey(key));
     expect(kind.stateKey(CLUSTER, suffix)).toBe(key);
     expect(kind.cacheKey(CLUSTER, key)).toBe(cache);
-    expect(valueOf(kind.parseKey(cache))).toEqual({ cluster: CLUSTER, suffix, cached: true });
+    expect(must(kind.parseKey(cache))).toEqual({ cluster: CLUSTER, suffix, cached: true });
     expect([cacheKeyOf(CLUSTER, key), sourceOfCacheKey(cache)]).toEqual([cache, { peer: CLUSTER, key }]);
 
     const maxConnectedClusters: MaxConnectedClusters = 255;
@@ -132,7 +132,7 @@ const OWN: readonly {
   {
     name: 'cluster-config',
     value: '{"id":3,"capabilities":{"syncedCanaries":true,"maxConnectedClusters":255,"serviceExportsEnabled":false}}',
-    again: (value) => encodeClusterConfig(valueOf(decodeClusterConfig(value))),
+    again: (value) => encodeClusterConfig(must(decodeClusterConfig(value))),
   },
   {
     name: 'card',
@@ -143,7 +143,7 @@ const OWN: readonly {
       '"versions":{"software":"0.1.0","protocol":1},"capabilities":["synced-canaries","service-exports"],' +
       '"trust":{"spkiPins":["sha256/Zm9v"]},"time":"2026-11-23T12:00:00Z"}',
     again: (value) => {
-      const { card, problems } = valueOf(decodeCard(value));
+      const { card, problems } = must(decodeCard(value));
       expect(problems).toEqual([]);
       return encodeCard(card);
     },
@@ -154,19 +154,19 @@ const OWN: readonly {
       '{"key":"shop/cart","frontends":["10.96.0.10"],"ports":[{"name":"http","protocol":"TCP","port":80}],"global":true,"shared":false,' +
       '"affinity":"local","backends":[{"address":"10.3.0.5","cluster":"cluster3","clusterId":3,"state":"terminating",' +
       '"ports":[{"name":"http","protocol":"TCP","port":8080}]}],"labels":{"a":"b"},"selector":{"app":"cart"}}',
-    again: (value) => encodeLocalService(valueOf(decodeLocalService(value))),
+    again: (value) => encodeLocalService(must(decodeLocalService(value))),
   },
   {
     name: 'quarantined record',
     value:
       '{"key":"cilium/state/ip/v1/default/10.1.0.1","value":"e30=","findings":["f1"],"codes":["CM-REC-001"],' +
       '"reason":"IP is missing","since":"2026-01-01T00:00:00Z"}',
-    again: (value) => encodeQuarantined(valueOf(decodeQuarantined(value))),
+    again: (value) => encodeQuarantined(must(decodeQuarantined(value))),
   },
   {
     name: 'peer',
     value: '{"name":"east","id":4,"freshness":"ageing","synced":true}',
-    again: (value) => encodePeerRecord(valueOf(decodePeerRecord(value))),
+    again: (value) => encodePeerRecord(must(decodePeerRecord(value))),
   },
 ];
 

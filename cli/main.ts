@@ -6,13 +6,13 @@
 
 import { Command, CommanderError } from 'commander';
 import { causeChain, OperationalError } from '../runtime/errors.ts';
+import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { completionCommand } from './completion.ts';
 import { mapsCommand } from './maps.ts';
 import { preflightCommand } from './preflight.ts';
 import { agentCommand, apiServerCommand } from './programs.ts';
 import { servicesCommand } from './services.ts';
 import { statusCommand } from './status.ts';
-import { SOFTWARE_VERSION } from './version.ts';
 
 export function buildCommand(): Command {
   const program = new Command('clustermesh')

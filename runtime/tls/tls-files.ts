@@ -70,6 +70,11 @@ export class TlsFilesFollower {
     return this.#problems;
   }
 
+  /** The last good text of a CA file that counts now. */
+  caText(path: string): string | undefined {
+    return this.#ca.get(path);
+  }
+
   async open(): Promise<void> {
     await this.reload();
     if (this.#source !== undefined) return;

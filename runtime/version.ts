@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../runtime/package-root.ts';
+import { packageRoot } from './package-root.ts';
 
 export const SOFTWARE_VERSION: string = String(
   (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: unknown }).version,

@@ -183,6 +183,10 @@ export class LabCluster {
     return service;
   }
 
+  get serviceList(): readonly LabService[] {
+    return this.#services;
+  }
+
   status(): Promise<ObservedStatus> {
     return getJsonOver(this.folder.apiServerSocket, '/v1/status');
   }

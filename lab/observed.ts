@@ -22,6 +22,7 @@ export interface ObservedStatus {
 }
 
 export interface ObservedServices {
+  readonly revision?: number;
   readonly services: readonly {
     readonly service: string;
     readonly frontends: readonly string[];

@@ -1,0 +1,67 @@
+// What a person sees while the demo runs: results on standard output, what is going on on standard error. On a terminal the
+// latter is one line that is written over; elsewhere it is a line each time.
+
+import pc from 'picocolors';
+import type { StepReport } from './step.ts';
+import { milliseconds } from './words.ts';
+
+export interface ScreenOptions {
+  /** Results are printed as a document later, not here. */
+  readonly quiet: boolean;
+  readonly stepsTotal: number;
+}
+
+export class Screen {
+  readonly #options: ScreenOptions;
+  readonly #color = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
+  readonly #terminal = process.stderr.isTTY === true;
+  #steps = 0;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+  }
+
+  /** What is being done now; long steps never stand still without saying why. */
+  progress(what: string): void {
+    if (!this.#terminal) process.stderr.write(`      … ${what}\n`);
+    else process.stderr.write(`\r\x1b[K      … ${what.slice(0, (process.stderr.columns ?? 80) - 10)}`);
+  }
+
+  stepBegins(title: string): void {
+    this.#steps += 1;
+    this.#print(this.#color.bold(`${this.#steps}/${this.#options.stepsTotal}  ${title}`));
+  }
+
+  stepEnds({ ok, lines, problems, durationMs }: StepReport): void {
+    for (const line of lines) this.#print(`      ${line}`);
+    const verdict = ok ? this.#color.green('ok') : this.#color.red('FAILED');
+    this.#print(`      ${verdict} ${this.#color.dim(`(${milliseconds(durationMs)})`)}`);
+    for (const problem of problems) this.#print(`      ${this.#color.red(problem)}`);
+    this.#print('');
+  }
+
+  /** Lines of text that are no step's. */
+  say(...lines: readonly string[]): void {
+    for (const line of lines) this.#print(line);
+  }
+
+  /** What a person must see whatever the output is. */
+  warn(...lines: readonly string[]): void {
+    this.#clear();
+    for (const line of lines) process.stderr.write(`${line}\n`);
+  }
+
+  document(value: unknown): void {
+    this.#clear();
+    process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  }
+
+  #print(line: string): void {
+    this.#clear();
+    if (!this.#options.quiet) process.stdout.write(`${line}\n`);
+  }
+
+  #clear(): void {
+    if (this.#terminal) process.stderr.write('\r\x1b[K');
+  }
+}

@@ -1,0 +1,46 @@
+// Writes services into the maps as the agent would, for tests of what the programs make of them.
+
+import {
+  backendKey,
+  backendValue,
+  masterValue,
+  type RowProtocol,
+  reverseNatKey,
+  reverseNatValue,
+  serviceKey,
+  slotValue,
+} from '../../agent/maps/layout.ts';
+import type { ServiceMaps } from '../../agent/maps/port.ts';
+import type { IpAddress } from '../../mesh/model/names.ts';
+
+export interface TestService {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: RowProtocol;
+  readonly revNatId: number;
+  /** Ids; the slots, in order. */
+  readonly backends: readonly number[];
+  /** @default the number of backends */
+  readonly count?: number;
+}
+
+export async function writeBackend(maps: ServiceMaps, id: number, address: string, port: number): Promise<void> {
+  const row = { address: address as IpAddress, port, protocol: 'TCP', state: 'active', clusterId: 2 } as const;
+  await maps.update('backends', [{ key: backendKey(id), value: backendValue(row) }]);
+}
+
+export async function writeService(maps: ServiceMaps, service: TestService): Promise<void> {
+  const { port, protocol, revNatId, backends, count = backends.length } = service;
+  const frontend = { address: service.address as IpAddress, port, protocol };
+  const slots = backends.map((backendId, index) => ({
+    key: serviceKey({ ...frontend, slot: index + 1 }),
+    value: slotValue({ backendId, revNatId }),
+  }));
+  const master = { key: serviceKey({ ...frontend, slot: 0 }), value: masterValue({ count, revNatId }) };
+  await maps.update('services', [...slots, master]);
+  await maps.update('reverseNat', [{ key: reverseNatKey(revNatId), value: reverseNatValue(frontend) }]);
+}
+
+export async function removeMaster(maps: ServiceMaps, { address, port, protocol }: TestService): Promise<void> {
+  await maps.remove('services', [serviceKey({ address: address as IpAddress, port, protocol, slot: 0 })]);
+}

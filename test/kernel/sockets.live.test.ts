@@ -1,0 +1,152 @@
+// What an application sees of the datapath, socket call by socket call, in a real kernel. Needs root, clang, make, iproute2 and a
+// cgroup2 mount; makes its own namespace, cgroup and BPF file system.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Datapath, openDatapath } from '../../agent/datapath/index.ts';
+import { silentLog } from '../../runtime/log.ts';
+import { type Client, makeRoom, type Room, skipped } from './room.ts';
+import { removeMaster, type TestService, writeBackend, writeService } from './rows.ts';
+
+const VIP = '172.20.0.10';
+const EHOSTUNREACH = 113;
+const ENETUNREACH = 101;
+const ECONNREFUSED = 111;
+const EPERM = 1;
+
+describe.skipIf(skipped)('sockets', () => {
+  let room: Room;
+  let maps: Datapath;
+  let client: Client;
+  let rejected: string;
+
+  beforeAll(async () => {
+    room = await makeRoom('10.1.0.1', '10.1.0.2', '10.1.0.3');
+    await room.startBackends('10.1.0.1:8080', '10.1.0.2:8080', '10.1.0.3:53');
+    maps = await openDatapath({
+      pinDir: `${room.bpffs}/node`,
+      cgroup: room.cgroup,
+      sizes: { services: 1024, backends: 1024, reverseNat: 1024 },
+      objectPath: room.objectPath,
+      log: silentLog,
+    });
+    rejected = `error ${maps.rejectsWith === 'EHOSTUNREACH' ? EHOSTUNREACH : EPERM}`;
+    await writeBackend(maps, 1, '10.1.0.1', 8080);
+    await writeBackend(maps, 2, '10.1.0.2', 8080);
+    await writeBackend(maps, 3, '10.1.0.3', 53);
+    await writeService(maps, web);
+    await writeService(maps, dns);
+    await writeService(maps, empty);
+    await writeService(maps, { ...empty, protocol: 'UDP', revNatId: 4 });
+    await writeService(maps, broken);
+    await writeService(maps, short);
+    client = await room.startClient();
+  });
+  afterAll(async () => {
+    maps?.close();
+    await room?.remove();
+  });
+
+  const web: TestService = { address: VIP, port: 80, protocol: 'TCP', revNatId: 1, backends: [1, 2] };
+  const dns: TestService = { address: VIP, port: 53, protocol: 'UDP', revNatId: 2, backends: [3] };
+  const empty: TestService = { address: VIP, port: 81, protocol: 'TCP', revNatId: 3, backends: [] };
+  /** Names a backend that is not there. */
+  const broken: TestService = { address: VIP, port: 82, protocol: 'TCP', revNatId: 5, backends: [999] };
+  /** Has fewer slots than it says. */
+  const short: TestService = { address: VIP, port: 83, protocol: 'TCP', revNatId: 6, backends: [], count: 2 };
+
+  const tcp = (address: string, port: number, family = 4) =>
+    client
+      .do(`open tcp ${family}`, `connect ${address} ${port}`, 'peer', 'recv', 'close')
+      .then((all) => all.slice(1, 4));
+
+  test('TCP to a service reaches each of its backends, and the peer is the service', async () => {
+    const answers = new Set<string>();
+    for (let round = 0; round < 64; round += 1) {
+      const [connected, peer, answer = ''] = await tcp(VIP, 80);
+      expect([connected, peer]).toEqual(['ok', `ok ${VIP} 80`]);
+      answers.add(answer.split(' ')[1] ?? '');
+    }
+    expect(answers).toEqual(new Set(['10.1.0.1:8080', '10.1.0.2:8080']));
+  });
+
+  test('UDP connected to a service', async () => {
+    const [, connected, peer, sent, answer] = await client.do(
+      'open udp 4',
+      `connect ${VIP} 53`,
+      'peer',
+      'send hello',
+      'recv',
+      'close',
+    );
+    expect([connected, peer, sent, answer]).toEqual(['ok', `ok ${VIP} 53`, 'ok', `ok 10.1.0.3:53 from ${VIP} 53`]);
+  });
+
+  test('UDP sent to a service without connecting: the answer comes from the service', async () => {
+    const answers = await client.do('open udp 4', `sendto ${VIP} 53 hello`, 'recv', `sendto ${VIP} 53 again`, 'recv');
+    expect(answers).toEqual(['ok', 'ok', `ok 10.1.0.3:53 from ${VIP} 53`, 'ok', `ok 10.1.0.3:53 from ${VIP} 53`]);
+  });
+
+  test('one UDP socket keeps to one backend', async () => {
+    const two = { ...web, protocol: 'UDP', port: 90, revNatId: 9 } as const;
+    await writeService(maps, two);
+    await client.ask('open udp 4');
+    const answers = new Set<string>();
+    for (let round = 0; round < 16; round += 1) {
+      await client.ask(`sendto ${VIP} 90 hello`);
+      answers.add(await client.ask('recv'));
+    }
+    expect(answers.size).toBe(1);
+  });
+
+  test.each([
+    ['TCP', 'tcp', 80],
+    ['UDP', 'udp', 53],
+  ])('%s from a socket of both families, as ::ffff:a.b.c.d', async (_, kind, port) => {
+    const [, connected, peer] = await client.do(`open ${kind} 6`, `connect ::ffff:${VIP} ${port}`, 'peer', 'close');
+    expect([connected, peer]).toEqual(['ok', `ok ::ffff:${VIP} ${port}`]);
+    const sent = await client.do('open udp 6', `sendto ::ffff:${VIP} 53 hello`, 'recv', 'close');
+    expect(sent[2]).toBe(`ok 10.1.0.3:53 from ::ffff:${VIP} 53`);
+  });
+
+  test.each([
+    ['a backend itself', 'tcp', '10.1.0.1', 8080, 'ok'],
+    ['a port that nobody listens on', 'tcp', '10.1.0.1', 9, `error ${ECONNREFUSED}`],
+    ['a port of the service that is none', 'tcp', VIP, 443, `error ${ENETUNREACH}`],
+    ['the protocol that the port is not for', 'udp', VIP, 80, `error ${ENETUNREACH}`],
+    ['a service without backends, by TCP', 'tcp', VIP, 81, 'rejected'],
+    ['a service without backends, by UDP', 'udp', VIP, 81, 'rejected'],
+    ['a service whose backend is missing', 'tcp', VIP, 82, 'rejected'],
+    ['a service whose slots are missing', 'tcp', VIP, 83, 'rejected'],
+  ])('connect to %s', async (_, kind, address, port, expected) => {
+    const [, connected] = await client.do(`open ${kind} 4`, `connect ${address} ${port}`, 'close');
+    expect(connected).toBe(expected === 'rejected' ? rejected : expected);
+  });
+
+  test('a datagram to a service without backends is rejected at once', async () => {
+    const [, sent] = await client.do('open udp 4', `sendto ${VIP} 81 hello`, 'close');
+    expect(sent).toBe(rejected);
+  });
+
+  test('names are translated back only while the service is the one that was dialled', async () => {
+    await client.do('open udp 4', `connect ${VIP} 53`);
+    const service = `ok ${VIP} 53`;
+    const backend = 'ok 10.1.0.3 53';
+    expect(await client.ask('peer')).toBe(service);
+
+    await writeService(maps, { ...dns, count: 0 });
+    expect(await client.ask('peer')).toBe(backend);
+    await writeService(maps, dns);
+    expect(await client.ask('peer')).toBe(service);
+
+    await writeService(maps, { ...dns, revNatId: 77 });
+    expect(await client.ask('peer')).toBe(backend);
+    await writeService(maps, dns);
+    expect(await client.ask('peer')).toBe(backend);
+
+    await client.do('close', 'open udp 4', `connect ${VIP} 53`);
+    expect(await client.ask('peer')).toBe(service);
+    await removeMaster(maps, dns);
+    expect(await client.do('peer', 'send hello', 'recv')).toEqual([backend, 'ok', 'ok 10.1.0.3:53 from 10.1.0.3 53']);
+    await writeService(maps, dns);
+  });
+});

@@ -19,6 +19,7 @@ interface Material {
   readonly freshness: boolean;
   readonly sync: boolean;
   readonly clocks: boolean;
+  readonly quotas: boolean;
   /** Clusters of which nothing is known, or not all, or nothing recent: a check without findings proves little. */
   readonly undeclared: readonly string[];
   readonly incomplete: readonly string[];
@@ -39,6 +40,7 @@ const services: Needs = ({ sharedServices }) =>
 const freshness: Needs = (material) => (material.freshness ? undefined : 'no heartbeat was given');
 const sync: Needs = (material) => (material.sync ? undefined : 'it is not known whether lists are complete');
 const clock: Needs = ({ clocks }) => (clocks ? undefined : 'no card was received at a known time');
+const quota: Needs = ({ quotas }) => (quotas ? undefined : 'no quota was given');
 const shared: Needs = (material) =>
   material.local ? services(material) : 'it needs the point of view of a local cluster';
 
@@ -70,6 +72,7 @@ const CHECKS: Readonly<
   'CM-SVC-011': { needs: shared, reads: 'records' },
   'CM-FRESH-001': { needs: freshness, reads: 'neither' },
   'CM-FRESH-002': { needs: sync, reads: 'neither' },
+  'CM-REC-002': { needs: quota, reads: 'neither' },
   'CM-REC-001': { needs: () => undefined, reads: 'records' },
 };
 
@@ -128,6 +131,7 @@ function materialOf({ clusters, local, indexes, context }: MeshEvaluation): Mate
     freshness: all.some(({ declarations }) => declarations.freshness !== undefined),
     sync: all.some(({ declarations }) => declarations.freshness?.synced !== undefined),
     clocks: all.some(({ declarations }) => declarations.clockOffsetMs !== undefined),
+    quotas: all.some(({ declarations }) => declarations.quota !== undefined),
     undeclared: names(
       ({ name, standing, records: known }) =>
         standing.card === undefined && standing.id === undefined && known.size === 0 && context.local !== name,

@@ -15,7 +15,8 @@ export class ClusterState {
   readonly held = new Map<string, RecordState>();
   /** Records with a fault in everybody's eyes. */
   readonly faulty = new Map<string, RecordState>();
-  admittedCount = 0;
+  /** What of its records goes on to this cluster's own state, by key. */
+  readonly admitted = new Map<string, Uint8Array>();
   declarations: Declarations = {};
   standing: Standing;
   /** What the rules about clusters said of it last; see HoldBook.signature. */
@@ -40,6 +41,14 @@ export class ClusterState {
     const record = newRecord(this.name, key, kind);
     this.records.set(key, record);
     return record;
+  }
+
+  /** How old it is decides nothing about its standing, so that a heartbeat costs nothing. */
+  declare(declarations: Declarations): void {
+    const { card, config, admitted } = this.declarations;
+    this.declarationsChanged ||=
+      card !== declarations.card || config !== declarations.config || admitted !== declarations.admitted;
+    this.declarations = declarations;
   }
 
   /** Counts which cluster ids the records carry: a cluster that declares none is known by them. */

@@ -258,7 +258,7 @@ describe('who a cluster is', () => {
       subject: { cluster: 'configured-as', value: 'east' },
       winner: null,
     });
-    expect(mesh.clusters.get('configured-as' as never)?.admittedCount).toBe(0);
+    expect(mesh.clusters.get('configured-as' as never)?.admitted.size).toBe(0);
   });
 
   test('CM-ID-003: an id out of range, and widths that differ', () => {
@@ -280,7 +280,7 @@ describe('who a cluster is', () => {
       severity: 'error',
       evidence: { admitted_uid: 'the-old-one', uid: 'uid-of-central' },
     });
-    expect(mesh.clusters.get('central' as never)?.admittedCount).toBe(0);
+    expect(mesh.clusters.get('central' as never)?.admitted.size).toBe(0);
   });
 });
 
@@ -295,7 +295,7 @@ describe('identities', () => {
       evidence: { range: '131072 to 196607', records: 2 },
       effect: { withheld: { endpoints: 1, identities: 1 } },
     });
-    expect(mesh.clusters.get('central' as never)?.admittedCount).toBe(0);
+    expect(mesh.clusters.get('central' as never)?.admitted.size).toBe(0);
   });
 
   test.each([
@@ -443,7 +443,7 @@ describe('records', () => {
     ];
     const { report, mesh } = judged('west', [west, { ...central, records }]);
     expect(codes(report)).toEqual(Array(4).fill('CM-REC-001'));
-    expect(mesh.clusters.get('central' as never)?.admittedCount).toBe(0);
+    expect(mesh.clusters.get('central' as never)?.admitted.size).toBe(0);
   });
 
   test('CM-REC-001: a range with host bits is masked with a warning, another mistake drops that range only', () => {

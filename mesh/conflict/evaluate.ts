@@ -11,6 +11,7 @@ import type { MeshFacts } from './facts.ts';
 import { compareFindings, type Draft, type Effect, type Finding, NO_EFFECT } from './finding.ts';
 import { freshnessDrafts } from './freshness.ts';
 import { compareText } from './order.ts';
+import { quotaDraft } from './quota.ts';
 import { reachDrafts } from './reach.ts';
 import { recordDrafts } from './record-drafts.ts';
 import { assembleReport, type Check, type OmittedFindings, type Report, type ReportPeer } from './report.ts';
@@ -34,6 +35,7 @@ export function assess(evaluation: MeshEvaluation, now: number, memory: Memory =
     compareText(a.name, b.name),
   )) {
     if (declarations.freshness !== undefined) freshnessDrafts(name, declarations.freshness, standing.plain, drafts);
+    if (declarations.quota !== undefined) quotaDraft(name, declarations.quota, drafts);
     if (declarations.clockOffsetMs !== undefined) clockDraft(standing, declarations.clockOffsetMs, drafts);
   }
   reachDrafts(evaluation, drafts);
@@ -116,14 +118,14 @@ export function reportOf(evaluation: MeshEvaluation, options: ReportOptions): Re
 function peersOf({ clusters, local }: MeshEvaluation): readonly ReportPeer[] {
   return [...clusters.values()]
     .filter(({ name }) => name !== local)
-    .map(({ name, standing, declarations: { freshness }, records, admittedCount, held }) => ({
+    .map(({ name, standing, declarations: { freshness }, records, admitted, held }) => ({
       name,
       plain: standing.plain,
       freshness: freshness?.state ?? null,
       age_ms: freshness?.heartbeatAgeMs ?? null,
       synced: freshness?.synced ?? null,
       records: records.size,
-      admitted: admittedCount,
+      admitted: admitted.size,
       quarantined: held.size,
     }));
 }

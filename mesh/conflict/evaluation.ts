@@ -17,7 +17,7 @@ import type { Hold, RecordState } from './record-state.ts';
 import { identityOf } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
-/** Keys whose admitted value is another one than before the last settling. */
+/** Keys of which what is admitted or withheld may be other than before the last settling. */
 export type Changes = ReadonlyMap<ClusterName, ReadonlySet<string>>;
 
 export class MeshEvaluation {
@@ -25,7 +25,7 @@ export class MeshEvaluation {
   readonly indexes = new RecordIndexes();
   readonly #clusters = new Map<ClusterName, ClusterState>();
   readonly #standings = new Map<ClusterName, Standing>();
-  #holds: HoldBook;
+  #context: JudgeContext;
   #clusterDrafts = new Drafts();
   #rangeConflicts: readonly RangeConflict[] = [];
   /** To be read (again) when settling. */
@@ -39,7 +39,8 @@ export class MeshEvaluation {
 
   constructor(local: ClusterName | undefined) {
     this.local = local;
-    this.#holds = new HoldBook(local);
+    const holds = new HoldBook(local);
+    this.#context = { local, standings: this.#standings, holds, indexes: this.indexes };
   }
 
   get clusters(): ReadonlyMap<ClusterName, ClusterState> {
@@ -55,14 +56,13 @@ export class MeshEvaluation {
     return this.#clusterDrafts;
   }
 
+  /** What single records are judged by. */
   get context(): JudgeContext {
-    return { local: this.local, standings: this.#standings, holds: this.#holds, indexes: this.indexes };
+    return this.#context;
   }
 
   declare(name: ClusterName, declarations: Declarations): void {
-    const cluster = this.#cluster(name);
-    cluster.declarations = declarations;
-    cluster.declarationsChanged = true;
+    this.#cluster(name).declare(declarations);
   }
 
   /** `undefined`: the record was deleted. A key that is no record of ours is passed over. */
@@ -78,7 +78,7 @@ export class MeshEvaluation {
     const cluster = this.#clusters.get(name);
     if (cluster === undefined) return;
     for (const record of cluster.records.values()) {
-      if (record.admitted !== undefined) this.#changed(name, record.key);
+      if (record.admitted !== undefined || record.holds.length > 0) this.#changed(name, record.key);
       this.#release(record);
     }
     this.#clusters.delete(name);
@@ -169,11 +169,9 @@ export class MeshEvaluation {
 
   /** A deleted record: nothing of it is left, and whoever it stood against is judged again. */
   #forget(record: RecordState, cluster: ClusterState): void {
-    if (record.admitted !== undefined) {
-      cluster.admittedCount -= 1;
-      this.#changed(cluster.name, record.key);
-    }
+    if (record.admitted !== undefined || record.holds.length > 0) this.#changed(cluster.name, record.key);
     this.#release(record);
+    cluster.admitted.delete(record.key);
     cluster.records.delete(record.key);
     cluster.held.delete(record.key);
     cluster.faulty.delete(record.key);
@@ -192,7 +190,7 @@ export class MeshEvaluation {
   #rule(): void {
     if (this.#restood.size === 0 && !this.#membersChanged) return;
     const ruling = clusterRules(this.#standings, this.local);
-    this.#holds = ruling.holds;
+    this.#context = { ...this.#context, holds: ruling.holds };
     this.#clusterDrafts = ruling.drafts;
     this.#rangeConflicts = ruling.conflicts;
     for (const cluster of this.#clusters.values()) {
@@ -235,7 +233,7 @@ export class MeshEvaluation {
     const claim = (record: RecordState) => {
       const standing = this.#standings.get(record.cluster);
       if (standing === undefined || standing.rebuilt) return;
-      this.#touchAll(this.indexes.claim(record, claimsOf(record.good, standing, this.context)));
+      this.#touchAll(this.indexes.claim(record, claimsOf(record.good, standing, this.#context)));
     };
     for (const record of this.#touched) if (record.kind === 'nodes') claim(record);
     for (const record of this.#touched) if (record.kind === 'ip' || record.kind === 'services') claim(record);
@@ -245,6 +243,8 @@ export class MeshEvaluation {
     const cluster = this.#clusters.get(record.cluster);
     if (cluster === undefined) return;
     const { faults, holds, admitted } = this.#verdict(record, cluster);
+    // What is withheld of a record is told again with each of its values: the quarantine keeps the latest.
+    if (holds.length > 0 || record.holds.length > 0) this.#changed(cluster.name, record.key);
     record.faults = faults;
     record.holds = holds;
     if (holds.length === 0) record.heldSince = undefined;
@@ -255,8 +255,8 @@ export class MeshEvaluation {
   }
 
   #verdict(record: RecordState, cluster: ClusterState): Judgement {
-    const cause = this.#holds.frozenBy(cluster.name);
-    if (cause === undefined || record.cluster === this.local) return judge(record, cluster.standing, this.context);
+    const cause = this.#context.holds.frozenBy(cluster.name);
+    if (cause === undefined || record.cluster === this.local) return judge(record, cluster.standing, this.#context);
     const unchanged = sameBytes(record.raw, record.admittedFrom);
     const holds: readonly Hold[] = unchanged ? [] : [{ ...cause, part: 'record', count: 1 }];
     return { faults: [], holds, admitted: record.admitted };
@@ -269,10 +269,11 @@ export class MeshEvaluation {
       if (record.raw === undefined) this.#forget(record, cluster);
       return;
     }
-    if (!this.#holds.frozenBy(cluster.name)) record.admittedFrom = record.raw;
+    if (!this.#context.holds.frozenBy(cluster.name)) record.admittedFrom = record.raw;
     if (sameBytes(before, admitted)) return;
     record.admitted = admitted;
-    cluster.admittedCount += (admitted === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    if (admitted === undefined) cluster.admitted.delete(record.key);
+    else cluster.admitted.set(record.key, admitted);
     this.#changed(cluster.name, record.key);
   }
 

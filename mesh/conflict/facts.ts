@@ -34,6 +34,16 @@ export interface FreshnessFact {
   readonly synced?: boolean;
 }
 
+/** How much of what a cluster says is taken in. */
+export interface QuotaFact {
+  readonly records: number;
+  readonly bytes: number;
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+  /** Records that were left outside. */
+  readonly excess: number;
+}
+
 /** What a cluster says of itself. */
 export interface Declarations {
   /** Absent: a plain Cilium cluster. */
@@ -44,6 +54,7 @@ export interface Declarations {
   readonly freshness?: FreshnessFact;
   /** The cluster's clock minus ours when its card was received; offline only a card from the future counts. */
   readonly clockOffsetMs?: number;
+  readonly quota?: QuotaFact;
 }
 
 export interface ClusterFacts extends Declarations {

@@ -1,0 +1,84 @@
+// How much of one peer is taken in. What goes beyond is kept aside, unread, and moves up when there is room: the bytes are those that
+// the peer's mirror holds anyway, so keeping them costs nothing more.
+
+import type { QuotaFact } from '../../mesh/conflict/facts.ts';
+
+export interface QuotaLimits {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Four times what the largest clusters known to us publish. */
+export const DEFAULT_QUOTA: QuotaLimits = { records: 1_000_000, bytes: 512 * 1024 * 1024 };
+
+/** A key with the value that now counts; undefined: it is gone. */
+export interface Intake {
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+}
+
+export class PeerQuota {
+  readonly #limits: QuotaLimits;
+  readonly #sizes = new Map<string, number>();
+  readonly #excess = new Map<string, Uint8Array>();
+  #bytes = 0;
+
+  constructor(limits: QuotaLimits) {
+    this.#limits = limits;
+  }
+
+  get fact(): QuotaFact {
+    const { records, bytes } = this.#limits;
+    return {
+      records: this.#sizes.size,
+      bytes: this.#bytes,
+      recordsMax: records,
+      bytesMax: bytes,
+      excess: this.#excess.size,
+    };
+  }
+
+  get keys(): Iterable<string> {
+    return [...this.#sizes.keys(), ...this.#excess.keys()];
+  }
+
+  /** What is to be taken in because of this change: nothing, the change itself, and whatever there is room for now. */
+  change(key: string, value: Uint8Array | undefined): readonly Intake[] {
+    this.#excess.delete(key);
+    if (value === undefined) return this.#drop(key);
+    if (this.#fits(key, value)) return [this.#take(key, value), ...this.#moveUp()];
+    this.#excess.set(key, value);
+    return [];
+  }
+
+  #drop(key: string): readonly Intake[] {
+    const size = this.#sizes.get(key);
+    if (size === undefined) return [];
+    this.#sizes.delete(key);
+    this.#bytes -= size;
+    return [{ key, value: undefined }, ...this.#moveUp()];
+  }
+
+  #take(key: string, value: Uint8Array): Intake {
+    this.#bytes += value.length - (this.#sizes.get(key) ?? 0);
+    this.#sizes.set(key, value.length);
+    return { key, value };
+  }
+
+  #fits(key: string, value: Uint8Array): boolean {
+    const size = this.#sizes.get(key);
+    const records = this.#sizes.size + (size === undefined ? 1 : 0);
+    return records <= this.#limits.records && this.#bytes + value.length - (size ?? 0) <= this.#limits.bytes;
+  }
+
+  /** In the order in which they came, as far as they fit. */
+  #moveUp(): readonly Intake[] {
+    const moved: Intake[] = [];
+    for (const [key, value] of this.#excess) {
+      if (!this.#fits(key, value)) break;
+      this.#excess.delete(key);
+      moved.push(this.#take(key, value));
+    }
+    return moved;
+  }
+}

@@ -60,7 +60,8 @@ export class KernelMap {
       );
       this.#count[0] = chunk.length;
       const status = this.#calls.updateBatch(this.#open(), this.#keys, this.#values, this.#count, null);
-      if (status < 0) return { applied: from + this.#counted(), failure: writeFailure(-status, this.info.maxEntries) };
+      if (status < 0)
+        return { applied: from + this.#written(chunk.length), failure: writeFailure(-status, this.info.maxEntries) };
     }
     return { applied: rows.length };
   }
@@ -103,9 +104,10 @@ export class KernelMap {
       this.#count[0] = length - from;
       const keys = this.#keys.subarray(from * this.info.keySize);
       const status = this.#calls.deleteBatch(this.#open(), keys, this.#count, null);
-      from += this.#counted();
+      if (status === 0) return { applied: length };
+      from += this.#written(length - from);
       if (status === -ERRNO.ENOENT) from += 1;
-      else if (status < 0) return { applied: from, failure: writeFailure(-status, this.info.maxEntries) };
+      else return { applied: from, failure: writeFailure(-status, this.info.maxEntries) };
     }
     return { applied: length };
   }
@@ -130,6 +132,12 @@ export class KernelMap {
 
   #counted(): number {
     return this.#count[0] ?? 0;
+  }
+
+  /** Of `asked` rows, when a write failed: a call that is refused as a whole leaves the count as it was. */
+  #written(asked: number): number {
+    const counted = this.#counted();
+    return counted === asked ? 0 : counted;
   }
 
   #open(): number {

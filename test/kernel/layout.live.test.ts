@@ -1,0 +1,24 @@
+// The rows that TypeScript writes against the types that the programs were compiled with, as the object's BTF has them. Needs
+// clang, make and bpftool, but no root.
+
+import { describe, expect, test } from 'vitest';
+import { LAYOUTS } from '../../agent/maps/layout.ts';
+import { runCommand } from '../../lab/command.ts';
+import { skippedWithout } from '../../lab/installed.ts';
+import { compileObject } from './room.ts';
+
+interface BtfType {
+  readonly kind: string;
+  readonly name: string;
+  readonly size?: number;
+  readonly members?: readonly { readonly name: string; readonly bits_offset: number }[];
+}
+
+describe.skipIf(skippedWithout('clang', 'make', 'bpftool'))('layout', () => {
+  test.each(LAYOUTS)('$struct has the size and the offsets that are written', async ({ struct, size, offsets }) => {
+    const { types } = JSON.parse(await runCommand('bpftool', ['-j', 'btf', 'dump', 'file', compileObject()]));
+    const found = (types as readonly BtfType[]).find(({ kind, name }) => kind === 'STRUCT' && name === struct);
+    const members = found?.members?.map(({ name, bits_offset }) => [name, bits_offset / 8]) ?? [];
+    expect({ size: found?.size, offsets: Object.fromEntries(members) }).toEqual({ size, offsets });
+  });
+});

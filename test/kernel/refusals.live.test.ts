@@ -1,0 +1,125 @@
+// What the datapath says when it cannot be opened: a code, the cause and what to do, and nothing left behind. Needs root, clang,
+// make, bpftool and a cgroup2 mount.
+
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type DatapathOptions, openDatapath, openPinnedMaps } from '../../agent/datapath/index.ts';
+import { runCommand } from '../../lab/command.ts';
+import { OperationalError } from '../../runtime/errors.ts';
+import { silentLog } from '../../runtime/log.ts';
+import { makeRoom, type Room, skipped } from './room.ts';
+
+describe.skipIf(skipped)('refusals', () => {
+  let room: Room;
+  beforeEach(async () => {
+    room = await makeRoom();
+  });
+  afterEach(() => room.remove());
+
+  const open = (changes: Partial<DatapathOptions> = {}) =>
+    openDatapath({
+      pinDir: `${room.bpffs}/node`,
+      cgroup: room.cgroup,
+      sizes: { services: 64, backends: 64, reverseNat: 64, reverseSockets: 64 },
+      objectPath: room.objectPath,
+      log: silentLog,
+      ...changes,
+    });
+  const refusal = async (changes: Partial<DatapathOptions>): Promise<OperationalError> => {
+    const error = await open(changes).then(
+      (maps) => {
+        maps.close();
+        throw new Error('was opened');
+      },
+      (thrown: unknown) => thrown,
+    );
+    if (error instanceof OperationalError) return error;
+    throw error;
+  };
+
+  test.each([
+    ['a pin folder on another file system', 'DATAPATH_NOT_BPFFS', () => ({ pinDir: `${room.dir}/plain/node` })],
+    ['a folder that is no cgroup', 'DATAPATH_NOT_CGROUP2', () => ({ cgroup: room.dir })],
+    ['a cgroup that is not there', 'DATAPATH_NOT_CGROUP2', () => ({ cgroup: `${room.cgroup}/absent` })],
+    ['an object that is not there', 'DATAPATH_OBJECT_MISSING', () => ({ objectPath: `${room.dir}/absent.o` })],
+    [
+      'a map larger than any',
+      'DATAPATH_MAP_TOO_LARGE',
+      () => ({ sizes: { services: 0xffff_ffff, backends: 64, reverseNat: 64 } }),
+    ],
+  ])('%s', async (_, code, changes) => {
+    const error = await refusal(changes());
+    expect(error.code).toBe(code);
+    expect(error.hint).not.toBe(undefined);
+    expect(existsSync(`${room.dir}/plain`)).toBe(false);
+    expect(pinsIn(room)).toEqual([]);
+  });
+
+  test('an object that is none', async () => {
+    const objectPath = `${room.dir}/garbage.o`;
+    writeFileSync(objectPath, 'garbage');
+    expect((await refusal({ objectPath })).message).toContain('garbage.o');
+  });
+
+  test('a program that the verifier rejects is named, with the line it is about', async () => {
+    const source = `${room.dir}/bad.bpf.c`;
+    const objectPath = `${room.dir}/bad.bpf.o`;
+    writeFileSync(source, REJECTED);
+    const include = `-I${new URL('../../bpf', import.meta.url).pathname}`;
+    await runCommand('clang', [...CLANG_BPF, include, '-c', source, '-o', objectPath]);
+    const { code, reason } = await refusal({ objectPath });
+    expect(code).toBe('DATAPATH_REJECTED');
+    expect(reason).toMatch(
+      /the verifier rejected a program; EACCES.*kernel cm_connect4: .*invalid mem access 'map_value_or_null'/,
+    );
+    expect(reason.length).toBeLessThan(600);
+    expect(pinsIn(room)).toEqual([]);
+  });
+
+  test('a pinned map of another shape is refused, and is not touched', async () => {
+    const pin = `${room.bpffs}/node/maps/cm4_backends`;
+    mkdirSync(`${room.bpffs}/node/maps`, { recursive: true });
+    await runCommand('bpftool', ['map', 'create', pin, ...'type hash key 4 value 24 entries 64 name other'.split(' ')]);
+    const { code, message } = await refusal({});
+    expect(code).toBe('DATAPATH_PIN_MISMATCH');
+    expect(message).toContain(pin);
+    expect(message).toContain('hash, key 4 bytes, value 24 bytes, flags 0');
+    expect(message).toContain('hash, key 4 bytes, value 12 bytes, flags 0');
+    expect(pinsIn(room)).toEqual(['maps/cm4_backends']);
+  });
+
+  test('maps that nobody pinned', async () => {
+    await expect(openPinnedMaps(`${room.bpffs}/node`)).rejects.toMatchObject({ code: 'DATAPATH_PIN_MISSING' });
+  });
+});
+
+const pinsIn = ({ bpffs }: Room): readonly string[] =>
+  existsSync(`${bpffs}/node`)
+    ? ['maps', 'links'].flatMap((folder) => readdirSync(`${bpffs}/node/${folder}`).map((name) => `${folder}/${name}`))
+    : [];
+
+const CLANG_BPF = [
+  '-target',
+  'bpf',
+  '-O2',
+  '-g',
+  '-idirafter',
+  `/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
+];
+
+/** Reads a row without asking whether it is there. */
+const REJECTED = `
+#include "include/backends.h"
+#include "include/reverse_nat.h"
+#include "include/reverse_sk.h"
+#include "include/services.h"
+const volatile _Bool can_set_retval = 0;
+SEC("cgroup/connect4")
+int cm_connect4(struct bpf_sock_addr *ctx)
+{
+	struct backend4_key key = { .backend_id = ctx->user_port };
+	struct backend4 *found = bpf_map_lookup_elem(&cm4_backends, &key);
+	return found->state == can_set_retval;
+}
+char _license[] SEC("license") = "GPL";
+`;

@@ -1,0 +1,123 @@
+// A datapath that is opened again, by the next agent, while a process dials as fast as it can: no call may fail. Needs root, clang,
+// make, iproute2 and a cgroup2 mount.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Datapath, openDatapath, openPinnedMaps, removeDatapath } from '../../agent/datapath/index.ts';
+import { createCgroup, removeCgroup } from '../../lab/cgroup.ts';
+import { type Log, silentLog } from '../../runtime/log.ts';
+import { makeRoom, type Room, skipped } from './room.ts';
+import { writeBackend, writeService } from './rows.ts';
+
+const VIP = '172.20.0.10';
+const STORM_MS = 1500;
+const ENETUNREACH = 101;
+
+describe.skipIf(skipped)('restart', () => {
+  let room: Room;
+  let pinDir: string;
+  beforeEach(async () => {
+    room = await makeRoom('10.1.0.1');
+    pinDir = `${room.bpffs}/node`;
+  });
+  afterEach(() => room.remove());
+
+  const sizes = { services: 1024, backends: 1024, reverseNat: 1024, reverseSockets: 1024 };
+  const open = (changes: { readonly services?: number; readonly cgroup?: string; readonly log?: Log } = {}) =>
+    openDatapath({
+      pinDir,
+      cgroup: changes.cgroup ?? room.cgroup,
+      sizes: { ...sizes, services: changes.services ?? sizes.services },
+      objectPath: room.objectPath,
+      log: changes.log ?? silentLog,
+    });
+  const fill = async (maps: Datapath) => {
+    await writeBackend(maps, 1, '10.1.0.1', 8080);
+    await writeService(maps, { address: VIP, port: 80, protocol: 'TCP', revNatId: 1, backends: [1] });
+  };
+
+  test('programs are replaced under traffic without a failed connect', async () => {
+    await room.startBackends('10.1.0.1:8080');
+    let maps = await open();
+    await fill(maps);
+    const client = await room.startClient();
+
+    const storm = client.ask(`storm ${VIP} 80 ${STORM_MS}`);
+    const end = performance.now() + STORM_MS;
+    let restarts = 0;
+    for (; performance.now() < end; restarts += 1) {
+      maps.close();
+      maps = await open();
+      expect(maps.attachments.every(({ replaced }) => replaced)).toBe(true);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const [, succeeded, failed, errno] = (await storm).split(' ').map(Number);
+    expect({ failed, errno }).toEqual({ failed: 0, errno: 0 });
+    expect(succeeded).toBeGreaterThan(100);
+    expect(restarts).toBeGreaterThan(5);
+    maps.close();
+  });
+
+  test('what is pinned forwards without an agent, can be read, and ends when it is removed', async () => {
+    await room.startBackends('10.1.0.1:8080');
+    const maps = await open();
+    await fill(maps);
+    maps.close();
+    const client = await room.startClient();
+    const dial = async () => (await client.do('open tcp 4', `connect ${VIP} 80`, 'close'))[1];
+    expect(await dial()).toBe('ok');
+
+    const pinned = await openPinnedMaps(pinDir);
+    expect((await pinned.dump('services')).length).toBe(2);
+    expect((await pinned.dump('backends')).length).toBe(1);
+    pinned.close();
+
+    const { removed, left } = await removeDatapath(pinDir);
+    expect(removed.length).toBe(11);
+    expect(left).toEqual([]);
+    expect(existsSync(pinDir)).toBe(false);
+    await expect.poll(dial).toBe(`error ${ENETUNREACH}`);
+    expect(await removeDatapath(pinDir)).toEqual({ removed: [], left: [] });
+  });
+
+  test('another size than the pinned one is said, and the pinned map stays', async () => {
+    const maps = await open();
+    await fill(maps);
+    maps.close();
+    const warnings: unknown[] = [];
+    const log = { ...silentLog, warn: (message: string, fields: unknown) => void warnings.push([message, fields]) };
+    const again = await open({ services: 4096, log });
+    expect(again.info('services').maxEntries).toBe(1024);
+    expect((await again.dump('services')).length).toBe(2);
+    const fields = { map: 'cm4_services', size: 1024, wanted: 4096, pinDir };
+    expect(warnings).toEqual([['pinned map keeps its size: another one needs new pins', fields]]);
+    again.close();
+  });
+
+  test('pins of another cgroup are refused, and left as they are', async () => {
+    const maps = await open();
+    await fill(maps);
+    maps.close();
+    const other = `${room.cgroup}/other`;
+    createCgroup(other);
+    await expect(open({ cgroup: other })).rejects.toMatchObject({ code: 'DATAPATH_PIN_MISMATCH' });
+    expect(readdirSync(`${pinDir}/links`).length).toBe(7);
+    const again = await open();
+    expect((await again.dump('services')).length).toBe(2);
+    again.close();
+  });
+
+  test('links of a cgroup that was made anew are made anew', async () => {
+    (await open()).close();
+    await removeCgroup(room.cgroup);
+    createCgroup(room.cgroup);
+    // The kernel lets go of links to a removed cgroup a moment later.
+    const maps = await vi.waitFor(() => open(), { timeout: 5_000 });
+    expect(maps.attachments.map(({ replaced }) => replaced)).toEqual(Array(7).fill(false));
+    await fill(maps);
+    await room.startBackends('10.1.0.1:8080');
+    const client = await room.startClient();
+    expect((await client.do('open tcp 4', `connect ${VIP} 80`))[1]).toBe('ok');
+    maps.close();
+  });
+});

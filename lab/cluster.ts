@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Report } from '../mesh/conflict/report.ts';
-import { ETCD_CLIENT_COMMON_NAME } from '../mesh/model/certificate-names.ts';
+import { etcdClientDnsName } from '../mesh/model/certificate-names.ts';
 import { initCluster, trustPeer } from '../pki/init.ts';
 import { type ClusterLayout, clusterLayout } from '../pki/layout.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -118,7 +118,7 @@ export class LabCluster {
       tls: {
         ca: this.layout.authority.cert,
         ...this.layout.leaf('etcd-server'),
-        clientCommonName: ETCD_CLIENT_COMMON_NAME,
+        clientDnsName: etcdClientDnsName(this.plan.name),
       },
       place,
       start: this.#deps.start,

@@ -18,8 +18,8 @@ export interface EtcdTls {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
-  /** The one CN that is let in, of all that the CA has signed. @default any */
-  readonly clientCommonName?: string;
+  /** The DNS name that a client's certificate must carry, of all that the CA has signed. @default any */
+  readonly clientDnsName?: string;
 }
 
 export interface LabEtcdOptions {
@@ -146,7 +146,7 @@ function tlsArgs(tls: EtcdTls | undefined): readonly string[] {
   if (tls === undefined) return [];
   return [
     ...['--cert-file', tls.cert, '--key-file', tls.key, '--client-cert-auth', '--trusted-ca-file', tls.ca],
-    ...(tls.clientCommonName === undefined ? [] : ['--client-cert-allowed-cn', tls.clientCommonName]),
+    ...(tls.clientDnsName === undefined ? [] : ['--client-cert-allowed-hostname', tls.clientDnsName]),
     // The JSON gateway would connect to etcd with the server's certificate, which is no client's.
     '--enable-grpc-gateway=false',
   ];

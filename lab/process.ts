@@ -64,6 +64,8 @@ export async function startProcess(options: ProcessOptions): Promise<LabProcess>
   const line = commandAt(options.place ?? HOST, options);
   const child = spawn(line.command, line.args, {
     stdio: ['ignore', options.onLine === undefined ? log : 'pipe', log],
+    // A group of its own: Ctrl-C at the terminal is for the process that started it, which ends it in order.
+    detached: true,
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });

@@ -37,7 +37,7 @@ describe('an authority', () => {
 describe('a leaf', () => {
   test.each<[Profile, string, string]>([
     ['etcd-server', 'CN=etcd.west', ''],
-    ['etcd-client', 'CN=clustermesh-apiserver', 'URI:spiffe://west.clustermesh/apiserver'],
+    ['etcd-client', 'CN=etcd-client.west', 'URI:spiffe://west.clustermesh/apiserver, DNS:etcd-client.west.clustermesh'],
     ['door', 'CN=door.west', 'URI:spiffe://west.clustermesh/apiserver, DNS:west.mesh.cilium.io'],
     ['peer', 'CN=remote-west', 'URI:spiffe://west.clustermesh/peer'],
     ['rpc', 'CN=rpc.west', 'URI:spiffe://west.clustermesh/apiserver, DNS:rpc.west.clustermesh'],

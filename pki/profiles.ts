@@ -4,7 +4,7 @@
 import {
   type CertificateRole,
   doorDnsName,
-  ETCD_CLIENT_COMMON_NAME,
+  etcdClientDnsName,
   peerCommonName,
   roleUri,
   rpcDnsName,
@@ -41,7 +41,12 @@ export function namesOf({ profile, cluster, node }: Subject): CertificateNames {
     case 'etcd-server':
       return { usage: 'server', commonName: `etcd.${cluster}`, dnsNames: [], uri: undefined };
     case 'etcd-client':
-      return { usage: 'client', commonName: ETCD_CLIENT_COMMON_NAME, dnsNames: [], uri: role('apiserver') };
+      return {
+        usage: 'client',
+        commonName: `etcd-client.${cluster}`,
+        dnsNames: [etcdClientDnsName(cluster)],
+        uri: role('apiserver'),
+      };
     case 'door':
       return {
         usage: 'server',

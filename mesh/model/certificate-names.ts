@@ -48,5 +48,5 @@ export const rpcDnsName = (cluster: ClusterName): string => `rpc.${cluster}.clus
 /** The CN by which the etcd of a Cilium cluster knows a remote cluster as its user. */
 export const peerCommonName = (cluster: ClusterName): string => `remote-${cluster}`;
 
-/** The CN of an API server towards its own etcd: the only client that this etcd lets in. */
-export const ETCD_CLIENT_COMMON_NAME = 'clustermesh-apiserver';
+/** Of an API server towards its cluster's own etcd: the one client that this etcd lets in (`--client-cert-allowed-hostname`). */
+export const etcdClientDnsName = (cluster: ClusterName): string => `etcd-client.${cluster}.clustermesh`;

@@ -1,0 +1,78 @@
+// Which keys a client of the door may read, by who it is. An interval is checked whole, open ends included: what reaches beyond
+// is refused and never trimmed, because a client that is answered with less than it asked for takes the rest for empty. Pure.
+
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { err, ok, type Result } from '../../mesh/model/result.ts';
+import { CARDS_PREFIX, cardKey } from '../../mesh/wire/card.ts';
+import { CLUSTER_CONFIG_PREFIX, clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
+import { CACHE_ROOT, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
+import { HEARTBEAT_KEY, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
+import {
+  byteKeyOfText,
+  holdsInterval,
+  intervalText,
+  type KeyInterval,
+  prefixInterval,
+  singleKey,
+} from './key-interval.ts';
+
+/**
+ * peer: another cluster, which sees what this one shares. local: an agent of this cluster, which sees what was admitted from
+ * the others. admin: a person of this cluster, who sees both.
+ */
+export type ClientKind = 'peer' | 'local' | 'admin';
+
+export interface Access {
+  /** The error says what is allowed. */
+  check(interval: KeyInterval): Result<undefined, string>;
+}
+
+/** `own` is the cluster whose door this is. */
+export function accessOf(kind: ClientKind, own: ClusterName): Access {
+  const grants = grantsOf(kind, own);
+  const allowed = grants.map(({ name }) => name).join(', ');
+  return {
+    check(interval) {
+      if (grants.some((grant) => holdsInterval(grant.interval, interval))) return ok(undefined);
+      return err(`${intervalText(interval)} is not within one of ${allowed}`);
+    },
+  };
+}
+
+interface Grant {
+  readonly name: string;
+  readonly interval: KeyInterval;
+}
+
+function grantsOf(kind: ClientKind, own: ClusterName): readonly Grant[] {
+  switch (kind) {
+    case 'peer':
+      return [
+        prefix(STATE_ROOT),
+        key(clusterConfigKey(own)),
+        prefix(`${SYNCED_ROOT}${own}/`),
+        HEARTBEAT,
+        key(cardKey(own)),
+      ];
+    case 'local':
+      return LOCAL;
+    case 'admin':
+      return [prefix(STATE_ROOT), ...LOCAL];
+    default:
+      return kind satisfies never;
+  }
+}
+
+const prefix = (name: string): Grant => ({ name: `${name}*`, interval: prefixInterval(name) });
+const key = (name: string): Grant => ({ name, interval: singleKey(byteKeyOfText(name)) });
+
+/** Cilium's clients watch this key as a prefix, without a slash behind it; nothing else starts like this. */
+const HEARTBEAT = prefix(HEARTBEAT_KEY);
+
+const LOCAL: readonly Grant[] = [
+  prefix(CACHE_ROOT),
+  prefix(CLUSTER_CONFIG_PREFIX),
+  prefix(SYNCED_ROOT),
+  HEARTBEAT,
+  prefix(CARDS_PREFIX),
+];

@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{agent,apiserver,cli,lab,mesh,pki,runtime}/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          include: ['{agent,apiserver,cli,demo,lab,mesh,pki,runtime}/**/*.test.ts', 'test/architecture/**/*.test.ts'],
           exclude: ['**/*.live.test.ts', '**/node_modules/**', '**/dist/**'],
         },
       },

@@ -1,5 +1,6 @@
 // Evidence from real requests: a client on a node of west, whose every answer and failure counts.
 
+import type { RequestResult } from '../lab/client-result.ts';
 import { countResults, type Traffic } from '../lab/traffic.ts';
 import { type Evidence, type Matches, type Sample, SERVED_WITHIN_MS } from './evidence.ts';
 
@@ -52,14 +53,18 @@ export class RequestEvidence implements Evidence {
     return this.#traffic.stop();
   }
 
-  /** The last results without a break that all match, in the order in which the requests were begun. */
-  #run(matches: Matches, since: number) {
-    const results = [...this.#traffic.results(since)].sort((a, b) => a.begunAt - b.begunAt);
-    const last = results.findLastIndex(({ answer }) => answer === undefined || !matches(answer));
-    return results.slice(last + 1);
+  #run(matches: Matches, since: number): readonly RequestResult[] {
+    return trailingRun(this.#traffic.results(since), matches);
   }
 
   #until(since: number, holds: Parameters<Traffic['until']>[0]) {
     return this.#traffic.until(holds, { since, timeoutMs: SERVED_WITHIN_MS, signal: this.#signal });
   }
+}
+
+/** The last results without a break that all match, in the order in which the requests were begun. */
+export function trailingRun(results: readonly RequestResult[], matches: Matches): readonly RequestResult[] {
+  const inOrder = [...results].sort((a, b) => a.begunAt - b.begunAt);
+  const last = inOrder.findLastIndex(({ answer }) => answer === undefined || !matches(answer));
+  return inOrder.slice(last + 1);
 }

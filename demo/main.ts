@@ -80,8 +80,7 @@ function summary(ok: boolean, { requests, failed }: Sample, failures: number): r
 /** The mesh stands, and its traffic goes on, until somebody ends it. */
 async function stay(stage: Stage, screen: Screen, stop: AbortSignal): Promise<void> {
   const looking = await whereToLook(stage);
-  const lines = ['', ...looking.lines, '', 'The mesh stands until Ctrl-C.'];
-  screen.say(...lines);
+  screen.note('', ...looking.lines, '', 'The mesh stands until Ctrl-C.');
   if (!stop.aborted) {
     const alive = setInterval(() => {}, 60_000);
     await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));

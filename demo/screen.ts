@@ -51,6 +51,12 @@ export class Screen {
     for (const line of lines) process.stderr.write(`${line}\n`);
   }
 
+  /** Beside the results: on standard error where these are a document. */
+  note(...lines: readonly string[]): void {
+    if (this.#options.quiet) this.warn(...lines);
+    else this.say(...lines);
+  }
+
   document(value: unknown): void {
     this.#clear();
     process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);

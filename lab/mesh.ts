@@ -126,6 +126,7 @@ export class LabMesh {
   /** Ends every process and removes everything that this mesh has made. */
   async remove(): Promise<Residue> {
     await Promise.all(this.#traffic.map((traffic) => traffic.stop()));
+    this.state.close();
     return removeLab(this.dir, this.state.record);
   }
 

@@ -7,7 +7,7 @@ import { reasonOf } from '../runtime/errors.ts';
 import { isMounted, unmountBpffs } from './bpffs.ts';
 import { killCgroup, removeCgroup } from './cgroup.ts';
 import { deleteNetns } from './netns.ts';
-import { isAlive } from './process-identity.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import { LAB_PREFIX, type LabRecord, readLabs } from './state.ts';
 
 export interface Residue {
@@ -51,14 +51,28 @@ export async function removeLab(dir: string, record: LabRecord): Promise<Residue
   for (const identity of record.processes.filter(isAlive)) {
     await attempt(`process ${identity.pid}`, () => void process.kill(identity.pid, 'SIGKILL'));
   }
+  await untilEnded(record.processes).catch((error) => left.push(reasonOf(error)));
   for (const path of mounts) await attempt(`mount ${path}`, () => unmountBpffs(path));
   for (const path of cgroups) await attempt(`cgroup ${path}`, () => removeCgroup(path));
   for (const name of record.netns.filter(isOurs)) await attempt(`network namespace ${name}`, () => deleteNetns(name));
   // The folder last, and only when nothing is left: it holds the record by which the next run tries again.
   if (left.length === 0 && !mounts.some((path) => isMounted(path)) && dirname(dir) !== '/') {
-    await attempt(`folder ${dir}`, () => rm(dir, { recursive: true, force: true }));
+    await attempt(`folder ${dir}`, () => rm(dir, { recursive: true, force: true, maxRetries: 10 }));
   }
   return { dir, removed, left };
+}
+
+/** A killed process ends at once, unless the kernel is busy for it. */
+const ENDED_WITHIN_MS = 5_000;
+
+async function untilEnded(processes: readonly ProcessIdentity[]): Promise<void> {
+  const deadline = performance.now() + ENDED_WITHIN_MS;
+  for (;;) {
+    const alive = processes.filter(isAlive);
+    if (alive.length === 0) return;
+    if (performance.now() > deadline) throw new Error(`pids ${alive.map(({ pid }) => pid).join(', ')} do not end`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 const isOurs = (name: string): boolean => name.startsWith(LAB_PREFIX);

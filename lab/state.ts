@@ -46,6 +46,7 @@ export class LabState {
   readonly id: string;
   readonly #owner: ProcessIdentity;
   readonly #processes = new Map<number, ProcessIdentity>();
+  #closed = false;
   readonly #resources: Record<Resource, string[]> = { netns: [], cgroups: [], mounts: [] };
 
   constructor({ folder, id, owner }: { readonly folder: string; readonly id: string; readonly owner: number }) {
@@ -80,15 +81,16 @@ export class LabState {
     return { id: this.id, owner: this.#owner, processes: [...this.#processes.values()], ...this.#resources };
   }
 
+  /** Before removal: what ends from now on is no longer written down. */
+  close(): void {
+    this.#closed = true;
+  }
+
   #write(): void {
+    if (this.#closed) return;
     const path = join(this.dir, FILE);
-    try {
-      writeFileSync(`${path}.new`, `${JSON.stringify(this.record, null, 2)}\n`, { mode: 0o600 });
-      renameSync(`${path}.new`, path);
-    } catch (error) {
-      // The folder is gone once the lab is removed; processes may still report their end.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    }
+    writeFileSync(`${path}.new`, `${JSON.stringify(this.record, null, 2)}\n`, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
   }
 }
 

@@ -59,7 +59,9 @@ export class Traffic {
 
   /** Results of requests that were begun at or after `since` (milliseconds since the epoch) and have ended. */
   results(since = 0): readonly RequestResult[] {
-    return this.#results.filter(({ begunAt }) => begunAt >= since);
+    // They stand in the order in which they ended, and none ended before it was begun.
+    const before = this.#results.findLastIndex(({ endedAt }) => endedAt < since);
+    return this.#results.slice(before + 1).filter(({ begunAt }) => begunAt >= since);
   }
 
   counts(since = 0): TrafficCounts {

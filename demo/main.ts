@@ -23,7 +23,7 @@ async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   if (typeof options === 'number') return options;
   const screen = new Screen({ quiet: options.output === 'json', stepsTotal: STEPS.length });
-  const missing = await missingRequirements(options.datapath);
+  const missing = missingRequirements(options.datapath);
   if (missing.length > 0) {
     screen.warn('The demo needs what is missing here:', ...missing.map(({ what, how }) => `  ${what}\n    → ${how}`));
     if (options.datapath === 'ebpf') {

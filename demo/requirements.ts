@@ -1,10 +1,11 @@
 // What this machine lacks for the demo: each with what it is and how to get it. Whether the kernel takes the programs is the
-// agent's own check (`clustermesh preflight`), which is asked here.
+// agent's own check, the one behind `clustermesh preflight`.
 
-import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { runPreflight } from '../agent/preflight/index.ts';
 import { cgroup2Mount } from '../lab/cgroup.ts';
 import { isInstalled } from '../lab/installed.ts';
-import { programLine } from '../lab/programs.ts';
+import { packageRoot } from '../runtime/package-root.ts';
 import type { DemoOptions } from './options.ts';
 
 export interface MissingRequirement {
@@ -18,7 +19,7 @@ const COMMANDS: readonly { readonly command: string; readonly debian: string }[]
   { command: 'mount', debian: 'mount' },
 ];
 
-export async function missingRequirements(datapath: DemoOptions['datapath']): Promise<readonly MissingRequirement[]> {
+export function missingRequirements(datapath: DemoOptions['datapath']): readonly MissingRequirement[] {
   const missing: MissingRequirement[] = [];
   if (!isInstalled('etcd')) missing.push(notInstalled('etcd', 'etcd-server'));
   if (datapath === 'memory') return missing;
@@ -30,13 +31,15 @@ export async function missingRequirements(datapath: DemoOptions['datapath']): Pr
     });
     return missing;
   }
-  if (cgroup2Mount() === undefined) {
+  const cgroup = cgroup2Mount();
+  if (cgroup === undefined) {
     missing.push({
       what: 'cgroup v2: no cgroup2 file system is mounted',
       how: 'mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified',
     });
+    return missing;
   }
-  return missing.length > 0 ? missing : await kernelRequirements();
+  return [...missing, ...kernelRequirements(cgroup)];
 }
 
 const notInstalled = (command: string, debian: string): MissingRequirement => ({
@@ -44,30 +47,13 @@ const notInstalled = (command: string, debian: string): MissingRequirement => ({
   how: `apt-get install ${debian}`,
 });
 
-/** What the agent's own check finds missing. */
-function kernelRequirements(): Promise<readonly MissingRequirement[]> {
-  const { command, args } = programLine('cli/main', ['preflight', '--output', 'json']);
-  return new Promise((resolve) => {
-    execFile(command, [...args], (error, out, said) => {
-      if (error === null) resolve([]);
-      else
-        resolve(parsePreflight(out) ?? [{ what: 'the check of the kernel failed', how: said.trim() || error.message }]);
-    });
-  });
-}
-
-function parsePreflight(text: string): readonly MissingRequirement[] | undefined {
-  try {
-    const { checks } = JSON.parse(text) as {
-      checks: readonly { status: string; title: string; reason?: string; remedy?: string }[];
-    };
-    return checks
-      .filter(({ status }) => status === 'failed')
-      .map(({ title, reason, remedy }) => ({
-        what: reason === undefined ? title : `${title}: ${reason}`,
-        how: remedy ?? 'see clustermesh preflight',
-      }));
-  } catch {
-    return undefined;
-  }
+/** What the agent's own check finds missing: it loads the programs, and attaches them to nothing. */
+function kernelRequirements(cgroup: string): readonly MissingRequirement[] {
+  const objectPath = join(packageRoot(), 'dist/bpf/sock_lb.bpf.o');
+  return runPreflight({ objectPath, cgroup })
+    .filter(({ status }) => status === 'failed')
+    .map(({ title, reason = '', remedy = 'see clustermesh preflight' }) => ({
+      what: `${title}: ${reason}`,
+      how: remedy,
+    }));
 }

@@ -52,7 +52,7 @@ describe('the steps of the demo', () => {
     expect(reports.map(({ name, ok, problems }) => [name, ok, problems])).toEqual([
       ['good', true, []],
       ['bad', false, ['nobody answered']],
-      ['broken', false, ['start etcd: no', 'look']],
+      ['broken', false, ['[X] start etcd: no (look)']],
       ['last', true, []],
     ]);
   });

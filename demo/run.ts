@@ -1,7 +1,7 @@
 // Runs the steps one after the other. A step that fails does not keep the next ones from being shown, unless nothing stands on
 // which they could be: the first two put up what all others play on.
 
-import { OperationalError, reasonOf } from '../runtime/errors.ts';
+import { OperationalError } from '../runtime/errors.ts';
 import type { Screen } from './screen.ts';
 import type { Stage } from './stage.ts';
 import type { Step, StepOutcome, StepReport } from './step.ts';
@@ -41,11 +41,6 @@ async function attempt(step: Step, stage: Stage): Promise<StepOutcome | 'interru
   } catch (error) {
     if (stage.signal.aborted) return 'interrupted';
     if (!(error instanceof OperationalError)) throw error;
-    const hint = error.hint === undefined ? [] : [error.hint];
-    return {
-      problems: [`${error.operation} ${error.subject ?? ''}: ${reasonOf(error)}`, ...hint],
-      figures: {},
-      lines: [],
-    };
+    return { problems: [error.message], figures: {}, lines: [] };
   }
 }

@@ -1,11 +1,13 @@
 // Given any sequence of desired states, when readers look at the maps in between any two rows that are written, then none of
 // them ever misses, and each is led to a backend of a state that was desired while it looked, or just before. A reader loads a
-// master, then a slot, then a backend; each load may see a later moment than the one before, up to the readers' grace.
+// master, then a slot, then a backend; each load may see a later moment than the one before, up to the readers' grace. This
+// holds as well where the agent is killed and started again, where maps fail, and where they are barely large enough.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
+import { ManualClock } from '../../runtime/manual-clock.ts';
 import { frontendName, type TargetName, targetName } from '../desired/frontend.ts';
 import { backend, service } from '../desired/sample.ts';
 import { backendKey, MASTER_SLOT, parseBackendValue, parseServiceValue, serviceKey } from '../maps/layout.ts';
@@ -16,6 +18,8 @@ import { Rig } from './rig.ts';
 /** The maps between two rows: since `at`, while `generation` was being programmed. */
 interface Moment {
   readonly at: number;
+  /** The last one that had been programmed whole. */
+  readonly whole: number;
   readonly generation: number;
   readonly services: ReadonlyMap<string, Uint8Array>;
   readonly backends: ReadonlyMap<string, Uint8Array>;
@@ -25,17 +29,24 @@ const ADDRESSES = ['172.20.0.1', '172.20.0.2'];
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 class Film {
-  readonly moments: Moment[] = [{ at: 0, generation: -1, services: new Map(), backends: new Map() }];
+  readonly moments: Moment[] = [{ at: 0, whole: 0, generation: 0, services: new Map(), backends: new Map() }];
   generation = -1;
+  whole = 0;
+  readonly #now: () => number;
 
-  constructor(maps: MemoryMaps, now: () => number) {
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  record(maps: MemoryMaps): void {
     maps.observer = (map, key, value) => {
       const last = this.moments.at(-1);
       if (last === undefined || map === 'reverseNat') return;
       const rows = new Map(last[map]);
       if (value === undefined) rows.delete(text(key));
       else rows.set(text(key), value.slice());
-      this.moments.push({ ...last, [map]: rows, at: now(), generation: this.generation });
+      const { whole, generation } = this;
+      this.moments.push({ ...last, [map]: rows, at: this.#now(), whole, generation });
     };
   }
 
@@ -68,9 +79,7 @@ function followReaders(film: Film, address: string, allowed: readonly ReadonlySe
           const found = row === undefined ? undefined : parseBackendValue(row);
           if (found === undefined) throw new Error(`${story}, backend ${backendId} at ${third}: it is missing`);
           const name = targetName({ ...found, clusterId: found.clusterId as ClusterId });
-          const fits = allowed
-            .slice(Math.max(0, start.generation - 1), end.generation + 1)
-            .some((set) => set.has(name));
+          const fits = allowed.slice(start.whole, end.generation + 1).some((set) => set.has(name));
           if (!fits) throw new Error(`${story}, backend ${backendId} at ${third}: ${name} was not desired then`);
         }
       }
@@ -90,10 +99,13 @@ const services = fc
     ),
   );
 const pause = fc.constantFrom(0, 0, 1, READER_GRACE_MS / 2, READER_GRACE_MS - 1, READER_GRACE_MS, 3 * READER_GRACE_MS);
-const history = fc.array(fc.record({ services, pauses: fc.array(pause, { minLength: 1, maxLength: 3 }) }), {
-  minLength: 2,
-  maxLength: 6,
-});
+const disturbance = fc.option(
+  fc.record({ type: fc.constantFrom('kill', 'MAP_FULL', 'MAP_FAILED'), row: fc.nat(30), rows: fc.nat(3) }),
+  { freq: 2 },
+);
+const step = fc.record({ services, disturbance, pauses: fc.array(pause, { minLength: 1, maxLength: 3 }) });
+const history = fc.array(step, { minLength: 2, maxLength: 6 });
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function selectedOf(services: readonly MeshService[], address: string): ReadonlySet<TargetName> {
   const of = services.find(({ frontends }) => frontends.includes(address as IpAddress));
@@ -102,27 +114,63 @@ function selectedOf(services: readonly MeshService[], address: string): Readonly
   return new Set(chosen.map((b) => targetName({ ...b, port: 8080, protocol: 'TCP' })));
 }
 
+class Killed extends Error {}
+
+/** Fails `rows` rows from the given one on, or ends the process there. */
+function disturb(maps: MemoryMaps, disturbance: Step['disturbance']): void {
+  let row = 0;
+  maps.fault = (operation) => {
+    if (disturbance === null || operation === 'dump') return undefined;
+    row += 1;
+    if (row <= disturbance.row || row > disturbance.row + disturbance.rows + 1) return undefined;
+    if (disturbance.type === 'kill') throw new Killed();
+    if (disturbance.type === 'MAP_FULL' && operation === 'remove') return undefined;
+    return { code: disturbance.type as 'MAP_FULL' | 'MAP_FAILED', reason: 'made to fail', errno: 7 };
+  };
+}
+
+async function play(steps: readonly Step[], sizes: { readonly services: number; readonly backends: number }) {
+  const clock = new ManualClock();
+  const film = new Film(() => clock.monotonic());
+  let maps = new MemoryMaps({ sizes });
+  let rig = new Rig(maps, clock);
+  film.record(maps);
+  for (const [generation, { services, pauses, disturbance }] of steps.entries()) {
+    film.generation = generation;
+    await rig.want(services);
+    disturb(maps, disturbance);
+    for (const pauseMs of pauses) {
+      try {
+        const { complete } = await rig.pass();
+        if (complete && rig.reconciler.refusals().length + rig.desired.refusals().length === 0) film.whole = generation;
+      } catch (error) {
+        if (!(error instanceof Killed)) throw error;
+        maps = maps.reopen();
+        film.record(maps);
+        rig = new Rig(maps, clock);
+        await rig.want(services);
+      }
+      clock.advance(pauseMs);
+    }
+    maps.fault = undefined;
+  }
+  await rig.settle();
+  expect(await rig.differences()).toEqual([]);
+  expect(rig.reconciler.refusals()).toEqual([]);
+  for (const address of ADDRESSES) {
+    const allowed = steps.map(({ services }) => selectedOf(services, address));
+    followReaders(film, address, allowed);
+  }
+}
+
 test('no reader ever misses or is misled', { timeout: 60_000 }, async () => {
   await fc.assert(
-    fc.asyncProperty(history, async (steps) => {
-      const maps = new MemoryMaps();
-      const rig = new Rig(maps);
-      const film = new Film(maps, () => rig.clock.monotonic());
-      for (const { services, pauses } of steps) {
-        film.generation += 1;
-        await rig.want(services);
-        for (const pauseMs of pauses) {
-          await rig.pass();
-          rig.clock.advance(pauseMs);
-        }
-      }
-      await rig.settle();
-      expect(await rig.differences()).toEqual([]);
-      for (const address of ADDRESSES) {
-        const allowed = steps.map(({ services }) => selectedOf(services, address));
-        followReaders(film, address, allowed);
-      }
-    }),
-    { numRuns: 300 },
+    fc.asyncProperty(history, (steps) => play(steps, { services: 100, backends: 100 })),
+    { numRuns: 500 },
   );
+});
+
+test('nor where the maps are barely large enough', { timeout: 60_000 }, async () => {
+  const sizes = fc.record({ services: fc.integer({ min: 3, max: 16 }), backends: fc.integer({ min: 1, max: 7 }) });
+  await fc.assert(fc.asyncProperty(history, sizes, play), { numRuns: 500 });
 });

@@ -60,13 +60,19 @@ const ROUND_FRONTENDS_MAX = 128;
 const ROUND_BACKENDS_MAX = 4_096;
 /** A map that refuses more often than this in one pass is not just full: it is left alone for a while. */
 const REFUSING_ROUNDS_MAX = 16;
-/** A refused service is tried again by itself after these times, growing: something else may have made room. */
-const RETRY = { delayMsMin: 1_000, delayMsMax: 60_000 };
+/**
+ * A refused service is tried again by itself after these times, growing: something else may have made room. The first is
+ * longer than two graces, so that what the last attempt left behind is gone.
+ */
+const RETRY = { delayMsMin: 5_000, delayMsMax: 60_000 };
+/** After a map failed, everything is read and tried again. */
+const RECOVERY = { delayMsMin: 100, delayMsMax: 30_000 };
 
 export class Reconciler {
   readonly #deps: ReconcilerDeps;
   readonly #ids: IdSpaces = { services: new IdSpace(SERVICE_IDS), backends: new IdSpace(BACKEND_IDS) };
   readonly #retry: Backoff;
+  readonly #recovery: Backoff;
   readonly #dirty = new Set<FrontendName>();
   readonly #dirtyTargets = new Set<TargetName>();
   /** Frontends with something to do once readers have let go, and when; the earliest first. */
@@ -77,15 +83,17 @@ export class Reconciler {
   readonly #waiting = new Map<ServiceKey, Refusal>();
   /** Where a map turned out to be full before its size: somebody else's rows, or the kernel's own limit. */
   #fullAt: Partial<Record<MapName, number>> = {};
-  /** Service ids in reverse rows that belong to no frontend. */
-  #ownerless: readonly number[] = [];
+  /** Ids whose reverse rows were found without any other row of a frontend. */
+  #lone: readonly number[] = [];
   #image: MapImage | undefined;
   #retryAt: number | undefined;
+  #recoverAt: number | undefined;
   #counters = { written: 0, removed: 0, failures: 0, dumps: 0, drift: 0 };
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
     this.#retry = new Backoff(deps.random, RETRY);
+    this.#recovery = new Backoff(deps.random, RECOVERY);
   }
 
   /** Absent before the first dump and after a failure. */
@@ -108,7 +116,7 @@ export class Reconciler {
 
   /** When `pass` has something to do again if nothing changes, on the monotonic clock. */
   get dueAt(): number | undefined {
-    const times = [this.#firstLater, this.#image?.orphanDueAt, this.#retryAt];
+    const times = [this.#firstLater, this.#image?.orphanDueAt, this.#retryAt, this.#recoverAt];
     return times.reduce(
       (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
       undefined,
@@ -123,9 +131,7 @@ export class Reconciler {
     this.#counters.dumps += 1;
     restoreIds(image, this.#ids, this.#now());
     this.#image = image;
-    this.#ownerless = [...image.reverses()]
-      .map(([id]) => id)
-      .filter((id) => this.#ids.services.ownerOf(id) === undefined);
+    this.#lone = [...image.reverses()].map(([id]) => id).filter((id) => this.#isLone(id, image));
     this.#later.clear();
     for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
     for (const name of this.#deps.desired.frontendNames()) this.#dirty.add(name);
@@ -159,6 +165,7 @@ export class Reconciler {
    */
   async pass(signal: AbortSignal): Promise<PassOutcome> {
     const total = { written: 0, removed: 0 };
+    this.#recoverAt = undefined;
     if (this.#image === undefined) await this.observe();
     this.#retryRefused();
     this.#takeDue();
@@ -175,6 +182,7 @@ export class Reconciler {
       if (!busy && this.#dirty.size === 0) break;
       await this.#deps.pause();
     }
+    this.#recovery.reset();
     this.#scheduleRetry();
     return { complete: !signal.aborted, ...total };
   }
@@ -275,14 +283,20 @@ export class Reconciler {
     const image = this.#knownImage();
     const orphans = [...image.expiredOrphans(this.#now())];
     const backends: Removal[] = orphans.map((id) => ({ type: 'remove-backend', id }));
-    const ownerless = this.#ownerless;
-    this.#ownerless = [];
-    const reverse: Removal[] = ownerless.map((id) => ({ type: 'remove-reverse', id }));
+    const lone = this.#lone.filter((id) => this.#isLone(id, image));
+    this.#lone = [];
+    const reverse: Removal[] = lone.map((id) => ({ type: 'remove-reverse', id }));
     const execution = await this.#execute({ puts: [], removals: [reverse, backends, [...image.strays()]] }, image);
     const now = this.#now();
     for (const id of orphans) if (image.backend(id) === undefined) this.#ids.backends.release(id, now);
-    for (const id of ownerless) if (image.reverse(id) === undefined) this.#ids.services.release(id, now);
+    for (const id of lone) if (image.reverse(id) === undefined) this.#ids.services.release(id, now);
     return execution;
+  }
+
+  /** Nothing in the maps has this service id, and nothing desired will. */
+  #isLone(id: number, image: MapImage): boolean {
+    const owner = this.#ids.services.ownerOf(id);
+    return owner === undefined || (image.frontend(owner) === undefined && this.#deps.desired.get(owner) === undefined);
   }
 
   async #execute(steps: Pick<Round, 'puts' | 'removals'>, image: MapImage): Promise<Execution> {
@@ -316,7 +330,8 @@ export class Reconciler {
   #failed(failure: MapFailure | undefined, total: { readonly written: number; readonly removed: number }): PassOutcome {
     this.#image = undefined;
     this.#counters.failures += 1;
-    this.#retryAt ??= this.#now() + this.#retry.next();
+    this.#recoverAt = this.#now() + this.#recovery.next();
+    this.#scheduleRetry();
     return { complete: false, ...total, ...(failure === undefined ? {} : { failure }) };
   }
 

@@ -101,12 +101,18 @@ class RoundPlanner {
       return;
     }
     const short = this.#shortOf(draft.needs);
-    if (short !== undefined) {
-      const { sizes, image } = this.#input;
-      this.#waiting.set(service, noRoom(service, short, image.rows(short) + draft.needs[short], sizes[short]));
+    if (short === undefined) {
+      this.#take(service, draft);
+      return;
     }
-    const possible = short === undefined ? draft : this.#yieldRoom(frontends);
-    if (possible !== undefined) this.#take(service, possible);
+    const { sizes, image } = this.#input;
+    this.#waiting.set(service, noRoom(service, short, image.rows(short) + draft.needs[short], sizes[short]));
+    const smaller = this.#yieldRoom(frontends);
+    if (smaller !== undefined) this.#take(service, smaller);
+    // What is left of a frontend that was taken away before is in its way as well.
+    for (const frontend of frontends) {
+      if (image.frontend(frontend.name)?.master === undefined) this.removeFrontend(frontend);
+    }
   }
 
   removeFrontend(frontend: NamedFrontend): void {

@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
+import type { BackendState, MeshService } from '../../mesh/model/service.ts';
+import type { MapCounts } from './demand.ts';
+import { DesiredState } from './desired-state.ts';
+import type { FrontendName, TargetName } from './frontend.ts';
+import { backend, port, service } from './sample.ts';
+
+const WEST = 'west' as ClusterName;
+const ROOMY: MapCounts = { services: 1_000, backends: 1_000, reverseNat: 1_000 };
+const noPause = () => undefined;
+
+async function stateOf(services: readonly MeshService[], sizes = ROOMY): Promise<DesiredState> {
+  const state = new DesiredState(sizes);
+  for (const each of services) state.set(each.key, each, WEST);
+  await state.settle(noPause);
+  return state;
+}
+const programmed = (state: DesiredState) =>
+  [...state.frontendNames()].map((name) => `${name} ${state.serviceOf(name)}`).sort();
+
+describe('two services that claim one frontend', () => {
+  const twins = ['shop/b', 'shop/a'].map((key) => service({ key, ports: [port(80)] }));
+
+  test('the name that comes first has it, the other is refused', async () => {
+    const state = await stateOf(twins);
+    expect(programmed(state)).toEqual(['172.20.0.10:80/TCP shop/a']);
+    expect(state.refusals()).toEqual([
+      {
+        service: 'shop/b',
+        code: 'AGENT_FRONTEND_TAKEN',
+        reason: '172.20.0.10:80/TCP belongs to shop/a, whose name comes first',
+      },
+    ]);
+  });
+
+  test('the other one has it when the first goes', async () => {
+    const state = await stateOf(twins);
+    state.set('shop/a' as ServiceKey, undefined, WEST);
+    expect([...(await state.settle(noPause)).frontends]).toEqual(['172.20.0.10:80/TCP']);
+    expect(programmed(state)).toEqual(['172.20.0.10:80/TCP shop/b']);
+    expect(state.refusals()).toEqual([]);
+  });
+});
+
+describe('maps that are too small', () => {
+  const far = (key: string, last: number) =>
+    service({ key, frontends: [`172.20.0.${last}`], backends: [`10.2.0.${last}`] });
+  const near = (key: string, last: number) =>
+    service({ key, frontends: [`172.20.0.${last}`], backends: [`10.1.0.${last}`] });
+
+  test('leave out whole services: those without a local backend first, then by name', async () => {
+    const services = [far('a/far', 1), far('b/far', 2), near('y/near', 3), near('z/near', 4)];
+    const state = await stateOf(services, { ...ROOMY, services: 6 });
+    expect(programmed(state).map((line) => line.split(' ')[1])).toEqual(['a/far', 'y/near', 'z/near']);
+    expect(state.refusals()).toEqual([
+      {
+        service: 'b/far',
+        code: 'CM-KERN-001',
+        reason: 'the services map has 6 entries and all services together need 8; raise datapath.sizes.services',
+        room: { map: 'services', wanted: 8, size: 6, setting: 'datapath.sizes.services' },
+      },
+    ]);
+  });
+
+  test('take a service in as soon as there is room', async () => {
+    const state = await stateOf([near('a/x', 1), near('b/x', 2)], { ...ROOMY, backends: 1 });
+    expect(programmed(state)).toEqual(['172.20.0.1:80/TCP a/x']);
+    state.set('a/x' as ServiceKey, undefined, WEST);
+    await state.settle(noPause);
+    expect(programmed(state)).toEqual(['172.20.0.2:80/TCP b/x']);
+    expect(state.refusals()).toEqual([]);
+  });
+
+  test('count a shared target once', async () => {
+    const one = service({ key: 'a/x', backends: ['10.1.0.1'] });
+    const other = service({ key: 'b/x', frontends: ['172.20.0.11'], backends: ['10.1.0.1'] });
+    const state = await stateOf([one, other], { services: 4, backends: 1, reverseNat: 2 });
+    expect(state.refusals()).toEqual([]);
+  });
+});
+
+test('what is kept up to date is what comes out from scratch', async () => {
+  const key = fc.constantFrom('a/a', 'a/b', 'b/a', 'c/c');
+  const address = fc.constantFrom('10.1.0.1', '10.1.0.2', '10.2.0.1', '10.2.0.2', '10.3.0.1');
+  const state = fc.constantFrom<BackendState>('active', 'active', 'terminating');
+  const backends = fc
+    .uniqueArray(fc.tuple(address, state), { selector: ([text]) => text, maxLength: 5 })
+    .map((all) => all.map(([text, state]) => backend(text, { state })));
+  const frontends = fc.uniqueArray(fc.constantFrom('172.20.0.1', '172.20.0.2', '172.20.0.3', 'fd00::1'), {
+    maxLength: 2,
+  });
+  const change = fc.record({ key, frontends, backends, present: fc.boolean() });
+  const size = fc.integer({ min: 1, max: 12 });
+  const sizes = fc.record({ services: size, backends: size, reverseNat: size });
+  const steps = fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 });
+  await fc.assert(
+    fc.asyncProperty(steps, fc.oneof(fc.constant(ROOMY), sizes), async (steps, sizes) => {
+      const kept = new DesiredState(sizes);
+      const services = new Map<ServiceKey, MeshService>();
+      for (const changes of steps) {
+        const before = summary(kept);
+        for (const { key, frontends, backends, present } of changes) {
+          const value = present ? service({ key, frontends, backends }) : undefined;
+          if (value === undefined) services.delete(key as ServiceKey);
+          else services.set(value.key, value);
+          kept.set(key as ServiceKey, value, WEST);
+        }
+        const changed = await kept.settle(noPause);
+        const after = summary(kept);
+        const scratch = await stateOf([...services.values()], sizes);
+        expect(after).toEqual(summary(scratch));
+        expect(kept.refusals()).toEqual(scratch.refusals());
+        expect(kept.counts).toEqual(scratch.counts);
+        // Everything that differs was named.
+        for (const name of differing(before.frontends, after.frontends)) expect(changed.frontends.has(name)).toBe(true);
+        for (const name of differing(before.targets, after.targets)) expect(changed.targets.has(name)).toBe(true);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+const summary = (state: DesiredState) => ({
+  frontends: new Map<FrontendName, string>(
+    [...state.frontendNames()].map((name) => [name, JSON.stringify([state.serviceOf(name), state.get(name)])]),
+  ),
+  targets: new Map<TargetName, string>([...state.targetNames()].map((name) => [name, state.targetState(name) ?? ''])),
+});
+
+function differing<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): readonly K[] {
+  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
+}

@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { backend, port, type SampleService, service } from './sample.ts';
+import { desireService } from './service.ts';
+
+const desire = (options: SampleService) => desireService(service(options), 'west' as ClusterName);
+/** `name: count of backends`, with a bar between those that new connections get and the rest. */
+const shown = (options: SampleService) =>
+  desire(options).frontends.map(({ name, backends, count }) => {
+    const names = backends.map((b) => b.name);
+    return `${name}: ${names.slice(0, count).join(' ')} | ${names.slice(count).join(' ')}`.trimEnd();
+  });
+
+test('every cluster IP has every port, with the targets of that port name', () => {
+  const both = [port(8080, 'http'), port(9090, 'metrics')];
+  expect(
+    shown({
+      frontends: ['172.20.0.10', '172.20.0.11'],
+      ports: [port(80, 'http'), port(9000, 'metrics')],
+      backends: [
+        backend('10.1.0.1', { ports: both }),
+        backend('10.2.0.1', { ports: [port(3000, 'http'), port(80, 'other')] }),
+      ],
+    }),
+  ).toEqual([
+    '172.20.0.10:80/TCP: 10.2.0.1:3000/TCP#2 10.1.0.1:8080/TCP#1 |',
+    '172.20.0.11:80/TCP: 10.2.0.1:3000/TCP#2 10.1.0.1:8080/TCP#1 |',
+    '172.20.0.10:9000/TCP: 10.1.0.1:9090/TCP#1 |',
+    '172.20.0.11:9000/TCP: 10.1.0.1:9090/TCP#1 |',
+  ]);
+});
+
+test('one port name may mean one port per protocol', () => {
+  const dns = [port(53, 'dns', 'UDP'), port(5353, 'dns', 'TCP')];
+  expect(
+    shown({ ports: [port(53, 'dns', 'UDP'), port(53, 'dns', 'TCP')], backends: [backend('10.1.0.1', { ports: dns })] }),
+  ).toEqual(['172.20.0.10:53/UDP: 10.1.0.1:53/UDP#1 |', '172.20.0.10:53/TCP: 10.1.0.1:5353/TCP#1 |']);
+});
+
+test('several names that lead to one target count once', () => {
+  const ports = [port(8080, 'a'), port(8080, 'b')];
+  expect(shown({ ports: [port(80, 'a'), port(80, 'b')], backends: [backend('10.1.0.1', { ports })] })).toEqual([
+    '172.20.0.10:80/TCP: 10.1.0.1:8080/TCP#1 |',
+  ]);
+});
+
+describe('terminating backends', () => {
+  const gone = (address: string) => backend(address, { state: 'terminating' });
+  test('come after the active ones and get no new connections', () => {
+    expect(shown({ backends: [gone('10.1.0.1'), '10.1.0.2', gone('10.1.0.3')] })).toEqual([
+      '172.20.0.10:80/TCP: 10.1.0.2:8080/TCP#1 | 10.1.0.1:8080/TCP#1 10.1.0.3:8080/TCP#1',
+    ]);
+  });
+  test('are used when there is no other', () => {
+    expect(shown({ backends: [gone('10.1.0.1'), gone('10.1.0.2')] })).toEqual([
+      '172.20.0.10:80/TCP: 10.1.0.1:8080/TCP#1 10.1.0.2:8080/TCP#1 |',
+    ]);
+  });
+});
+
+test('a service without backends keeps its frontends', () => {
+  expect(shown({ backends: [] })).toEqual(['172.20.0.10:80/TCP:  |']);
+});
+
+test('what cannot be programmed yet is refused with a reason, the rest is programmed', () => {
+  const desired = desire({ frontends: ['172.20.0.10', 'fd00::a'], ports: [port(80), port(99, 's', 'SCTP')] });
+  expect(desired.frontends.map(({ name }) => name)).toEqual(['172.20.0.10:80/TCP']);
+  expect(desired.refused).toEqual([
+    { service: 'shop/cart', code: 'AGENT_UNSUPPORTED', reason: 'IPv6 frontends cannot be programmed yet: fd00::a' },
+    { service: 'shop/cart', code: 'AGENT_UNSUPPORTED', reason: 'SCTP ports cannot be programmed yet: 99' },
+  ]);
+});
+
+test('IPv6 backends of a dual-stack service do not stand behind its IPv4 address', () => {
+  expect(shown({ backends: ['10.1.0.1', { ...backend('10.1.0.2'), address: 'fd00::2' as never }] })).toEqual([
+    '172.20.0.10:80/TCP: 10.1.0.1:8080/TCP#1 |',
+  ]);
+});
+
+test('more backends than a count can say are refused', () => {
+  const backends = Array.from({ length: 65_536 }, (_, at) => backend(`10.1.${at >> 8}.${at & 255}`));
+  const desired = desire({ backends });
+  expect(desired.frontends).toEqual([]);
+  expect(desired.refused[0]?.reason).toContain('65536 backends');
+});

@@ -40,10 +40,12 @@ interface Cause {
   readonly reason: string;
   readonly hint: string;
   readonly retryable?: boolean;
+  /** What libbpf said is not passed on, because it takes this for something else. */
+  readonly misleading?: true;
 }
 
 const CAPABILITIES_HINT =
-  'run as root or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; if they are granted, a seccomp profile or an LSM forbids bpf(2), and before kernel 5.11 RLIMIT_MEMLOCK has to be raised';
+  'run as root or with CAP_BPF and CAP_NET_ADMIN; if they are granted, a seccomp profile or an LSM forbids bpf(2), and before kernel 5.11 RLIMIT_MEMLOCK has to be raised';
 
 /** The first row that fits counts. */
 const CAUSES: readonly Cause[] = [
@@ -67,6 +69,8 @@ const CAUSES: readonly Cause[] = [
     code: 'DATAPATH_NOT_PERMITTED',
     reason: 'the process may not do this',
     hint: CAPABILITIES_HINT,
+    // It always suspects RLIMIT_MEMLOCK.
+    misleading: true,
   },
   {
     steps: 'any',
@@ -151,14 +155,15 @@ export function datapathError({ step, subject, errno, messages = [] }: FailedSte
   const cause = CAUSES.find(
     (row) => row.errno === errno && (row.steps === 'any' || row.steps.includes(step)) && (row.said?.test(said) ?? true),
   );
-  const program = complaint.program === undefined ? '' : ` ${complaint.program}`;
-  const parts = [cause?.reason, errnoText(errno), said === '' ? undefined : `kernel${program}: ${said}`];
+  const program = complaint.program === undefined ? '' : ` on ${complaint.program}`;
+  const quote = said !== '' && cause?.misleading !== true;
+  const parts = [cause?.reason, errnoText(errno), !quote ? undefined : `kernel${program}: ${said}`];
   return new OperationalError({
     code: cause?.code ?? 'DATAPATH_FAILED',
     operation: step,
     subject,
     reason: parts.filter((part) => part !== undefined).join('; '),
-    hint: cause?.hint ?? 'see the kernel log and docs/operations',
+    hint: cause?.hint ?? 'see the kernel log (dmesg)',
     retryable: cause?.retryable ?? false,
   });
 }

@@ -9,4 +9,6 @@ export {
   openDatapath,
   openPinnedMaps,
   removeDatapath,
+  requireLibbpf,
+  tryPrograms,
 } from './open.ts';

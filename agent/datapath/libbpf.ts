@@ -60,8 +60,6 @@ export interface Libbpf {
 
   /** 1 when programs of this type may call the helper, 0 when not, or a negative errno. */
   probeHelper(programType: number, helper: number, options: null): number;
-  /** 1 when the kernel takes programs of this type, 0 when not, or a negative errno. */
-  probeProgramType(programType: number, options: null): number;
 }
 
 export interface LoadedLibbpf {
@@ -143,7 +141,6 @@ function bind(library: LibraryHandle): Libbpf {
       'int bpf_map_lookup_batch(int fd, void *from, void *to, void *keys, void *values, void *count, const void *opts)',
     ),
     probeHelper: library.func('int libbpf_probe_bpf_helper(int type, int helper, const void *opts)'),
-    probeProgramType: library.func('int libbpf_probe_bpf_prog_type(int type, const void *opts)'),
   };
 }
 

@@ -4,7 +4,7 @@
 import { closeSync } from 'node:fs';
 import type { Log } from '../../runtime/log.ts';
 import { datapathError } from './failure.ts';
-import type { BpfMap, BpfObject, BpfProgram, LoadedLibbpf } from './libbpf.ts';
+import type { BpfMap, BpfObject, BpfProgram, Libbpf, LoadedLibbpf } from './libbpf.ts';
 import { KERNEL_MAP_NAMES, type KernelMapName, MAP_SPECS } from './map-specs.ts';
 import { openPinnedMap } from './pinned-map.ts';
 import { mapPin } from './pins.ts';
@@ -34,20 +34,21 @@ export interface LoadedObject {
 }
 
 /** enum bpf_prog_type and enum bpf_func_id. */
-export const CGROUP_SOCK_ADDR = 18;
+const CGROUP_SOCK_ADDR = 18;
 const SET_RETVAL = 187;
+/** Where libbpf keeps what the programs declare as constant. */
+const RODATA = '.rodata';
+/** Enough to be a map; a trial stores nothing. */
+const TRIAL_ENTRIES = 16;
 
 export function loadObject(options: LoadOptions): LoadedObject {
   const { libbpf, objectPath } = options;
   const { calls } = libbpf;
-  const { result: object, messages } = libbpf.listen(() => calls.openObject(objectPath, null));
-  if (object === null)
-    throw datapathError({ step: 'open object', subject: objectPath, errno: libbpf.errno(), messages });
+  const object = open(libbpf, objectPath);
   try {
     const created = KERNEL_MAP_NAMES.filter((map) => !reusePinned(options, object, map));
-    const canSetRetval = calls.probeHelper(CGROUP_SOCK_ADDR, SET_RETVAL, null) === 1;
-    setConstants(options, object, canSetRetval);
-    load(options, object);
+    const canSetRetval = setConstants(calls, object);
+    load(libbpf, objectPath, object);
     for (const map of created) pinMap(options, object, map);
     return {
       programs: programsOf(libbpf, object),
@@ -60,17 +61,35 @@ export function loadObject(options: LoadOptions): LoadedObject {
   }
 }
 
+/** Loads everything as `loadObject` does but on small maps of its own, and lets go of it: whether the kernel takes it. */
+export function tryObject(libbpf: LoadedLibbpf, objectPath: string): void {
+  const { calls } = libbpf;
+  const object = open(libbpf, objectPath);
+  try {
+    for (const map of KERNEL_MAP_NAMES) resize(calls, object, map, TRIAL_ENTRIES);
+    setConstants(calls, object);
+    load(libbpf, objectPath, object);
+  } finally {
+    calls.closeObject(object);
+  }
+}
+
+function open(libbpf: LoadedLibbpf, objectPath: string): BpfObject {
+  const { result: object, messages } = libbpf.listen(() => libbpf.calls.openObject(objectPath, null));
+  if (object !== null) return object;
+  throw datapathError({ step: 'open object', subject: objectPath, errno: libbpf.errno(), messages });
+}
+
 /** False where nothing is pinned, and the map is to be created with the size wanted. */
 function reusePinned({ libbpf, pinDir, sizes, log }: LoadOptions, object: BpfObject, map: KernelMapName): boolean {
   const { calls } = libbpf;
   const spec = MAP_SPECS[map];
-  const target = findMap(calls.findMap(object, spec.name), spec.name);
   const pinned = openPinnedMap(calls, pinDir, spec, 'write');
   if (pinned === undefined) {
-    check('prepare map', spec.name, calls.setMaxEntries(target, sizes[map]));
+    resize(calls, object, map, sizes[map]);
     return false;
   }
-  check('prepare map', spec.name, calls.reuseFd(target, pinned.fd));
+  check('prepare map', spec.name, calls.reuseFd(findMap(calls, object, spec.name), pinned.fd));
   closeSync(pinned.fd);
   const { maxEntries } = pinned.description;
   if (maxEntries !== sizes[map]) {
@@ -80,14 +99,20 @@ function reusePinned({ libbpf, pinDir, sizes, log }: LoadOptions, object: BpfObj
   return true;
 }
 
-/** The constants of the programs, in the order of their declaration: one bool, can_set_retval. */
-function setConstants({ libbpf: { calls } }: LoadOptions, object: BpfObject, canSetRetval: boolean): void {
-  const constants = Uint8Array.of(canSetRetval ? 1 : 0);
-  const target = findMap(calls.findMap(object, '.rodata'), '.rodata');
-  check('prepare map', '.rodata', calls.setInitialValue(target, constants, constants.length));
+function resize(calls: Libbpf, object: BpfObject, map: KernelMapName, entries: number): void {
+  const { name } = MAP_SPECS[map];
+  check('prepare map', name, calls.setMaxEntries(findMap(calls, object, name), entries));
 }
 
-function load({ libbpf, objectPath }: LoadOptions, object: BpfObject): void {
+/** The constants of the programs, in the order of their declaration: one bool, can_set_retval, which is returned. */
+function setConstants(calls: Libbpf, object: BpfObject): boolean {
+  const canSetRetval = calls.probeHelper(CGROUP_SOCK_ADDR, SET_RETVAL, null) === 1;
+  const constants = Uint8Array.of(canSetRetval ? 1 : 0);
+  check('prepare map', RODATA, calls.setInitialValue(findMap(calls, object, RODATA), constants, constants.length));
+  return canSetRetval;
+}
+
+function load(libbpf: LoadedLibbpf, objectPath: string, object: BpfObject): void {
   const { result: status, messages } = libbpf.listen(() => libbpf.calls.loadObject(object));
   if (status < 0) throw datapathError({ step: 'load programs', subject: objectPath, errno: -status, messages });
 }
@@ -95,7 +120,7 @@ function load({ libbpf, objectPath }: LoadOptions, object: BpfObject): void {
 function pinMap({ libbpf: { calls }, pinDir, made }: LoadOptions, object: BpfObject, map: KernelMapName): void {
   const { name } = MAP_SPECS[map];
   const path = mapPin(pinDir, name);
-  check('pin', path, calls.pin(calls.mapFd(findMap(calls.findMap(object, name), name)), path));
+  check('pin', path, calls.pin(calls.mapFd(findMap(calls, object, name)), path));
   made.push(path);
 }
 
@@ -109,7 +134,8 @@ function programsOf({ calls }: LoadedLibbpf, object: BpfObject): readonly Progra
 }
 
 /** An object without one of our maps is not ours: a broken build. */
-function findMap(map: BpfMap | null, name: string): BpfMap {
+function findMap(calls: Libbpf, object: BpfObject, name: string): BpfMap {
+  const map = calls.findMap(object, name);
   if (map === null) throw new Error(`the compiled object has no map ${name}`);
   return map;
 }

@@ -7,11 +7,12 @@ import { endianness } from 'node:os';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { MapName, ServiceMaps } from '../maps/port.ts';
+import { CGROUP2_MAGIC } from './file-systems.ts';
 import { openKernelMaps } from './kernel-maps.ts';
 import { loadLibbpf } from './libbpf.ts';
 import { type Attachment, attachPrograms } from './links.ts';
 import { MAP_SPECS } from './map-specs.ts';
-import { loadObject } from './object.ts';
+import { loadObject, tryObject } from './object.ts';
 import { preparePinDir, type RemovedPins, removePins } from './pins.ts';
 
 export interface DatapathSizes extends Readonly<Record<MapName, number>> {
@@ -40,8 +41,6 @@ export interface Datapath extends ServiceMaps {
   readonly rejectsWith: 'EHOSTUNREACH' | 'EPERM';
 }
 
-/** statfs(2) of a cgroup v2 file system. */
-export const CGROUP2_MAGIC = 0x63677270;
 const REVERSE_SOCKETS_DEFAULT = 262_144;
 
 export async function openDatapath(options: DatapathOptions): Promise<Datapath> {
@@ -72,6 +71,16 @@ export async function openDatapath(options: DatapathOptions): Promise<Datapath> 
 /** The maps that an agent left pinned, to look at them while it runs or not. */
 export async function openPinnedMaps(pinDir: string): Promise<Pick<ServiceMaps, 'info' | 'dump' | 'close'>> {
   return openKernelMaps(loadLibbpf().calls, pinDir, 'read');
+}
+
+/** Throws where the library is missing. */
+export function requireLibbpf(): void {
+  loadLibbpf();
+}
+
+/** Throws where the kernel does not take the programs; attaches and keeps nothing. */
+export function tryPrograms(objectPath: string): void {
+  tryObject(loadLibbpf(), objectPath);
 }
 
 /** Ends forwarding: detaches the programs and drops the maps. Stopping an agent does not do this. */

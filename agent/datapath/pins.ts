@@ -4,11 +4,10 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { OperationalError } from '../../runtime/errors.ts';
+import { BPFFS_MAGIC } from './file-systems.ts';
 
 const MAPS = 'maps';
 const LINKS = 'links';
-/** statfs(2) of a BPF file system. */
-export const BPFFS_MAGIC = 0xcafe4a11;
 
 export const mapPin = (pinDir: string, map: string): string => join(pinDir, MAPS, map);
 export const linkPin = (pinDir: string, program: string): string => join(pinDir, LINKS, program);

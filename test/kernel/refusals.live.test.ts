@@ -70,7 +70,7 @@ describe.skipIf(skipped)('refusals', () => {
     const { code, reason } = await refusal({ objectPath });
     expect(code).toBe('DATAPATH_REJECTED');
     expect(reason).toMatch(
-      /the verifier rejected a program; EACCES.*kernel cm_connect4: .*invalid mem access 'map_value_or_null'/,
+      /the verifier rejected a program; EACCES.*kernel on cm_connect4: .*invalid mem access 'map_value_or_null'/,
     );
     expect(reason.length).toBeLessThan(600);
     expect(pinsIn(room)).toEqual([]);

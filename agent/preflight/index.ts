@@ -1,0 +1,59 @@
+// Looks at the host before the datapath is opened: the agent does it at its start, `clustermesh preflight` and the demo to say
+// what is missing. It changes nothing: the programs are loaded, attached to nothing, and let go of.
+
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { endianness, platform, release } from 'node:os';
+import { dirname } from 'node:path';
+import { OperationalError, reasonOf } from '../../runtime/errors.ts';
+import { requireLibbpf, tryPrograms } from '../datapath/index.ts';
+import { judgePreflight, type PreflightCheck } from './checks.ts';
+import type { Attempt, ObservedFolder, PreflightObserved } from './observed.ts';
+import { capabilities, memlockBytes } from './proc.ts';
+
+export type { PreflightCheck } from './checks.ts';
+
+export interface PreflightOptions {
+  /** The compiled sock_lb.bpf.o. */
+  readonly objectPath: string;
+  /** Not checked where absent, like `cgroup`. */
+  readonly pinDir?: string;
+  readonly cgroup?: string;
+}
+
+export function runPreflight(options: PreflightOptions): readonly PreflightCheck[] {
+  return judgePreflight(observe(options));
+}
+
+function observe({ objectPath, pinDir, cgroup }: PreflightOptions): PreflightObserved {
+  const libbpf = attempt(requireLibbpf);
+  return {
+    platform: platform(),
+    littleEndian: endianness() === 'LE',
+    kernelRelease: release(),
+    capabilities: capabilities(textOf('/proc/self/status')),
+    memlockBytes: memlockBytes(textOf('/proc/self/limits')),
+    libbpf,
+    pinDir: pinDir === undefined ? undefined : folder(pinDir),
+    cgroup: cgroup === undefined ? undefined : folder(cgroup),
+    kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
+    load: libbpf.ok ? attempt(() => tryPrograms(objectPath)) : undefined,
+  };
+}
+
+function attempt(work: () => void): Attempt {
+  try {
+    work();
+    return { ok: true };
+  } catch (error) {
+    const hint = error instanceof OperationalError ? error.hint : undefined;
+    return { ok: false, reason: reasonOf(error), ...(hint === undefined ? {} : { hint }) };
+  }
+}
+
+function folder(path: string): ObservedFolder {
+  for (let at = path; ; at = dirname(at)) {
+    if (existsSync(at) || at === dirname(at)) return { path, exists: at === path, fileSystem: statfsSync(at).type };
+  }
+}
+
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

@@ -9,6 +9,7 @@ import { causeChain, OperationalError } from '../runtime/errors.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { completionCommand } from './completion.ts';
 import { mapsCommand } from './maps.ts';
+import { pkiCommand } from './pki.ts';
 import { preflightCommand } from './preflight.ts';
 import { agentCommand, apiServerCommand } from './programs.ts';
 import { servicesCommand } from './services.ts';
@@ -31,6 +32,7 @@ export function buildCommand(): Command {
     servicesCommand(),
     mapsCommand(),
     preflightCommand(),
+    pkiCommand(),
     completionCommand(program),
   ]) {
     program.addCommand(command.exitOverride());

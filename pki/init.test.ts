@@ -68,6 +68,17 @@ describe('the credentials of a cluster', () => {
     ]);
   });
 
+  test('carry addresses and DNS names alike', async () => {
+    const { layout } = await init({ addresses: { etcd: ['etcd-west', '10.9.0.1'], door: [], rpc: [] } });
+    const names = new X509Certificate(await readFile(layout.leaf('etcd-server').cert)).subjectAltName;
+    expect(names?.split(', ')).toEqual([
+      'DNS:localhost',
+      'DNS:etcd-west',
+      'IP Address:127.0.0.1',
+      'IP Address:10.9.0.1',
+    ]);
+  });
+
   test('are repaired where they no longer serve', async () => {
     const { layout } = await init();
     await writeFile(layout.leaf('peer').cert, 'garbage');

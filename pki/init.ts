@@ -2,6 +2,7 @@
 // no longer serves: a leaf that is missing, damaged, near its end, of another authority, or without a name that is wanted.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { ClusterName } from '../mesh/model/names.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 import { type Authority, createAuthority, DAY_MS, openAuthority } from './authority.ts';
@@ -16,7 +17,7 @@ export interface ClusterCredentials {
   readonly cluster: ClusterName;
   /** Names of the nodes whose agents get a certificate. */
   readonly nodes: readonly string[];
-  /** Addresses by which others reach the listeners. */
+  /** IP addresses and DNS names by which others reach the listeners. */
   readonly addresses: {
     readonly etcd: readonly string[];
     readonly door: readonly string[];
@@ -109,14 +110,14 @@ interface WantedLeaf {
 }
 
 function wantedLeaves({ nodes, addresses }: ClusterCredentials, layout: ClusterLayout): readonly WantedLeaf[] {
-  const leaf = (profile: Exclude<Profile, 'agent'>, ips: readonly string[] = [], dnsNames: readonly string[] = []) => ({
+  const leaf = (profile: Exclude<Profile, 'agent'>, reachedBy: readonly string[] = []) => ({
     paths: layout.leaf(profile),
     profile,
-    dnsNames,
-    ips,
+    dnsNames: reachedBy.filter((address) => isIP(address) === 0),
+    ips: reachedBy.filter((address) => isIP(address) !== 0),
   });
   return [
-    leaf('etcd-server', ['127.0.0.1', ...addresses.etcd.filter((ip) => ip !== '127.0.0.1')], ['localhost']),
+    leaf('etcd-server', [...new Set(['127.0.0.1', 'localhost', ...addresses.etcd])]),
     leaf('etcd-client'),
     leaf('door', addresses.door),
     leaf('peer'),

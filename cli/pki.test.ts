@@ -1,0 +1,60 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CommanderError } from 'commander';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { pkiCommand } from './pki.ts';
+
+let dir: string;
+let printed: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'cli-pki-'));
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function pki(...args: readonly string[]): Promise<string> {
+  printed = '';
+  await pkiCommand().parseAsync(args, { from: 'user' });
+  return printed;
+}
+
+describe('clustermesh pki', () => {
+  test('makes two clusters that trust each other, and changes nothing the second time', async () => {
+    const [west, east] = [join(dir, 'west'), join(dir, 'east')];
+    const init = ['init', '--cluster', 'west', '--dir', west, '--node', 'w1', '--node', 'w2', '--etcd-address', 'etcd'];
+    expect(await pki(...init)).toContain(`${west}/agents/w2/cert.pem: missing`);
+    expect(await pki(...init)).toBe('west: everything is in order\n');
+    await pki('init', '--cluster', 'east', '--dir', east);
+
+    const ca = join(east, 'ca', 'ca.pem');
+    const trusted = JSON.parse(await pki('trust', '--dir', west, '--peer', 'east', '--ca', ca, '-o', 'json'));
+    expect(trusted).toMatchObject({ peer: 'east', authorities: [{ fingerprint: expect.any(String) }] });
+    expect(await readFile(join(west, 'trust', 'east', 'ca.pem'))).toEqual(await readFile(ca));
+  });
+
+  test('refuses what is no authority, and leaves the trust store as it was', async () => {
+    await pki('init', '--cluster', 'east', '--dir', dir);
+    const trust = (ca: string) => pki('trust', '--dir', dir, '--peer', 'west', '--ca', join(dir, ca));
+    await expect(trust('door/cert.pem')).rejects.toMatchObject({ code: 'PKI_NOT_AN_AUTHORITY' });
+    await expect(trust('nothing.pem')).rejects.toMatchObject({ code: 'PKI_FILE' });
+    await expect(readFile(join(dir, 'trust', 'west', 'ca.pem'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('takes names that are none for wrong usage', async () => {
+    const wrong = [
+      ['init', '--cluster', 'West!', '--dir', dir],
+      ['init', '--cluster', 'west', '--dir', dir, '--node', 'a b'],
+      ['init', '--cluster', 'west', '--dir', dir, '--etcd-address', 'https://etcd'],
+      ['init', '--cluster', 'west'],
+    ];
+    for (const args of wrong) await expect(pki(...args)).rejects.toBeInstanceOf(CommanderError);
+  });
+});

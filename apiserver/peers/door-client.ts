@@ -2,6 +2,7 @@
 // this cluster's own peer certificate. Both are followed on disk while the client lives.
 
 import type { Clock } from '../../runtime/clock.ts';
+import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { channelCredentials } from '../../runtime/tls/certificate-source.ts';
@@ -10,8 +11,8 @@ import { openEtcd } from '../store/etcd-client.ts';
 import type { OpenDoor } from './port.ts';
 
 export interface DoorClientDeps {
-  /** What this cluster shows: paths of PEM files. */
-  readonly client: { readonly cert: string; readonly key: string };
+  /** What this cluster shows: paths of PEM files. Absent only where there are no peers. */
+  readonly client: { readonly cert: string; readonly key: string } | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -19,6 +20,7 @@ export interface DoorClientDeps {
 
 export function doorOpener({ client, clock, random, log }: DoorClientDeps): OpenDoor {
   return async (spec) => {
+    if (client === undefined) throw noCertificate(spec.name);
     const peerLog = log.child({ peer: spec.name });
     const files = await openTlsFiles({ ca: spec.ca, ...client }, { clock, log: peerLog });
     const closing = new AbortController();
@@ -42,6 +44,16 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
       },
     };
   };
+}
+
+function noCertificate(peer: string): OperationalError {
+  return new OperationalError({
+    code: 'PEER_NO_CERTIFICATE',
+    operation: 'open the door of',
+    subject: peer,
+    reason: 'this cluster has no certificate to show there',
+    hint: 'set peers.client to the certificate and key of the peer profile',
+  });
 }
 
 /** `host:port`; 443 is what a URL without a port means. */

@@ -25,10 +25,15 @@ export interface PeerSetDeps {
   readonly onChange: (peer: ClusterName) => void;
 }
 
+/** A peer document that cannot be used, in the shape in which status shows faults of the own cluster's inputs. */
 export interface PeerProblem {
   readonly file: string;
+  readonly line: number;
+  readonly code: 'PEER_DOCUMENT';
   readonly reason: string;
 }
+
+const problem = (file: string, reason: string): PeerProblem => ({ file, line: 1, code: 'PEER_DOCUMENT', reason });
 
 interface RunningPeer {
   readonly spec: PeerSpec;
@@ -89,7 +94,7 @@ export class PeerSet {
           this.#applying = this.#applying.then(() => this.#apply(read));
         },
         onUnreadable: (reason) => {
-          this.#problems = [{ file: folder, reason }];
+          this.#problems = [problem(folder, reason)];
           log.warn('cannot read the folder of peers', { path: folder, reason });
         },
       },
@@ -118,20 +123,20 @@ export class PeerSet {
   }
 
   #readSpecs(read: FolderRead): ReadonlyMap<ClusterName, PeerSpec> {
-    const problems: PeerProblem[] = [...read.unreadable].map(([file, reason]) => ({ file, reason }));
+    const problems: PeerProblem[] = [...read.unreadable].map(([file, reason]) => problem(file, reason));
     for (const file of this.#specs.keys()) {
       if (!read.texts.has(file) && !read.unreadable.has(file)) this.#specs.delete(file);
     }
     for (const [file, text] of read.texts) {
       const spec = parsePeerSpec(file, text);
       if (spec.ok) this.#specs.set(file, spec.value);
-      else problems.push({ file, reason: spec.error });
+      else problems.push(problem(file, spec.error));
     }
     const wanted = new Map<ClusterName, PeerSpec>();
     for (const [file, spec] of [...this.#specs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       // The own name in a shared folder of peers is no mistake: every cluster may be given the same one.
       if (spec.name === this.#deps.self) continue;
-      if (wanted.has(spec.name)) problems.push({ file, reason: `peer ${spec.name} is described in another file too` });
+      if (wanted.has(spec.name)) problems.push(problem(file, `peer ${spec.name} is described in another file too`));
       else wanted.set(spec.name, spec);
     }
     for (const { file, reason } of problems) this.#deps.log.warn('peer document ignored', { path: file, reason });

@@ -81,11 +81,15 @@ export function keysOfRecord(peer: ClusterName, key: string): readonly string[] 
   return cached === undefined ? [quarantineKey(peer, key)] : [cached, quarantineKey(peer, key)];
 }
 
-/** Every key that a peer's present state asks for, the canaries last. */
+export const declarationKeys = (name: ClusterName): readonly string[] => [
+  peerRecordKey(name),
+  clusterConfigKey(name),
+  cardKey(name),
+];
+
+/** Every key that a peer's present state asks for, but for the canaries. */
 export function* keysOfPeer(name: ClusterName, peer: ReflectedPeer): Generator<string> {
-  yield peerRecordKey(name);
-  yield clusterConfigKey(name);
-  yield cardKey(name);
+  yield* declarationKeys(name);
   for (const key of peer.admitted.keys()) yield cacheKeyOf(name, key) ?? quarantineKey(name, key);
   for (const key of peer.quarantined.keys()) yield quarantineKey(name, key);
 }

@@ -13,7 +13,15 @@ import type { Random } from '../../runtime/random.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
 import type { Condition, KeyValue, MirrorBatch, Store, Write } from '../store/port.ts';
 import { TRANSACTION_WRITES_MAX } from '../store/port.ts';
-import { canariesOfPeer, keysOfPeer, keysOfRecord, peerOfKey, REFLECTED_PREFIXES, wishFor } from './desired.ts';
+import {
+  canariesOfPeer,
+  declarationKeys,
+  keysOfPeer,
+  keysOfRecord,
+  peerOfKey,
+  REFLECTED_PREFIXES,
+  wishFor,
+} from './desired.ts';
 import type { ReflectedPeers } from './port.ts';
 
 export interface ReflectorDeps {
@@ -65,6 +73,11 @@ export class Reflector {
   /** Records of a peer were admitted, withheld, changed or taken away. */
   onRecords(peer: ClusterName, keys: Iterable<string>): void {
     for (const key of keys) this.#addAll(keysOfRecord(peer, key));
+  }
+
+  /** What a peer declares about itself may be admitted otherwise than before. */
+  onDeclarations(peer: ClusterName): void {
+    this.#addAll(declarationKeys(peer));
   }
 
   /** Something about a peer as a whole changed: everything of it is looked at, also what is left over. */

@@ -1,0 +1,191 @@
+// The composition of a mesh API server: which parts there are, what each is given, and in which order they start. Nothing is
+// decided here; the parts are in their folders.
+
+import { hostname } from 'node:os';
+import type { ClusterName } from '../mesh/model/names.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { Health } from '../runtime/health.ts';
+import type { Part } from '../runtime/lifecycle.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Random } from '../runtime/random.ts';
+import { serverCredentials } from '../runtime/tls/certificate-source.ts';
+import { SOFTWARE_VERSION } from '../runtime/version.ts';
+import { AdmissionEngine } from './admission/engine.ts';
+import type { ApiServerConfig } from './config.ts';
+import { servicesDocument, statusDocument } from './documents.ts';
+import { createDoor } from './door/server.ts';
+import { doorTrust } from './door-trust.ts';
+import { apiRoutes } from './http/routes.ts';
+import { localFacts } from './local-facts.ts';
+import { createMetrics } from './metrics.ts';
+import { OwnEtcd } from './own-etcd.ts';
+import { localServiceOf, peerIntake, quarantineEntries } from './own-state.ts';
+import { aborted, httpPart, objectCount, sourceHealth, sourcePart } from './parts.ts';
+import { peerOutcomes } from './peer-outcome.ts';
+import { doorOpener } from './peers/door-client.ts';
+import { PeerSet } from './peers/peer-set.ts';
+import { createPublisher } from './publisher/publisher.ts';
+import { Reflector } from './reflect/reflector.ts';
+import { createMeshServer } from './rpc/server.ts';
+import { clusterIdentity, clusterSettings, openTls } from './settings.ts';
+import { createManifestSource } from './sources/manifests/manifest-source.ts';
+import { Election } from './store/election.ts';
+import { createView } from './view/view.ts';
+
+export interface AppDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly uuid: () => string;
+}
+
+/** Parts in the order in which they start. Rejects where the configuration or its files cannot serve. */
+export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): Promise<readonly Part[]> {
+  const { clock, random, log } = deps;
+  const health = new Health(clock);
+  const { name, id } = clusterIdentity(config);
+  const tls = await openTls(config, deps);
+  const etcd = new OwnEtcd({ endpoints: config.etcd.endpoints, tls: tls.etcd, clock, random, log, health });
+  const source = createManifestSource({ folder: config.sources.manifests, clock, log: log.child({ part: 'source' }) });
+  const admission = new AdmissionEngine({ local: name, clock });
+  const view = createView({ cluster: { name, id }, clock, log: log.child({ part: 'view' }) });
+
+  const peers: PeerSet = new PeerSet({
+    folder: config.peers.folder,
+    self: name,
+    openDoor: doorOpener({ client: config.peers.client, clock, random, log: log.child({ part: 'peers' }) }),
+    intake: peerIntake(admission, etcd.mirror.entries, (peer) => reflector.onDeclarations(peer)),
+    limits: { card: config.peers.freshness, plain: config.peers.plainFreshness },
+    clock,
+    random,
+    log: log.child({ part: 'peers' }),
+    onChange: (peer) => peerChanged(peer),
+  });
+  const reflector = new Reflector({
+    self: name,
+    store: etcd.store,
+    observed: etcd.mirror.entries,
+    peers: peerOutcomes(peers, admission),
+    clock,
+    random,
+    log: log.child({ part: 'reflect' }),
+  });
+  const trust = doorTrust({ tls: tls.door, ownCa: config.door.tls.ca, peers: () => peers.specs });
+  const door = createDoor({
+    cluster: name,
+    trust,
+    credentials: serverCredentials(tls.door.source),
+    listen: config.door.listen,
+    clock,
+    log: log.child({ part: 'door' }),
+  });
+  const rpc = createMeshServer({
+    feed: view,
+    cluster: name,
+    credentials: serverCredentials(tls.rpc.source),
+    listen: config.rpc.listen,
+    clock,
+    log: log.child({ part: 'rpc' }),
+  });
+  const publisher = createPublisher({
+    store: etcd.store,
+    source,
+    cluster: clusterSettings(config, tls.door),
+    clock,
+    random,
+    log: log.child({ part: 'publisher' }),
+    uuid: deps.uuid,
+  });
+
+  function peerChanged(peer: ClusterName): void {
+    trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
+    if (!peers.names.has(peer)) door.disconnect(peer);
+    reflector.onPeer(peer);
+  }
+  admission.onChange((peer, keys) => {
+    reflector.onRecords(peer, keys);
+    reflector.onDeclarations(peer);
+  });
+  for (const observer of [view, door.observer, publisher.observer, localFacts(name, admission)]) etcd.observe(observer);
+  etcd.observe({ onBatch: (batch) => reflector.onOwnBatch(batch) });
+
+  let leader = false;
+  const election = new Election({ store: etcd.store, clock, random, log: log.child({ part: 'election' }) });
+  const lead: Part = {
+    name: 'leader',
+    run: (signal) =>
+      election.run(
+        {
+          name: 'writer',
+          candidate: `${hostname()}/${process.pid}`,
+          onLeading: async (leading, fence) => {
+            leader = true;
+            log.info('leading');
+            try {
+              await Promise.all([publisher.lead(leading, fence), reflector.lead(leading, fence)]);
+            } finally {
+              leader = false;
+            }
+          },
+        },
+        signal,
+      ),
+  };
+
+  const report = () =>
+    admission.report({
+      revision: etcd.mirror.state.position?.revision,
+      ownStateCurrent: etcd.mirror.state.phase === 'live',
+    });
+  const status = () => {
+    sourceHealth(source, health);
+    return statusDocument({
+      cluster: { name, id },
+      software: SOFTWARE_VERSION,
+      leader,
+      mirror: etcd.mirror.state,
+      clock,
+      objects: objectCount(source.objects),
+      problems: [...source.problems, ...peers.problems],
+      snapshot: view.current,
+      peers: peers.states,
+      outcome: (peer) => ({
+        admitted: admission.admitted(peer.name).size,
+        quarantined: admission.quarantine(peer.name).size,
+      }),
+      agents: rpc.agents,
+      health,
+    });
+  };
+  const routes = apiRoutes({
+    health,
+    status,
+    report,
+    services: () => servicesDocument(view.current, (key) => localServiceOf(etcd.mirror.entries, key)),
+    onFindings: (listener) => admission.onFindings(listener),
+    quarantine: () => quarantineEntries(admission),
+    metrics: createMetrics({
+      status,
+      report,
+      queues: () => ({ reflect: reflector.depth, publish: publisher.state.depth }),
+    }),
+  });
+
+  return [
+    ...Object.entries(tls).map(([part, files]): Part => ({ name: `tls ${part}`, run: (signal) => files.run(signal) })),
+    httpPart(config.http.listen, routes, log),
+    { name: 'door', start: async () => void (await door.start()), stop: () => door.stop() },
+    { name: 'rpc', start: async () => void (await rpc.start()), stop: () => rpc.stop() },
+    etcd.part,
+    sourcePart(source, health),
+    {
+      name: 'peers',
+      // Peers' cards are compared with those last admitted, which the own etcd has.
+      run: async (signal) => {
+        await Promise.race([etcd.listed, aborted(signal)]);
+        await peers.run(signal);
+      },
+    },
+    lead,
+  ];
+}

@@ -1,0 +1,57 @@
+// Small readings of what the parts hold, for the composition: what admission is told beside a peer's own words, and what the
+// HTTP documents need.
+
+import type { ClusterName, ServiceKey } from '../mesh/model/names.ts';
+import type { LocalService } from '../mesh/model/service.ts';
+import { cardKey } from '../mesh/wire/card.ts';
+import { decodeLocalService, localServiceKey } from '../mesh/wire/local-service.ts';
+import type { AdmissionEngine } from './admission/engine.ts';
+import type { QuarantineEntry } from './http/routes.ts';
+import type { PeerIntake } from './peers/port.ts';
+import type { KeyValue } from './store/port.ts';
+
+/** Admission as the links see it: a new peer comes with its card as last admitted, and declarations are told on. */
+export function peerIntake(
+  admission: AdmissionEngine,
+  own: ReadonlyMap<string, KeyValue>,
+  onDeclarations: (peer: ClusterName) => void,
+): PeerIntake {
+  return {
+    addPeer(peer) {
+      const card = own.get(cardKey(peer));
+      if (card !== undefined) admission.seedAdmittedCard(peer, card.value);
+      admission.addPeer(peer);
+    },
+    applyPeerBatch: (peer, events) => admission.applyPeerBatch(peer, events),
+    retainRecords: (peer, entries) => admission.retainRecords(peer, entries),
+    setCard(peer, bytes) {
+      admission.setCard(peer, bytes);
+      onDeclarations(peer);
+    },
+    setConfig(peer, bytes) {
+      admission.setConfig(peer, bytes);
+      onDeclarations(peer);
+    },
+    setFreshness: (peer, freshness) => admission.setFreshness(peer, freshness),
+    removePeer: (peer) => admission.removePeer(peer),
+  };
+}
+
+export function localServiceOf(own: ReadonlyMap<string, KeyValue>, key: ServiceKey): LocalService | undefined {
+  const entry = own.get(localServiceKey(key));
+  const service = entry === undefined ? undefined : decodeLocalService(entry.value);
+  return service?.ok === true ? service.value : undefined;
+}
+
+export function quarantineEntries(admission: AdmissionEngine): readonly QuarantineEntry[] {
+  return admission.peers.flatMap((peer) =>
+    [...admission.quarantine(peer).values()].map(({ key, codes, findings, reason, since }) => ({
+      peer,
+      key,
+      codes,
+      findings,
+      reason,
+      since,
+    })),
+  );
+}

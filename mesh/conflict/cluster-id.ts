@@ -28,8 +28,8 @@ export function clusterIdRules(input: ClusterRuleInput): void {
 
 /** CM-ID-001: the claims of the two cannot be separated, so the loser is held back whole. */
 function duplicateIds({ standings, drafts, holds }: ClusterRuleInput): void {
-  for (const [a, b] of pairs(standings)) {
-    if (a.declaredId === undefined || a.declaredId !== b.declaredId) continue;
+  const withId = standings.filter(({ declaredId }) => declaredId !== undefined);
+  for (const [a, b] of equalPairs(withId, ({ declaredId }) => String(declaredId))) {
     const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
     const code = 'CM-ID-001';
     const cause = { code, fingerprint: pairFingerprint(code, idParty(a), idParty(b)) };
@@ -88,8 +88,8 @@ function idsOutOfRange({ standings, drafts, holds }: ClusterRuleInput): void {
 
 /** CM-ID-003, of a pair: neither is wrong by itself, so nothing is forfeited and only the two withhold each other. */
 function widths({ standings, local, drafts, holds }: ClusterRuleInput): void {
-  for (const [a, b] of pairs(standings.filter(({ declaredWidth }) => declaredWidth !== undefined))) {
-    if (a.declaredWidth === b.declaredWidth) continue;
+  const withWidth = standings.filter(({ declaredWidth }) => declaredWidth !== undefined);
+  for (const [a, b] of differingPairs(withWidth, ({ declaredWidth }) => String(declaredWidth))) {
     const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
     const code = 'CM-ID-003';
     const cause = { code, fingerprint: pairFingerprint(code, widthParty(a), widthParty(b)) };
@@ -127,10 +127,28 @@ function rebuilt({ standings, drafts, holds }: ClusterRuleInput): void {
   }
 }
 
-/** Every pair once, in order. */
-export function* pairs<T>(items: readonly T[]): Generator<readonly [T, T]> {
+/** Every pair once, in order, of items with the same text. */
+function* equalPairs<T>(items: readonly T[], textOf: (item: T) => string): Generator<readonly [T, T]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(textOf(item));
+    if (group === undefined) groups.set(textOf(item), [item]);
+    else group.push(item);
+  }
+  for (const group of groups.values()) {
+    for (const [at, a] of group.entries()) for (const b of group.slice(at + 1)) yield [a, b];
+  }
+}
+
+/** Every pair once, in order, of items with different texts. In a mesh where all agree there is none, and nothing to do. */
+export function* differingPairs<T>(items: readonly T[], textOf: (item: T) => string): Generator<readonly [T, T]> {
+  const texts = items.map(textOf);
+  if (new Set(texts).size < 2) return;
   for (const [at, a] of items.entries()) {
-    for (const b of items.slice(at + 1)) yield [a, b];
+    for (let other = at + 1; other < items.length; other += 1) {
+      const b = items[other];
+      if (b !== undefined && texts[at] !== texts[other]) yield [a, b];
+    }
   }
 }
 

@@ -21,6 +21,8 @@ export class ClusterState {
   standing: Standing;
   /** What the rules about clusters said of it last; see HoldBook.signature. */
   holdSignature = '';
+  /** What others were compared with last. */
+  place = '';
   declarationsChanged = true;
   nodesChanged = false;
   idsChanged = false;
@@ -112,10 +114,8 @@ function standingText({ card, declared: _declared, ranges, admittedRanges, admit
   return JSON.stringify([
     rest,
     card === undefined ? null : { ...card, time: '' },
-    admitted === undefined ? null : admitted.uid,
-    [...ranges, ...(admittedRanges ?? [{ kind: 'none' as const, prefix: undefined }])].map((range) => [
-      range.kind,
-      range.prefix?.text,
-    ]),
+    admitted?.uid ?? null,
+    ranges.map(({ kind, prefix, key }) => [kind, prefix.text, key]),
+    admittedRanges?.map(({ kind, prefix }) => [kind, prefix.text]) ?? null,
   ]);
 }

@@ -3,7 +3,7 @@
 
 import type { ClusterCard } from '../model/cluster.ts';
 import { cardKey } from '../wire/card.ts';
-import { type ClusterRuleInput, pairs } from './cluster-id.ts';
+import { type ClusterRuleInput, differingPairs } from './cluster-id.ts';
 import type { Drafts } from './drafts.ts';
 import { type Json, type Party, pairFingerprint, type Severity, soleFingerprint } from './finding.ts';
 import type { Cause } from './holds.ts';
@@ -32,8 +32,8 @@ const RULES: readonly PairRule[] = [
 
 export function configRules(input: ClusterRuleInput): void {
   const cards = input.standings.filter((standing): standing is WithCard => standing.card !== undefined);
-  for (const [a, b] of pairs(cards)) {
-    for (const rule of RULES) judge(rule, a, b, input);
+  for (const rule of RULES) {
+    for (const [a, b] of differingPairs(cards, ({ card }) => rule.value(card))) judge(rule, a, b, input);
   }
 }
 

@@ -195,19 +195,26 @@ export class MeshEvaluation {
     this.#rangeConflicts = ruling.conflicts;
     for (const cluster of this.#clusters.values()) {
       const signature = ruling.holds.signature(cluster.name);
-      if (signature === cluster.holdSignature && !this.#restood.has(cluster.name)) continue;
+      const place = placeText(cluster.standing, ruling.holds);
+      const moved = place !== cluster.place;
+      if (signature === cluster.holdSignature && !moved && !this.#restood.has(cluster.name)) continue;
       cluster.holdSignature = signature;
+      cluster.place = place;
       for (const record of cluster.records.values()) {
         this.#touched.add(record);
-        this.#touchAll(this.indexes.neighbours(record));
-        // Its place in the order may be another one.
-        for (const { address } of record.claims) {
-          if (this.indexes.claims.claimants(address).length > 0) this.#touchAll(this.indexes.claims.users(address));
-        }
+        if (moved) this.#touchRivals(record);
       }
     }
     this.#restood.clear();
     this.#membersChanged = false;
+  }
+
+  /** Whoever was compared with the record by the place that its cluster had. */
+  #touchRivals(record: RecordState): void {
+    this.#touchAll(this.indexes.neighbours(record));
+    for (const { address } of record.claims) {
+      if (this.indexes.claims.claimants(address).length > 0) this.#touchAll(this.indexes.claims.users(address));
+    }
   }
 
   // ---- judging
@@ -287,6 +294,10 @@ export class MeshEvaluation {
     else keys.add(key);
   }
 }
+
+/** What others are compared by: the order, the range of its identities, and whether its claims count at all. */
+const placeText = ({ rank, identities }: Standing, holds: HoldBook): string =>
+  [rank.joinedAt, identities?.min, identities?.max, holds.forfeitsAll(rank.name)].join(' ');
 
 const sameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && compareBytes(a, b) === 0);

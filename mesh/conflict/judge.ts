@@ -251,6 +251,7 @@ function withheldPorts(
   const names = new Set<string>();
   if (good.value.kind !== 'services') return names;
   const { key } = good.value;
+  if (!indexes.services.disagrees(key)) return names;
   const constituents = indexes.services.constituents(key);
   const own = constituents.find(({ cluster }) => cluster === record.cluster);
   if (own === undefined) return names;

@@ -2,11 +2,13 @@
 // from the order in which anything arrived. Only the winner follows from it; what is withheld is decided where it is
 // programmed (see evaluation.ts).
 
+import type { ClusterName } from '../model/names.ts';
+
 /** What decides a cluster's place. A plain Cilium peer declares no join time and so stands behind all that do. */
 export interface Rank {
   /** Milliseconds since the epoch; undefined for a plain peer and for a cluster that has not joined. */
   readonly joinedAt: number | undefined;
-  readonly name: string;
+  readonly name: ClusterName;
 }
 
 /** Negative when `a` wins: the earlier join first, those without one last, then the name in byte order. */

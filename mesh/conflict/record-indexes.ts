@@ -1,7 +1,7 @@
 // What records of different clusters have to do with each other: the same address, the same identity number, the same service. Kept
 // current record by record. A change returns whoever must be judged again because of it, and nobody else.
 
-import type { ClusterName } from '../model/names.ts';
+import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { type Claim, ClaimIndex } from './claims.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
 import { identityText, type RecordValue, shapeOf } from './record-value.ts';
@@ -39,8 +39,9 @@ export class RecordIndexes {
 
   /** Records of other clusters whose judgement depends on what this record's cluster is, not only on what the record says. */
   neighbours({ good }: RecordState): readonly RecordState[] {
-    if (good?.value.kind === 'services') return this.#constituents(good.value);
-    return good?.value.kind === 'identities' ? this.publishers(good.value.number) : NOBODY;
+    if (good?.value.kind === 'services') return this.#disagreeing(good.value.key);
+    if (good?.value.kind !== 'identities') return NOBODY;
+    return this.#collisions.has(good.value.number) ? this.publishers(good.value.number) : NOBODY;
   }
 
   /** The record's value was `before`, and is now `record.good`. */
@@ -60,20 +61,25 @@ export class RecordIndexes {
   }
 
   claim(record: RecordState, claims: readonly Claim[]): Iterable<RecordState> {
+    if (sameClaims(record.claims, claims)) return NOBODY;
     const changed = this.claims.replace(record, record.claims, claims);
     record.claims = claims;
     return changed.flatMap((address) => this.claims.users(address));
   }
 
-  #constituents(value: RecordValue): readonly RecordState[] {
-    return value.kind === 'services' ? this.services.constituents(value.key).map(({ record }) => record) : NOBODY;
+  #disagreeing(key: ServiceKey): readonly RecordState[] {
+    return this.services.disagrees(key) ? this.#constituents(key) : NOBODY;
+  }
+
+  #constituents(key: ServiceKey): readonly RecordState[] {
+    return this.services.constituents(key).map(({ record }) => record);
   }
 
   #updateService(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
     const value = after ?? before;
     if (value?.kind !== 'services') return NOBODY;
     const changed = this.services.set(value.key, record, after === undefined ? undefined : shapeOf(after));
-    return changed ? this.#constituents(value) : NOBODY;
+    return changed ? this.#constituents(value.key) : NOBODY;
   }
 
   #updateIdentity(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
@@ -109,3 +115,10 @@ export class RecordIndexes {
     if (byNumber.size === 0) this.#endpoints.delete(record.cluster);
   }
 }
+
+const sameClaims = (a: readonly Claim[], b: readonly Claim[]): boolean =>
+  a.length === b.length &&
+  a.every(({ address, strength, sound }, at) => {
+    const other = b[at];
+    return other?.address === address && other.strength === strength && other.sound === sound;
+  });

@@ -14,8 +14,14 @@ import { kindOfKey, statePrefix } from '../wire/state-keys.ts';
 import { type ServiceShape, serviceShape } from './service.ts';
 
 export type RecordValue =
-  | { readonly kind: 'services'; readonly key: ServiceKey; readonly service: ClusterServiceRecord }
-  | { readonly kind: 'nodes'; readonly node: NodeRecord }
+  | {
+      readonly kind: 'services';
+      readonly key: ServiceKey;
+      readonly service: ClusterServiceRecord;
+      /** Read once: a service may have thousands, and is judged often. */
+      readonly backends: readonly AddressUse[];
+    }
+  | { readonly kind: 'nodes'; readonly node: NodeRecord; readonly uses: readonly AddressUse[] }
   | { readonly kind: 'identities'; readonly number: number; readonly identity: IdentityRecord }
   | { readonly kind: 'ip'; readonly ip: IpIdentityRecord; readonly prefix: Prefix };
 
@@ -43,11 +49,19 @@ export function readRecord(
     case 'services': {
       const read = clusterServiceKind.decode(bytes);
       if (!read.ok) return err(misfit('value', read.error));
-      return ok({ kind, key: serviceKey(read.value.namespace, read.value.name), service: read.value });
+      const { namespace, name, backends } = read.value;
+      return ok({
+        kind,
+        key: serviceKey(namespace, name),
+        service: read.value,
+        backends: singles(Object.keys(backends), 'backend'),
+      });
     }
     case 'nodes': {
       const read = nodeKind.decode(bytes);
-      return read.ok ? ok({ kind, node: read.value }) : err(misfit('value', read.error));
+      return read.ok
+        ? ok({ kind, node: read.value, uses: nodeAddresses(read.value) })
+        : err(misfit('value', read.error));
     }
     case 'identities': {
       const parts = identityKind.parseKey(key);
@@ -109,7 +123,7 @@ export function addressUses(value: RecordValue): readonly AddressUse[] {
     case 'services':
       return backendAddresses(value);
     case 'nodes':
-      return nodeAddresses(value.node);
+      return value.uses;
     case 'ip':
       return [{ role: 'endpoint', prefix: value.prefix, text: addressOrRange(value.prefix) }];
     case 'identities':
@@ -118,7 +132,7 @@ export function addressUses(value: RecordValue): readonly AddressUse[] {
 }
 
 export function backendAddresses(value: RecordValue): readonly AddressUse[] {
-  return value.kind === 'services' ? singles(Object.keys(value.service.backends), 'backend') : [];
+  return value.kind === 'services' ? value.backends : [];
 }
 
 const nodeAddresses = (node: NodeRecord): readonly AddressUse[] => [

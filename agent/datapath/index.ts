@@ -3,6 +3,7 @@
 
 export type { Attachment } from './links.ts';
 export {
+  COMPILED_OBJECT,
   type Datapath,
   type DatapathOptions,
   type DatapathSizes,

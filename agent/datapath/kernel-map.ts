@@ -48,16 +48,10 @@ export class KernelMap {
     for (let from = 0; from < rows.length; from += ROWS_PER_CALL) {
       if (from > 0) await nextTurn();
       const chunk = rows.slice(from, from + ROWS_PER_CALL);
-      this.#fill(
-        this.#keys,
-        this.info.keySize,
-        chunk.map(({ key }) => key),
-      );
-      this.#fill(
-        this.#values,
-        this.info.valueSize,
-        chunk.map(({ value }) => value),
-      );
+      for (const [index, { key, value }] of chunk.entries()) {
+        this.#put(this.#keys, this.info.keySize, index, key);
+        this.#put(this.#values, this.info.valueSize, index, value);
+      }
       this.#count[0] = chunk.length;
       const status = this.#calls.updateBatch(this.#open(), this.#keys, this.#values, this.#count, null);
       if (status < 0)
@@ -70,7 +64,7 @@ export class KernelMap {
     for (let from = 0; from < keys.length; from += ROWS_PER_CALL) {
       if (from > 0) await nextTurn();
       const chunk = keys.slice(from, from + ROWS_PER_CALL);
-      this.#fill(this.#keys, this.info.keySize, chunk);
+      for (const [index, key] of chunk.entries()) this.#put(this.#keys, this.info.keySize, index, key);
       const outcome = this.#removeFilled(chunk.length);
       if (outcome.failure !== undefined) return { ...outcome, applied: from + outcome.applied };
     }
@@ -123,11 +117,9 @@ export class KernelMap {
     }
   }
 
-  #fill(buffer: Uint8Array, size: number, parts: readonly Uint8Array[]): void {
-    for (const [index, part] of parts.entries()) {
-      if (part.length !== size) throw new RangeError(`${this.#name}: ${size} bytes are right, not ${part.length}`);
-      buffer.set(part, index * size);
-    }
+  #put(buffer: Uint8Array, size: number, index: number, part: Uint8Array): void {
+    if (part.length !== size) throw new RangeError(`${this.#name}: ${size} bytes are right, not ${part.length}`);
+    buffer.set(part, index * size);
   }
 
   #counted(): number {

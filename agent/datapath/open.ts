@@ -4,6 +4,7 @@
 
 import { existsSync, statfsSync, unlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { MapName, ServiceMaps } from '../maps/port.ts';
@@ -30,7 +31,7 @@ export interface DatapathOptions {
   /** The cgroup v2 folder whose processes get the services. */
   readonly cgroup: string;
   readonly sizes: DatapathSizes;
-  /** The compiled sock_lb.bpf.o. */
+  /** Commonly COMPILED_OBJECT. */
   readonly objectPath: string;
   readonly log: Log;
 }
@@ -41,6 +42,8 @@ export interface Datapath extends ServiceMaps {
   readonly rejectsWith: 'EHOSTUNREACH' | 'EPERM';
 }
 
+/** Compiled by bpf/Makefile; it stands beside the code in the sources and in dist/ alike. */
+export const COMPILED_OBJECT = fileURLToPath(new URL('../../bpf/sock_lb.bpf.o', import.meta.url));
 const REVERSE_SOCKETS_DEFAULT = 262_144;
 
 export async function openDatapath(options: DatapathOptions): Promise<Datapath> {
@@ -69,7 +72,9 @@ export async function openDatapath(options: DatapathOptions): Promise<Datapath> 
 }
 
 /** The maps that an agent left pinned, to look at them while it runs or not. */
-export async function openPinnedMaps(pinDir: string): Promise<Pick<ServiceMaps, 'info' | 'dump' | 'close'>> {
+export async function openPinnedMaps({
+  pinDir,
+}: Pick<DatapathOptions, 'pinDir'>): Promise<Pick<ServiceMaps, 'info' | 'dump' | 'close'>> {
   return openKernelMaps(loadLibbpf().calls, pinDir, 'read');
 }
 
@@ -84,7 +89,7 @@ export function tryPrograms(objectPath: string): void {
 }
 
 /** Ends forwarding: detaches the programs and drops the maps. Stopping an agent does not do this. */
-export async function removeDatapath(pinDir: string): Promise<RemovedPins> {
+export async function removeDatapath({ pinDir }: Pick<DatapathOptions, 'pinDir'>): Promise<RemovedPins> {
   return removePins(
     pinDir,
     Object.values(MAP_SPECS).map(({ name }) => name),

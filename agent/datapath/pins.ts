@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { OperationalError } from '../../runtime/errors.ts';
+import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import { BPFFS_MAGIC } from './file-systems.ts';
 
 const MAPS = 'maps';
@@ -24,7 +24,10 @@ export function preparePinDir(pinDir: string): void {
       hint: 'mount one (mount -t bpf bpf /sys/fs/bpf), or set datapath.pinDir to a folder on one',
     });
   }
-  for (const folder of [MAPS, LINKS]) mkdirSync(join(pinDir, folder), { recursive: true, mode: 0o700 });
+  for (const folder of [MAPS, LINKS]) {
+    const path = join(pinDir, folder);
+    orExplain('make pin folder', path, () => mkdirSync(path, { recursive: true, mode: 0o700 }));
+  }
 }
 
 export interface RemovedPins {
@@ -37,7 +40,7 @@ export interface RemovedPins {
 export function removePins(pinDir: string, maps: readonly string[]): RemovedPins {
   const removed: string[] = [];
   const unlink = (path: string): void => {
-    unlinkSync(path);
+    orExplain('remove pin', path, () => unlinkSync(path));
     removed.push(path);
   };
   for (const name of namesIn(join(pinDir, LINKS))) unlink(linkPin(pinDir, name));
@@ -52,6 +55,21 @@ export function removePins(pinDir: string, maps: readonly string[]): RemovedPins
 }
 
 const namesIn = (folder: string): readonly string[] => (existsSync(folder) ? readdirSync(folder) : []);
+
+function orExplain(operation: string, path: string, work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    throw new OperationalError({
+      code: 'DATAPATH_PIN_FOLDER',
+      operation,
+      subject: path,
+      reason: reasonOf(cause),
+      hint: 'run as root, and use no dot in the names of folders: a BPF file system refuses them',
+      cause,
+    });
+  }
+}
 
 function nearestExisting(path: string): string {
   for (let at = path; ; at = dirname(at)) if (existsSync(at) || at === dirname(at)) return at;

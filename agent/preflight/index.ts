@@ -5,7 +5,7 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { endianness, platform, release } from 'node:os';
 import { dirname } from 'node:path';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
-import { requireLibbpf, tryPrograms } from '../datapath/index.ts';
+import { COMPILED_OBJECT, requireLibbpf, tryPrograms } from '../datapath/index.ts';
 import { judgePreflight, type PreflightCheck } from './checks.ts';
 import type { Attempt, ObservedFolder, PreflightObserved } from './observed.ts';
 import { capabilities, memlockBytes } from './proc.ts';
@@ -13,18 +13,18 @@ import { capabilities, memlockBytes } from './proc.ts';
 export type { PreflightCheck } from './checks.ts';
 
 export interface PreflightOptions {
-  /** The compiled sock_lb.bpf.o. */
-  readonly objectPath: string;
+  /** @default the one that is compiled with this package */
+  readonly objectPath?: string;
   /** Not checked where absent, like `cgroup`. */
   readonly pinDir?: string;
   readonly cgroup?: string;
 }
 
-export function runPreflight(options: PreflightOptions): readonly PreflightCheck[] {
+export function runPreflight(options: PreflightOptions = {}): readonly PreflightCheck[] {
   return judgePreflight(observe(options));
 }
 
-function observe({ objectPath, pinDir, cgroup }: PreflightOptions): PreflightObserved {
+function observe({ objectPath = COMPILED_OBJECT, pinDir, cgroup }: PreflightOptions): PreflightObserved {
   const libbpf = attempt(requireLibbpf);
   return {
     platform: platform(),

@@ -1,15 +1,16 @@
 // What the datapath says when it cannot be opened: a code, the cause and what to do, and nothing left behind. Needs root, clang,
-// make, bpftool and a cgroup2 mount.
+// make, iproute2, bpftool and a cgroup2 mount.
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DatapathOptions, openDatapath, openPinnedMaps } from '../../agent/datapath/index.ts';
 import { runCommand } from '../../lab/command.ts';
+import { skippedWithout } from '../../lab/installed.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { makeRoom, type Room, skipped } from './room.ts';
 
-describe.skipIf(skipped)('refusals', () => {
+describe.skipIf(skipped || skippedWithout('bpftool'))('refusals', () => {
   let room: Room;
   beforeEach(async () => {
     room = await makeRoom();
@@ -39,6 +40,7 @@ describe.skipIf(skipped)('refusals', () => {
 
   test.each([
     ['a pin folder on another file system', 'DATAPATH_NOT_BPFFS', () => ({ pinDir: `${room.dir}/plain/node` })],
+    ['a pin folder with a dot in its name', 'DATAPATH_PIN_FOLDER', () => ({ pinDir: `${room.bpffs}/node.1` })],
     ['a folder that is no cgroup', 'DATAPATH_NOT_CGROUP2', () => ({ cgroup: room.dir })],
     ['a cgroup that is not there', 'DATAPATH_NOT_CGROUP2', () => ({ cgroup: `${room.cgroup}/absent` })],
     ['an object that is not there', 'DATAPATH_OBJECT_MISSING', () => ({ objectPath: `${room.dir}/absent.o` })],
@@ -88,10 +90,27 @@ describe.skipIf(skipped)('refusals', () => {
     expect(pinsIn(room)).toEqual(['maps/cm4_backends']);
   });
 
+  test('a start that fails half-way takes back what it made', async () => {
+    const programs = `${room.bpffs}/other`;
+    await runCommand('bpftool', ['prog', 'loadall', room.objectPath, programs]);
+    // Attached without `multi`: nobody else may attach to this hook.
+    await runCommand('bpftool', ['cgroup', 'attach', room.cgroup, 'sendmsg4', 'pinned', `${programs}/cm_sendmsg4`]);
+    expect((await refusal({})).code).toBe('DATAPATH_ATTACH_REFUSED');
+    expect(pinsIn(room)).toEqual([]);
+    await expect.poll(() => attachedTo(room)).toEqual(['cgroup_udp4_sendmsg']);
+  });
+
   test('maps that nobody pinned', async () => {
-    await expect(openPinnedMaps(`${room.bpffs}/node`)).rejects.toMatchObject({ code: 'DATAPATH_PIN_MISSING' });
+    await expect(openPinnedMaps({ pinDir: `${room.bpffs}/node` })).rejects.toMatchObject({
+      code: 'DATAPATH_PIN_MISSING',
+    });
   });
 });
+
+async function attachedTo({ cgroup }: Room): Promise<readonly string[]> {
+  const attached = JSON.parse(await runCommand('bpftool', ['-j', 'cgroup', 'show', cgroup]));
+  return attached.map(({ attach_type: type }: { readonly attach_type: string }) => type);
+}
 
 const pinsIn = ({ bpffs }: Room): readonly string[] =>
   existsSync(`${bpffs}/node`)

@@ -67,17 +67,17 @@ describe.skipIf(skipped)('restart', () => {
     const dial = async () => (await client.do('open tcp 4', `connect ${VIP} 80`, 'close'))[1];
     expect(await dial()).toBe('ok');
 
-    const pinned = await openPinnedMaps(pinDir);
+    const pinned = await openPinnedMaps({ pinDir });
     expect((await pinned.dump('services')).length).toBe(2);
     expect((await pinned.dump('backends')).length).toBe(1);
     pinned.close();
 
-    const { removed, left } = await removeDatapath(pinDir);
+    const { removed, left } = await removeDatapath({ pinDir });
     expect(removed.length).toBe(11);
     expect(left).toEqual([]);
     expect(existsSync(pinDir)).toBe(false);
     await expect.poll(dial).toBe(`error ${ENETUNREACH}`);
-    expect(await removeDatapath(pinDir)).toEqual({ removed: [], left: [] });
+    expect(await removeDatapath({ pinDir })).toEqual({ removed: [], left: [] });
   });
 
   test('another size than the pinned one is said, and the pinned map stays', async () => {

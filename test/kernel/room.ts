@@ -4,8 +4,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { COMPILED_OBJECT } from '../../agent/datapath/index.ts';
 import { mountBpffs, unmountBpffs } from '../../lab/bpffs.ts';
 import { cgroup2Mount, createCgroup, killCgroup, removeCgroup } from '../../lab/cgroup.ts';
 import { skippedWithout } from '../../lab/installed.ts';
@@ -94,9 +95,8 @@ export async function makeRoom(...addresses: readonly string[]): Promise<Room> {
 }
 
 export function compileObject(): string {
-  const folder = join(packageRoot(), 'bpf');
-  execFileSync('make', ['-s', '-C', folder]);
-  return join(folder, 'sock_lb.bpf.o');
+  execFileSync('make', ['-s', '-C', dirname(COMPILED_OBJECT)]);
+  return COMPILED_OBJECT;
 }
 
 function compile(dir: string, name: string): string {

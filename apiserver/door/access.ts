@@ -7,14 +7,7 @@ import { CARDS_PREFIX, cardKey } from '../../mesh/wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX, clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { CACHE_ROOT, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import { HEARTBEAT_KEY, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
-import {
-  byteKeyOfText,
-  holdsInterval,
-  intervalText,
-  type KeyInterval,
-  prefixInterval,
-  singleKey,
-} from './key-interval.ts';
+import { byteKeyOfText, holdsInterval, intervalText, type KeyInterval, prefixInterval, singleKey } from './byte-key.ts';
 
 /**
  * peer: another cluster, which sees what this one shares. local: an agent of this cluster, which sees what was admitted from

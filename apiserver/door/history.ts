@@ -1,0 +1,136 @@
+// The store as the door shows it: all entries at the newest revision, and the latest changes, from which older revisions are
+// read by undoing and watches are served. Fed by the mirror of the own etcd. It serves what it has while etcd is away; once a
+// list had to be made anew, the history before it is no longer whole and is forgotten. Pure state.
+
+import type { Position } from '../../mesh/snapshot/snapshot.ts';
+import type { KeyValue, MirrorBatch, MirrorObserver, StoreEvent } from '../store/port.ts';
+import { type ByteKey, byteKeyOfText, holdsKey, type KeyInterval } from './byte-key.ts';
+import { EventRing, type KeptEvent, type RingLimits, sizeOf } from './event-ring.ts';
+import { SortedKeys } from './sorted-keys.ts';
+
+/**
+ * At 300 changes a second, a busy mesh, 100,000 are five minutes: longer than a peer's reconnect, and about what a list of
+ * everything costs, which is the alternative. The bytes bound what a storm of large values may take.
+ */
+export const HISTORY_LIMITS: RingLimits = { eventsMax: 100_000, bytesMax: 128 * 1024 * 1024 };
+
+export class DoorHistory implements MirrorObserver {
+  readonly #entries = new Map<ByteKey, KeyValue>();
+  readonly #keys = new SortedKeys();
+  readonly #ring: EventRing;
+  readonly #listeners = new Set<() => void>();
+  #position: Position | undefined;
+  #oldest = 0;
+  #epoch = 0;
+  #bytes = 0;
+
+  constructor(limits: RingLimits = HISTORY_LIMITS) {
+    this.#ring = new EventRing(limits);
+  }
+
+  /** Absent before the first complete list. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  /** The oldest revision that can be read. Watches can start behind it. */
+  get oldestRevision(): number {
+    return this.#oldest;
+  }
+
+  /** Counts the lists: nothing that was read or watched in one epoch goes on in the next. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Of all entries, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get keptEvents(): number {
+    return this.#ring.size;
+  }
+
+  /** Called after each batch. */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onBatch({ position, events, relisted }: MirrorBatch): void {
+    if (relisted) {
+      this.#ring.clear();
+      this.#epoch += 1;
+      this.#oldest = position.revision;
+    }
+    for (const event of events) {
+      const key = byteKeyOfText(event.type === 'put' ? event.kv.key : event.key);
+      this.#apply(key, event);
+      const revision = event.type === 'put' ? event.kv.modRevision : event.modRevision;
+      if (!relisted) this.#ring.push({ key, revision, event, encoded: undefined });
+    }
+    this.#oldest = this.#ring.trim() ?? this.#oldest;
+    this.#position = position;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Changes at or behind `revision`, which is behind `oldestRevision`. */
+  changesFrom(revision: number): Iterable<KeptEvent> {
+    return this.#ring.from(revision);
+  }
+
+  /** How many keys of `interval` there were at `revision`. */
+  countAt(interval: KeyInterval, revision: number): number {
+    let count = this.#keys.count(interval);
+    for (const { key, event } of this.#ring.from(revision + 1)) {
+      if (!holdsKey(interval, key)) continue;
+      count += (event.previous === undefined ? 0 : 1) - (event.type === 'put' ? 1 : 0);
+    }
+    return count;
+  }
+
+  /** The entries of `interval` as they were at `revision`, in order. Nothing may be fed while this is iterated. */
+  *entriesAt(interval: KeyInterval, revision: number): Generator<KeyValue> {
+    const before = this.#changedSince(interval, revision);
+    const gone = [...before.keys()].filter((key) => !this.#entries.has(key)).sort(inByteOrder);
+    let next = 0;
+    for (const key of this.#keys.within(interval)) {
+      for (let other = gone[next]; other !== undefined && other < key; other = gone[next]) {
+        const kv = before.get(other);
+        if (kv !== undefined) yield kv;
+        next += 1;
+      }
+      const kv = before.has(key) ? before.get(key) : this.#entries.get(key);
+      if (kv !== undefined) yield kv;
+    }
+    for (const other of gone.slice(next)) {
+      const kv = before.get(other);
+      if (kv !== undefined) yield kv;
+    }
+  }
+
+  /** What the keys that have changed since held at `revision`: the first change behind it tells. */
+  #changedSince(interval: KeyInterval, revision: number): ReadonlyMap<ByteKey, KeyValue | undefined> {
+    const before = new Map<ByteKey, KeyValue | undefined>();
+    for (const { key, event } of this.#ring.from(revision + 1)) {
+      if (holdsKey(interval, key) && !before.has(key)) before.set(key, event.previous);
+    }
+    return before;
+  }
+
+  #apply(key: ByteKey, event: StoreEvent): void {
+    const known = this.#entries.get(key);
+    if (known !== undefined) this.#bytes -= sizeOf(known);
+    if (event.type === 'delete') {
+      this.#entries.delete(key);
+      this.#keys.remove(key);
+      return;
+    }
+    this.#entries.set(key, event.kv);
+    this.#bytes += sizeOf(event.kv);
+    if (known === undefined) this.#keys.add(key);
+  }
+}
+
+const inByteOrder = (a: ByteKey, b: ByteKey): number => (a < b ? -1 : 1);

@@ -12,7 +12,6 @@ export interface CgroupLinkDescription {
   readonly attachType: number;
   /** 0 once the cgroup was deleted: the link is then attached to nothing. */
   readonly cgroupId: bigint;
-  readonly programId: number;
 }
 
 /** More than any of these structs has in the kernels we know; a shorter one is filled as far as it goes. */
@@ -35,11 +34,7 @@ export function describeMap(calls: Libbpf, fd: number): MapDescription | undefin
 export function describeCgroupLink(calls: Libbpf, fd: number): CgroupLinkDescription | undefined {
   const info = describe(calls, fd);
   if (info === undefined || info.getUint32(0, true) !== LINK_TYPE_CGROUP) return undefined;
-  return {
-    programId: info.getUint32(8, true),
-    cgroupId: info.getBigUint64(16, true),
-    attachType: info.getUint32(24, true),
-  };
+  return { cgroupId: info.getBigUint64(16, true), attachType: info.getUint32(24, true) };
 }
 
 function describe(calls: Libbpf, fd: number): DataView | undefined {

@@ -1,5 +1,5 @@
 // What the datapath says when it cannot be opened: a code, the cause and what to do, and nothing left behind. Needs root, clang,
-// make, iproute2, bpftool and a cgroup2 mount.
+// make, iproute2, util-linux, bpftool and a cgroup2 mount.
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { OperationalError } from '../../runtime/errors.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { makeRoom, type Room, skipped } from './room.ts';
 
-describe.skipIf(skipped || skippedWithout('bpftool'))('refusals', () => {
+describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () => {
   let room: Room;
   beforeEach(async () => {
     room = await makeRoom();
@@ -98,6 +98,22 @@ describe.skipIf(skipped || skippedWithout('bpftool'))('refusals', () => {
     expect((await refusal({})).code).toBe('DATAPATH_ATTACH_REFUSED');
     expect(pinsIn(room)).toEqual([]);
     await expect.poll(() => attachedTo(room)).toEqual(['cgroup_udp4_sendmsg']);
+  });
+
+  test('without capabilities it says which, and does not blame the memory limit', async () => {
+    const script = `
+      import { tryPrograms } from './agent/datapath/index.ts';
+      import { runPreflight } from './agent/preflight/index.ts';
+      let refused;
+      try { tryPrograms(${JSON.stringify(room.objectPath)}); } catch (error) { refused = error.message; }
+      console.log(JSON.stringify({ refused, checks: runPreflight() }));`;
+    const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', script];
+    const said = await runCommand('setpriv', ['--bounding-set=-bpf,-sys_admin,-net_admin', ...node]);
+    const { refused, checks } = JSON.parse(said);
+    expect(refused).toMatch(/^\[DATAPATH_NOT_PERMITTED\].*CAP_BPF and CAP_NET_ADMIN/);
+    expect(refused).not.toContain('ulimit');
+    const failed = checks.filter(({ status }: { readonly status: string }) => status === 'failed');
+    expect(failed.map(({ id }: { readonly id: string }) => id)).toEqual(['capabilities']);
   });
 
   test('maps that nobody pinned', async () => {

@@ -211,11 +211,16 @@ describe('records', () => {
 });
 
 describe('cards', () => {
-  test('an unreadable card leaves the earlier one in use', () => {
+  test.each([
+    ['unreadable', bytesOf('garbage')],
+    ['withdrawn', undefined],
+  ])('a card that is %s leaves the earlier one in use', (_, bytes) => {
     const setting = new Setting().join(central);
-    setting.engine.setCard(named('central'), bytesOf('garbage'));
-    expect(codes(setting.engine.report())).toEqual(['CM-REC-001']);
+    setting.engine.setCard(named('central'), bytes);
+    setting.say('central', put(endpoint('8.8.8.8', identityNumber(2))));
+    expect(codes(setting.engine.report())).toEqual(['CM-CIDR-006', 'CM-REC-001']);
     expect(setting.admitted('central', ip('10.2.0.5'))).toBeDefined();
+    expect(setting.admitted('central', ip('8.8.8.8'))).toBeUndefined();
   });
 
   test('a range added later is held back as new, and is no history until it is free', () => {

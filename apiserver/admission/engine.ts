@@ -19,6 +19,7 @@ import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { encodeCard } from '../../mesh/wire/card.ts';
 import type { QuarantinedRecord } from '../../mesh/wire/quarantine.ts';
+import { misfit } from '../../mesh/wire/record.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { PeerFreshness, PeerIntake } from '../peers/port.ts';
 import type { StoreEvent } from '../store/port.ts';
@@ -86,7 +87,9 @@ export class AdmissionEngine implements PeerIntake {
 
   retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void {
     const { quota } = this.#knownOf(peer);
-    for (const key of quota?.keys ?? []) if (!entries.has(key)) this.#intake(peer, key, undefined);
+    const known = quota?.keys ?? [...(this.#evaluation.clusters.get(peer)?.records.keys() ?? [])];
+    for (const key of known) if (!entries.has(key)) this.#intake(peer, key, undefined);
+    this.#declare(peer);
     this.#settle();
   }
 
@@ -101,7 +104,8 @@ export class AdmissionEngine implements PeerIntake {
 
   setCard(peer: ClusterName, bytes: Uint8Array | undefined): void {
     const known = this.#knownOf(peer);
-    const card = bytes === undefined ? undefined : readCard(bytes, known.card?.value);
+    const earlier = known.card?.value ?? known.admittedCard;
+    const card = bytes === undefined ? withdrawn(earlier) : readCard(bytes, earlier);
     assign(known, 'card', card);
     assign(known, 'clockOffsetMs', clockOffset(card?.value, this.#deps.clock.now()));
     this.#declare(peer);
@@ -314,6 +318,12 @@ export class AdmissionEngine implements PeerIntake {
 function fittingConfig({ config, configBytes, admittedConfig }: Known, { id }: Standing): Uint8Array | undefined {
   if (config === undefined || config.problems.length > 0) return config === undefined ? undefined : admittedConfig;
   return id !== undefined && config.value?.id === id ? configBytes : undefined;
+}
+
+/** A cluster that had a card is held to it: it cannot shed what it declared by hiding it. */
+function withdrawn(earlier: ClusterCard | undefined): Reading<ClusterCard> | undefined {
+  if (earlier === undefined) return undefined;
+  return { value: earlier, problems: [misfit('', 'the card was withdrawn; the last one stays in use')] };
 }
 
 /** A card may have lain in its etcd for long before it is received, so only one from the future says something. */

@@ -20,7 +20,7 @@ import { encodeValue, type Put } from './change.ts';
 import { MapImage } from './image.ts';
 
 /** `now` is asked after the dump: what readers may still hold is counted from then. */
-export async function observe(maps: ServiceMaps, now: () => number, pause: Pause): Promise<MapImage> {
+export async function observe(maps: Pick<ServiceMaps, 'dump'>, now: () => number, pause: Pause): Promise<MapImage> {
   const image = new MapImage();
   const dumps: (readonly [MapName, readonly MapRow[]])[] = [];
   // Backends first, so that slots find what they refer to.

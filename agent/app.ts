@@ -1,0 +1,133 @@
+// The composition of an agent: upstream → desired → maps → acknowledgement, and what it says of itself. Which maps there are
+// is chosen by main.ts. Nothing is decided here; the parts are in their folders.
+
+import { rpcDnsName } from '../mesh/model/certificate-names.ts';
+import { type ClusterName, parseClusterName } from '../mesh/model/names.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { OperationalError } from '../runtime/errors.ts';
+import { Health } from '../runtime/health.ts';
+import { type HttpServer, serveHttp } from '../runtime/http.ts';
+import type { Part } from '../runtime/lifecycle.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Random } from '../runtime/random.ts';
+import { channelCredentials } from '../runtime/tls/certificate-source.ts';
+import { openTlsFiles } from '../runtime/tls/tls-files.ts';
+import { SOFTWARE_VERSION } from '../runtime/version.ts';
+import { createBreather } from './breather.ts';
+import type { AgentConfig } from './config.ts';
+import { describeMaps, type MapsDocument } from './maps/describe.ts';
+import type { ServiceMaps } from './maps/port.ts';
+import { observe } from './reconcile/observe.ts';
+import { Programmer } from './reconcile/programmer.ts';
+import { sizesOf } from './reconcile/verify.ts';
+import { type AgentStatusDocument, agentStatus } from './status/document.ts';
+import { createAgentMetrics } from './status/metrics.ts';
+import { agentRoutes } from './status/routes.ts';
+import { createGrpcUpstream } from './upstream/grpc-upstream.ts';
+import type { Upstream, UpstreamState } from './upstream/port.ts';
+
+export interface AgentDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Resolves in a later turn of the event loop. */
+  readonly nextTurn: () => Promise<void>;
+}
+
+export interface AgentAppDeps extends AgentDeps {
+  readonly node: string;
+  readonly cluster: string;
+  readonly upstream: Upstream;
+  readonly maps: ServiceMaps;
+  readonly health: Health;
+}
+
+/** An agent without its adapters: what runs, and what it says of itself. */
+export interface AgentApp {
+  readonly programmer: Programmer;
+  run(signal: AbortSignal): Promise<void>;
+  status(): AgentStatusDocument;
+  /** Reads the maps; rejects when they cannot be read. */
+  describeMaps(): Promise<MapsDocument>;
+}
+
+export function createAgentApp(deps: AgentAppDeps): AgentApp {
+  const { upstream, maps, clock, nextTurn } = deps;
+  const pause = createBreather(clock, nextTurn);
+  const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }) });
+  return {
+    programmer,
+    run: async (signal) => {
+      await Promise.all([upstream.run(signal), programmer.run(signal)]);
+    },
+    status: () => agentStatus({ ...deps, software: SOFTWARE_VERSION, programmer }),
+    describeMaps: async () => {
+      const image = await observe(maps, () => clock.monotonic(), createBreather(clock, nextTurn));
+      const names = {
+        clusters: programmer.snapshot?.clusters ?? new Map(),
+        serviceOf: programmer.desired.serviceOf.bind(programmer.desired),
+      };
+      return describeMaps({ image, datapath: maps.kind, sizes: sizesOf(maps), names });
+    },
+  };
+}
+
+/** Parts in the order in which they start. Rejects where the configuration or its files cannot serve. */
+export async function composeAgent(
+  config: AgentConfig,
+  openMaps: () => Promise<ServiceMaps>,
+  deps: AgentDeps,
+): Promise<readonly Part[]> {
+  const { clock, random, log } = deps;
+  const cluster = clusterName(config);
+  const health = new Health(clock);
+  const tls = await openTlsFiles(config.tls, { clock, log: log.child({ part: 'tls' }) });
+  const upstream = createGrpcUpstream({
+    servers: config.servers,
+    credentials: channelCredentials(tls.source),
+    serverName: rpcDnsName(cluster),
+    node: config.node.name,
+    software: SOFTWARE_VERSION,
+    clock,
+    random,
+    log: log.child({ part: 'upstream' }),
+    onState: (state) => upstreamHealth(health, state),
+  });
+  health.set('upstream', 'starting', 'not connected yet');
+  const maps = await openMaps();
+  const app = createAgentApp({ ...deps, node: config.node.name, cluster, upstream, maps, health });
+  const { status } = app;
+  const metrics = createAgentMetrics(status);
+  const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), metrics });
+  let http: HttpServer | undefined;
+  return [
+    { name: 'maps', stop: async () => maps.close() },
+    { name: 'tls', run: (signal) => tls.run(signal) },
+    {
+      name: 'http',
+      start: async () => {
+        http = await serveHttp(config.http.listen, routes, log.child({ part: 'http' }));
+        log.info('listening', { http: http.address });
+      },
+      stop: async () => http?.close(),
+    },
+    { name: 'agent', run: (signal) => app.run(signal) },
+  ];
+}
+
+function clusterName({ cluster }: AgentConfig): ClusterName {
+  const name = parseClusterName(cluster.name);
+  if (name.ok) return name.value;
+  throw new OperationalError({
+    code: 'CONFIG_INVALID',
+    operation: 'read cluster.name',
+    subject: cluster.name,
+    reason: name.error,
+  });
+}
+
+/** A node whose API servers are gone keeps what it has: that is degraded, and ready all the same. */
+function upstreamHealth(health: Health, { connected, lastError }: UpstreamState): void {
+  if (connected) health.set('upstream', 'ok');
+  else health.set('upstream', 'degraded', lastError ?? 'no API server is connected');
+}

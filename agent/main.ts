@@ -1,0 +1,32 @@
+// Runs a node's agent until the signal aborts: chooses the maps, and brings the real clock, chance and log. Stopping is not
+// removing: what is in the kernel stays and goes on forwarding.
+
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { systemClock } from '../runtime/clock.ts';
+import { runLifecycle } from '../runtime/lifecycle.ts';
+import { type Log, processLog } from '../runtime/log.ts';
+import { packageRoot } from '../runtime/package-root.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { composeAgent } from './app.ts';
+import type { AgentConfig } from './config.ts';
+import type { ServiceMaps } from './maps/port.ts';
+
+export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
+  const log = processLog(config.log.level, { cluster: config.cluster.name, node: config.node.name });
+  const deps = { clock: systemClock, random: systemRandom, log, nextTurn: () => setImmediate() };
+  await runLifecycle(await composeAgent(config, () => openMaps(config.datapath, log), deps), deps, signal);
+  log.info('stopped');
+}
+
+/** Imported when chosen, so that an agent with maps in memory needs no libbpf. */
+async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath'], log: Log): Promise<ServiceMaps> {
+  if (kind === 'memory') {
+    const { MemoryMaps } = await import('./maps/memory.ts');
+    log.warn('maps in memory: no packet is forwarded');
+    return new MemoryMaps({ sizes });
+  }
+  const { openDatapath } = await import('./datapath/index.ts');
+  const objectPath = join(packageRoot(), 'bpf', 'sock_lb.bpf.o');
+  return openDatapath({ pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) });
+}

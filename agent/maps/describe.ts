@@ -1,0 +1,193 @@
+// A node's maps as a person or a script reads them: services with their backends by name instead of rows of bytes, and what
+// does not fit together. Made from a dump, so that it shows what is in the kernel and not what the agent believes.
+
+import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
+import { type FrontendName, frontendName, type NamedTarget } from '../desired/frontend.ts';
+import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
+import { MAP_NAMES, type MapName } from './port.ts';
+
+/** The answer of `/v1/maps`. Fields are only added. */
+export interface MapsDocument {
+  readonly schema_version: 1;
+  readonly datapath: 'ebpf' | 'memory';
+  readonly maps: Readonly<Record<MapName, { readonly entries: number; readonly size: number }>>;
+  readonly services: readonly ServiceEntry[];
+  readonly backends: readonly BackendEntry[];
+  readonly reverse_nat: readonly { readonly id: number; readonly address: string }[];
+  /** What does not fit together; empty in health. Rows that wait for their removal are no problem. */
+  readonly problems: readonly string[];
+}
+
+export interface ServiceEntry {
+  /** `172.20.0.10:80/TCP`. */
+  readonly frontend: string;
+  readonly id: number;
+  /** `namespace/name`; null where the agent knows no service with this frontend (any more). */
+  readonly service: string | null;
+  /** How many of the backends new connections get; with 0 they are rejected. */
+  readonly count: number;
+  readonly backends: readonly SlotEntry[];
+}
+
+export interface SlotEntry {
+  readonly slot: number;
+  readonly id: number;
+  /** `10.1.0.7:8080/TCP`; null where the slot leads nowhere. */
+  readonly address: string | null;
+  readonly state: string | null;
+  readonly cluster: string | null;
+  /** `new`: gets new connections; `old`: keeps those it has; `leftover`: waits for its removal. */
+  readonly use: 'new' | 'old' | 'leftover';
+}
+
+export interface BackendEntry {
+  readonly id: number;
+  readonly address: string;
+  readonly state: string;
+  readonly cluster: string;
+  /** Slots that lead to it; none while it waits for its removal. */
+  readonly slots: number;
+}
+
+/** What gives rows their names: a snapshot, or nothing. */
+export interface MapNames {
+  readonly clusters: ReadonlyMap<ClusterName, ClusterId>;
+  readonly serviceOf: (frontend: FrontendName) => string | undefined;
+}
+
+export interface DescribeInput {
+  readonly image: MapImage;
+  readonly datapath: 'ebpf' | 'memory';
+  readonly sizes: Readonly<Record<MapName, number>>;
+  readonly names: MapNames;
+}
+
+export function describeMaps({ image, datapath, sizes, names }: DescribeInput): MapsDocument {
+  const clusters = new Map([...names.clusters].map(([name, id]) => [id, name]));
+  const clusterOf = ({ clusterId }: NamedTarget) => clusters.get(clusterId) ?? `#${clusterId}`;
+  const problems: string[] = [];
+  const services = [...image.frontends()].sort(byFrontend).flatMap((observed) => {
+    problems.push(...problemsOf(observed, image));
+    return observed.master === undefined
+      ? []
+      : [serviceEntry(observed, observed.master, image, clusterOf, names.serviceOf(observed.frontend.name) ?? null)];
+  });
+  for (const { map, key } of image.strays()) problems.push(`${map}: the row with the key ${hex(key)} cannot be read`);
+  const slots = slotsByBackend(image);
+  return {
+    schema_version: 1,
+    datapath,
+    maps: {
+      services: { entries: image.rows('services'), size: sizes.services },
+      backends: { entries: image.rows('backends'), size: sizes.backends },
+      reverseNat: { entries: image.rows('reverseNat'), size: sizes.reverseNat },
+    },
+    services,
+    backends: [...image.backends()]
+      .sort(([a], [b]) => a - b)
+      .map(([id, { target, state }]) => {
+        return { id, address: frontendName(target), state, cluster: clusterOf(target), slots: slots.get(id) ?? 0 };
+      }),
+    reverse_nat: [...image.reverses()]
+      .sort(([a], [b]) => a - b)
+      .map(([id, { address, port }]) => ({ id, address: `${address}:${port}` })),
+    problems,
+  };
+}
+
+function serviceEntry(
+  { frontend, slots }: ObservedFrontend,
+  master: NonNullable<ObservedFrontend['master']>,
+  image: MapImage,
+  clusterOf: (target: NamedTarget) => string,
+  service: string | null,
+): ServiceEntry {
+  const { count, draining, serviceId } = master;
+  const backends = [...slots]
+    .sort(([a], [b]) => a - b)
+    .map(([slot, { backendId }]): SlotEntry => {
+      const backend = image.backend(backendId);
+      return {
+        slot,
+        id: backendId,
+        address: backend === undefined ? null : frontendName(backend.target),
+        state: backend?.state ?? null,
+        cluster: backend === undefined ? null : clusterOf(backend.target),
+        use: slot <= count ? 'new' : slot <= count + draining ? 'old' : 'leftover',
+      };
+    });
+  return { frontend: frontend.name, id: serviceId, service, count, backends };
+}
+
+/** What a program in the kernel, or a tool, would stumble over. */
+function problemsOf({ frontend, master, slots }: ObservedFrontend, image: MapImage): readonly string[] {
+  if (master === undefined) return [];
+  const problems: string[] = [];
+  for (let slot = 1; slot <= master.count; slot += 1) {
+    const record = slots.get(slot);
+    const backend = record === undefined ? undefined : image.backend(record.backendId);
+    if (record === undefined) problems.push(`${frontend.name}: slot ${slot} of ${master.count} is missing`);
+    else if (backend === undefined) {
+      problems.push(`${frontend.name}: slot ${slot} leads to backend ${record.backendId}, which is missing`);
+    } else if (backend.target.protocol !== frontend.protocol) {
+      problems.push(`${frontend.name}: slot ${slot} leads to ${frontendName(backend.target)}`);
+    }
+  }
+  const place = image.reverse(master.serviceId);
+  if (place === undefined) problems.push(`${frontend.name}: its id ${master.serviceId} has no reverse entry`);
+  else if (place.address !== frontend.address || place.port !== frontend.port) {
+    problems.push(`${frontend.name}: its id ${master.serviceId} stands for ${place.address}:${place.port}`);
+  }
+  return problems;
+}
+
+function slotsByBackend(image: MapImage): ReadonlyMap<number, number> {
+  const count = new Map<number, number>();
+  for (const { slots } of image.frontends()) {
+    for (const { backendId } of slots.values()) count.set(backendId, (count.get(backendId) ?? 0) + 1);
+  }
+  return count;
+}
+
+/** One line per slot, as columns; what `clustermesh maps dump` prints. */
+export function renderMaps({ maps, datapath, services, backends, problems }: MapsDocument): string {
+  const rows = services.flatMap((service) => {
+    const head = [service.frontend, String(service.id), service.service ?? '-'];
+    if (service.backends.length === 0) return [[...head, '-', 'none: connections are rejected', '-', '-', '-']];
+    return service.backends.map((slot, index) => [
+      ...(index === 0 ? head : ['', '', '']),
+      String(slot.slot),
+      slot.address ?? 'missing',
+      String(slot.id),
+      slot.use === 'leftover' ? 'leftover' : (slot.state ?? '-'),
+      slot.cluster ?? '-',
+    ]);
+  });
+  const header = ['FRONTEND', 'ID', 'SERVICE', 'SLOT', 'BACKEND', 'ID', 'STATE', 'CLUSTER'];
+  const use = MAP_NAMES.map((map) => `${map} ${maps[map].entries} of ${maps[map].size}`).join(', ');
+  const idle = backends.filter(({ slots }) => slots === 0).length;
+  const parts = [
+    columns([header, ...rows]),
+    `${datapath === 'memory' ? 'maps in memory, no packet is forwarded: ' : ''}${use}${idle === 0 ? '' : `; ${idle} backends wait for their removal`}`,
+  ];
+  if (problems.length > 0) parts.push(['problems:', ...problems.map((problem) => `  ${problem}`)].join('\n'));
+  return parts.join('\n\n');
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  }
+  const line = (row: readonly string[]) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ');
+  return rows.map((row) => line(row).trimEnd()).join('\n');
+}
+
+function byFrontend({ frontend: a }: ObservedFrontend, { frontend: b }: ObservedFrontend): number {
+  const octets = (address: string) => address.split('.').map(Number);
+  const [left, right] = [octets(a.address), octets(b.address)];
+  for (const [at, octet] of left.entries()) if (octet !== right[at]) return octet - (right[at] ?? 0);
+  return a.port - b.port || (a.protocol < b.protocol ? -1 : 1);
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -1,0 +1,100 @@
+// What an agent says of itself at `/v1/status`: the wire shape, and how it is made. Fields are only added.
+
+import type { Clock } from '../../runtime/clock.ts';
+import type { Health, HealthEntry } from '../../runtime/health.ts';
+import type { Refusal } from '../desired/frontend.ts';
+import type { MapName, ServiceMaps } from '../maps/port.ts';
+import type { Programmer } from '../reconcile/programmer.ts';
+import type { UpstreamState } from '../upstream/port.ts';
+
+export interface AgentStatusDocument {
+  readonly schema_version: 1;
+  readonly node: string;
+  readonly cluster: string;
+  readonly software: string;
+  /** `memory` forwards no packet. */
+  readonly datapath: 'ebpf' | 'memory';
+  readonly upstream: {
+    readonly connected: boolean;
+    readonly server: string | undefined;
+    /** Since no API server has been heard; absent while connected. */
+    readonly stale_ms: number | undefined;
+    readonly last_error: string | undefined;
+  };
+  /** What the API server wants programmed. */
+  readonly snapshot: { readonly revision: number | undefined; readonly services: number };
+  /** What is programmed. */
+  readonly programmed: {
+    readonly revision: number | undefined;
+    readonly services: number;
+    readonly frontends: number;
+    readonly backends: number;
+    readonly last_reconcile_micros: number | undefined;
+  };
+  readonly refused: readonly Refusal[];
+  readonly maps: Readonly<Record<MapName, { readonly entries: number | undefined; readonly size: number }>>;
+  readonly ids: Readonly<Record<'services' | 'backends', { readonly in_use: number; readonly resting: number }>>;
+  readonly reconcile: {
+    readonly rows_written: number;
+    readonly rows_removed: number;
+    readonly failures: number;
+    readonly dumps: number;
+    /** Rows that somebody else had changed, and that were put right. */
+    readonly drift: number;
+  };
+  readonly health: Readonly<Record<string, HealthEntry>>;
+}
+
+export interface StatusDeps {
+  readonly node: string;
+  readonly cluster: string;
+  readonly software: string;
+  readonly maps: ServiceMaps;
+  readonly programmer: Programmer;
+  readonly upstream: { readonly state: UpstreamState };
+  readonly health: Health;
+  readonly clock: Clock;
+}
+
+export function agentStatus(deps: StatusDeps): AgentStatusDocument {
+  const { programmer, maps, upstream, clock } = deps;
+  const { staleSince, connected, server, lastError } = upstream.state;
+  const { snapshot, programmed, reconciler } = programmer;
+  const { counters, ids, image } = reconciler;
+  const use = (map: MapName) => ({ entries: image?.rows(map), size: maps.info(map).maxEntries });
+  return {
+    schema_version: 1,
+    node: deps.node,
+    cluster: deps.cluster,
+    software: deps.software,
+    datapath: maps.kind,
+    upstream: {
+      connected,
+      server,
+      stale_ms: staleSince === undefined ? undefined : Math.round(clock.monotonic() - staleSince),
+      last_error: lastError,
+    },
+    snapshot: { revision: snapshot?.position.revision, services: snapshot?.services.size ?? 0 },
+    programmed: {
+      revision: programmed?.position.revision,
+      services: programmed?.services ?? 0,
+      frontends: programmer.desired.counts.reverseNat,
+      backends: programmed?.backends ?? 0,
+      last_reconcile_micros: programmed?.reconcileMicros,
+    },
+    refused: programmer.refusals(),
+    maps: { services: use('services'), backends: use('backends'), reverseNat: use('reverseNat') },
+    ids: {
+      services: { in_use: ids.services.inUse, resting: ids.services.resting },
+      backends: { in_use: ids.backends.inUse, resting: ids.backends.resting },
+    },
+    reconcile: {
+      rows_written: counters.written,
+      rows_removed: counters.removed,
+      failures: counters.failures,
+      dumps: counters.dumps,
+      drift: counters.drift,
+    },
+    health: Object.fromEntries(deps.health.entries),
+  };
+}

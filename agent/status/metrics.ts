@@ -1,0 +1,54 @@
+// Prometheus metrics of an agent, read from the status document when they are scraped: there is no second bookkeeping that
+// could disagree.
+
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { MAP_NAMES } from '../maps/port.ts';
+import type { AgentStatusDocument } from './document.ts';
+
+/** The exposition text, made anew at each call. */
+export function createAgentMetrics(status: () => AgentStatusDocument): () => Promise<string> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
+    new Gauge({ name: `clustermesh_agent_${name}`, help, labelNames, registers: [registry] });
+  const counter = (name: string, help: string, labelNames: readonly string[] = []) =>
+    new Counter({ name: `clustermesh_agent_${name}`, help, labelNames, registers: [registry] });
+
+  const connected = gauge('upstream_connected', '1 while an API server is followed');
+  const stale = gauge('upstream_stale_seconds', 'since no API server has been heard; 0 while connected');
+  const wanted = gauge('snapshot_revision', 'etcd revision of the newest snapshot');
+  const programmed = gauge('programmed_revision', 'etcd revision that the maps hold');
+  const services = gauge('programmed_services', 'services in the maps');
+  const backends = gauge('programmed_backends', 'backends in the maps that services lead to');
+  const refused = gauge('refused_services', 'services, or parts of them, that are not programmed', ['code']);
+  const entries = gauge('map_entries', 'rows in a map', ['map']);
+  const pressure = gauge('map_pressure', 'rows in a map, as a share of its size', ['map']);
+  const duration = gauge('last_reconcile_seconds', 'from the last snapshot to its rows');
+  const rows = counter('map_rows_total', 'rows written and removed', ['operation']);
+  const failures = counter('map_failures_total', 'rows that a map did not take');
+  const drift = counter('map_drift_rows_total', 'rows that somebody else had changed');
+
+  return async () => {
+    const document = status();
+    refused.reset();
+    for (const total of [rows, failures, drift]) total.reset();
+    connected.set(document.upstream.connected ? 1 : 0);
+    stale.set((document.upstream.stale_ms ?? 0) / 1_000);
+    wanted.set(document.snapshot.revision ?? 0);
+    programmed.set(document.programmed.revision ?? 0);
+    services.set(document.programmed.services);
+    backends.set(document.programmed.backends);
+    duration.set((document.programmed.last_reconcile_micros ?? 0) / 1e6);
+    for (const { code } of document.refused) refused.inc({ code });
+    for (const map of MAP_NAMES) {
+      const use = document.maps[map];
+      entries.set({ map }, use.entries ?? 0);
+      pressure.set({ map }, (use.entries ?? 0) / use.size);
+    }
+    rows.inc({ operation: 'write' }, document.reconcile.rows_written);
+    rows.inc({ operation: 'remove' }, document.reconcile.rows_removed);
+    failures.inc(document.reconcile.failures);
+    drift.inc(document.reconcile.drift);
+    return registry.metrics();
+  };
+}

@@ -42,7 +42,7 @@ const PURE = [/^mesh\//, /^agent\/desired\//, /^apiserver\/publisher\/convert\//
 const ADAPTERS: readonly { readonly adapter: RegExp; readonly users: RegExp; readonly why: string }[] = [
   {
     adapter: /^apiserver\/store\/etcd-client\.ts$/,
-    users: /^apiserver\/(store\/|peers\/door-client\.ts|main\.ts|app\.ts)|^(bench|lab)\//,
+    users: /^apiserver\/(store\/|peers\/door-client\.ts|own-etcd\.ts|main\.ts|app\.ts)|^(bench|lab)\//,
     why: 'everything else speaks to the Store port, so that it runs on a memory store in tests',
   },
   {

@@ -1,0 +1,50 @@
+// `clustermesh preflight`: whether this host can run the eBPF datapath, and what to do where it cannot.
+
+import { Command } from 'commander';
+import pc from 'picocolors';
+import type { PreflightCheck } from '../agent/preflight/checks.ts';
+import { type OutputFormat, outputOption, print } from './options.ts';
+
+interface PreflightFlags {
+  readonly output: OutputFormat;
+  readonly pinDir?: string;
+  readonly cgroup?: string;
+}
+
+interface PreflightDocument {
+  readonly schema_version: 1;
+  readonly passed: boolean;
+  readonly checks: readonly PreflightCheck[];
+}
+
+export function preflightCommand(): Command {
+  return new Command('preflight')
+    .description('check what the eBPF datapath needs of this host; exit 1 when a check failed')
+    .option('--pin-dir <folder>', 'where maps and links are to be pinned, on a bpffs')
+    .option('--cgroup <folder>', 'the cgroup v2 folder to attach to')
+    .addOption(outputOption())
+    .action(async ({ output, pinDir, cgroup }: PreflightFlags) => {
+      const { runPreflight } = await import('../agent/preflight/index.ts');
+      const checks = runPreflight({
+        ...(pinDir === undefined ? {} : { pinDir }),
+        ...(cgroup === undefined ? {} : { cgroup }),
+      });
+      const document: PreflightDocument = {
+        schema_version: 1,
+        passed: checks.every(({ status }) => status !== 'failed'),
+        checks,
+      };
+      print(output, document, renderPreflight);
+      if (!document.passed) process.exitCode = 1;
+    });
+}
+
+export function renderPreflight({ checks }: PreflightDocument): string {
+  const paint = { passed: pc.green, failed: pc.red, unknown: pc.yellow };
+  return checks
+    .flatMap(({ status, title, reason, remedy }) => [
+      `${paint[status](status.padEnd(7))}  ${title}${reason === undefined ? '' : `: ${reason}`}`,
+      ...(status === 'passed' || remedy === undefined ? [] : [`         → ${remedy}`]),
+    ])
+    .join('\n');
+}

@@ -1,5 +1,6 @@
 // `npm run demo`: a mesh on this machine, shown step by step. Whatever happens, what was made is removed before it ends.
 
+import { copyLogs } from '../lab/logs.ts';
 import { LabMesh } from '../lab/mesh.ts';
 import { type Residue, removeResidue } from '../lab/residue.ts';
 import { labsFolder } from '../lab/state.ts';
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
   try {
     return await show(options, mesh, residue, screen, stop);
   } finally {
+    if (options.logs !== undefined) copyLogs(mesh.dir, options.logs);
     screen.progress('removing everything that was made');
     const { left } = await mesh.remove();
     if (left.length > 0)
@@ -74,7 +76,9 @@ async function show(
 
 function summary(ok: boolean, { requests, failed }: Sample, failures: number): readonly string[] {
   const traffic = requests === 0 ? '' : ` ${requests} requests, ${failed} failed.`;
-  return [`${ok ? 'Every step showed what it should.' : `${failures} things were not as they should be.`}${traffic}`];
+  if (ok) return [`Every step showed what it should.${traffic}`];
+  const count = failures === 1 ? 'One thing was' : `${failures} things were`;
+  return [`${count} not as it should be.${traffic} With --logs FOLDER the logs of all processes are kept.`];
 }
 
 /** The mesh stands, and its traffic goes on, until somebody ends it. */

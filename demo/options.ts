@@ -8,6 +8,8 @@ export interface DemoOptions {
   readonly datapath: 'ebpf' | 'memory';
   /** Requests per second. */
   readonly rate: number;
+  /** A folder into which every log is copied before it is removed with the rest. */
+  readonly logs?: string;
 }
 
 const RATE_DEFAULT = 100;
@@ -36,6 +38,7 @@ export function readOptions(argv: readonly string[]): DemoOptions | number {
         .default('ebpf'),
     )
     .option('--rate <requests>', 'requests per second of the client on west', parseRate, RATE_DEFAULT)
+    .option('--logs <folder>', 'copy the logs of all processes there at the end')
     .addHelpText('after', HELP)
     .showHelpAfterError('(add --help for what this command takes)')
     .allowExcessArguments(false)

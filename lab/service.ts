@@ -130,8 +130,18 @@ export class LabService {
 
   /** Ends pods as Kubernetes does: they become terminating, answer for a while yet, and are gone once they have ended. */
   async remove(...backends: readonly LabBackend[]): Promise<void> {
+    this.withdraw(...backends);
+    await this.end(...backends);
+  }
+
+  /** The pods are to get no new connections; they go on to answer. */
+  withdraw(...backends: readonly LabBackend[]): void {
     for (const backend of backends) this.#backends.set(backend.pod, { backend, terminating: true });
     this.publish();
+  }
+
+  /** Resolves when the pods have ended and are named nowhere any more. */
+  async end(...backends: readonly LabBackend[]): Promise<void> {
     await Promise.all(backends.map(({ process }) => process?.stop()));
     for (const backend of backends) this.#backends.delete(backend.pod);
     this.publish();

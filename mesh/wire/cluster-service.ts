@@ -3,7 +3,7 @@
 
 import { parseAddress } from '../model/address.ts';
 import { type ClusterName, type IpAddress, parseServiceKey, type ServiceKey, serviceKey } from '../model/names.ts';
-import { ok, type Result } from '../model/result.ts';
+import { ok } from '../model/result.ts';
 import { PROTOCOLS } from '../model/service.ts';
 import {
   any,
@@ -17,6 +17,7 @@ import {
   required,
   text,
   whole,
+  withZeros,
 } from './json-shape.ts';
 import {
   misfit,
@@ -75,27 +76,18 @@ export const clusterServiceKey = (cluster: ClusterName, service: ServiceKey): st
 
 export const clusterServiceKind: RecordKind<ClusterServiceRecord> = {
   ...recordKeys(LAYOUT),
-  decode,
+  decode(bytes) {
+    const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+    return object.ok ? ok(withZeros(object.value, ZEROS) as unknown as ClusterServiceRecord) : object;
+  },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,
 };
 
-function decode(bytes: Uint8Array): Result<ClusterServiceRecord, string> {
-  const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-  if (!object.ok) return object;
-  const { frontends, backends, labels, selector, includeExternal, shared, clusterID } = object.value;
-  // Go writes nil maps as null: the same as empty.
-  return ok({
-    ...object.value,
-    frontends: frontends ?? {},
-    backends: backends ?? {},
-    labels: labels ?? {},
-    selector: selector ?? {},
-    includeExternal: includeExternal ?? false,
-    shared: shared ?? false,
-    clusterID: clusterID ?? 0,
-  } as ClusterServiceRecord);
-}
+const ZEROS = {
+  ...{ frontends: {}, backends: {}, labels: {}, selector: {} },
+  ...{ includeExternal: false, shared: false, clusterID: 0 },
+} satisfies Partial<ClusterServiceRecord>;
 
 function validate(value: ClusterServiceRecord, { key, cluster, clusterId }: RecordContext): readonly RecordProblem[] {
   const parts = parseRecordKey(LAYOUT, key);

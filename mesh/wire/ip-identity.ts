@@ -5,7 +5,18 @@ import { parseAddress } from '../model/address.ts';
 import { identityRange, inRange, PEER_RESERVED_IDENTITIES, RESERVED_IDENTITY_END } from '../model/identity.ts';
 import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { decodeShaped, encodeShaped, list, object, omitEmpty, optional, required, text, whole } from './json-shape.ts';
+import {
+  decodeShaped,
+  encodeShaped,
+  list,
+  object,
+  omitEmpty,
+  optional,
+  required,
+  text,
+  whole,
+  withZeros,
+} from './json-shape.ts';
 import { networkPrefix } from './node.ts';
 import {
   misfit,
@@ -65,14 +76,14 @@ export const ipIdentityKind: RecordKind<IpIdentityRecord> = {
   ...recordKeys(LAYOUT),
   decode(bytes) {
     const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return object.ok ? ok({ ...NOTHING, ...object.value } as unknown as IpIdentityRecord) : object;
+    return object.ok ? ok(withZeros(object.value, ZEROS) as unknown as IpIdentityRecord) : object;
   },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,
 };
 
-/** Go's zero values, for fields that a writer left out. `Mask` is not among them: its absence tells the newer shape. */
-const NOTHING = { HostIP: '', Key: 0, Metadata: '' };
+/** `Mask` is not among them: its absence tells the newer shape. */
+const ZEROS = { HostIP: '', Key: 0, Metadata: '' };
 
 /** The range that the entry is for: a single address as /32 or /128. */
 export function ipPrefix(value: IpIdentityRecord): Result<Prefix, string> {

@@ -5,7 +5,7 @@
 // A field that differs from a known one in upper and lower case only is refused: Go would read it as the known one, and so a
 // reader would see another value than the one that was checked.
 
-import { err, ok, type Result } from '../model/result.ts';
+import { err, type Result } from '../model/result.ts';
 import { decodeObject, encodeText, isObject, type JsonObject } from './json.ts';
 
 export type Shape =
@@ -25,6 +25,8 @@ export interface ObjectShape {
   /** In the order in which they are written. */
   readonly fields: readonly Field[];
   readonly byName: ReadonlyMap<string, Field>;
+  /** Names of the fields without which there is no value. */
+  readonly required: readonly string[];
   readonly byFoldedName: ReadonlyMap<string, string>;
 }
 
@@ -55,6 +57,7 @@ export function object(fields: Readonly<Record<string, Omit<Field, 'name'>>>): O
     is: 'object',
     fields: named,
     byName: new Map(named.map((field) => [field.name, field])),
+    required: named.filter((field) => field.required).map(({ name }) => name),
     byFoldedName: new Map(named.map(({ name }) => [fold(name), name])),
   };
 }
@@ -63,44 +66,45 @@ export function object(fields: Readonly<Record<string, Omit<Field, 'name'>>>): O
 export function decodeShaped(bytes: Uint8Array, shape: ObjectShape, bytesMax: number): Result<JsonObject, string> {
   const value = decodeObject(bytes, bytesMax);
   if (!value.ok) return value;
-  const problem = objectProblem(value.value, shape, '');
+  const problem = objectProblem(value.value, shape);
   return problem === undefined ? value : err(problem);
+}
+
+/** Absence and null stand for Go's zero values. A value that has all fields is not copied: copying costs more than decoding. */
+export function withZeros(value: JsonObject, zeros: JsonObject): JsonObject {
+  let complete: Record<string, unknown> | undefined;
+  for (const name of Object.keys(zeros)) {
+    if ((value[name] ?? null) === null && value[name] !== zeros[name]) {
+      complete ??= { ...value };
+      complete[name] = zeros[name];
+    }
+  }
+  return complete ?? value;
 }
 
 export const encodeShaped = (value: object, shape: ObjectShape): Uint8Array =>
   encodeText(writeObject(value as JsonObject, shape));
 
-/** The same check for a value that is at hand. */
-export function checkShape(value: unknown, shape: ObjectShape): Result<JsonObject, string> {
-  if (!isObject(value)) return err('not a JSON object');
-  const problem = objectProblem(value, shape, '');
-  return problem === undefined ? ok(value) : err(problem);
-}
-
 // --- Reading ---
 
-/** What is wrong with it, with the place; null is only wrong where a field is required. */
-function problemOf(value: unknown, shape: Shape, path: string): string | undefined {
+/** What is wrong with it, behind its place. The place is put together on the way out: good values pay nothing for it. */
+function problemOf(value: unknown, shape: Shape): string | undefined {
   switch (shape.is) {
     case 'text':
-      return typeof value === 'string' ? undefined : `${path} is not a text`;
+      return typeof value === 'string' ? undefined : ' is not a text';
     case 'flag':
-      return typeof value === 'boolean' ? undefined : `${path} is not true or false`;
-    case 'whole': {
-      const fits =
-        typeof value === 'number' &&
-        Number.isInteger(value) &&
-        value >= 0 &&
-        value <= shape.max &&
-        !Object.is(value, -0);
-      return fits ? undefined : `${path} is not a whole number from 0 to ${shape.max}`;
-    }
+      return typeof value === 'boolean' ? undefined : ' is not true or false';
+    case 'whole':
+      return isWhole(value, shape.max) ? undefined : ` is not a whole number from 0 to ${shape.max}`;
     case 'list':
-      return listProblem(value, shape.of, path);
+      return listProblem(value, shape.of);
     case 'map':
-      return mapProblem(value, shape.of, path);
-    case 'object':
-      return isObject(value) ? objectProblem(value, shape, `${path}.`) : `${path} is not an object`;
+      return mapProblem(value, shape.of);
+    case 'object': {
+      const problem = isObject(value) ? objectProblem(value, shape) : undefined;
+      if (problem !== undefined) return `.${problem}`;
+      return isObject(value) ? undefined : ' is not an object';
+    }
     case 'any':
       return undefined;
     default:
@@ -108,40 +112,43 @@ function problemOf(value: unknown, shape: Shape, path: string): string | undefin
   }
 }
 
-function listProblem(value: unknown, of: Shape, path: string): string | undefined {
-  if (!Array.isArray(value)) return `${path} is not a list`;
+/** JSON has a negative zero, and Go no whole number for it. */
+const isWhole = (value: unknown, max: number): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max && !Object.is(value, -0);
+
+function listProblem(value: unknown, of: Shape): string | undefined {
+  if (!Array.isArray(value)) return ' is not a list';
   for (const [index, element] of value.entries()) {
-    const problem = problemOf(element, of, `${path}[${index}]`);
-    if (problem !== undefined) return problem;
+    const problem = problemOf(element, of);
+    if (problem !== undefined) return `[${index}]${problem}`;
   }
   return undefined;
 }
 
-function mapProblem(value: unknown, of: Shape, path: string): string | undefined {
-  if (!isObject(value)) return `${path} is not a map`;
-  for (const [name, element] of Object.entries(value)) {
-    const problem = problemOf(element, of, `${path}["${name}"]`);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
-function objectProblem(value: JsonObject, shape: ObjectShape, path: string): string | undefined {
+function mapProblem(value: unknown, of: Shape): string | undefined {
+  if (!isObject(value)) return ' is not a map';
   for (const name of Object.keys(value)) {
-    if (shape.byName.has(name)) continue;
-    const known = shape.byFoldedName.get(fold(name));
-    if (known !== undefined) return `${path}${name} differs from ${known} in upper and lower case only`;
+    const problem = problemOf(value[name], of);
+    if (problem !== undefined) return `["${name}"]${problem}`;
   }
-  for (const { name, shape: of, required: needed } of shape.fields) {
-    const field = Object.hasOwn(value, name) ? value[name] : undefined;
-    if (field === undefined || field === null) {
-      if (needed) return `${path}${name} is missing`;
+  return undefined;
+}
+
+function objectProblem(value: JsonObject, shape: ObjectShape): string | undefined {
+  for (const name of Object.keys(value)) {
+    const field = shape.byName.get(name);
+    if (field === undefined) {
+      const known = shape.byFoldedName.get(fold(name));
+      if (known !== undefined) return `${name} differs from ${known} in upper and lower case only`;
       continue;
     }
-    const problem = problemOf(field, of, `${path}${name}`);
-    if (problem !== undefined) return problem;
+    const element = value[name];
+    if (element === null) continue;
+    const problem = problemOf(element, field.shape);
+    if (problem !== undefined) return name + problem;
   }
-  return undefined;
+  const missing = shape.required.find((name) => !Object.hasOwn(value, name) || value[name] === null);
+  return missing === undefined ? undefined : `${missing} is missing`;
 }
 
 /** Equal for names that Go takes for the same: Unicode's simple case folding, of which two pairs reach ASCII from outside. */
@@ -164,9 +171,9 @@ function write(value: unknown, shape: Shape): string {
 }
 
 function writeMap(value: JsonObject, of: Shape): string {
-  const entries = Object.entries(value);
-  if (entries.length > 1) entries.sort(([a], [b]) => compareAsBytes(a, b));
-  return `{${entries.map(([name, element]) => `${quote(name)}:${write(element, of)}`).join(',')}}`;
+  const names = Object.keys(value);
+  if (!isSorted(names)) names.sort(compareAsBytes);
+  return `{${names.map((name) => `${quote(name)}:${write(value[name], of)}`).join(',')}}`;
 }
 
 function writeObject(value: JsonObject, shape: ObjectShape): string {
@@ -189,6 +196,13 @@ function isEmpty(value: unknown, shape: Shape): boolean {
   return shape.is === 'map' && Object.keys(value as JsonObject).length === 0;
 }
 
+/** What another program wrote is. */
+function isSorted(names: readonly string[]): boolean {
+  for (let at = 1; at < names.length; at += 1)
+    if (compareAsBytes(names[at - 1] ?? '', names[at] ?? '') > 0) return false;
+  return true;
+}
+
 /** The order of the UTF-8 bytes. It is that of code points, which units of UTF-16 keep except for surrogates. */
 function compareAsBytes(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
@@ -204,4 +218,7 @@ const rank = (unit: number): number => (unit >= 0xe000 ? unit - 0x800 : unit >= 
 /** Go escapes these so that JSON may stand inside HTML. Outside strings they do not occur. */
 const ESCAPED_BY_GO = /[<>&\u2028\u2029]/g;
 const escapeAsGo = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-const quote = (value: unknown): string => JSON.stringify(value).replace(ESCAPED_BY_GO, escapeAsGo);
+const quote = (value: unknown): string => {
+  const json = JSON.stringify(value);
+  return json.search(ESCAPED_BY_GO) < 0 ? json : json.replace(ESCAPED_BY_GO, escapeAsGo);
+};

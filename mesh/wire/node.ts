@@ -4,7 +4,18 @@ import { addressFromBytes, type Family, parseAddress, parseAddressBytes } from '
 import { type ClusterName, isDnsSubdomain } from '../model/names.ts';
 import { makePrefix, type Prefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { decodeShaped, encodeShaped, list, map, object, optional, required, text, whole } from './json-shape.ts';
+import {
+  decodeShaped,
+  encodeShaped,
+  list,
+  map,
+  object,
+  optional,
+  required,
+  text,
+  whole,
+  withZeros,
+} from './json-shape.ts';
 import {
   misfit,
   type RecordContext,
@@ -78,14 +89,13 @@ export const nodeKind: RecordKind<NodeRecord> = {
   ...recordKeys(LAYOUT),
   decode(bytes) {
     const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return object.ok ? ok({ ...NOTHING, ...object.value } as NodeRecord) : object;
+    return object.ok ? ok(withZeros(object.value, ZEROS) as unknown as NodeRecord) : object;
   },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,
 };
 
-/** Go's zero values, for fields that an older writer does not know. */
-const NOTHING: Omit<NodeRecord, 'Name' | 'Cluster'> = {
+const ZEROS = {
   IPAddresses: null,
   IPv4AllocCIDR: null,
   IPv4SecondaryAllocCIDRs: null,
@@ -102,7 +112,7 @@ const NOTHING: Omit<NodeRecord, 'Name' | 'Cluster'> = {
   Annotations: null,
   WireguardPubKey: '',
   BootID: '',
-};
+} satisfies Omit<NodeRecord, 'Name' | 'Cluster'>;
 
 interface NetworkField {
   readonly field: 'IPv4AllocCIDR' | 'IPv4SecondaryAllocCIDRs' | 'IPv6AllocCIDR' | 'IPv6SecondaryAllocCIDRs';

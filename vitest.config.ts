@@ -8,7 +8,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{agent,apiserver,cli,demo,lab,mesh,pki,runtime}/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          include: [
+            '{agent,apiserver,cli,demo,lab,mesh,pki,runtime}/**/*.test.ts',
+            'test/{architecture,compose,docs}/**/*.test.ts',
+          ],
           exclude: ['**/*.live.test.ts', '**/node_modules/**', '**/dist/**'],
         },
       },

@@ -1,10 +1,9 @@
 // A cluster of the lab: its own authority, etcd, API server and nodes, and the files that describe it to them. Everything it
 // shares with other clusters is in its folder of peers.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import type { Report } from '../mesh/conflict/report.ts';
 import { etcdClientDnsName } from '../mesh/model/certificate-names.ts';
 import { initCluster, trustPeer } from '../pki/init.ts';
@@ -28,6 +27,7 @@ import { programLine } from './programs.ts';
 import { LabService, type LabServiceSpec } from './service.ts';
 import { type ClusterPlan, serviceAddress } from './topology.ts';
 import type { ClusterPlaces, NodePlace, Underlay } from './underlay.ts';
+import { writeYaml } from './yaml-file.ts';
 
 export interface LabClusterDeps {
   readonly plan: ClusterPlan;
@@ -99,9 +99,9 @@ export class LabCluster {
       now: clock.now(),
     });
     const input: ConfigInput = { plan, control: places.control, folder: this.folder, layout: this.layout };
-    writeFileSync(this.folder.apiServerConfig, stringify(apiServerConfig(input)));
+    writeYaml(this.folder.apiServerConfig, apiServerConfig(input));
     for (const node of places.nodes) {
-      writeFileSync(this.folder.agentConfig(node.plan.name), stringify(agentConfig(input, node)));
+      writeYaml(this.folder.agentConfig(node.plan.name), agentConfig(input, node));
     }
     this.#manifests.apply(
       ...plan.nodes.map(({ name, address, podCIDR }) => nodeManifest(name, address, podCIDR)),
@@ -153,10 +153,7 @@ export class LabCluster {
   /** Tells this cluster of a peer; the peer has to be told of this one as well. */
   async addPeer(peer: LabCluster): Promise<void> {
     const ca = await trustPeer(this.layout, peer.plan.name, await readFile(peer.layout.authority.cert, 'utf8'));
-    const file = `${peer.name}.yaml`;
-    const written = join(this.folder.peers, `.${file}`);
-    writeFileSync(written, stringify(peerDocument(peer.name, peer.places.control, ca)));
-    renameSync(written, join(this.folder.peers, file));
+    writeYaml(join(this.folder.peers, `${peer.name}.yaml`), peerDocument(peer.name, peer.places.control, ca));
   }
 
   removePeer(peer: LabCluster): void {

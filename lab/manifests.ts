@@ -1,10 +1,10 @@
 // Kubernetes objects as the lab writes them for a cluster's API server, and the folder they stand in. Each object is a file;
 // a file is replaced as a whole, never written in place.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import type { Affinity } from '../mesh/model/service.ts';
+import { writeYaml } from './yaml-file.ts';
 
 export interface Manifest {
   readonly apiVersion: string;
@@ -120,11 +120,7 @@ export class ManifestFolder {
 
   apply(...manifests: readonly Manifest[]): void {
     for (const manifest of manifests) {
-      const file = this.#fileOf(manifest);
-      // A leading dot: whoever watches the folder does not read it.
-      const written = join(this.path, `.${file}`);
-      writeFileSync(written, stringify(manifest));
-      renameSync(written, join(this.path, file));
+      writeYaml(join(this.path, this.#fileOf(manifest)), manifest);
     }
   }
 

@@ -3,7 +3,7 @@
 // come back after a growing pause. Batches let a writer put many keys into one transaction.
 
 import { Backoff, type BackoffOptions } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, sleep } from './clock.ts';
 import type { Random } from './random.ts';
 
 export interface WorkQueueOptions<K> {
@@ -69,7 +69,8 @@ export class WorkQueue<K> {
           this.#wake = undefined;
           continue;
         }
-        if (gatherMs > 0 && this.#waiting.size < batchMax) await new Promise<void>((r) => clock.after(gatherMs, r));
+        if (gatherMs > 0 && this.#waiting.size < batchMax) await sleep(clock, gatherMs, signal).catch(() => {});
+        if (signal.aborted) break;
         await this.#workOnce(this.#take(batchMax), signal);
       }
     } finally {

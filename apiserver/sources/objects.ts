@@ -82,7 +82,6 @@ export interface PodObject {
   readonly kind: 'Pod';
   readonly namespace: string;
   readonly name: string;
-  readonly uid: string;
   readonly labels: TextMap;
   readonly serviceAccount: string;
   readonly nodeName: string | undefined;

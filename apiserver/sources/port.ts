@@ -42,7 +42,10 @@ export interface Source {
    * published of it before must stay.
    */
   readonly complete: boolean;
-  /** The listener is told which objects to look at again, after `objects` has changed. The returned function ends it. */
+  /**
+   * The listener is told which objects to look at again, after `objects` has changed, and with none when only `complete` has.
+   * The returned function ends it.
+   */
   subscribe(listener: (refs: readonly ObjectRef[]) => void): () => void;
   /** Resolves when everything has been read once. */
   readonly ready: Promise<void>;

@@ -118,9 +118,10 @@ class ManifestSource implements Source {
   #publish(): void {
     const content = this.#files.content();
     this.#report(content.problems);
+    const toldComplete = this.#complete === content.complete;
     this.#complete = content.complete;
     const changed = this.#table.replaceAll(content.objects);
-    if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
+    if (changed.length > 0 || !toldComplete) for (const listener of this.#listeners) listener(changed);
     this.#resolveReady();
   }
 

@@ -15,7 +15,6 @@ export function readPod({ namespace, name, labels }: ObjectMeta, fields: Fields)
     kind: 'Pod',
     namespace,
     name,
-    uid: fields.at('metadata').at('uid').text() ?? '',
     labels,
     serviceAccount: spec.at('serviceAccountName').text() || DEFAULT_SERVICE_ACCOUNT,
     nodeName: spec.at('nodeName').text(),

@@ -1,0 +1,51 @@
+// Which keys of the cluster's etcd the publisher writes, alone: what it publishes itself, and nothing that is cached of peers.
+
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { cardKey } from '../../mesh/wire/card.ts';
+import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
+import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
+import type { RecordKindName } from '../../mesh/wire/record.ts';
+import { KEY_LAYOUTS, stateKey, statePrefix } from '../../mesh/wire/state-keys.ts';
+import { HEARTBEAT_KEY, SYNCED_ROOT, syncedKey } from '../../mesh/wire/synced.ts';
+
+export const PUBLISHED_KINDS: readonly RecordKindName[] = ['services', 'nodes', 'identities', 'ip'];
+
+export interface OwnedKeys {
+  readonly config: string;
+  readonly card: string;
+  readonly heartbeat: string;
+  readonly canaryOf: (kind: RecordKindName) => string;
+  /** Everything under those that end in `/`, and the others themselves. */
+  readonly prefixes: readonly string[];
+  readonly owns: (key: string) => boolean;
+  /** What peers need of this cluster first does not wait behind what there is much of. */
+  readonly isUrgent: (key: string) => boolean;
+  /** For a canary, what has to be there before it. */
+  readonly goesBefore: (key: string) => ((other: string) => boolean) | undefined;
+}
+
+export function ownedKeys(cluster: ClusterName): OwnedKeys {
+  const config = clusterConfigKey(cluster);
+  const card = cardKey(cluster);
+  const urgent = new Set([config, card, HEARTBEAT_KEY]);
+  const kindOfCanary = new Map(PUBLISHED_KINDS.map((kind) => [syncedKey(cluster, kind), kind]));
+  const prefixes = [
+    ...PUBLISHED_KINDS.map((kind) => stateKey(KEY_LAYOUTS[kind], cluster, '')),
+    `${SYNCED_ROOT}${cluster}/`,
+    LOCAL_SERVICES_PREFIX,
+    ...urgent,
+  ];
+  return {
+    config,
+    card,
+    heartbeat: HEARTBEAT_KEY,
+    canaryOf: (kind) => syncedKey(cluster, kind),
+    prefixes,
+    owns: (key) => prefixes.some((prefix) => (prefix.endsWith('/') ? key.startsWith(prefix) : key === prefix)),
+    isUrgent: (key) => urgent.has(key),
+    goesBefore: (key) => {
+      const kind = kindOfCanary.get(key);
+      return kind === undefined ? undefined : (other) => other.startsWith(statePrefix(kind));
+    },
+  };
+}

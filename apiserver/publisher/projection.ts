@@ -1,0 +1,144 @@
+// From the cluster's objects to what should stand in etcd: says for each touched service, node and pod what its keys are to
+// be. It reads the objects anew for every unit of work; an event only says which unit. Numbers for new label sets are
+// allocated on the way, so a pod's address is never published without its identity.
+
+import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
+import { clusterServiceKey, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { labelText } from '../../mesh/wire/identity.ts';
+import { ipIdentityKind, ipKey } from '../../mesh/wire/ip-identity.ts';
+import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
+import { nodeKey, nodeKind } from '../../mesh/wire/node.ts';
+import { allRefs } from '../sources/object-table.ts';
+import type { ClusterObjects, ObjectRef } from '../sources/objects.ts';
+import { ServiceSlices } from '../sources/service-slices.ts';
+import { identityLabels } from './convert/identity-labels.ts';
+import { hostAddress, ipIdentityRecord, publishedAddresses } from './convert/ip.ts';
+import { isGlobalNamespace } from './convert/namespaces.ts';
+import { nodeRecord } from './convert/node.ts';
+import { clusterService, localService } from './convert/service.ts';
+import type { Identities } from './identities.ts';
+import { PodClaims } from './pod-claims.ts';
+import type { ClusterSettings } from './settings.ts';
+
+/** What is worked on at once: `service ns/name`, `node name` or `pod ns/name`. */
+export type Unit = `${'service' | 'node' | 'pod'} ${string}`;
+
+export interface ProjectionDeps {
+  readonly objects: ClusterObjects;
+  readonly cluster: ClusterSettings;
+  readonly identities: Pick<Identities, 'numbers' | 'allocate'>;
+  /** Undefined: the key must not exist. */
+  readonly set: (key: string, value: Uint8Array | undefined) => void;
+}
+
+export class Projection {
+  readonly #deps: ProjectionDeps;
+  readonly #slices: ServiceSlices;
+  readonly #claims = new PodClaims();
+  readonly #hosts = new Map<string, string>();
+
+  constructor(deps: ProjectionDeps) {
+    this.#deps = deps;
+    this.#slices = new ServiceSlices(deps.objects);
+  }
+
+  all(): ReadonlySet<Unit> {
+    return this.touchedBy(allRefs(this.#deps.objects));
+  }
+
+  /** The units to look at again after a change of these objects. */
+  touchedBy(refs: readonly ObjectRef[]): ReadonlySet<Unit> {
+    const units = new Set<Unit>();
+    for (const service of this.#slices.touchedBy(refs)) units.add(`service ${service}`);
+    for (const { kind, key } of refs) {
+      if (kind === 'Node') {
+        units.add(`node ${key}`);
+        if (this.#hostMoved(key)) for (const pod of this.#pods((of) => of.nodeName === key)) units.add(`pod ${pod}`);
+      } else if (kind === 'Pod') units.add(`pod ${key}`);
+      else if (kind === 'Namespace')
+        for (const pod of this.#pods((of) => of.namespace === key)) units.add(`pod ${pod}`);
+    }
+    return units;
+  }
+
+  isUsed(labels: string): boolean {
+    return this.#claims.isUsed(labels);
+  }
+
+  /** Says what the keys of these units are to be. Gives the pods for whose labels there was no number. */
+  async project(units: readonly Unit[], signal: AbortSignal): Promise<readonly Unit[]> {
+    const pods = units.filter((unit) => unit.startsWith('pod ')).map((unit) => unit.slice('pod '.length));
+    const labelSets = pods.flatMap((pod) => this.#claimOf(pod)?.labels ?? []);
+    const exhausted = await this.#deps.identities.allocate(labelSets, signal);
+    for (const pod of pods) for (const address of this.#claims.set(pod, this.#claimOf(pod))) this.#address(address);
+    for (const unit of units) {
+      if (unit.startsWith('service ')) this.#service(unit.slice('service '.length) as ServiceKey);
+      else if (unit.startsWith('node ')) this.#node(unit.slice('node '.length));
+    }
+    if (exhausted.size === 0) return [];
+    return pods.filter((pod) => exhausted.has(this.#claimOf(pod)?.labels ?? '')).map((pod): Unit => `pod ${pod}`);
+  }
+
+  #service(key: ServiceKey): void {
+    const { objects, cluster, set } = this.#deps;
+    const service = objects.services.get(key);
+    const takesPart = service !== undefined && this.#isGlobal(service.namespace);
+    const slices = this.#slices.slicesOf(key);
+    const local = takesPart ? localService(service, cluster, slices) : undefined;
+    const forPeers = local && clusterService(local, cluster, slices);
+    set(localServiceKey(key), local && encodeLocalService(local));
+    set(clusterServiceKey(cluster.name, key), forPeers && clusterServiceKind.encode(forPeers));
+  }
+
+  #node(name: string): void {
+    const { objects, cluster, set } = this.#deps;
+    const node = objects.nodes.get(name);
+    set(nodeKey(cluster.name, name), node && nodeKind.encode(nodeRecord(cluster, node)));
+  }
+
+  /** An address without a number for its labels is not published: unknown is better than another's identity. */
+  #address(address: IpAddress): void {
+    const { objects, identities, set } = this.#deps;
+    const holder = this.#claims.holderOf(address);
+    const pod = holder && objects.pods.get(holder.pod);
+    const identity = holder && identities.numbers.get(holder.claim.labels);
+    if (pod === undefined || identity === undefined) {
+      set(ipKey(address), undefined);
+      return;
+    }
+    const host = hostAddress(pod, pod.nodeName === undefined ? undefined : objects.nodes.get(pod.nodeName));
+    set(ipKey(address), ipIdentityKind.encode(ipIdentityRecord(pod, address, { identity, host })));
+  }
+
+  #claimOf(key: string): { readonly labels: string; readonly addresses: readonly IpAddress[] } | undefined {
+    const { objects, cluster } = this.#deps;
+    const pod = objects.pods.get(key);
+    if (pod === undefined || !this.#isGlobal(pod.namespace)) return undefined;
+    const addresses = publishedAddresses(pod);
+    if (addresses.length === 0) return undefined;
+    const namespaceLabels = objects.namespaces.get(pod.namespace)?.labels ?? {};
+    return { labels: labelText(identityLabels(pod, namespaceLabels, cluster.name)), addresses };
+  }
+
+  #isGlobal(namespace: string): boolean {
+    const { objects, cluster } = this.#deps;
+    return isGlobalNamespace(objects, namespace, cluster.defaultGlobalNamespace);
+  }
+
+  /** Nodes change all the time; what their pods' records say of them hardly ever does. */
+  #hostMoved(node: string): boolean {
+    const object = this.#deps.objects.nodes.get(node);
+    const internal = object?.addresses.filter(({ type }) => type === 'InternalIP') ?? [];
+    const now = internal.map(({ address }) => address).join();
+    const before = this.#hosts.get(node) ?? '';
+    if (now === '') this.#hosts.delete(node);
+    else this.#hosts.set(node, now);
+    return before !== now;
+  }
+
+  #pods(concerns: (pod: { readonly namespace: string; readonly nodeName: string | undefined }) => boolean): string[] {
+    const found: string[] = [];
+    for (const [key, pod] of this.#deps.objects.pods) if (concerns(pod)) found.push(key);
+    return found;
+  }
+}

@@ -1,0 +1,20 @@
+// What the administrator says about the own cluster: the part of the configuration that is published.
+
+import type { ClusterCard } from '../../mesh/model/cluster.ts';
+import type { ClusterId, ClusterName, MaxConnectedClusters } from '../../mesh/model/names.ts';
+
+export interface ClusterSettings {
+  readonly name: ClusterName;
+  readonly id: ClusterId;
+  readonly maxConnectedClusters: MaxConnectedClusters;
+  readonly podCIDRs: readonly string[];
+  readonly serviceCIDRs: readonly string[];
+  readonly nodeCIDRs: readonly string[];
+  readonly datapath: ClusterCard['datapath'];
+  /** Whether namespaces without `clustermesh.cilium.io/global` take part. */
+  readonly defaultGlobalNamespace: boolean;
+  readonly versions: ClusterCard['versions'];
+  readonly capabilities: readonly string[];
+  /** `sha256/BASE64` of the SPKI of each CA of this cluster. */
+  readonly spkiPins: readonly string[];
+}

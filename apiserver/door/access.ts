@@ -46,6 +46,7 @@ function grantsOf(kind: ClientKind, own: ClusterName): readonly Grant[] {
         prefix(`${SYNCED_ROOT}${own}/`),
         HEARTBEAT,
         key(cardKey(own)),
+        HEALTH_PROBE,
       ];
     case 'local':
       return LOCAL;
@@ -62,10 +63,14 @@ const key = (name: string): Grant => ({ name, interval: singleKey(byteKeyOfText(
 /** Cilium's clients watch this key as a prefix, without a slash behind it; nothing else starts like this. */
 const HEARTBEAT = prefix(HEARTBEAT_KEY);
 
+/** What `etcdctl endpoint health` reads to see whether it is answered; the key never exists. */
+const HEALTH_PROBE = key('health');
+
 const LOCAL: readonly Grant[] = [
   prefix(CACHE_ROOT),
   prefix(CLUSTER_CONFIG_PREFIX),
   prefix(SYNCED_ROOT),
   HEARTBEAT,
   prefix(CARDS_PREFIX),
+  HEALTH_PROBE,
 ];

@@ -33,6 +33,15 @@ export class DoorHistory implements MirrorObserver {
     return this.#position;
   }
 
+  /** 0 before the first complete list. */
+  get revision(): number {
+    return this.#position?.revision ?? 0;
+  }
+
+  get storeId(): string {
+    return this.#position?.storeId ?? '0';
+  }
+
   /** The oldest revision that can be read. Watches can start behind it. */
   get oldestRevision(): number {
     return this.#oldest;
@@ -59,7 +68,9 @@ export class DoorHistory implements MirrorObserver {
   }
 
   onBatch({ position, events, relisted }: MirrorBatch): void {
-    if (relisted) {
+    // A mirror says when it has listed anew; that a batch does not follow on what is known would come to the same.
+    const startsAnew = relisted || this.storeId !== position.storeId || position.revision < this.revision;
+    if (startsAnew) {
       this.#ring.clear();
       this.#epoch += 1;
       this.#oldest = position.revision;
@@ -68,7 +79,7 @@ export class DoorHistory implements MirrorObserver {
       const key = byteKeyOfText(event.type === 'put' ? event.kv.key : event.key);
       this.#apply(key, event);
       const revision = event.type === 'put' ? event.kv.modRevision : event.modRevision;
-      if (!relisted) this.#ring.push({ key, revision, event, encoded: undefined });
+      if (!startsAnew) this.#ring.push({ key, revision, event, encoded: undefined });
     }
     this.#oldest = this.#ring.trim() ?? this.#oldest;
     this.#position = position;

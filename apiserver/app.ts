@@ -99,15 +99,21 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
 
   function peerChanged(peer: ClusterName): void {
     trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
-    if (!peers.names.has(peer)) door.disconnect(peer);
+    if (peers.names.has(peer)) publisher.markJoined(clock.now());
+    else door.disconnect(peer);
     reflector.onPeer(peer);
   }
   admission.onChange((peer, keys) => {
     reflector.onRecords(peer, keys);
     reflector.onDeclarations(peer);
   });
-  for (const observer of [view, door.observer, publisher.observer, localFacts(name, admission)]) etcd.observe(observer);
-  etcd.observe({ onBatch: (batch) => reflector.onOwnBatch(batch) });
+  for (const observer of [view, door.observer, localFacts(name, admission)]) etcd.observe(observer);
+  etcd.observe({
+    onBatch(batch) {
+      publisher.foreignChange(batch);
+      reflector.onOwnBatch(batch);
+    },
+  });
 
   let leader = false;
   const election = new Election({ store: etcd.store, clock, random, log: log.child({ part: 'election' }) });
@@ -122,7 +128,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
             leader = true;
             log.info('leading');
             try {
-              await Promise.all([publisher.lead(leading, fence), reflector.lead(leading, fence)]);
+              await Promise.all([publisher.run(leading, fence), reflector.lead(leading, fence)]);
             } finally {
               leader = false;
             }
@@ -167,7 +173,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     metrics: createMetrics({
       status,
       report,
-      queues: () => ({ reflect: reflector.depth, publish: publisher.state.depth }),
+      queues: () => ({ reflect: reflector.depth, publish: publisher.state.queueDepth }),
     }),
   });
 

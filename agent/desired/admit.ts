@@ -19,7 +19,7 @@ export interface Admission {
   readonly refused: ReadonlyMap<ServiceKey, Refusal>;
 }
 
-/** Lets others run every so often; see runtime/breathe.ts. */
+/** Lets others run every so often; see agent/breather.ts. */
 export type Pause = () => Promise<void> | undefined;
 
 const byPrecedence = (a: Candidate, b: Candidate): number =>

@@ -8,19 +8,23 @@ import type { DesiredBackend, DesiredFrontend, TargetName } from './frontend.ts'
 export type MapCounts = Readonly<Record<MapName, number>>;
 
 interface TargetUse {
+  readonly name: TargetName;
   users: number;
   active: number;
+  /** At the last `takeChanged`, where it was touched since. */
+  before: { readonly state: BackendState | undefined } | undefined;
 }
 
 export class Demand {
+  /** Also those that lost their last user since the last `takeChanged`. */
   readonly #targets = new Map<TargetName, TargetUse>();
-  /** States at the last `takeChanged`, of the targets touched since. */
-  readonly #before = new Map<TargetName, BackendState | undefined>();
+  #touched: TargetUse[] = [];
+  #used = 0;
   #services = 0;
   #frontends = 0;
 
   get counts(): MapCounts {
-    return { services: this.#services, backends: this.#targets.size, reverseNat: this.#frontends };
+    return { services: this.#services, backends: this.#used, reverseNat: this.#frontends };
   }
 
   add(frontends: Iterable<DesiredFrontend>): void {
@@ -48,38 +52,53 @@ export class Demand {
     for (const { backends } of frontends) {
       reverseNat += 1;
       services += 1 + backends.length;
-      for (const { name } of backends) if (!this.#targets.has(name)) fresh.add(name);
+      for (const { name } of backends) if ((this.#targets.get(name)?.users ?? 0) === 0) fresh.add(name);
     }
     if (services > sizes.services) return 'services';
-    if (this.#targets.size + fresh.size > sizes.backends) return 'backends';
+    if (this.#used + fresh.size > sizes.backends) return 'backends';
     return reverseNat > sizes.reverseNat ? 'reverseNat' : undefined;
   }
 
   /** What the target's row says; absent where nobody uses it. */
   state(name: TargetName): BackendState | undefined {
     const use = this.#targets.get(name);
-    if (use === undefined) return undefined;
-    return use.active > 0 ? 'active' : 'terminating';
+    return use === undefined ? undefined : stateOf(use);
   }
 
-  targets(): Iterable<TargetName> {
-    return this.#targets.keys();
+  *targets(): Iterable<TargetName> {
+    for (const { name, users } of this.#targets.values()) if (users > 0) yield name;
   }
 
   /** Targets whose state is another one than at the last call. */
   takeChanged(): Set<TargetName> {
     const changed = new Set<TargetName>();
-    for (const [name, before] of this.#before) if (this.state(name) !== before) changed.add(name);
-    this.#before.clear();
+    for (const use of this.#touched) {
+      if (use.before?.state !== stateOf(use)) changed.add(use.name);
+      use.before = undefined;
+      if (use.users === 0) this.#targets.delete(use.name);
+    }
+    this.#touched = [];
     return changed;
   }
 
   #use({ name, state }: DesiredBackend, by: 1 | -1): void {
-    if (!this.#before.has(name)) this.#before.set(name, this.state(name));
-    const use = this.#targets.get(name) ?? { users: 0, active: 0 };
+    let use = this.#targets.get(name);
+    if (use === undefined) {
+      use = { name, users: 0, active: 0, before: undefined };
+      this.#targets.set(name, use);
+    }
+    if (use.before === undefined) {
+      use.before = { state: stateOf(use) };
+      this.#touched.push(use);
+    }
+    const users = use.users;
     use.users += by;
     if (state === 'active') use.active += by;
-    if (use.users === 0) this.#targets.delete(name);
-    else this.#targets.set(name, use);
+    this.#used += Number(use.users > 0) - Number(users > 0);
   }
+}
+
+function stateOf({ users, active }: TargetUse): BackendState | undefined {
+  if (users === 0) return undefined;
+  return active > 0 ? 'active' : 'terminating';
 }

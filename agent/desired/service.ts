@@ -30,10 +30,9 @@ interface PortGroup {
 export function desireService(service: MeshService, cluster: ClusterName): DesiredService {
   const refused = unsupported(service);
   const addresses = service.frontends.filter((address) => familyOf(address) === 4);
-  const reachable = service.backends.filter(({ address }) => familyOf(address) === 4);
   const frontends: DesiredFrontend[] = [];
   for (const group of portGroups(service.ports)) {
-    const behind = ordered(targetsOf(reachable, group));
+    const behind = ordered(targetsOf(service.backends, group));
     if (behind.backends.length > BACKENDS_PER_FRONTEND_MAX) {
       refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(group, behind.backends.length)));
       continue;
@@ -77,15 +76,40 @@ function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
 /** Several names of one group may lead to one target: it counts once, and takes new connections if any of them does. */
 function targetsOf(backends: readonly Backend[], { names, protocol }: PortGroup): Iterable<DesiredBackend> {
   const targets = new Map<TargetName, DesiredBackend>();
-  for (const { address, clusterId, state, ports } of backends) {
-    for (const port of ports) {
-      if (port.protocol !== protocol || !names.has(port.name)) continue;
-      const target = { address, port: port.port, protocol, clusterId };
-      const name = targetName(target);
-      if (targets.get(name)?.state !== 'active') targets.set(name, { ...target, name, state });
+  for (const backend of backends) {
+    for (const { name, target } of placesOf(backend)) {
+      if (target.protocol !== protocol || !names.has(name)) continue;
+      if (targets.get(target.name)?.state !== 'active') targets.set(target.name, target);
     }
   }
   return targets.values();
+}
+
+/** The target that a port name has at one backend. */
+interface Place {
+  readonly name: string;
+  readonly target: DesiredBackend;
+}
+
+/**
+ * Made once per backend: snapshots share what did not change, so that one changed backend of thousands does not make all
+ * their names anew.
+ */
+const known = new WeakMap<Backend, readonly Place[]>();
+
+/** One per port that can be programmed. */
+function placesOf(backend: Backend): readonly Place[] {
+  const before = known.get(backend);
+  if (before !== undefined) return before;
+  const { address, clusterId, state, ports } = backend;
+  const places: Place[] = [];
+  for (const { name, port, protocol } of familyOf(address) === 4 ? ports : []) {
+    if (protocol === 'SCTP') continue;
+    const target = { address, port, protocol, clusterId };
+    places.push({ name, target: { ...target, name: targetName(target), state } });
+  }
+  known.set(backend, places);
+  return places;
 }
 
 /** Active ones first. Where there is none, terminating ones take new connections: better than none (KEP-1669). */

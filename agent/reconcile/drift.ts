@@ -1,20 +1,25 @@
 // How far the maps are from what this program left in them: rows that somebody else wrote, changed or took away.
 
+import type { Pause } from '../desired/admit.ts';
 import type { BackendRecord } from './change.ts';
 import { samePlace } from './change.ts';
 import type { MapImage, Observed, ObservedFrontend } from './image.ts';
 
 /** Rows that are in one of the two images only, or differ. */
-export function countDifferences(believed: MapImage, found: MapImage): number {
+export async function countDifferences(believed: MapImage, found: MapImage, pause: Pause): Promise<number> {
   let differences = 0;
   for (const frontend of believed.frontends()) {
+    await pause();
     differences += frontendDifferences(frontend, found.frontend(frontend.frontend.name));
   }
   for (const frontend of found.frontends()) {
     if (believed.frontend(frontend.frontend.name) === undefined)
       differences += frontendDifferences(frontend, undefined);
   }
-  for (const [id, backend] of believed.backends()) differences += Number(!sameBackend(backend, found.backend(id)));
+  for (const [id, backend] of believed.backends()) {
+    await pause();
+    differences += Number(!sameBackend(backend, found.backend(id)));
+  }
   for (const [id] of found.backends()) differences += Number(believed.backend(id) === undefined);
   for (const [id, place] of believed.reverses()) differences += Number(!samePlace(found.reverse(id), place));
   for (const [id] of found.reverses()) differences += Number(believed.reverse(id) === undefined);

@@ -44,7 +44,7 @@ export interface IdSpaces {
 }
 
 /** Takes the ids in the image, and releases those that are not there (any more). The lowest of several is an owner's own. */
-export function restoreIds(image: MapImage, ids: IdSpaces, now: number): void {
+export async function restoreIds(image: MapImage, ids: IdSpaces, now: number, pause: Pause): Promise<void> {
   const present = new Set<number>();
   for (const [id] of image.reverses()) present.add(id);
   for (const { frontend, master } of image.frontends()) {
@@ -54,6 +54,7 @@ export function restoreIds(image: MapImage, ids: IdSpaces, now: number): void {
   }
   // Of a service that was being removed, or not yet there, the slots alone tell the id.
   for (const { frontend, slots } of image.frontends()) {
+    await pause();
     for (const { serviceId } of slots.values()) {
       if (present.has(serviceId) && ids.services.ownerOf(serviceId) !== undefined) continue;
       present.add(serviceId);
@@ -63,9 +64,12 @@ export function restoreIds(image: MapImage, ids: IdSpaces, now: number): void {
   for (const id of present) ids.services.restore(id, undefined);
   ids.services.retain(present, now);
 
-  const backends = new Map([...image.backends()].sort(([a], [b]) => a - b));
-  for (const [id, { target }] of backends) ids.backends.restore(id, target.name);
-  ids.backends.retain(backends, now);
+  const backends = [...image.backends()].sort(([a], [b]) => a - b);
+  for (const [id, { target }] of backends) {
+    await pause();
+    ids.backends.restore(id, target.name);
+  }
+  ids.backends.retain({ has: (id) => image.backend(id) !== undefined }, now);
 }
 
 function parseRow(map: MapName, { key, value }: MapRow): Put | undefined {

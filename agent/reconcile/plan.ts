@@ -11,7 +11,7 @@
 
 import type { NamedFrontend } from '../desired/frontend.ts';
 import { assignSlots } from './assign.ts';
-import type { MasterRecord, Put, Removal, SlotRecord } from './change.ts';
+import type { MasterRecord, Put, Removal } from './change.ts';
 import { samePlace } from './change.ts';
 import type { MapImage, Observed, ObservedFrontend } from './image.ts';
 
@@ -46,11 +46,13 @@ export function planPut(desired: NumberedFrontend, image: MapImage, now: number)
   const places = assignSlots((slot) => observed?.slots.get(slot)?.backendId, selected, draining);
   for (const [index, backendId] of places.entries()) {
     const slot = index + 1;
-    const record: SlotRecord = { backendId, serviceId };
     const there = observed?.slots.get(slot);
-    if (there !== undefined && sameSlot(there, record)) continue;
+    if (there?.exact === true && there.backendId === backendId && there.serviceId === serviceId) continue;
     if (slot > count && slot <= readable) waits = true;
-    else (there === undefined ? newSlots : slots).push({ type: 'put-slot', frontend, slot, record });
+    else {
+      const put: Put = { type: 'put-slot', frontend, slot, record: { backendId, serviceId } };
+      (there === undefined ? newSlots : slots).push(put);
+    }
   }
   const surplus = surplusSlots(frontend, observed, places.length, readable);
   const master: MasterRecord = { count, draining: draining.length, serviceId };
@@ -102,19 +104,13 @@ function surplusSlots(
 ): { readonly removable: readonly Removal[]; readonly waits: boolean } {
   const removable: Removal[] = [];
   let waits = false;
-  // The count says how many slots there should be at most; only damage makes this loop longer than the service.
-  if (observed !== undefined && observed.slots.size > 0) {
-    for (const slot of observed.slots.keys()) {
-      if (slot <= last) continue;
-      if (slot > readable) removable.push({ type: 'remove-slot', frontend, slot });
-      else waits = true;
-    }
+  for (const slot of observed?.slots.keys() ?? []) {
+    if (slot <= last) continue;
+    if (slot > readable) removable.push({ type: 'remove-slot', frontend, slot });
+    else waits = true;
   }
   return { removable, waits };
 }
-
-const sameSlot = (observed: Observed<SlotRecord>, wanted: SlotRecord): boolean =>
-  observed.exact && observed.backendId === wanted.backendId && observed.serviceId === wanted.serviceId;
 
 const sameMaster = (observed: Observed<MasterRecord>, wanted: MasterRecord): boolean =>
   observed.exact &&

@@ -125,28 +125,36 @@ export class Reconciler {
 
   /** Dumps the maps and takes back the ids that stand in them. Rejects when they cannot be read. */
   async observe(): Promise<void> {
-    const { maps, pause } = this.#deps;
     this.#image = undefined;
-    const image = await observe(maps, this.#now, pause);
-    this.#counters.dumps += 1;
-    restoreIds(image, this.#ids, this.#now());
-    this.#image = image;
-    this.#lone = [...image.reverses()].map(([id]) => id).filter((id) => this.#isLone(id, image));
-    this.#later.clear();
-    for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
-    for (const name of this.#deps.desired.frontendNames()) this.#dirty.add(name);
-    for (const name of this.#deps.desired.targetNames()) this.#dirtyTargets.add(name);
+    await this.#adopt(await this.#dump());
   }
 
   /** Dumps again and counts the rows that are not as they were left; the next pass puts them right. */
   async verify(): Promise<number> {
     const believed = this.#image;
-    await this.observe();
-    const found = this.#image;
-    if (believed === undefined || found === undefined) return 0;
-    const drift = countDifferences(believed, found);
+    if (believed === undefined) return 0;
+    const found = await this.#dump();
+    const drift = await countDifferences(believed, found, this.#deps.pause);
     this.#counters.drift += drift;
+    if (drift > 0) await this.#adopt(found);
     return drift;
+  }
+
+  #dump(): Promise<MapImage> {
+    this.#counters.dumps += 1;
+    return observe(this.#deps.maps, this.#now, this.#deps.pause);
+  }
+
+  /** Takes an image for what is there: everything in it, and everything desired, is to be looked at. */
+  async #adopt(image: MapImage): Promise<void> {
+    const { desired, pause } = this.#deps;
+    await restoreIds(image, this.#ids, this.#now(), pause);
+    this.#image = image;
+    this.#lone = [...image.reverses()].map(([id]) => id).filter((id) => this.#isLone(id, image));
+    this.#later.clear();
+    for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
+    for (const name of desired.frontendNames()) this.#dirty.add(name);
+    for (const name of desired.targetNames()) this.#dirtyTargets.add(name);
   }
 
   /** Names what to look at in the next pass. A service that changed is tried again if it was refused. */

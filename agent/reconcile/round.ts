@@ -184,7 +184,8 @@ class RoundPlanner {
   }
 
   #draft(frontends: readonly DesiredFrontend[]): Draft | string {
-    const { image, ids, now } = this.#input;
+    // A target that several services share has one row; what is held of a refused service may be desired by nobody.
+    const { image, ids, now, targetState } = this.#input;
     const needs = { services: 0, backends: 0, reverseNat: 0 };
     const backends = new Map<number, Extract<Put, { type: 'put-backend' }>>();
     const plans: (readonly [NamedFrontend, FrontendPlan])[] = [];
@@ -193,13 +194,16 @@ class RoundPlanner {
       if (!serviceId.ok) return `no service id for ${frontend.name}: ${serviceId.error}`;
       const numbers: number[] = [];
       for (const backend of frontend.backends) {
-        const id = ids.backends.claim(backend.name, now);
-        if (!id.ok) return `no backend id for ${backend.name}: ${id.error}`;
-        numbers.push(id.value);
-        if (this.#isWritten(id.value, backend) || backends.has(id.value)) continue;
-        if (image.backend(id.value) === undefined && !this.#backends.has(id.value)) needs.backends += 1;
-        const record = { target: backend, state: this.#stateOf(backend) };
-        backends.set(id.value, { type: 'put-backend', id: id.value, backend: record });
+        const claimed = ids.backends.claim(backend.name, now);
+        if (!claimed.ok) return `no backend id for ${backend.name}: ${claimed.error}`;
+        const id = claimed.value;
+        numbers.push(id);
+        const state = targetState(backend.name) ?? backend.state;
+        const row = image.backend(id);
+        if (row?.exact === true && row.state === state && row.target.name === backend.name) continue;
+        if (backends.has(id)) continue;
+        if (row === undefined && !this.#backends.has(id)) needs.backends += 1;
+        backends.set(id, { type: 'put-backend', id, backend: { target: backend, state } });
       }
       const plan = planPut(
         {
@@ -217,16 +221,6 @@ class RoundPlanner {
       plans.push([frontend, plan]);
     }
     return { backends: [...backends.values()], plans, needs };
-  }
-
-  #isWritten(id: number, backend: DesiredBackend): boolean {
-    const row = this.#input.image.backend(id);
-    return row?.exact === true && row.target.name === backend.name && row.state === this.#stateOf(backend);
-  }
-
-  /** A target that several services share has one row; what is held of a refused service may be desired by nobody. */
-  #stateOf({ name, state }: DesiredBackend): BackendState {
-    return this.#input.targetState(name) ?? state;
   }
 
   #shortOf(needs: MapCounts): MapName | undefined {

@@ -1,0 +1,104 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
+import { backend, port, service } from '../desired/sample.ts';
+import { observe } from '../reconcile/observe.ts';
+import { Rig } from '../reconcile/rig.ts';
+import { sizesOf } from '../reconcile/verify.ts';
+import { describeMaps, type MapsDocument, renderMaps } from './describe.ts';
+import { MemoryMaps } from './memory.ts';
+
+let maps: MemoryMaps;
+let rig: Rig;
+beforeEach(async () => {
+  maps = new MemoryMaps({ sizes: { services: 100, backends: 100, reverseNat: 100 } });
+  rig = new Rig(maps);
+  const gone = backend('10.3.0.1', { state: 'terminating' });
+  await rig.apply([
+    service({ key: 'shop/cart', frontends: ['172.20.0.9'], backends: ['10.1.0.1', '10.2.0.1', gone] }),
+    service({ key: 'shop/dns', frontends: ['172.20.0.10'], ports: [port(53, '', 'UDP')], backends: [] }),
+  ]);
+});
+
+async function describe(): Promise<MapsDocument> {
+  const image = await observe(
+    maps,
+    () => 0,
+    () => undefined,
+  );
+  const clusters = new Map([
+    ['west', 1],
+    ['east', 2],
+  ]) as unknown as ReadonlyMap<ClusterName, ClusterId>;
+  const serviceOf = rig.desired.serviceOf.bind(rig.desired);
+  return describeMaps({ image, datapath: 'memory', sizes: sizesOf(maps), names: { clusters, serviceOf } });
+}
+
+test('rows have names, and those of an unknown cluster its number', async () => {
+  expect(await describe()).toEqual({
+    schema_version: 1,
+    datapath: 'memory',
+    maps: {
+      services: { entries: 5, size: 100 },
+      backends: { entries: 3, size: 100 },
+      reverseNat: { entries: 2, size: 100 },
+    },
+    services: [
+      {
+        frontend: '172.20.0.9:80/TCP',
+        id: 1,
+        service: 'shop/cart',
+        count: 2,
+        backends: [
+          { slot: 1, id: 1, address: '10.2.0.1:8080/TCP', state: 'active', cluster: 'east', use: 'new' },
+          { slot: 2, id: 2, address: '10.1.0.1:8080/TCP', state: 'active', cluster: 'west', use: 'new' },
+          { slot: 3, id: 3, address: '10.3.0.1:8080/TCP', state: 'terminating', cluster: '#3', use: 'old' },
+        ],
+      },
+      { frontend: '172.20.0.10:53/UDP', id: 2, service: 'shop/dns', count: 0, backends: [] },
+    ],
+    backends: [
+      { id: 1, address: '10.2.0.1:8080/TCP', state: 'active', cluster: 'east', slots: 1 },
+      { id: 2, address: '10.1.0.1:8080/TCP', state: 'active', cluster: 'west', slots: 1 },
+      { id: 3, address: '10.3.0.1:8080/TCP', state: 'terminating', cluster: '#3', slots: 1 },
+    ],
+    reverse_nat: [
+      { id: 1, address: '172.20.0.9:80' },
+      { id: 2, address: '172.20.0.10:53' },
+    ],
+    problems: [],
+  });
+});
+
+test('is printed as a table', async () => {
+  expect(renderMaps(await describe())).toBe(
+    `
+FRONTEND            ID  SERVICE    SLOT  BACKEND                         ID  STATE        CLUSTER
+172.20.0.9:80/TCP   1   shop/cart  1     10.2.0.1:8080/TCP               1   active       east
+                                   2     10.1.0.1:8080/TCP               2   active       west
+                                   3     10.3.0.1:8080/TCP               3   terminating  #3
+172.20.0.10:53/UDP  2   shop/dns   -     none: connections are rejected  -   -            -
+
+maps in memory, no packet is forwarded: services 5 of 100, backends 3 of 100, reverseNat 2 of 100`.trimStart(),
+  );
+});
+
+test('rows on their way out are no problem', async () => {
+  await rig.apply([service({ key: 'shop/cart', frontends: ['172.20.0.9'], backends: ['10.1.0.1'] })]);
+  const document = await describe();
+  expect(document.problems).toEqual([]);
+  expect(document.services).toHaveLength(1);
+  expect(document.services[0]?.backends.map(({ use }) => use)).toEqual(['new', 'leftover']);
+});
+
+test('what does not fit together is said', async () => {
+  await maps.remove('backends', [Uint8Array.of(1, 0, 0, 0)]);
+  await maps.remove('reverseNat', [Uint8Array.of(0, 2)]);
+  await maps.remove('services', [Uint8Array.of(172, 20, 0, 9, 0, 80, 2, 0, 6, 0, 0, 0)]);
+  await maps.update('services', [{ key: new Uint8Array(12).fill(0xee), value: new Uint8Array(12) }]);
+  expect((await describe()).problems).toEqual([
+    '172.20.0.9:80/TCP: slot 1 leads to backend 1, which is missing',
+    '172.20.0.9:80/TCP: slot 2 of 2 is missing',
+    '172.20.0.10:53/UDP: its id 2 has no reverse entry',
+    'services: the row with the key eeeeeeeeeeeeeeeeeeeeeeee cannot be read',
+  ]);
+});

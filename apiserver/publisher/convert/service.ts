@@ -32,7 +32,10 @@ export function localService(
   };
 }
 
-/** What peers see of it; absent when it is not shared. */
+/**
+ * What peers see of it; absent when it is not shared. The record has no conditions: a backend in it gets new connections. So
+ * one that terminates is left out at once, while it still answers, instead of when it is gone and connections to it fail.
+ */
 export function clusterService(
   service: LocalService,
   cluster: Cluster,
@@ -41,19 +44,29 @@ export function clusterService(
   if (!service.shared) return undefined;
   const [namespace = '', name = ''] = service.key.split('/');
   const ports = portsByName(service.ports);
+  const active = service.backends.filter(({ state }) => state === 'active');
   return {
     cluster: cluster.name,
     namespace,
     name,
     frontends: Object.fromEntries(service.frontends.map((address) => [address, ports])),
-    backends: Object.fromEntries(service.backends.map((backend) => [backend.address, portsByName(backend.ports)])),
-    ...topology(slices),
+    backends: Object.fromEntries(active.map((backend) => [backend.address, portsByName(backend.ports)])),
+    ...topology(slices, new Set(active.map(({ address }) => address))),
     labels: service.labels,
     selector: service.selector,
     includeExternal: true,
     shared: true,
     clusterID: cluster.id,
   };
+}
+
+/**
+ * A ClusterService says nothing of states, and its readers take every backend for a live one. So a terminating backend is left
+ * out, and gets no new connections from peers, for as long as another one is active (KEP-1669, as seen from the peers).
+ */
+function backendsForPeers({ backends }: LocalService): readonly Backend[] {
+  const active = backends.filter(({ state }) => state === 'active');
+  return active.length > 0 ? active : backends;
 }
 
 /**
@@ -97,12 +110,15 @@ function portsByName(ports: readonly NamedPort[]): Readonly<Record<string, PortV
 }
 
 /** Host names and zones of the published backends, left out where there are none. */
-function topology(slices: readonly EndpointSliceObject[]): Pick<ClusterServiceRecord, 'hostnames' | 'zones'> {
+function topology(
+  slices: readonly EndpointSliceObject[],
+  published: ReadonlySet<IpAddress>,
+): Pick<ClusterServiceRecord, 'hostnames' | 'zones'> {
   const hostnames: [string, string][] = [];
   const zones: [string, unknown][] = [];
   for (const endpoint of slices.flatMap(({ endpoints }) => endpoints)) {
-    if (stateOf(endpoint) === undefined) continue;
     for (const address of endpoint.addresses) {
+      if (!published.has(address)) continue;
       if (endpoint.hostname !== undefined) hostnames.push([address, endpoint.hostname]);
       if (endpoint.zone !== undefined) zones.push([address, zoneOf(endpoint.zone, endpoint.zoneHints)]);
     }

@@ -17,62 +17,60 @@ export interface Claimant {
   readonly sound: boolean;
 }
 
-interface Claiming {
+/** A record with its claims, each address once. The index writes them. */
+export interface Claiming {
   readonly cluster: ClusterName;
+  claims: readonly Claim[];
 }
 
-interface Single<R> {
-  readonly record: R;
-  readonly claim: Claim;
-}
-
-/** Counts of one cluster's claims to one address. */
+/** What one cluster's records say of one address. */
 interface Tally {
   sound: number;
   unsound: number;
   nodes: number;
+  uses: number;
 }
 
+const NOBODY: readonly Claimant[] = [];
+
 class Entry<R extends Claiming> {
-  readonly users = new Map<R, Claim>();
+  readonly users = new Set<R>();
+  /** Every cluster that claims or uses the address. */
   readonly tallies = new Map<ClusterName, Tally>();
 
   put(record: R, claim: Claim): void {
-    this.users.set(record, claim);
+    this.users.add(record);
     this.#count(record.cluster, claim, 1);
   }
 
-  take(record: R): void {
-    const claim = this.users.get(record);
-    if (claim === undefined) return;
-    this.users.delete(record);
-    this.#count(record.cluster, claim, -1);
+  take(record: R, claim: Claim): void {
+    if (this.users.delete(record)) this.#count(record.cluster, claim, -1);
   }
 
-  #count(cluster: ClusterName, claim: Claim, step: 1 | -1): void {
-    if (claim.strength === 'use') return;
-    const tally = this.tallies.get(cluster) ?? { sound: 0, unsound: 0, nodes: 0 };
-    tally[claim.sound ? 'sound' : 'unsound'] += step;
-    if (claim.strength === 'node') tally.nodes += step;
-    if (tally.sound + tally.unsound === 0) this.tallies.delete(cluster);
+  #count(cluster: ClusterName, { strength, sound }: Claim, step: 1 | -1): void {
+    const tally = this.tallies.get(cluster) ?? { sound: 0, unsound: 0, nodes: 0, uses: 0 };
+    tally[strength === 'use' ? 'uses' : sound ? 'sound' : 'unsound'] += step;
+    if (strength === 'node') tally.nodes += step;
+    if (tally.sound + tally.unsound + tally.uses === 0) this.tallies.delete(cluster);
     else this.tallies.set(cluster, tally);
   }
 }
 
 export class ClaimIndex<R extends Claiming> {
-  /** Most addresses have one user: those take no entry of their own, which halves the memory of a large mesh. */
-  readonly #entries = new Map<string, Single<R> | Entry<R>>();
+  /** Most addresses have one user, which is then stored by itself: that halves the memory of a large mesh. */
+  readonly #entries = new Map<string, R | Entry<R>>();
   readonly #contested = new Set<string>();
 
-  /** Sets all claims of a record at once. Returns the addresses whose claimants are others now. */
-  replace(record: R, before: readonly Claim[], after: readonly Claim[]): readonly string[] {
+  /** Sets all claims of a record at once. Returns the addresses whose users must look again. */
+  replace(record: R, claims: readonly Claim[]): readonly string[] {
     const touched = new Map<string, string>();
-    for (const { address } of [...before, ...after]) touched.set(address, this.#claimantText(address));
-    for (const claim of before) this.#take(record, claim.address);
-    for (const claim of after) this.#put(record, claim);
+    for (const { address } of [...record.claims, ...claims]) touched.set(address, this.#rivalry(address));
+    for (const claim of record.claims) this.#take(record, claim);
+    record.claims = claims;
+    for (const claim of claims) this.#put(record, claim);
     const changed: string[] = [];
-    for (const [address, text] of touched) {
-      if (this.#claimantText(address) !== text) changed.push(address);
+    for (const [address, before] of touched) {
+      if (this.#rivalry(address) !== before) changed.push(address);
       if (this.claimants(address).length > 1) this.#contested.add(address);
       else this.#contested.delete(address);
     }
@@ -82,24 +80,32 @@ export class ClaimIndex<R extends Claiming> {
   /** Clusters whose endpoints or nodes have the address. */
   claimants(address: string): readonly Claimant[] {
     const entry = this.#entries.get(address);
-    if (entry === undefined) return [];
+    if (entry === undefined) return NOBODY;
     if (entry instanceof Entry) {
-      return [...entry.tallies].map(([cluster, tally]) => ({ cluster, sound: tally.sound > 0 }));
+      const claiming = [...entry.tallies].filter(([, { sound, unsound }]) => sound + unsound > 0);
+      return claiming.map(([cluster, { sound }]) => ({ cluster, sound: sound > 0 }));
     }
-    return entry.claim.strength === 'use' ? [] : [{ cluster: entry.record.cluster, sound: entry.claim.sound }];
+    const claim = claimTo(entry, address);
+    return claim.strength === 'use' ? NOBODY : [{ cluster: entry.cluster, sound: claim.sound }];
   }
 
   hasNode(address: string, cluster: ClusterName): boolean {
     const entry = this.#entries.get(address);
     if (entry === undefined) return false;
     if (entry instanceof Entry) return (entry.tallies.get(cluster)?.nodes ?? 0) > 0;
-    return entry.claim.strength === 'node' && entry.record.cluster === cluster;
+    return entry.cluster === cluster && claimTo(entry, address).strength === 'node';
   }
 
   users(address: string): readonly R[] {
     const entry = this.#entries.get(address);
     if (entry === undefined) return [];
-    return entry instanceof Entry ? [...entry.users.keys()] : [entry.record];
+    return entry instanceof Entry ? [...entry.users] : [entry];
+  }
+
+  /** Whether records of several clusters claim or use the address. */
+  isShared(address: string): boolean {
+    const entry = this.#entries.get(address);
+    return entry instanceof Entry && entry.tallies.size > 1;
   }
 
   /** Addresses with several claimants. */
@@ -108,36 +114,48 @@ export class ClaimIndex<R extends Claiming> {
   }
 
   #put(record: R, claim: Claim): void {
-    const entry = this.#entries.get(claim.address);
-    if (entry === undefined) this.#entries.set(claim.address, { record, claim });
+    const { address } = claim;
+    const entry = this.#entries.get(address);
+    if (entry === undefined) this.#entries.set(address, record);
     else if (entry instanceof Entry) entry.put(record, claim);
     else {
       const grown = new Entry<R>();
-      grown.put(entry.record, entry.claim);
+      grown.put(entry, claimTo(entry, address));
       grown.put(record, claim);
-      this.#entries.set(claim.address, grown);
+      this.#entries.set(address, grown);
     }
   }
 
-  #take(record: R, address: string): void {
-    const entry = this.#entries.get(address);
-    if (entry instanceof Entry) {
-      entry.take(record);
-      if (entry.users.size === 0) this.#entries.delete(address);
-    } else if (entry?.record === record) this.#entries.delete(address);
+  #take(record: R, claim: Claim): void {
+    const entry = this.#entries.get(claim.address);
+    if (!(entry instanceof Entry)) {
+      this.#entries.delete(claim.address);
+      return;
+    }
+    entry.take(record, claim);
+    const [last] = entry.users;
+    if (last !== undefined && entry.users.size === 1) this.#entries.set(claim.address, last);
   }
 
-  /** Everything that others may judge by; two texts are equal when nobody needs to be judged again. */
-  #claimantText(address: string): string {
+  /**
+   * Everything that users judge the address by; two texts are equal when nobody needs to look again. As long as it is one
+   * cluster's own affair, that is only whether it is a node's.
+   */
+  #rivalry(address: string): string {
     const entry = this.#entries.get(address);
     if (entry === undefined) return '';
-    if (!(entry instanceof Entry)) {
-      const { record, claim } = entry;
-      return claim.strength === 'use' ? '' : `${record.cluster} ${claim.sound} ${claim.strength === 'node'}`;
-    }
+    if (!(entry instanceof Entry)) return `${entry.cluster} ${claimTo(entry, address).strength === 'node'}`;
+    const alone = entry.tallies.size === 1;
     return [...entry.tallies]
-      .map(([cluster, { sound, nodes }]) => `${cluster} ${sound > 0} ${nodes > 0}`)
+      .map(([cluster, { sound, unsound, nodes }]) =>
+        alone ? `${cluster} ${nodes > 0}` : `${cluster} ${sound > 0} ${unsound > 0} ${nodes > 0}`,
+      )
       .sort()
       .join(',');
   }
 }
+
+const UNCLAIMED: Claim = { address: '', strength: 'use', sound: false };
+
+const claimTo = ({ claims }: Claiming, address: string): Claim =>
+  claims.find((claim) => claim.address === address) ?? UNCLAIMED;

@@ -2,6 +2,7 @@
 // whenever a standing changes, so there is no incremental bookkeeping and no order to get wrong.
 
 import type { ClusterName } from '../model/names.ts';
+import { CARDS_PREFIX } from '../wire/card.ts';
 import { type RangeConflict, rangeConflicts } from './cidr.ts';
 import { clusterIdRules } from './cluster-id.ts';
 import { configRules } from './config.ts';
@@ -43,7 +44,7 @@ function fieldDrafts({ name, problems }: Standing, drafts: Drafts): void {
     drafts.add(code, name, () => ({
       code,
       severity,
-      subject: { cluster: name, kind: 'card', key, value },
+      subject: { cluster: name, kind: key.startsWith(CARDS_PREFIX) ? 'card' : 'record', key, value },
       other: 'local',
       evidence: { field, reason },
       winner: null,

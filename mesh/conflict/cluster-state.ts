@@ -5,7 +5,7 @@ import type { ClusterName } from '../model/names.ts';
 import type { Declarations } from './facts.ts';
 import { compareText } from './order.ts';
 import { newRecord, type RecordState } from './record-state.ts';
-import { addressUses, declaredClusterId, kindOfRecord, type RecordValue } from './record-value.ts';
+import { addressUses, kindOfRecord } from './record-value.ts';
 import { type ObservedRange, type Standing, standingOf } from './standing.ts';
 
 export class ClusterState {
@@ -47,20 +47,22 @@ export class ClusterState {
 
   /** How old it is decides nothing about its standing, so that a heartbeat costs nothing. */
   declare(declarations: Declarations): void {
-    const { card, config, admitted } = this.declarations;
+    const { card, config, admitted, problems } = this.declarations;
     this.declarationsChanged ||=
-      card !== declarations.card || config !== declarations.config || admitted !== declarations.admitted;
+      card !== declarations.card ||
+      config !== declarations.config ||
+      admitted !== declarations.admitted ||
+      problems !== declarations.problems;
     this.declarations = declarations;
   }
 
   /** Counts which cluster ids the records carry: a cluster that declares none is known by them. */
-  countId(record: RecordState, value: RecordValue | undefined): void {
-    const id = value === undefined ? undefined : declaredClusterId(value);
+  countId(record: RecordState, id: number | undefined): void {
     if (id === record.observedId) return;
     this.#count(record.observedId, -1);
     this.#count(id, 1);
     record.observedId = id;
-    this.idsChanged ||= this.declarations.card === undefined && this.declarations.config === undefined;
+    this.idsChanged ||= !this.standing.declaresId;
   }
 
   #count(id: number | undefined, step: 1 | -1): void {

@@ -6,7 +6,7 @@ import type { Effect } from './finding.ts';
 import type { HoldBook } from './holds.ts';
 import { compareText } from './order.ts';
 import type { Hold, RecordState } from './record-state.ts';
-import { backendAddresses, type RecordValue } from './record-value.ts';
+import { backendsOf, type RecordValue } from './record-value.ts';
 
 /** Enough to look at; the rest is in the quarantine. */
 const EXAMPLES_MAX = 5;
@@ -57,7 +57,7 @@ function count({ counts, examples, services }: Tally, record: RecordState, hold:
   if (hold.part === 'ports') counts.ports += hold.count;
   else if (record.kind !== 'services') counts[COUNTED[record.kind]] += 1;
   else if (!whole) counts.backends += hold.count;
-  else counts.backends += value === undefined ? 0 : backendAddresses(value).length;
+  else counts.backends += value === undefined ? 0 : backendsOf(value).length;
   if (value?.kind === 'services') services.add(value.key);
   // Kept sorted by insertion, so that a large quarantine is not sorted for a few examples.
   const at = examples.findIndex((key) => record.key < key);

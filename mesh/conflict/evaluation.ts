@@ -12,7 +12,7 @@ import type { Declarations } from './facts.ts';
 import { HoldBook } from './holds.ts';
 import { claimsOf, type JudgeContext, type Judgement, judge } from './judge.ts';
 import { RecordIndexes } from './record-indexes.ts';
-import { accept, type Decoded, decodeRecord } from './record-reading.ts';
+import { accept, carriedId } from './record-reading.ts';
 import type { Hold, RecordState } from './record-state.ts';
 import { identityOf } from './record-value.ts';
 import type { Standing } from './standing.ts';
@@ -107,6 +107,12 @@ export class MeshEvaluation {
     return cluster;
   }
 
+  /** Undefined for a record that went with its cluster, also where a cluster of that name came again since. */
+  #ownerOf(record: RecordState): ClusterState | undefined {
+    const cluster = this.#clusters.get(record.cluster);
+    return cluster?.records.get(record.key) === record ? cluster : undefined;
+  }
+
   // ---- what clusters declare
 
   #restand(): void {
@@ -123,7 +129,8 @@ export class MeshEvaluation {
     this.#restood.add(cluster.name);
     const sameEyes =
       after.id === before.id &&
-      after.claimedName === before.claimedName &&
+      after.recordsName === before.recordsName &&
+      after.declaresId === before.declaresId &&
       after.width === before.width &&
       after.rebuilt === before.rebuilt;
     if (!sameEyes) for (const record of cluster.records.values()) this.#unread.add(record);
@@ -131,36 +138,36 @@ export class MeshEvaluation {
 
   // ---- reading
 
-  /** The id of a cluster that declares none follows from its records, so all are decoded before any is validated. */
   #read(): void {
-    const decoded = new Map<RecordState, Decoded>();
-    while (this.#unread.size > 0) {
-      const batch = this.#unread;
-      this.#unread = new Set();
-      for (const record of batch) {
-        const cluster = this.#clusters.get(record.cluster);
-        if (cluster?.records.get(record.key) !== record) continue;
-        this.#touched.add(record);
-        // The new state of a rebuilt cluster is not looked into before somebody has confirmed it.
-        if (cluster.standing.rebuilt || decoded.has(record)) continue;
-        const value = decodeRecord(record);
-        decoded.set(record, value);
-        cluster.countId(record, value?.ok === true ? value.value : undefined);
-      }
-      this.#restand();
+    this.#learnIds();
+    // Standings are settled now; whoever is read under new eyes is in the list too.
+    const batch = this.#unread;
+    this.#unread = new Set();
+    for (const record of batch) {
+      const cluster = this.#ownerOf(record);
+      if (cluster === undefined) continue;
+      this.#touched.add(record);
+      // The new state of a rebuilt cluster is not looked into before somebody has confirmed it.
+      if (!cluster.standing.rebuilt) this.#accept(record, cluster);
     }
-    for (const [record, value] of decoded) this.#accept(record, value);
     for (const cluster of this.#clusters.values()) {
       if (cluster.nodesChanged && cluster.observeNodes()) this.#restandOne(cluster);
     }
   }
 
-  #accept(record: RecordState, decoded: Decoded): void {
-    const cluster = this.#clusters.get(record.cluster);
-    if (cluster === undefined) return;
+  /** The id of a cluster that declares none follows from its records, and decides how each of them is read. */
+  #learnIds(): void {
+    for (const record of this.#unread) {
+      const cluster = this.#ownerOf(record);
+      if (cluster !== undefined && !cluster.standing.declaresId) cluster.countId(record, carriedId(record));
+    }
+    this.#restand();
+  }
+
+  #accept(record: RecordState, cluster: ClusterState): void {
     if (record.kind === 'nodes') cluster.nodesChanged = true;
     const before = record.good;
-    const { good, rejected } = accept(record, decoded, cluster.standing);
+    const { good, rejected } = accept(record, cluster.standing);
     record.good = good;
     record.rejected = rejected;
     this.#touchAll(this.indexes.update(record, before));
@@ -171,6 +178,7 @@ export class MeshEvaluation {
   #forget(record: RecordState, cluster: ClusterState): void {
     if (record.admitted !== undefined || record.holds.length > 0) this.#changed(cluster.name, record.key);
     this.#release(record);
+    cluster.countId(record, undefined);
     cluster.admitted.delete(record.key);
     cluster.records.delete(record.key);
     cluster.held.delete(record.key);
@@ -213,7 +221,7 @@ export class MeshEvaluation {
   #touchRivals(record: RecordState): void {
     this.#touchAll(this.indexes.neighbours(record));
     for (const { address } of record.claims) {
-      if (this.indexes.claims.claimants(address).length > 0) this.#touchAll(this.indexes.claims.users(address));
+      if (this.indexes.claims.isShared(address)) this.#touchAll(this.indexes.claims.users(address));
     }
   }
 

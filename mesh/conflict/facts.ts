@@ -6,11 +6,21 @@ import type { ClusterName } from '../model/names.ts';
 import { decodeCard } from '../wire/card.ts';
 import { decodeClusterConfig } from '../wire/cluster-config.ts';
 import { misfit, type RecordProblem } from '../wire/record.ts';
+import type { Severity } from './finding.ts';
 
 /** What could be read, and what could not. A value beside problems is what is left, or an earlier one. */
 export interface Reading<T> {
   readonly value?: T;
   readonly problems: readonly RecordProblem[];
+}
+
+/** Something that cannot be used as it is written (CM-REC-001), found before any rule looked at it. */
+export interface FieldProblem {
+  readonly severity: Severity;
+  readonly key: string;
+  readonly field: string;
+  readonly value: string;
+  readonly reason: string;
 }
 
 /** `cilium/cluster-config/<name>`, as far as it is compared. */
@@ -55,6 +65,8 @@ export interface Declarations {
   /** The cluster's clock minus ours when its card was received; offline only a card from the future counts. */
   readonly clockOffsetMs?: number;
   readonly quota?: QuotaFact;
+  /** Found while reading: lines of an offline file that hold no record. */
+  readonly problems?: readonly FieldProblem[];
 }
 
 export interface ClusterFacts extends Declarations {

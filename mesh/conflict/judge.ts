@@ -8,18 +8,9 @@ import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
 import type { Cause, HoldBook, RangeHold } from './holds.ts';
 import { compareRanks } from './order.ts';
 import type { RecordIndexes } from './record-indexes.ts';
+import { withIdentity, withoutAddresses, withoutBackends } from './record-parts.ts';
 import type { Fault, GoodValue, Hold, RecordState } from './record-state.ts';
-import {
-  type AddressUse,
-  addressUses,
-  backendAddresses,
-  identityOf,
-  REMOTE_NODE_IDENTITY,
-  UNKNOWN_IDENTITY,
-  withIdentity,
-  withoutAddresses,
-  withoutBackends,
-} from './record-value.ts';
+import { type AddressUse, addressUses, backendsOf, identityOf } from './record-value.ts';
 import { serviceConflict, serviceFingerprint } from './service.ts';
 import type { Standing } from './standing.ts';
 
@@ -98,18 +89,20 @@ function judgeEndpoint(
   const identity = identityOf(good.value);
   if (identity === undefined || standing.identities === undefined) return good.bytes;
   // What a peer calls its own host is, from here, a remote node.
-  if (identity === HOST_IDENTITY) return withIdentity(good.value, REMOTE_NODE_IDENTITY);
+  if (identity === HOST_IDENTITY) return withIdentity(good.bytes, REMOTE_NODE_IDENTITY);
   if (!inRange(standing.identities, identity)) return good.bytes;
   const published = context.indexes.publisher(identity, record.cluster);
   if (published === undefined) {
     unpublished(record, identity, pad);
-    return withIdentity(good.value, UNKNOWN_IDENTITY);
+    return withIdentity(good.bytes, UNKNOWN_IDENTITY);
   }
   for (const hold of published.holds) if (hold.code.startsWith('CM-IDENT-')) pad.holds.push(whole(hold));
   return good.bytes;
 }
 
+const UNKNOWN_IDENTITY = 0;
 const HOST_IDENTITY = 1;
+const REMOTE_NODE_IDENTITY = 6;
 
 function unpublished(record: RecordState, identity: number, pad: Pad): void {
   const code = 'CM-IDENT-004';
@@ -179,7 +172,7 @@ function judgeNode(
     }
   }
   if (dropped.size === 0) return good.bytes;
-  const rest = withoutAddresses(good.value, dropped);
+  const rest = withoutAddresses(good.bytes, dropped);
   // A node that no address of its own is left of is not a node any more.
   if (rest === undefined) pad.holds.push(...pad.holds.filter(({ part }) => part === 'addresses').map(whole));
   return rest;
@@ -194,7 +187,7 @@ function judgeService(
   context: JudgeContext,
   pad: Pad,
 ): Uint8Array | undefined {
-  const uses = backendAddresses(good.value);
+  const uses = addressUses(good.value);
   const dropped = new Set<string>();
   const drop = (address: string, cause: Cause) => {
     dropped.add(address);
@@ -214,7 +207,7 @@ function judgeService(
     for (const { text } of uses) dropped.add(text);
   }
   const names = ports === 'all' ? new Set<string>() : ports;
-  return dropped.size === 0 && names.size === 0 ? good.bytes : withoutBackends(good.value, dropped, names);
+  return dropped.size === 0 && names.size === 0 ? good.bytes : withoutBackends(good.bytes, dropped, names);
 }
 
 /** CM-CIDR-007 of a backend: it uses what an earlier cluster has as its own endpoint or node. */
@@ -273,7 +266,7 @@ function withheldPorts(
     };
     if (conflict.code === 'CM-SVC-002') {
       all = true;
-      pad.holds.push({ ...cause, part: 'backends', count: backendAddresses(good.value).length });
+      pad.holds.push({ ...cause, part: 'backends', count: backendsOf(good.value).length });
     } else {
       for (const name of conflict.ofA) names.add(name);
       pad.holds.push({ ...cause, part: 'ports', count: conflict.ofA.size });

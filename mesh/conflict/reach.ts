@@ -6,7 +6,7 @@ import type { Drafts } from './drafts.ts';
 import type { MeshEvaluation } from './evaluation.ts';
 import { soleFingerprint } from './finding.ts';
 import type { RecordState } from './record-state.ts';
-import { backendAddresses, readRecord } from './record-value.ts';
+import { backendsOf, readRecord } from './record-value.ts';
 
 export function reachDrafts({ local, clusters, indexes }: MeshEvaluation, drafts: Drafts): void {
   if (local === undefined) return;
@@ -38,7 +38,7 @@ export function reachDrafts({ local, clusters, indexes }: MeshEvaluation, drafts
   }
 }
 
-const backendCount = ({ good }: RecordState): number => (good === undefined ? 0 : backendAddresses(good.value).length);
+const backendCount = ({ good }: RecordState): number => (good === undefined ? 0 : backendsOf(good.value).length);
 
 function doubtOf(record: RecordState, cluster: ClusterState | undefined): string | undefined {
   const state = cluster?.declarations.freshness?.state;
@@ -46,5 +46,5 @@ function doubtOf(record: RecordState, cluster: ClusterState | undefined): string
   if (record.admitted === undefined) return 'withheld';
   if (record.holds.length === 0) return undefined;
   const admitted = readRecord(record.kind, record.key, record.admitted);
-  return admitted.ok && backendAddresses(admitted.value).length > 0 ? undefined : 'withheld';
+  return admitted.ok && backendsOf(admitted.value.value).length > 0 ? undefined : 'withheld';
 }

@@ -4,7 +4,7 @@
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { type Claim, ClaimIndex } from './claims.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
-import { identityText, type RecordValue, shapeOf } from './record-value.ts';
+import { identityText, type RecordValue } from './record-value.ts';
 import { ServiceIndex } from './service-index.ts';
 
 const NOBODY: readonly RecordState[] = [];
@@ -62,8 +62,7 @@ export class RecordIndexes {
 
   claim(record: RecordState, claims: readonly Claim[]): Iterable<RecordState> {
     if (sameClaims(record.claims, claims)) return NOBODY;
-    const changed = this.claims.replace(record, record.claims, claims);
-    record.claims = claims;
+    const changed = this.claims.replace(record, claims);
     return changed.flatMap((address) => this.claims.users(address));
   }
 
@@ -78,7 +77,7 @@ export class RecordIndexes {
   #updateService(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
     const value = after ?? before;
     if (value?.kind !== 'services') return NOBODY;
-    const changed = this.services.set(value.key, record, after === undefined ? undefined : shapeOf(after));
+    const changed = this.services.set(value.key, record, after?.kind === 'services' ? after.shape : undefined);
     return changed ? this.#constituents(value.key) : NOBODY;
   }
 
@@ -98,7 +97,7 @@ export class RecordIndexes {
   }
 
   #updateEndpoint(record: RecordState, before?: RecordValue, after?: RecordValue): void {
-    const [old, now] = [before, after].map((value) => (value?.kind === 'ip' ? value.ip.ID : undefined));
+    const [old, now] = [before, after].map((value) => (value?.kind === 'ip' ? value.identity : undefined));
     if (old === now) return;
     const byNumber = this.#endpoints.get(record.cluster) ?? new Map<number, Set<RecordState>>();
     this.#endpoints.set(record.cluster, byNumber);

@@ -2,42 +2,45 @@
 // the value before it stays, as long as that one still fits.
 
 import type { ClusterName } from '../model/names.ts';
-import type { Result } from '../model/result.ts';
 import type { RecordContext, RecordProblem } from '../wire/record.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
-import { type RecordValue, readRecord, validateRecord } from './record-value.ts';
+import { readRecord } from './record-value.ts';
 import type { Standing } from './standing.ts';
-
-/** The stored bytes, decoded; undefined when there are none. */
-export type Decoded = Result<RecordValue, RecordProblem> | undefined;
-
-export const decodeRecord = ({ kind, key, raw }: RecordState): Decoded =>
-  raw === undefined ? undefined : readRecord(kind, key, raw);
 
 export interface Acceptance {
   readonly good: GoodValue | undefined;
   readonly rejected: readonly RecordProblem[];
 }
 
-export function accept(record: RecordState, decoded: Decoded, standing: Standing): Acceptance {
-  if (decoded === undefined || record.raw === undefined) return { good: undefined, rejected: [] };
-  const fresh = decoded.ok
-    ? judged(record, record.raw, decoded.value, standing)
-    : { good: undefined, rejected: [decoded.error] };
-  if (fresh.good !== undefined || record.good === undefined) return fresh;
-  return { good: judged(record, record.good.bytes, record.good.value, standing).good, rejected: fresh.rejected };
+const NOTHING: Acceptance = { good: undefined, rejected: [] };
+
+export function accept(record: RecordState, standing: Standing): Acceptance {
+  const { raw, good } = record;
+  if (raw === undefined) return NOTHING;
+  const fresh = judged(record, raw, standing);
+  if (fresh.good !== undefined || good === undefined) return fresh;
+  return { good: judged(record, good.bytes, standing).good, rejected: fresh.rejected };
 }
 
-function judged({ key }: RecordState, bytes: Uint8Array, value: RecordValue, standing: Standing): Acceptance {
+/** The cluster id that the stored bytes carry; undefined where they carry none or cannot be read. */
+export function carriedId({ kind, key, raw }: RecordState): number | undefined {
+  const read = raw === undefined ? undefined : readRecord(kind, key, raw);
+  return read?.ok === true ? read.value.clusterId : undefined;
+}
+
+function judged({ kind, key }: RecordState, bytes: Uint8Array, standing: Standing): Acceptance {
+  const read = readRecord(kind, key, bytes);
+  if (!read.ok) return { good: undefined, rejected: [read.error] };
+  const { value, problems: problemsIn } = read.value;
   const context = contextOf(key, standing);
   // Without a valid cluster id nothing can be compared with it; such a cluster's records wait and are admitted nowhere.
-  const problems = context === undefined ? [] : validateRecord(value, context);
+  const problems = context === undefined ? [] : problemsIn(context);
   const rejected = problems.filter(({ code }) => code === 'CM-REC-001');
   return rejected.length > 0 ? { good: undefined, rejected } : { good: { bytes, value, problems }, rejected };
 }
 
-function contextOf(key: string, { id, width, claimedName }: Standing): RecordContext | undefined {
+function contextOf(key: string, { id, width, recordsName }: Standing): RecordContext | undefined {
   // A cluster under another name than its own has one finding for that; its records are read under the name that they carry.
-  const cluster = claimedName as ClusterName;
+  const cluster = recordsName as ClusterName;
   return id === undefined ? undefined : { key, cluster, clusterId: id, maxConnectedClusters: width };
 }

@@ -41,6 +41,7 @@ export interface RecordState {
   /** Why `raw` cannot be used (CM-REC-001); then `good` is an earlier value, or there is none. */
   rejected: readonly RecordProblem[];
   good: GoodValue | undefined;
+  /** As the index of claims has them; its to write. */
   claims: readonly Claim[];
   faults: readonly Fault[];
   holds: readonly Hold[];
@@ -50,7 +51,7 @@ export interface RecordState {
   admittedFrom: Uint8Array | undefined;
   /** Since when something of it has been withheld. */
   heldSince: number | undefined;
-  /** The cluster id that `raw` carries. */
+  /** The cluster id that `raw` carries, where that is of interest. */
   observedId: number | undefined;
 }
 

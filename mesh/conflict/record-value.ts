@@ -1,15 +1,16 @@
 // What the rules need to know of a stored value, whatever its kind: which addresses it uses and as what, which identity it carries,
-// and the value without a part of it. The formats themselves belong to mesh/wire.
+// what shape a service has. A digest, because a mesh has millions of records: whoever needs the value itself decodes the bytes
+// again. The formats belong to mesh/wire; rewriting a value is record-parts.ts.
 
 import { addressBytes, parseAddress } from '../model/address.ts';
 import { type IpAddress, type ServiceKey, serviceKey } from '../model/names.ts';
-import type { Prefix } from '../model/prefix.ts';
+import { type Prefix, parsePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { type ClusterServiceRecord, clusterServiceKind, type PortsByAddress } from '../wire/cluster-service.ts';
-import { type IdentityRecord, identityKind, labelText, parseIdentityNumber } from '../wire/identity.ts';
-import { type IpIdentityRecord, ipIdentityKind, ipPrefix } from '../wire/ip-identity.ts';
-import { allocationPrefixes, type NetworkValue, type NodeRecord, networkPrefix, nodeKind } from '../wire/node.ts';
-import { misfit, type RecordContext, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
+import { clusterServiceKind } from '../wire/cluster-service.ts';
+import { identityKind, labelText, parseIdentityNumber } from '../wire/identity.ts';
+import { ipIdentityKind, ipPrefix } from '../wire/ip-identity.ts';
+import { allocationPrefixes, nodeKind } from '../wire/node.ts';
+import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
 import { kindOfKey, statePrefix } from '../wire/state-keys.ts';
 import { type ServiceShape, serviceShape } from './service.ts';
 
@@ -17,16 +18,33 @@ export type RecordValue =
   | {
       readonly kind: 'services';
       readonly key: ServiceKey;
-      readonly service: ClusterServiceRecord;
-      /** Read once: a service may have thousands, and is judged often. */
-      readonly backends: readonly AddressUse[];
+      /** Undefined for a service that its cluster does not share. */
+      readonly shape: ServiceShape | undefined;
+      /** Canonical addresses. */
+      readonly backends: readonly IpAddress[];
     }
-  | { readonly kind: 'nodes'; readonly node: NodeRecord; readonly uses: readonly AddressUse[] }
-  | { readonly kind: 'identities'; readonly number: number; readonly identity: IdentityRecord }
-  | { readonly kind: 'ip'; readonly ip: IpIdentityRecord; readonly prefix: Prefix };
+  | {
+      readonly kind: 'nodes';
+      readonly addresses: readonly IpAddress[];
+      /** Canonical ranges. */
+      readonly allocations: readonly string[];
+    }
+  | { readonly kind: 'identities'; readonly number: number; readonly labels: string }
+  | {
+      readonly kind: 'ip';
+      readonly identity: number;
+      /** A canonical address, or a canonical range. */
+      readonly text: string;
+    };
 
-export const UNKNOWN_IDENTITY = 0;
-export const REMOTE_NODE_IDENTITY = 6;
+/** A value that has the form of its kind. */
+export interface ReadRecord {
+  readonly value: RecordValue;
+  /** The cluster id that it carries; identities and endpoints carry none. */
+  readonly clusterId: number | undefined;
+  /** What does not fit the key, the cluster, or the rules of single values. */
+  readonly problems: (context: RecordContext) => readonly RecordProblem[];
+}
 
 /** Records of Cilium's own identity allocation: bookkeeping of one cluster, nothing that peers read. */
 const NOT_FOR_PEERS = [`${statePrefix('identities')}value/`, `${statePrefix('identities')}locks/`];
@@ -36,78 +54,89 @@ export function kindOfRecord(key: string): RecordValue['kind'] | undefined {
   return NOT_FOR_PEERS.some((prefix) => key.startsWith(prefix)) ? undefined : kind;
 }
 
-/** Form only; whether it fits its cluster is `validateRecord`'s question. */
+type Reader = (key: string, bytes: Uint8Array) => Result<ReadRecord, RecordProblem>;
+
+const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
+  services: (_, bytes) =>
+    decoded(clusterServiceKind, bytes, (service) => {
+      const ports = Object.values(service.frontends).flatMap((byName) => Object.entries(byName));
+      const shape = serviceShape(ports.map(([name, { Protocol, Port }]) => ({ name, port: `${Protocol}/${Port}` })));
+      const value: RecordValue = {
+        kind: 'services',
+        key: serviceKey(service.namespace, service.name),
+        shape: service.shared ? shape : undefined,
+        backends: canonical(Object.keys(service.backends)),
+      };
+      return ok({ value, clusterId: service.clusterID });
+    }),
+  nodes: (_, bytes) =>
+    decoded(nodeKind, bytes, (node) => {
+      const addresses = canonical((node.IPAddresses ?? []).map(({ IP }) => IP));
+      const allocations = [...new Set(allocationPrefixes(node).map(({ text }) => text))];
+      return ok({ value: { kind: 'nodes', addresses, allocations }, clusterId: node.ClusterID });
+    }),
+  identities: (key, bytes) =>
+    decoded(identityKind, bytes, ({ labels }) => {
+      const parts = identityKind.parseKey(key);
+      const number = parts.ok ? parseIdentityNumber(parts.value.suffix) : undefined;
+      if (number === undefined) return err(misfit('key', 'names no identity number'));
+      return ok({ value: { kind: 'identities', number, labels: labelText(labels) }, clusterId: undefined });
+    }),
+  ip: (_, bytes) =>
+    decoded(ipIdentityKind, bytes, (ip) => {
+      const prefix = ipPrefix(ip);
+      if (!prefix.ok) return err(misfit('IP', prefix.error));
+      const value: RecordValue = { kind: 'ip', identity: ip.ID, text: addressOrRange(prefix.value) };
+      return ok({ value, clusterId: undefined });
+    }),
+};
+
+/** Form only; whether it fits its cluster is asked of the result. */
 export function readRecord(
   kind: RecordValue['kind'],
   key: string,
   bytes: Uint8Array,
-): Result<RecordValue, RecordProblem> {
-  if (bytes.length > VALUE_BYTES_MAX) {
-    return err(misfit('value', `${bytes.length} bytes are more than the limit of ${VALUE_BYTES_MAX}`));
-  }
-  switch (kind) {
-    case 'services': {
-      const read = clusterServiceKind.decode(bytes);
-      if (!read.ok) return err(misfit('value', read.error));
-      const { namespace, name, backends } = read.value;
-      return ok({
-        kind,
-        key: serviceKey(namespace, name),
-        service: read.value,
-        backends: singles(Object.keys(backends), 'backend'),
-      });
-    }
-    case 'nodes': {
-      const read = nodeKind.decode(bytes);
-      return read.ok
-        ? ok({ kind, node: read.value, uses: nodeAddresses(read.value) })
-        : err(misfit('value', read.error));
-    }
-    case 'identities': {
-      const parts = identityKind.parseKey(key);
-      const number = parts.ok ? parseIdentityNumber(parts.value.suffix) : undefined;
-      if (number === undefined) return err(misfit('key', 'names no identity number'));
-      const read = identityKind.decode(bytes);
-      return read.ok ? ok({ kind, number, identity: read.value }) : err(misfit('value', read.error));
-    }
-    case 'ip': {
-      const read = ipIdentityKind.decode(bytes);
-      if (!read.ok) return err(misfit('value', read.error));
-      const prefix = ipPrefix(read.value);
-      return prefix.ok ? ok({ kind, ip: read.value, prefix: prefix.value }) : err(misfit('IP', prefix.error));
-    }
-  }
+): Result<ReadRecord, RecordProblem> {
+  if (bytes.length <= VALUE_BYTES_MAX) return READERS[kind](key, bytes);
+  return err(misfit('value', `${bytes.length} bytes are more than the limit of ${VALUE_BYTES_MAX}`));
 }
 
-export function validateRecord(value: RecordValue, context: RecordContext): readonly RecordProblem[] {
-  switch (value.kind) {
-    case 'services':
-      return clusterServiceKind.validate(value.service, context);
-    case 'nodes':
-      return nodeKind.validate(value.node, context);
-    case 'identities':
-      return identityKind.validate(value.identity, context);
-    case 'ip':
-      return ipIdentityKind.validate(value.ip, context);
-  }
+function decoded<T>(
+  kind: RecordKind<T>,
+  bytes: Uint8Array,
+  digest: (value: T) => Result<Omit<ReadRecord, 'problems'>, RecordProblem>,
+): Result<ReadRecord, RecordProblem> {
+  const read = kind.decode(bytes);
+  if (!read.ok) return err(misfit('value', read.error));
+  const digested = digest(read.value);
+  return digested.ok ? ok({ ...digested.value, problems: (context) => kind.validate(read.value, context) }) : digested;
 }
 
-/** The cluster id that the value carries; identities and endpoints carry none. */
-export function declaredClusterId(value: RecordValue): number | undefined {
-  if (value.kind === 'services') return value.service.clusterID;
-  return value.kind === 'nodes' ? value.node.ClusterID : undefined;
+/** Each address once; what cannot be read is the validator's business and left out. */
+function canonical(texts: readonly string[]): readonly IpAddress[] {
+  const addresses = new Set<IpAddress>();
+  for (const text of texts) {
+    const parsed = parseAddress(text);
+    if (parsed.ok) addresses.add(parsed.value);
+  }
+  return [...addresses];
 }
 
 /** The number of an identity, or the one that an endpoint carries. */
 export function identityOf(value: RecordValue): number | undefined {
   if (value.kind === 'identities') return value.number;
-  return value.kind === 'ip' ? value.ip.ID : undefined;
+  return value.kind === 'ip' ? value.identity : undefined;
 }
 
-export const identityLabels = (value: RecordValue): readonly string[] =>
-  value.kind === 'identities' ? value.identity.labels : [];
+export const identityText = (value: RecordValue): string => (value.kind === 'identities' ? value.labels : '');
 
-export const identityText = (value: RecordValue): string => labelText(identityLabels(value));
+export const identityLabels = (value: RecordValue): readonly string[] =>
+  identityText(value)
+    .split(';')
+    .filter((label) => label !== '');
+
+export const backendsOf = (value: RecordValue): readonly IpAddress[] =>
+  value.kind === 'services' ? value.backends : [];
 
 /** An address, or a range of them, in the place where a value uses it. */
 export interface AddressUse {
@@ -117,122 +146,37 @@ export interface AddressUse {
   readonly text: string;
 }
 
-/** Each address once; what cannot be read is the validator's business and left out. */
 export function addressUses(value: RecordValue): readonly AddressUse[] {
   switch (value.kind) {
     case 'services':
-      return backendAddresses(value);
+      return value.backends.map((address) => single('backend', address));
     case 'nodes':
-      return value.uses;
+      return [
+        ...value.addresses.map((address) => single('node', address)),
+        ...value.allocations.flatMap((text) => range('allocation', text)),
+      ];
     case 'ip':
-      return [{ role: 'endpoint', prefix: value.prefix, text: addressOrRange(value.prefix) }];
+      return value.text.includes('/') ? range('endpoint', value.text) : [single('endpoint', value.text as IpAddress)];
     case 'identities':
       return [];
   }
 }
 
-export function backendAddresses(value: RecordValue): readonly AddressUse[] {
-  return value.kind === 'services' ? value.backends : [];
-}
-
-const nodeAddresses = (node: NodeRecord): readonly AddressUse[] => [
-  ...singles(
-    (node.IPAddresses ?? []).map(({ IP }) => IP),
-    'node',
-  ),
-  ...allocationPrefixes(node).map((prefix) => ({ role: 'allocation' as const, prefix, text: prefix.text })),
-];
-
-function singles(texts: readonly string[], role: AddressUse['role']): readonly AddressUse[] {
-  const uses = new Map<string, AddressUse>();
-  for (const text of texts) {
-    const parsed = parseAddress(text);
-    if (parsed.ok) uses.set(parsed.value, { role, prefix: singlePrefix(parsed.value), text: parsed.value });
-  }
-  return [...uses.values()];
-}
-
-function singlePrefix(address: IpAddress): Prefix {
+function single(role: AddressUse['role'], address: IpAddress): AddressUse {
   const bytes = addressBytes(address);
   const length = bytes.length * 8;
-  return { family: length === 32 ? 4 : 6, bytes, length, text: `${address}/${length}` };
+  return {
+    role,
+    prefix: { family: length === 32 ? 4 : 6, bytes, length, text: `${address}/${length}` },
+    text: address,
+  };
+}
+
+function range(role: AddressUse['role'], text: string): readonly AddressUse[] {
+  const parsed = parsePrefix(text);
+  return parsed.ok ? [{ role, prefix: parsed.value.prefix, text }] : [];
 }
 
 function addressOrRange(prefix: Prefix): string {
   return prefix.length === prefix.bytes.length * 8 ? prefix.text.slice(0, prefix.text.indexOf('/')) : prefix.text;
-}
-
-/** The shape of a service's frontend; undefined for one that its cluster does not share. */
-export function shapeOf(value: RecordValue): ServiceShape | undefined {
-  if (value.kind !== 'services' || !value.service.shared) return undefined;
-  const ports = Object.values(value.service.frontends).flatMap((byName) => Object.entries(byName));
-  return serviceShape(ports.map(([name, { Protocol, Port }]) => ({ name, port: `${Protocol}/${Port}` })));
-}
-
-/** The endpoint with another identity. */
-export function withIdentity(value: RecordValue, identity: number): Uint8Array | undefined {
-  return value.kind === 'ip' ? ipIdentityKind.encode({ ...value.ip, ID: identity }) : undefined;
-}
-
-/** The service without the backends at these addresses and without the ports of these names. */
-export function withoutBackends(
-  value: RecordValue,
-  addresses: ReadonlySet<string>,
-  ports: ReadonlySet<string>,
-): Uint8Array | undefined {
-  if (value.kind !== 'services') return undefined;
-  const { service } = value;
-  const gone = (text: string) => {
-    const parsed = parseAddress(text);
-    return !parsed.ok || addresses.has(parsed.value);
-  };
-  const byAddress = <T>(map: Readonly<Record<string, T>>) =>
-    Object.fromEntries(Object.entries(map).filter(([address]) => !gone(address)));
-  const withoutPorts = (map: PortsByAddress): PortsByAddress =>
-    Object.fromEntries(
-      Object.entries(map)
-        .map(
-          ([address, byName]) =>
-            [address, byName, Object.entries(byName).filter(([name]) => !ports.has(name))] as const,
-        )
-        // An address that only had withheld ports is not a backend any more.
-        .filter(([, all, left]) => left.length > 0 || Object.keys(all).length === 0)
-        .map(([address, , left]) => [address, Object.fromEntries(left)]),
-    );
-  return clusterServiceKind.encode({
-    ...service,
-    frontends: withoutPorts(service.frontends),
-    backends: withoutPorts(byAddress(service.backends)),
-    ...(service.hostnames === undefined ? {} : { hostnames: byAddress(service.hostnames) }),
-    ...(service.zones === undefined ? {} : { zones: byAddress(service.zones) }),
-  });
-}
-
-/** The node without these addresses and allocation ranges; undefined when no address of its own is left. */
-export function withoutAddresses(value: RecordValue, dropped: ReadonlySet<string>): Uint8Array | undefined {
-  if (value.kind !== 'nodes') return undefined;
-  const { node } = value;
-  const keepsAddress = (text: string) => {
-    const parsed = parseAddress(text);
-    return parsed.ok && !dropped.has(parsed.value);
-  };
-  const keepsRange = (network: NetworkValue) => {
-    const prefix = networkPrefix(network);
-    return prefix.ok && !dropped.has(prefix.value.text);
-  };
-  const addresses = (node.IPAddresses ?? []).filter(({ IP }) => keepsAddress(IP));
-  // A node that never had an internal address loses nothing by being without one.
-  const isInternal = ({ Type }: { readonly Type: string }) => Type === 'InternalIP';
-  if (!addresses.some(isInternal) && (node.IPAddresses ?? []).some(isInternal)) return undefined;
-  const one = (network: NetworkValue | null) =>
-    network === null || network === undefined || keepsRange(network) ? network : null;
-  const many = (networks: readonly NetworkValue[] | null) => networks?.filter(keepsRange) ?? networks;
-  return nodeKind.encode({
-    ...node,
-    IPAddresses: addresses,
-    IPv4AllocCIDR: one(node.IPv4AllocCIDR),
-    IPv4SecondaryAllocCIDRs: many(node.IPv4SecondaryAllocCIDRs),
-    IPv6AllocCIDR: one(node.IPv6AllocCIDR),
-    IPv6SecondaryAllocCIDRs: many(node.IPv6SecondaryAllocCIDRs),
-  });
 }

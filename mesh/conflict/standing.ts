@@ -8,28 +8,22 @@ import { type ClusterId, type ClusterName, type MaxConnectedClusters, parseClust
 import { type Prefix, parsePrefix } from '../model/prefix.ts';
 import { cardKey } from '../wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX } from '../wire/cluster-config.ts';
-import type { Declarations, Reading } from './facts.ts';
-import type { Severity } from './finding.ts';
+import type { Declarations, FieldProblem, Reading } from './facts.ts';
 import { compareText, parseInstant, type Rank } from './order.ts';
 import { PrefixTable } from './prefix-table.ts';
 import type { ClusterRange, RangeKind } from './ranges.ts';
 
-/** Something in a declaration that cannot be used as it is written (CM-REC-001). */
-export interface FieldProblem {
-  readonly severity: Severity;
-  readonly key: string;
-  readonly field: string;
-  readonly value: string;
-  readonly reason: string;
-}
-
 export interface Standing {
   readonly name: ClusterName;
-  /** The name that the cluster gives itself, and that its records must carry. */
+  /** The name that the cluster gives itself, where that is another one. */
   readonly claimedName: string;
+  /** The name that its records must carry. */
+  readonly recordsName: string;
   readonly plain: boolean;
   readonly rank: Rank;
   readonly uid: string | undefined;
+  /** A card or config says which id the cluster has; else its records do. */
+  readonly declaresId: boolean;
   /** As declared, also when it is out of range. */
   readonly declaredId: number | undefined;
   readonly declaredWidth: number | undefined;
@@ -68,7 +62,7 @@ export interface StandingInput {
 const DEFAULT_WIDTH: MaxConnectedClusters = 255;
 
 export function standingOf({ name, declarations, observed, observedId }: StandingInput): Standing {
-  const problems: FieldProblem[] = [];
+  const problems: FieldProblem[] = [...(declarations.problems ?? [])];
   const card = read(declarations.card, cardKey(name), problems);
   const config = read(declarations.config, `${CLUSTER_CONFIG_PREFIX}${name}`, problems);
   const plain = declarations.card === undefined;
@@ -95,10 +89,12 @@ export function standingOf({ name, declarations, observed, observedId }: Standin
   const declaresNodes = declaredRanges.some(({ kind }) => kind === 'node');
   return {
     name,
-    claimedName: card?.name ?? config?.name ?? name,
+    claimedName: [card?.name, config?.name].find((claimed) => claimed !== undefined && claimed !== name) ?? name,
+    recordsName: card?.name ?? config?.name ?? name,
     plain,
     rank: { joinedAt: joinTime(name, card, problems), name },
     uid: card?.uid,
+    declaresId: card !== undefined || config !== undefined,
     declaredId,
     declaredWidth,
     id,

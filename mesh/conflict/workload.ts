@@ -9,7 +9,7 @@ import type { Drafts } from './drafts.ts';
 import { soleFingerprint } from './finding.ts';
 import { compareText } from './order.ts';
 import type { RecordIndexes } from './record-indexes.ts';
-import { backendAddresses, identityLabels, identityOf } from './record-value.ts';
+import { backendsOf, identityLabels, identityOf } from './record-value.ts';
 import type { IndexedConstituent } from './service-index.ts';
 
 /** The workloads behind one cluster's part of a service. */
@@ -69,7 +69,7 @@ function workloadsOf(
   const identities = new Set<number>();
   const labels = new Set<string>();
   const sets = new Set<string>();
-  for (const { text } of record.good === undefined ? [] : backendAddresses(record.good.value)) {
+  for (const text of record.good === undefined ? [] : backendsOf(record.good.value)) {
     const endpoint = cluster?.records.get(ipKey(text))?.good;
     const number = endpoint === undefined ? undefined : identityOf(endpoint.value);
     const identity = number === undefined ? undefined : indexes.publisher(number, name)?.good;

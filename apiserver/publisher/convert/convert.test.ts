@@ -117,6 +117,12 @@ describe('services', () => {
     expect(Object.keys(forPeers?.backends ?? {})).toEqual(['10.0.0.1', '10.0.0.5']);
   });
 
+  test('peers see terminating endpoints where no active one is left', async () => {
+    const endpoint = '{addresses: [10.0.0.2], conditions: {ready: false, serving: true, terminating: true}}';
+    const { forPeers } = await publishedOf(service(GLOBAL) + slice('a', endpoint));
+    expect(Object.keys(forPeers?.backends ?? {})).toEqual(['10.0.0.2']);
+  });
+
   test('an address in several slices is one backend, with all its ports, whatever the order', async () => {
     const one = slice('a', '{addresses: [10.0.0.1], conditions: {terminating: true}}', '{name: http, port: 8080}');
     const two = slice('b', '{addresses: [10.0.0.1]}', '{name: dns, port: 53, protocol: UDP}');

@@ -32,10 +32,7 @@ export function localService(
   };
 }
 
-/**
- * What peers see of it; absent when it is not shared. The record has no conditions: a backend in it gets new connections. So
- * one that terminates is left out at once, while it still answers, instead of when it is gone and connections to it fail.
- */
+/** What peers see of it; absent when it is not shared. */
 export function clusterService(
   service: LocalService,
   cluster: Cluster,
@@ -44,14 +41,14 @@ export function clusterService(
   if (!service.shared) return undefined;
   const [namespace = '', name = ''] = service.key.split('/');
   const ports = portsByName(service.ports);
-  const active = service.backends.filter(({ state }) => state === 'active');
+  const backends = backendsForPeers(service);
   return {
     cluster: cluster.name,
     namespace,
     name,
     frontends: Object.fromEntries(service.frontends.map((address) => [address, ports])),
-    backends: Object.fromEntries(active.map((backend) => [backend.address, portsByName(backend.ports)])),
-    ...topology(slices, new Set(active.map(({ address }) => address))),
+    backends: Object.fromEntries(backends.map((backend) => [backend.address, portsByName(backend.ports)])),
+    ...topology(slices, new Set(backends.map(({ address }) => address))),
     labels: service.labels,
     selector: service.selector,
     includeExternal: true,

@@ -10,6 +10,8 @@ import { agentConfigSchema } from '../../agent/config.ts';
 import { apiServerConfigSchema } from '../../apiserver/config.ts';
 import { parsePeerSpec } from '../../apiserver/peers/peer-spec.ts';
 import { readManifest } from '../../apiserver/sources/manifests/manifest.ts';
+import { etcdClientDnsName } from '../../mesh/model/certificate-names.ts';
+import type { ClusterName } from '../../mesh/model/names.ts';
 import { clusterLayout } from '../../pki/layout.ts';
 import { type ComposeService, inCheckout, mountsOf, readCompose, root } from './compose.ts';
 
@@ -71,6 +73,9 @@ describe('what belongs together', () => {
         Object.keys(networkSet(networks)).includes(`${cluster}-etcd`),
       );
       expect(reached.map(([name]) => name)).toEqual([`${cluster}-etcd`, `${cluster}-apiserver`]);
+      expect(compose.services[`${cluster}-etcd`]?.environment).toEqual({
+        ETCD_CLIENT_CERT_ALLOWED_HOSTNAME: etcdClientDnsName(cluster as ClusterName),
+      });
     }
   });
 

@@ -17,6 +17,7 @@ const serviceSchema = z.looseObject({
   cap_drop: z.array(z.string()).default([]),
   security_opt: z.array(z.string()).default([]),
   command: z.array(z.string()).default([]),
+  environment: z.record(z.string(), z.string()).default({}),
   entrypoint: z.array(z.string()).optional(),
   volumes: z.array(z.string()).default([]),
   healthcheck: z.looseObject({ test: z.array(z.string()) }).optional(),

@@ -2,7 +2,7 @@
 // request fails, and the kernel ends up with what the clusters say. Needs root, etcd, cgroup2, bpffs, a kernel that takes the
 // programs, and the built programs (npm run build). SEED and ROUNDS in the environment repeat a run or lengthen it.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LabCluster } from '../../lab/cluster.ts';
 import { getJsonOver } from '../../lab/http.ts';
 import { skippedWithout } from '../../lab/installed.ts';
@@ -109,19 +109,20 @@ describe.skipIf(skipped)('kill -9 of any process, under traffic', () => {
       .filter(({ pod }) => pod !== leaving?.pod)
       .map(({ address }) => `${address}:8080/TCP`)
       .sort();
-    await expect
-      .poll(async () => programmed(await getJsonOver<Maps>(node.socket, '/v1/maps').catch(() => undefined)), {
-        timeout: WHOLE_WITHIN_MS,
-        interval: 50,
-      })
-      .toEqual({ problems: [], addresses: wanted });
+    await vi.waitFor(
+      async () => {
+        const maps = await getJsonOver<Maps>(node.socket, '/v1/maps');
+        expect(programmed(maps)).toEqual({ problems: [], addresses: wanted });
+      },
+      { timeout: WHOLE_WITHIN_MS, interval: 50 },
+    );
   }
 });
 
-function programmed(maps: Maps | undefined) {
-  const service = maps?.services.find((known) => known.service === 'demo/echo');
-  const addresses = service?.backends.filter(({ use }) => use === 'new').map(({ address }) => address);
-  return { problems: maps?.problems ?? ['no answer'], addresses: addresses?.sort() ?? [] };
+function programmed({ problems, services }: Maps) {
+  const service = services.find((known) => known.service === 'demo/echo');
+  const used = service?.backends.filter(({ use }) => use === 'new') ?? [];
+  return { problems, addresses: used.map(({ address }) => address).sort() };
 }
 
 function nodeOf(cluster: LabCluster): LabNode {

@@ -88,6 +88,8 @@ export class Reconciler {
   #image: MapImage | undefined;
   #retryAt: number | undefined;
   #recoverAt: number | undefined;
+  /** Before the first `mark` nobody has said what is desired, and everything would be taken away. */
+  #marked = false;
   #counters = { written: 0, removed: 0, failures: 0, dumps: 0, drift: 0 };
 
   constructor(deps: ReconcilerDeps) {
@@ -159,6 +161,7 @@ export class Reconciler {
 
   /** Names what to look at in the next pass. A service that changed is tried again if it was refused. */
   mark({ frontends, targets }: DesiredChanges): void {
+    this.#marked = true;
     for (const name of frontends) {
       this.#dirty.add(name);
       const service = this.#deps.desired.serviceOf(name);
@@ -172,6 +175,7 @@ export class Reconciler {
    * away. Ends early when the signal aborts; the next pass, or the next process, goes on from there.
    */
   async pass(signal: AbortSignal): Promise<PassOutcome> {
+    if (!this.#marked) throw new Error('nothing is desired yet');
     const total = { written: 0, removed: 0 };
     this.#recoverAt = undefined;
     if (this.#image === undefined) await this.observe();

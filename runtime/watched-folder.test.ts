@@ -5,6 +5,10 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { systemClock } from './clock.ts';
 import { watchFolder } from './watched-folder.ts';
 
+/** Others may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000 });
+const until = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -51,26 +55,26 @@ test('reads what is there, and follows changes, new files and removals', async (
   write(root, 'a.yaml', '1');
   write(root, 'ignored.txt', '1');
   const { last } = follow(root);
-  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '1' }));
+  await until(() => expect(last()).toEqual({ 'a.yaml': '1' }));
   write(root, 'a.yaml', '2');
   write(root, 'b.yaml', '1');
-  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '2', 'b.yaml': '1' }));
+  await until(() => expect(last()).toEqual({ 'a.yaml': '2', 'b.yaml': '1' }));
   rmSync(join(root, 'a.yaml'));
-  await vi.waitFor(() => expect(last()).toEqual({ 'b.yaml': '1' }));
+  await until(() => expect(last()).toEqual({ 'b.yaml': '1' }));
 });
 
 test('never shows a file that is empty or missing for a moment while it is replaced', async () => {
   const root = folder();
   write(root, 'a.yaml', 'whole 0');
   const { reads, last } = follow(root);
-  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': 'whole 0' }));
+  await until(() => expect(last()).toEqual({ 'a.yaml': 'whole 0' }));
   for (let round = 1; round <= 5; round += 1) {
     write(root, 'a.yaml', '');
     await new Promise((resolve) => setImmediate(resolve));
     renameSync(join(root, 'a.yaml'), join(root, 'a.yaml~'));
     await new Promise((resolve) => setImmediate(resolve));
     write(root, 'a.yaml', `whole ${round}`);
-    await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': `whole ${round}` }));
+    await until(() => expect(last()).toEqual({ 'a.yaml': `whole ${round}` }));
   }
   expect(new Set(reads.flatMap((read) => Object.values(read)))).not.toContain('');
   expect(reads.every((read) => 'a.yaml' in read)).toBe(true);
@@ -85,7 +89,7 @@ test('a file that is replaced all the time is read all the same', async () => {
     renameSync(join(root, 'next'), join(root, 'a.yaml'));
   }, 5);
   cleanups.push(() => clearInterval(timer));
-  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': expect.stringContaining('round') }), 5_000);
+  await until(() => expect(last()).toEqual({ 'a.yaml': expect.stringContaining('round') }));
 });
 
 test('follows the swap of a symlinked folder, as mounted ConfigMaps do', async () => {
@@ -97,10 +101,10 @@ test('follows the swap of a symlinked folder, as mounted ConfigMaps do', async (
   symlinkSync('..r1', join(root, '..data'));
   symlinkSync('..data/a.yaml', join(root, 'a.yaml'));
   const { last } = follow(root);
-  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '..r1' }));
+  await until(() => expect(last()).toEqual({ 'a.yaml': '..r1' }));
   symlinkSync('..r2', join(root, '..next'));
   renameSync(join(root, '..next'), join(root, '..data'));
-  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '..r2' }));
+  await until(() => expect(last()).toEqual({ 'a.yaml': '..r2' }));
 });
 
 test('follows folders below, and files in folders that are made later', async () => {
@@ -108,23 +112,23 @@ test('follows folders below, and files in folders that are made later', async ()
   mkdirSync(join(root, 'one'));
   write(join(root, 'one'), 'a.yaml', '1');
   const { last } = follow(root, true);
-  await vi.waitFor(() => expect(last()).toEqual({ 'one/a.yaml': '1' }));
+  await until(() => expect(last()).toEqual({ 'one/a.yaml': '1' }));
   mkdirSync(join(root, 'two'));
   write(join(root, 'two'), 'b.yaml', '2');
-  await vi.waitFor(() => expect(last()).toEqual({ 'one/a.yaml': '1', 'two/b.yaml': '2' }));
+  await until(() => expect(last()).toEqual({ 'one/a.yaml': '1', 'two/b.yaml': '2' }));
   write(join(root, 'two'), 'b.yaml', '3');
-  await vi.waitFor(() => expect(last()).toEqual({ 'one/a.yaml': '1', 'two/b.yaml': '3' }));
+  await until(() => expect(last()).toEqual({ 'one/a.yaml': '1', 'two/b.yaml': '3' }));
 });
 
 test('a folder that cannot be read is told once, and read when it comes', async () => {
   const root = join(folder(), 'later');
   const { reads, refusals, last } = follow(root);
-  await vi.waitFor(() => expect(refusals).toHaveLength(1));
+  await until(() => expect(refusals).toHaveLength(1));
   expect(refusals[0]).toContain('ENOENT');
   expect(reads).toEqual([]);
   mkdirSync(root);
   write(root, 'a.yaml', '1');
-  await vi.waitFor(() => expect(last()).toEqual({ 'a.yaml': '1' }));
+  await until(() => expect(last()).toEqual({ 'a.yaml': '1' }));
 });
 
 test('what is no readable text file is named with its reason', async () => {
@@ -134,7 +138,7 @@ test('what is no readable text file is named with its reason', async () => {
   write(root, 'large.yaml', 'x'.repeat(8 * 1024 * 1024 + 1));
   symlinkSync('loop.yaml', join(root, 'loop.yaml'));
   const { unreadable } = follow(root);
-  await vi.waitFor(() => expect([...unreadable.keys()]).toEqual(['large.yaml', 'link.yaml', 'loop.yaml']));
+  await until(() => expect([...unreadable.keys()]).toEqual(['large.yaml', 'link.yaml', 'loop.yaml']));
   expect(unreadable.get('link.yaml')).toBe('not a regular file');
   expect(unreadable.get('large.yaml')).toContain('larger than');
   expect(unreadable.get('loop.yaml')).toContain('ELOOP');

@@ -11,6 +11,10 @@ import { KEYS_PER_LEASE_MAX } from './lease-pool.ts';
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 const CANARY = 'own/canary';
 
+/** Others may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000 });
+const until = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -50,7 +54,7 @@ async function start(store = new MemoryStore(), options: Partial<KeyWriterDeps> 
   cleanups.push(end);
   const content = () =>
     Object.fromEntries([...store.content('own/')].map(([key, { value }]) => [key, Buffer.from(value).toString()]));
-  const landed = () => vi.waitFor(() => expect(writer.depth).toBe(0));
+  const landed = () => until(() => expect(writer.depth).toBe(0));
   const set = (records: Readonly<Record<string, string | undefined>>) => {
     for (const [key, value] of Object.entries(records)) writer.set(key, value === undefined ? undefined : bytes(value));
   };
@@ -104,7 +108,7 @@ test('what is lost, changed or added by others is put right', async () => {
     { type: 'put', key: 'own/c', value: bytes('1') },
     { type: 'put', key: 'own/d', value: bytes('stranger') },
   ]);
-  await vi.waitFor(() => {
+  await until(() => {
     expect(content()).toEqual({ 'own/a': '1', 'own/b': '1', 'own/c': '1' });
     for (const { lease } of store.content('own/').values()) expect(lease).not.toBe('0');
   });
@@ -117,7 +121,7 @@ test('keys of an ended lease are written again, canaries after them', async () =
   const before = content();
   transactions.length = 0;
   store.expireLease([...store.content('own/').values()][0]?.lease ?? '');
-  await vi.waitFor(() => expect(content()).toEqual(before));
+  await until(() => expect(content()).toEqual(before));
   expect(transactions.at(-1)?.at(-1)?.key).toBe(CANARY);
 });
 
@@ -127,7 +131,7 @@ test('a canary comes after everything before it, whatever fails meanwhile', asyn
   set(many(200));
   set({ [CANARY]: 'synced' });
   set({ 'own/r00000': 'again' });
-  await vi.waitFor(() => expect(content()).toEqual({}));
+  await until(() => expect(content()).toEqual({}));
   store.recover();
   await landed();
   const order = transactions.flatMap((writes) => writes.map(({ key }) => key));
@@ -144,7 +148,7 @@ test('a key that changes all the time does not hold a canary back', async () => 
   };
   churn();
   set({ [CANARY]: 'synced' });
-  await vi.waitFor(() => expect(content()[CANARY]).toBe('synced'));
+  await until(() => expect(content()[CANARY]).toBe('synced'));
   expect(round).toBeLessThan(2_000);
 });
 
@@ -205,7 +209,7 @@ test('stops when it no longer leads, and writes nothing more', async () => {
   await landed();
   await store.transact([{ type: 'put', key: 'leader', value: bytes('other') }]);
   set({ 'own/a': '2' });
-  await vi.waitFor(() => expect(ended()).toMatchObject({ code: 'PUBLISHER_FENCED' }));
+  await until(() => expect(ended()).toMatchObject({ code: 'PUBLISHER_FENCED' }));
   expect(content()).toEqual({ 'own/a': '1' });
 });
 
@@ -218,5 +222,5 @@ test.each([
   await landed();
   store.wipe(storeId);
   set({ 'own/a': '1' });
-  await vi.waitFor(() => expect(ended()).toMatchObject({ code: 'PUBLISHER_STORE_CHANGED' }));
+  await until(() => expect(ended()).toMatchObject({ code: 'PUBLISHER_STORE_CHANGED' }));
 });

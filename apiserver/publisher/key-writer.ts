@@ -52,6 +52,8 @@ export class KeyWriter {
   readonly #urgent: WorkQueue<string>;
   readonly #ordinary: WorkQueue<string>;
   #mayPrune = false;
+  /** A write failed for a reason that passes; the next that succeeds says that it has passed. */
+  #hindered = false;
   #listedRevision = 0;
   /** The newest that an answer has told of: etcd never answers with an older one, unless its history is another. */
   #newestRevision = 0;
@@ -100,6 +102,7 @@ export class KeyWriter {
   /** Looks at every key that etcd holds and nobody has mentioned: kept alive, or with `prune`, deleted. */
   settleLeftovers({ prune }: { readonly prune: boolean }): void {
     this.#mayPrune = prune;
+    for (const key of [...this.#wanted.keys()]) this.#forgetAbsent(key);
     this.#lookAgain([...this.#observed.keys()].filter((key) => !this.#wanted.has(key)));
   }
 
@@ -202,8 +205,10 @@ export class KeyWriter {
       const plan = this.#plan(key);
       const refused = plan.action === 'put' && plan.value.length > VALUE_BYTES_MAX;
       if (refused) this.#deps.onError(publisherFailures.tooLarge(key, plan.value.length));
-      if (plan.action === 'none' || refused) this.#landing.landed(key, change);
-      else writes.push({ key, plan, change });
+      if (plan.action === 'none' || refused) {
+        this.#landing.landed(key, change);
+        this.#forgetAbsent(key);
+      } else writes.push({ key, plan, change });
     }
     const failed: string[] = [];
     for (const group of groupsOf(writes)) failed.push(...(await this.#commit(group, signal)));
@@ -217,6 +222,7 @@ export class KeyWriter {
     } catch (error) {
       if (signal.aborted) return [];
       if (!(error instanceof OperationalError)) throw error;
+      this.#hindered ||= error.retryable;
       const keys = group.map(({ key }) => key);
       if (isFailure(error, Meanings.leaseGone)) return keys;
       if (isFailure(error, PublisherMeanings.fenced)) {
@@ -266,6 +272,7 @@ export class KeyWriter {
       return;
     }
     this.#newestRevision = Math.max(this.#newestRevision, revision);
+    this.#recovered();
     for (const { key, plan, change } of group) this.#landed(key, plan, { change, lease: leases.get(key), revision });
   }
 
@@ -288,7 +295,20 @@ export class KeyWriter {
     }
     this.#forced.delete(key);
     this.#landing.landed(key, change);
+    this.#forgetAbsent(key);
     if (this.#plan(key).action !== 'none') this.#lookAgain([key]);
+  }
+
+  /** Once everything that should be there is known, a key that must not be there needs no entry to say so. */
+  #forgetAbsent(key: string): void {
+    if (this.#mayPrune && this.#wanted.get(key) === 'absent' && !this.#observed.has(key)) this.#wanted.delete(key);
+  }
+
+  /** What waits for a retry need not wait any longer. */
+  #recovered(): void {
+    if (!this.#hindered) return;
+    this.#hindered = false;
+    for (const key of [...this.#landing.keys()]) (this.#deps.isUrgent(key) ? this.#urgent : this.#ordinary).add(key);
   }
 
   #isAnotherStore(storeId: string): boolean {

@@ -17,6 +17,10 @@ export class Landing {
     return this.#changes.size;
   }
 
+  keys(): Iterable<string> {
+    return this.#changes.keys();
+  }
+
   isMissing(key: string): boolean {
     return this.#changes.has(key);
   }

@@ -29,6 +29,10 @@ const cluster: ClusterSettings = {
   spkiPins: [],
 };
 
+/** Others may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000 });
+const until = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -69,7 +73,7 @@ function start(
   };
   cleanups.push(end);
   const synced = () =>
-    vi.waitFor(() =>
+    until(() =>
       expect(publisher.state).toMatchObject({
         synced: { services: true, nodes: true, identities: true, ip: true },
         queueDepth: 0,
@@ -173,21 +177,21 @@ test('follows the source: changes, removals, namespaces that leave the mesh, nod
     Object.keys(JSON.parse(text(store, 'cilium/state/services/v1/west/test/echo') ?? '{}').backends ?? {});
   const host = () => JSON.parse(text(store, 'cilium/state/ip/v1/default/10.3.0.1') ?? '{}').HostIP;
   write('service.yaml', join4(service(), slice('10.3.0.1', '10.3.0.9')));
-  await vi.waitFor(() => expect(backends()).toEqual(['10.3.0.1', '10.3.0.9']));
+  await until(() => expect(backends()).toEqual(['10.3.0.1', '10.3.0.9']));
   write('pods.yaml', join4(node('192.168.0.7'), pod('p1', '10.3.0.1')));
-  await vi.waitFor(() => expect(host()).toBe('192.168.0.7'));
+  await until(() => expect(host()).toBe('192.168.0.7'));
   const namespace = (global: boolean) =>
     `{apiVersion: v1, kind: Namespace, metadata: {name: test, annotations: {clustermesh.cilium.io/global: "${global}"}}}`;
   write('namespace.yaml', namespace(false));
-  await vi.waitFor(() => {
+  await until(() => {
     expect(keys(store, 'cilium/state/services/')).toEqual([]);
     expect(keys(store, 'cilium/state/ip/')).toEqual([]);
     expect(keys(store, 'clustermesh/v1/local/services/')).toEqual([]);
   });
   write('namespace.yaml', namespace(true));
-  await vi.waitFor(() => expect(backends()).toEqual(['10.3.0.1', '10.3.0.9']));
+  await until(() => expect(backends()).toEqual(['10.3.0.1', '10.3.0.9']));
   remove('service.yaml');
-  await vi.waitFor(() => expect(keys(store, 'cilium/state/services/')).toEqual([]));
+  await until(() => expect(keys(store, 'cilium/state/services/')).toEqual([]));
   expect(keys(store, 'cilium/state/ip/')).toEqual(['cilium/state/ip/v1/default/10.3.0.1']);
 });
 
@@ -199,7 +203,7 @@ test('of two pods with one address the first by name has it, and the other when 
   const holder = () => JSON.parse(text(store, 'cilium/state/ip/v1/default/10.3.0.1') ?? '{}').K8sPodName;
   expect(holder()).toBe('a');
   write('a.yaml', pod('b', '10.3.0.1', 'two'));
-  await vi.waitFor(() => expect(holder()).toBe('b'));
+  await until(() => expect(holder()).toBe('b'));
 });
 
 test('canaries come after everything of their kind, and only when the source is ready', async () => {
@@ -209,7 +213,7 @@ test('canaries come after everything of their kind, and only when the source is 
   const { path } = folder({ 'a.yaml': join4(service(), slice('10.3.0.1'), ...pods) });
   const { synced } = start(store, path);
   await synced();
-  await vi.waitFor(() => expect(events.filter(({ type }) => type === 'put').length).toBeGreaterThan(1000));
+  await until(() => expect(events.filter(({ type }) => type === 'put').length).toBeGreaterThan(1000));
   const order = events.flatMap((event) => (event.type === 'put' ? [event.kv.key] : []));
   for (const kind of ['services', 'nodes', 'identities', 'ip']) {
     const canary = order.indexOf(`cilium/synced/west/cilium/state/${kind}/v1`);
@@ -233,7 +237,7 @@ test('a restart leaves no gap, keeps identities, and removes what is gone when t
   const second = start(store, path);
   await second.synced();
   for (const { lease } of before.values()) store.expireLease(lease);
-  await vi.waitFor(() => expect(keys(store, 'cilium/state/ip/')).toEqual(['cilium/state/ip/v1/default/10.3.0.2']));
+  await until(() => expect(keys(store, 'cilium/state/ip/')).toEqual(['cilium/state/ip/v1/default/10.3.0.2']));
   const deleted = events.flatMap((event) => (event.type === 'delete' ? [event.key] : []));
   expect(deleted).toEqual(['cilium/state/ip/v1/default/10.3.0.1']);
   const value = (from: ReadonlyMap<string, { readonly value: Uint8Array }>, key: string) => from.get(key)?.value;
@@ -255,7 +259,7 @@ test('what a broken file may define is kept over a restart, until the file is me
   store.expireLease(oldLease);
   expect(keys(store, 'cilium/state/ip/')).toEqual(['cilium/state/ip/v1/default/10.3.0.1']);
   write('b.yaml', '# nothing\n');
-  await vi.waitFor(() => expect(keys(store, 'cilium/state/ip/')).toEqual([]));
+  await until(() => expect(keys(store, 'cilium/state/ip/')).toEqual([]));
   expect(keys(store, 'cilium/state/services/')).toEqual(['cilium/state/services/v1/west/test/echo']);
 });
 
@@ -272,7 +276,7 @@ test('puts right what others delete or change, the cluster-config first of all',
     { type: 'put', key: 'cilium/state/nodes/v1/other/n1', value: Buffer.from('{}') },
     { type: 'put', key: 'cilium/cache/nodes/v1/other/n1', value: Buffer.from('{}') },
   ]);
-  await vi.waitFor(() => {
+  await until(() => {
     expect(text(store, 'cilium/cluster-config/west')).toBe(config);
     expect(keys(store, 'cilium/state/services/')).toHaveLength(1);
     expect(keys(store, 'cilium/state/nodes/')).toEqual(['cilium/state/nodes/v1/other/n1']);
@@ -296,11 +300,11 @@ test('fills an etcd that was wiped, with the same uid, join time and identities,
     const read = decodeCard(Buffer.from(text(store, 'clustermesh/v1/cards/west') ?? ''));
     return read.ok ? { uid: read.value.card.uid, joinedAt: read.value.card.joinedAt } : undefined;
   };
-  await vi.waitFor(() => expect(card()?.joinedAt).toBe('2026-01-05T10:00:00Z'));
+  await until(() => expect(card()?.joinedAt).toBe('2026-01-05T10:00:00Z'));
   const before = { state: state(), card: card() };
   for (const storeId of ['00000000000000cc', undefined]) {
     store.wipe(storeId);
-    await vi.waitFor(() => expect({ state: state(), card: card() }).toEqual(before));
+    await until(() => expect({ state: state(), card: card() }).toEqual(before));
     await synced();
   }
 });
@@ -313,7 +317,7 @@ test('the join time is set once', async () => {
   const origin = () => JSON.parse(text(store, 'clustermesh/v1/local/cluster') ?? '{}');
   expect(origin().joinedAt).toBe(null);
   first.publisher.markJoined(Date.UTC(2026, 0, 1));
-  await vi.waitFor(() => expect(origin().joinedAt).toBe('2026-01-01T00:00:00Z'));
+  await until(() => expect(origin().joinedAt).toBe('2026-01-01T00:00:00Z'));
   const { uid } = origin();
   await first.end();
   const second = start(store, path);
@@ -328,7 +332,7 @@ test('beats, and stops without removing anything', async () => {
   const { end, synced } = start(store, path);
   await synced();
   const beats = () => store.content('cilium/').get('cilium/.heartbeat')?.version ?? 0;
-  await vi.waitFor(() => expect(beats()).toBeGreaterThan(1), 3_000);
+  await until(() => expect(beats()).toBeGreaterThan(1));
   const before = keys(store, '');
   await end();
   expect(keys(store, '')).toEqual(before);
@@ -351,14 +355,14 @@ test('an etcd that cannot be reached is an error to show, and no end', async () 
   store.fail();
   const { path, write } = folder({ 'a.yaml': service() });
   const { publisher, synced } = start(store, path);
-  await vi.waitFor(() => expect(publisher.state.lastError?.code).toBe('STORE_UNREACHABLE'));
+  await until(() => expect(publisher.state.lastError?.code).toBe('STORE_UNREACHABLE'));
   store.recover();
   await synced();
   store.fail();
   write('a.yaml', service('10.96.0.2'));
-  await vi.waitFor(() => expect(publisher.state.queueDepth).toBeGreaterThan(0));
+  await until(() => expect(publisher.state.queueDepth).toBeGreaterThan(0));
   store.recover();
-  await vi.waitFor(() => expect(text(store, 'cilium/state/services/v1/west/test/echo')).toContain('10.96.0.2'), 3_000);
+  await until(() => expect(text(store, 'cilium/state/services/v1/west/test/echo')).toContain('10.96.0.2'));
 });
 
 test('pods without a number left are not published as others, and hold up nothing', async () => {
@@ -373,7 +377,7 @@ test('pods without a number left are not published as others, and hold up nothin
   const { path } = folder({ 'a.yaml': join4(service(), pod('p1', '10.3.0.1')) });
   const settings = { ...cluster, id: 1 as ClusterId, maxConnectedClusters: 511 as const };
   const { publisher } = start(store, path, { settings });
-  await vi.waitFor(() => expect(publisher.state.synced.ip).toBe(true), 20_000);
+  await until(() => expect(publisher.state.synced.ip).toBe(true));
   expect(publisher.state.lastError?.code).toBe('PUBLISHER_IDENTITIES_EXHAUSTED');
   expect(keys(store, 'cilium/state/ip/')).toEqual([]);
 }, 30_000);

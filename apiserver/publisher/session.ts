@@ -105,6 +105,7 @@ export class PublishSession {
     this.writer.observe(batch);
   }
 
+  /** Looks at the cluster's record again: it may be to be created, restored, or given the time of the join. */
   originChanged(): void {
     this.#origin.add('origin');
   }
@@ -115,15 +116,14 @@ export class PublishSession {
     try {
       await this.identities.load(both);
       await this.writer.list(both);
-      this.#origin.add('origin');
       const parts = [
         this.writer.run(both),
         this.#units.run(both),
         this.#origin.run(both),
         this.#follow(both),
-        this.#every(this.#deps.heartbeatMs, both, () => this.writer.set(this.#keys.heartbeat, this.#now())),
+        this.#every(this.#deps.heartbeatMs, both, () => this.#write(this.#keys.heartbeat, this.#now())),
         this.#every(CONFIG_REFRESH_MS, both, () => this.#publishConfig()),
-        this.#every(CARD_REFRESH_MS, both, () => this.#publishCard()),
+        this.#every(CARD_REFRESH_MS, both, () => this.originChanged()),
         this.#every(COLLECT_INTERVAL_MS, both, () => this.#collect(both)),
         this.#keepLeftovers(both),
       ];
@@ -192,9 +192,7 @@ export class PublishSession {
   }
 
   #publishConfig(): void {
-    const { config } = this.#keys;
-    this.writer.set(config, encodeClusterConfig(clusterConfig(this.#deps.cluster)));
-    this.writer.refresh(config);
+    this.#write(this.#keys.config, encodeClusterConfig(clusterConfig(this.#deps.cluster)));
   }
 
   #publishCard(): void {
@@ -213,6 +211,12 @@ export class PublishSession {
   }
 
   // --- Machinery ---
+
+  /** Even what is there: readers take the write itself as a sign of life. */
+  #write(key: string, value: Uint8Array): void {
+    this.writer.set(key, value);
+    this.writer.refresh(key);
+  }
 
   #now(): Uint8Array {
     return encodeTime(this.#deps.clock.now());

@@ -30,7 +30,9 @@ export interface ServiceObject {
   readonly name: string;
   readonly labels: TextMap;
   readonly annotations: TextMap;
-  /** Empty for headless services and those that have no address (ExternalName). */
+  /** ExternalName: a name for something outside, which no backend answers for. */
+  readonly external: boolean;
+  /** Empty for headless services. */
   readonly clusterIPs: readonly IpAddress[];
   readonly ports: readonly NamedPort[];
   readonly selector: TextMap;

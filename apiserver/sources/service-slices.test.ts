@@ -14,7 +14,7 @@ const slice = (name: string, service: string | undefined): ClusterObject => ({
 });
 const service = (namespace: string, name: string): ClusterObject => ({
   kind: 'Service',
-  ...{ namespace, name, labels: {}, annotations: {}, clusterIPs: [], ports: [], selector: {} },
+  ...{ namespace, name, labels: {}, annotations: {}, external: false, clusterIPs: [], ports: [], selector: {} },
 });
 const namespace = (name: string, label: string): ClusterObject => ({
   kind: 'Namespace',

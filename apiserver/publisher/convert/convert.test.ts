@@ -100,6 +100,11 @@ describe('services', () => {
     expect(local?.affinity).toBe(expected.affinity);
   });
 
+  test('a name for something outside is not published', async () => {
+    const { local } = await publishedOf(service(GLOBAL).replace('spec:', 'spec:\n  type: ExternalName'));
+    expect(local).toBeUndefined();
+  });
+
   test('endpoints that answer nobody are dropped, terminating ones are kept apart, and peers see none of both', async () => {
     const endpoints = [
       '{addresses: [10.0.0.1], conditions: {ready: true}}',

@@ -18,7 +18,7 @@ export function localService(
   slices: readonly EndpointSliceObject[],
 ): LocalService | undefined {
   const intent = serviceIntent(service.annotations);
-  if (!intent.global) return undefined;
+  if (!intent.global || service.external) return undefined;
   return {
     key: serviceKey(service.namespace, service.name),
     frontends: service.clusterIPs,

@@ -9,6 +9,10 @@ import { silentLog } from '../../../runtime/log.ts';
 import { refText } from '../objects.ts';
 import { createManifestSource } from './manifest-source.ts';
 
+/** Others may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000 });
+const until = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000, interval: 10 });
+
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -51,12 +55,12 @@ test('knows the files, and tells which objects a change touches', async () => {
   expect(source.complete).toBe(true);
   touched.length = 0;
   write('a.yaml', `${service('one', '10.0.0.1')}---\n${service('two', '10.0.0.9')}`);
-  await vi.waitFor(() => expect(touched).toEqual(['Service test/two']));
+  await until(() => expect(touched).toEqual(['Service test/two']));
   mkdirSync(join(folder, 'more'));
   write('more/b.json', JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'test' } }));
-  await vi.waitFor(() => expect([...source.objects.namespaces.keys()]).toEqual(['test']));
+  await until(() => expect([...source.objects.namespaces.keys()]).toEqual(['test']));
   rmSync(join(folder, 'a.yaml'));
-  await vi.waitFor(() => expect(addresses()).toEqual({}));
+  await until(() => expect(addresses()).toEqual({}));
   expect(problems()).toEqual([]);
 });
 
@@ -65,22 +69,20 @@ test('a broken file keeps the last good state of its objects until it is mended'
   const { write, source, addresses, problems } = start({ 'a.yaml': good });
   await source.ready;
   write('a.yaml', `${service('one', '10.0.0.7')}---\n${service('two', '10.0.0.999')}`);
-  await vi.waitFor(() =>
-    expect(problems()).toEqual([
-      'a.yaml:9 SOURCE_FIELD "10.0.0.999" is not an IP address: octet 999 is larger than 255',
-    ]),
+  await until(() =>
+    expect(problems()).toEqual([expect.stringContaining('a.yaml:9 SOURCE_FIELD "10.0.0.999" is not an IP address')]),
   );
   expect(addresses()).toEqual({ 'test/one': '10.0.0.7', 'test/two': '10.0.0.2' });
   const since = source.problems[0]?.since;
   write('a.yaml', `# moved\n${service('one', '10.0.0.7')}---\n${service('two', '10.0.0.999')}`);
-  await vi.waitFor(() => expect(source.problems[0]?.line).toBe(10));
+  await until(() => expect(source.problems[0]?.line).toBe(10));
   expect(source.problems[0]?.since).toBe(since);
   write('a.yaml', '{');
-  await vi.waitFor(() => expect(problems()[0]).toMatch(/^a\.yaml:1 SOURCE_SYNTAX/));
+  await until(() => expect(problems()[0]).toMatch(/^a\.yaml:1 SOURCE_SYNTAX/));
   expect(addresses()).toEqual({ 'test/one': '10.0.0.7', 'test/two': '10.0.0.2' });
   expect(source.complete).toBe(true);
   write('a.yaml', service('two', '10.0.0.2'));
-  await vi.waitFor(() => expect(problems()).toEqual([]));
+  await until(() => expect(problems()).toEqual([]));
   expect(addresses()).toEqual({ 'test/two': '10.0.0.2' });
 });
 
@@ -90,7 +92,7 @@ test('a file that has been broken since the start makes the source incomplete', 
   expect(addresses()).toEqual({ 'test/one': '10.0.0.1' });
   expect(source.complete).toBe(false);
   write('b.yaml', service('two', '10.0.0.2'));
-  await vi.waitFor(() => expect(source.complete).toBe(true));
+  await until(() => expect(source.complete).toBe(true));
   expect(addresses()).toEqual({ 'test/one': '10.0.0.1', 'test/two': '10.0.0.2' });
 });
 
@@ -98,10 +100,10 @@ test('of two definitions the one in the first file counts, whichever came first'
   const { folder, write, source, addresses, problems } = start({ 'b.yaml': service('one', '10.0.0.2') });
   await source.ready;
   write('a.yaml', service('one', '10.0.0.1'));
-  await vi.waitFor(() => expect(addresses()).toEqual({ 'test/one': '10.0.0.1' }));
+  await until(() => expect(addresses()).toEqual({ 'test/one': '10.0.0.1' }));
   expect(problems()).toEqual([`b.yaml:1 SOURCE_DUPLICATE is defined in ${folder}/a.yaml too, which counts`]);
   rmSync(join(folder, 'a.yaml'));
-  await vi.waitFor(() => expect(addresses()).toEqual({ 'test/one': '10.0.0.2' }));
+  await until(() => expect(addresses()).toEqual({ 'test/one': '10.0.0.2' }));
   expect(problems()).toEqual([]);
 });
 
@@ -118,7 +120,7 @@ test('a folder that is not there yet makes nothing known', async () => {
   });
   let ready = false;
   void source.ready.then(() => (ready = true));
-  await vi.waitFor(() => expect(source.problems).toMatchObject([{ file: folder, code: 'SOURCE_UNREADABLE' }]));
+  await until(() => expect(source.problems).toMatchObject([{ file: folder, code: 'SOURCE_UNREADABLE' }]));
   expect({ ready, complete: source.complete }).toEqual({ ready: false, complete: false });
   mkdirSync(folder);
   await source.ready;

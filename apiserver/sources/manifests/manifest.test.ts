@@ -56,6 +56,7 @@ describe('objects', () => {
         name: 'echo',
         labels: { team: 'a' },
         annotations: { 'service.cilium.io/affinity': 'Local', 'service.cilium.io/global': 'true' },
+        external: false,
         clusterIPs: ['10.96.0.10'],
         selector: { app: 'echo' },
         ports: [
@@ -151,7 +152,7 @@ spec:
 `,
       [
         '3:59 error SOURCE_FIELD Service test/echo metadata.labels.version: is a number and must be a text (put it in quotes: "1")',
-        '5:14 error SOURCE_FIELD Service test/echo spec.clusterIP: "10.96.0.300" is not an IP address: octet 300 is larger than 255',
+        '5:14 error SOURCE_FIELD Service test/echo spec.clusterIP: "10.96.0.300" is not an IP address: an octet is larger than 255',
         '7:21 error SOURCE_FIELD Service test/echo spec.ports[0].port: is a text and must be a number',
         '8:12 error SOURCE_FIELD Service test/echo spec.ports[1].name: "a" is twice in the list',
         '8:38 error SOURCE_FIELD Service test/echo spec.ports[1].protocol: "ICMP" is not TCP, UDP or SCTP',

@@ -18,6 +18,7 @@ export function readService(meta: ObjectMeta, fields: Fields): ServiceObject {
   return {
     kind: 'Service',
     ...meta,
+    external,
     clusterIPs: external ? [] : readClusterIPs(spec),
     ports: readPorts(spec.at('ports')),
     selector: spec.at('selector').textMap(),

@@ -19,7 +19,7 @@ import { apiRoutes } from './http/routes.ts';
 import { localFacts } from './local-facts.ts';
 import { createMetrics } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
-import { localServiceOf, peerIntake, quarantineEntries } from './own-state.ts';
+import { localServiceOf, peerIntake, quarantineEntries, withHeartbeatAges } from './own-state.ts';
 import { aborted, httpPart, objectCount, sourceHealth, sourcePart } from './parts.ts';
 import { peerOutcomes } from './peer-outcome.ts';
 import { doorOpener } from './peers/door-client.ts';
@@ -139,10 +139,13 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   };
 
   const report = () =>
-    admission.report({
-      revision: etcd.mirror.state.position?.revision,
-      ownStateCurrent: etcd.mirror.state.phase === 'live',
-    });
+    withHeartbeatAges(
+      admission.report({
+        revision: etcd.mirror.state.position?.revision,
+        ownStateCurrent: etcd.mirror.state.phase === 'live',
+      }),
+      peers,
+    );
   const status = () => {
     sourceHealth(source, health);
     return statusDocument({

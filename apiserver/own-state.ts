@@ -1,12 +1,14 @@
 // Small readings of what the parts hold, for the composition: what admission is told beside a peer's own words, and what the
 // HTTP documents need.
 
+import type { Report } from '../mesh/conflict/report.ts';
 import type { ClusterName, ServiceKey } from '../mesh/model/names.ts';
 import type { LocalService } from '../mesh/model/service.ts';
 import { cardKey } from '../mesh/wire/card.ts';
 import { decodeLocalService, localServiceKey } from '../mesh/wire/local-service.ts';
 import type { AdmissionEngine } from './admission/engine.ts';
 import type { QuarantineEntry } from './http/routes.ts';
+import type { PeerSet } from './peers/peer-set.ts';
 import type { PeerIntake } from './peers/port.ts';
 import type { KeyValue } from './store/port.ts';
 
@@ -54,4 +56,16 @@ export function quarantineEntries(admission: AdmissionEngine): readonly Quaranti
       since,
     })),
   );
+}
+
+/** Admission hears of freshness when it changes; how old a heartbeat is at the moment, the links know. */
+export function withHeartbeatAges(report: Report, peers: Pick<PeerSet, 'state'>): Report {
+  const age = (name: string) => peers.state(name as ClusterName)?.heartbeatAgeMs;
+  return {
+    ...report,
+    peers: report.peers.map((peer) => {
+      const ageMs = age(peer.name);
+      return ageMs === undefined ? peer : { ...peer, age_ms: Math.round(ageMs) };
+    }),
+  };
 }

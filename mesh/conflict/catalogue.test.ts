@@ -51,12 +51,11 @@ describe('a report', () => {
     const [finding] = report.findings;
     expect(finding === undefined ? undefined : explain(finding)).toEqual({
       what:
-        'Pod CIDRs of two clusters overlap: rogue pod-cidr 10.2.128.0/17 against central pod-cidr 10.2.0.0/16 (ranges central: 10.2.0.0/16, ' +
+        'Pod CIDRs of two clusters overlap: rogue, pod CIDR 10.2.128.0/17 against central, pod CIDR 10.2.0.0/16 (ranges central: 10.2.0.0/16, ' +
         'rogue: 10.2.128.0/17; intersection 10.2.128.0/17; endpoints inside central: 0, rogue: 0; backends inside central: 0, rogue: 0). ' +
         'The first claim is that of central.',
       why: 'An address in both ranges names two pods, and packets reach whichever the node heard of last.',
-      effect:
-        "The loser's endpoints and backends inside the intersection are withheld; the rest of it is admitted. Here nothing is withheld for it.",
+      effect: "The loser's endpoints and backends inside the intersection are withheld; the rest of it is admitted.",
       fix: 'Give rogue a pod CIDR that overlaps none of the mesh; 10.2.128.0/17 meets central.',
     });
   });

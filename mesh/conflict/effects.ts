@@ -38,7 +38,11 @@ export function effectsOf(
   for (const cluster of [...clusters.values()].sort((a, b) => compareText(a.name, b.name))) {
     for (const { fingerprint } of holds.wholeOf(cluster.name)) tallyOf(fingerprint).clusters.add(cluster.name);
     for (const record of cluster.held.values()) {
-      for (const hold of record.holds) count(tallyOf(hold.fingerprint), record, hold);
+      const fingerprints = new Set(record.holds.map(({ fingerprint }) => fingerprint));
+      for (const fingerprint of fingerprints) {
+        const holds = record.holds.filter((hold) => hold.fingerprint === fingerprint);
+        count(tallyOf(fingerprint), record, holds);
+      }
     }
   }
   return new Map([...tallies].map(([fingerprint, tally]) => [fingerprint, effectOf(tally)]));
@@ -51,13 +55,13 @@ const COUNTED: Readonly<Record<RecordValue['kind'], Counted>> = {
   identities: 'identities',
 };
 
-function count({ counts, examples, services }: Tally, record: RecordState, hold: Hold): void {
+/** `holds`: all of one finding on the record. */
+function count({ counts, examples, services }: Tally, record: RecordState, holds: readonly Hold[]): void {
   const value = record.good?.value;
-  const whole = hold.part === 'record';
-  if (hold.part === 'ports') counts.ports += hold.count;
-  else if (record.kind !== 'services') counts[COUNTED[record.kind]] += 1;
-  else if (!whole) counts.backends += hold.count;
-  else counts.backends += value === undefined ? 0 : backendsOf(value).length;
+  const whole = holds.some(({ part }) => part === 'record');
+  if (record.kind !== 'services') counts[COUNTED[record.kind]] += 1;
+  else if (whole) counts.backends += value === undefined ? 0 : backendsOf(value).length;
+  else for (const hold of holds) counts[hold.part === 'ports' ? 'ports' : 'backends'] += hold.count;
   if (value?.kind === 'services') services.add(value.key);
   // Kept sorted by insertion, so that a large quarantine is not sorted for a few examples.
   const at = examples.findIndex((key) => record.key < key);

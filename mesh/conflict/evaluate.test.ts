@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   admitted,
+  bytesOf,
   codes,
   endpoint,
   identity,
@@ -11,12 +12,16 @@ import {
   jsonOf,
   judged,
   labelsOf,
+  meshFacts,
+  named,
   node,
   only,
   service,
   textOf,
   wholeCluster,
 } from '../../test/samples/mesh.ts';
+import { evaluate } from './evaluate.ts';
+import { readConfig } from './facts.ts';
 
 const west = wholeCluster('west', 1);
 const central = wholeCluster('central', 2);
@@ -240,7 +245,7 @@ describe('who a cluster is', () => {
       subject: { cluster: 'twin', value: '2' },
       effect: { withheld: { clusters: ['twin'] } },
     });
-    for (const record of mesh.clusters.get('twin' as never)?.records.values() ?? [])
+    for (const record of mesh.clusters.get(named('twin'))?.records.values() ?? [])
       expect(record.admitted).toBeUndefined();
     expect(admitted(mesh, 'central', 'cilium/state/ip/v1/default/10.2.0.5')).toBeDefined();
   });
@@ -258,7 +263,19 @@ describe('who a cluster is', () => {
       subject: { cluster: 'configured-as', value: 'east' },
       winner: null,
     });
-    expect(mesh.clusters.get('configured-as' as never)?.admitted.size).toBe(0);
+    expect(mesh.clusters.get(named('configured-as'))?.admitted.size).toBe(0);
+  });
+
+  test('CM-ID-002: a cluster-config that is kept under another name', () => {
+    const facts = meshFacts('west', [west, { ...central, plain: true }]);
+    const plain = facts.clusters.get(named('central'));
+    if (plain === undefined) throw new Error('no central');
+    const config = readConfig('other', bytesOf({ id: 2 }));
+    const clusters = new Map([...facts.clusters, [plain.name, { ...plain, config }] as const]);
+    const finding = evaluate({ ...facts, clusters }).findings.find(({ code }) => code === 'CM-ID-002');
+    expect(finding).toMatchObject({
+      subject: { cluster: 'central', value: 'other', key: 'cilium/cluster-config/other' },
+    });
   });
 
   test('CM-ID-003: an id out of range, and widths that differ', () => {
@@ -280,7 +297,7 @@ describe('who a cluster is', () => {
       severity: 'error',
       evidence: { admitted_uid: 'the-old-one', uid: 'uid-of-central' },
     });
-    expect(mesh.clusters.get('central' as never)?.admitted.size).toBe(0);
+    expect(mesh.clusters.get(named('central'))?.admitted.size).toBe(0);
   });
 });
 
@@ -295,7 +312,7 @@ describe('identities', () => {
       evidence: { range: '131072 to 196607', records: 2 },
       effect: { withheld: { endpoints: 1, identities: 1 } },
     });
-    expect(mesh.clusters.get('central' as never)?.admitted.size).toBe(0);
+    expect(mesh.clusters.get(named('central'))?.admitted.size).toBe(0);
   });
 
   test.each([
@@ -347,7 +364,7 @@ describe('identities', () => {
       other: { cluster: 'west' },
       evidence: { differing_labels: { central: ['k8s:app=webshop'], west: [] } },
     });
-    expect(mesh.clusters.get('central' as never)?.held.size).toBe(0);
+    expect(mesh.clusters.get(named('central'))?.held.size).toBe(0);
   });
 });
 
@@ -443,7 +460,7 @@ describe('records', () => {
     ];
     const { report, mesh } = judged('west', [west, { ...central, records }]);
     expect(codes(report)).toEqual(Array(4).fill('CM-REC-001'));
-    expect(mesh.clusters.get('central' as never)?.admitted.size).toBe(0);
+    expect(mesh.clusters.get(named('central'))?.admitted.size).toBe(0);
   });
 
   test('CM-REC-001: a range with host bits is masked with a warning, another mistake drops that range only', () => {
@@ -457,11 +474,23 @@ describe('records', () => {
     ]);
   });
 
+  test('CM-REC-001: what could not even be read as a record is told too', () => {
+    const facts = meshFacts('west', [west]);
+    const key = 'state.jsonl line 3';
+    const problem = { severity: 'error' as const, key, field: '', value: '', reason: 'not JSON' };
+    const local = facts.clusters.get(named('west'));
+    if (local === undefined) throw new Error('no west');
+    const clusters = new Map([[local.name, { ...local, problems: [problem] }]]);
+    expect(evaluate({ ...facts, clusters }).findings).toMatchObject([
+      { code: 'CM-REC-001', subject: { kind: 'record', key } },
+    ]);
+  });
+
   test('local records are reported and never withheld', () => {
     const faulty = { ...west, records: [endpoint('10.1.0.9', 2), endpoint('8.8.8.8', identityNumber(1))] };
     const { report, mesh } = judged('west', [faulty, central]);
     expect(codes(report)).toEqual(['CM-CIDR-006', 'CM-IDENT-002', 'CM-IDENT-004']);
     expect(report.findings.every(({ other }) => other === null)).toBe(true);
-    expect(mesh.clusters.get('west' as never)?.held.size).toBe(0);
+    expect(mesh.clusters.get(named('west'))?.held.size).toBe(0);
   });
 });

@@ -12,15 +12,18 @@ export interface Explanation {
 
 export function explain(finding: Finding): Explanation {
   const row = catalogueRow(finding.code);
-  const against = finding.other === null ? '' : ` against ${otherText(finding.other)}`;
+  const against = finding.other === null || isOnlooker(finding.other) ? '' : ` against ${otherText(finding.other)}`;
   const winner = finding.winner === null ? '' : ` The first claim is that of ${finding.winner}.`;
   return {
     what: `${row.title}: ${partyText(finding.subject)}${against}${evidenceText(finding.evidence)}.${winner}`,
     why: row.why,
-    effect: `${row.withholds} ${effectText(finding.effect)}`,
+    effect: `${row.withholds}${effectText(finding.effect)}`,
     fix: finding.remediation,
   };
 }
+
+/** The local cluster, where a finding is one-sided: it only looks on. */
+const isOnlooker = ({ kind, key, value }: OtherParty): boolean => kind === 'cluster' && key === '' && value === '';
 
 const partyText = (party: Party): string => `${party.cluster}${thing(party)}`;
 
@@ -28,10 +31,11 @@ function otherText(other: OtherParty): string {
   return 'clusters' in other ? `${other.clusters.join(', ')}${thing(other)}` : partyText(other);
 }
 
-/** `pod-cidr 10.2.0.0/16`, or the key where there is no value. */
+/** `pod CIDR 10.2.0.0/16`, or the key where there is no value. */
 function thing({ kind, key, value }: Omit<Party, 'cluster'>): string {
+  if (kind === 'service') return `, service ${key}`;
   if (kind === 'cluster' && value === '') return '';
-  return ` ${kind} ${value === '' ? key : value}`;
+  return `, ${kind.replace('-cidr', ' CIDR').replaceAll('-', ' ')} ${value === '' ? key : value}`;
 }
 
 function evidenceText(evidence: Finding['evidence']): string {
@@ -53,10 +57,10 @@ function effectText({ withheld, services, services_total }: Effect): string {
     .map((kind) => `${withheld[kind]} ${withheld[kind] === 1 ? SINGULAR[kind] : kind}`);
   const whole = withheld.clusters.length === 0 ? [] : [`all of ${withheld.clusters.join(', ')}`];
   const parts = [...whole, ...counts];
-  if (parts.length === 0) return 'Here nothing is withheld for it.';
+  if (parts.length === 0) return '';
   const more = services_total > services.length ? ` and ${services_total - services.length} more` : '';
   const affected = services.length === 0 ? '' : ` Services affected: ${services.join(', ')}${more}.`;
-  return `Withheld here: ${parts.join(', ')}.${affected}`;
+  return ` Withheld here: ${parts.join(', ')}.${affected}`;
 }
 
 const SINGULAR = { endpoints: 'endpoint', backends: 'backend', nodes: 'node', identities: 'identity', ports: 'port' };

@@ -161,20 +161,20 @@ function judgeNode(
     () => 'record',
   );
   const dropped = new Set<string>();
+  const causes: Cause[] = [];
   for (const use of uses) {
-    const causes: readonly Cause[] = [
+    const found: readonly Cause[] = [
       ...rangeHolds(use, record.cluster, context).filter(({ backendsOnly }) => !backendsOnly),
       ...(use.role === 'node' ? lostClaims(record.cluster, use.text, context) : []),
     ];
-    for (const cause of causes) {
-      dropped.add(use.text);
-      pad.holds.push({ code: cause.code, fingerprint: cause.fingerprint, part: 'addresses', count: 1 });
-    }
+    if (found.length > 0) dropped.add(use.text);
+    causes.push(...found);
   }
   if (dropped.size === 0) return good.bytes;
   const rest = withoutAddresses(good.bytes, dropped);
   // A node that no address of its own is left of is not a node any more.
-  if (rest === undefined) pad.holds.push(...pad.holds.filter(({ part }) => part === 'addresses').map(whole));
+  const part = rest === undefined ? 'record' : 'addresses';
+  pad.holds.push(...causes.map(({ code, fingerprint }): Hold => ({ code, fingerprint, part, count: 1 })));
   return rest;
 }
 

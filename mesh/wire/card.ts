@@ -48,19 +48,19 @@ export interface ReadCard {
 
 /** Fails only where there is no card to speak of: no JSON object, too large, no name or no id. */
 export function decodeCard(bytes: Uint8Array): Result<ReadCard, string> {
-  const object = decodeObject(bytes, CARD_BYTES_MAX);
-  if (!object.ok) return object;
-  const { name, id } = object.value;
+  const read = decodeObject(bytes, CARD_BYTES_MAX);
+  if (!read.ok) return read;
+  const { name, id } = read.value;
   if (typeof name !== 'string') return err('name is missing or not a text');
   if (typeof id !== 'number' || !Number.isInteger(id)) return err('id is missing or not a whole number');
 
-  const top = new FieldReader(object.value, '');
+  const top = new FieldReader(read.value, '');
   const datapath = top.object('datapath');
   const versions = top.object('versions');
   const trust = top.object('trust');
-  if (object.value.schema !== 'clustermesh/v1') top.problems.push(misfit('schema', 'is not clustermesh/v1'));
+  if (read.value.schema !== 'clustermesh/v1') top.problems.push(misfit('schema', 'is not clustermesh/v1'));
   const card: ClusterCard = {
-    ...object.value,
+    ...read.value,
     schema: 'clustermesh/v1',
     name,
     id,

@@ -44,8 +44,8 @@ const SHAPE = object({
 export const encodeClusterConfig = (value: ClusterConfigRecord): Uint8Array => encodeShaped(value, SHAPE);
 
 export function decodeClusterConfig(bytes: Uint8Array): Result<ClusterConfigRecord, string> {
-  const object = decodeShaped(bytes, SHAPE, BYTES_MAX);
-  return object.ok ? ok(withoutNull(object.value) as ClusterConfigRecord) : object;
+  const read = decodeShaped(bytes, SHAPE, BYTES_MAX);
+  return read.ok ? ok(withoutNull(read.value) as ClusterConfigRecord) : read;
 }
 
 /** Absent and null are the same to Go: readers here need only know of absence. */

@@ -6,7 +6,7 @@ import { type ClusterName, type IpAddress, parseServiceKey, type ServiceKey, ser
 import { ok } from '../model/result.ts';
 import { PROTOCOLS } from '../model/service.ts';
 import {
-  any,
+  anything,
   decodeShaped,
   encodeShaped,
   flag,
@@ -62,7 +62,7 @@ const SHAPE = object({
   frontends: optional(PORTS),
   backends: optional(PORTS),
   hostnames: omitEmpty(map(text)),
-  zones: omitEmpty(map(any)),
+  zones: omitEmpty(map(anything)),
   labels: optional(map(text)),
   selector: optional(map(text)),
   includeExternal: optional(flag),
@@ -77,8 +77,8 @@ export const clusterServiceKey = (cluster: ClusterName, service: ServiceKey): st
 export const clusterServiceKind: RecordKind<ClusterServiceRecord> = {
   ...recordKeys(LAYOUT),
   decode(bytes) {
-    const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return object.ok ? ok(withZeros(object.value, ZEROS) as unknown as ClusterServiceRecord) : object;
+    const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+    return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as ClusterServiceRecord) : read;
   },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,

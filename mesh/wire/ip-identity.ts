@@ -75,8 +75,8 @@ export const ipKey = (address: string): string => stateKey(LAYOUT, '', address);
 export const ipIdentityKind: RecordKind<IpIdentityRecord> = {
   ...recordKeys(LAYOUT),
   decode(bytes) {
-    const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return object.ok ? ok(withZeros(object.value, ZEROS) as unknown as IpIdentityRecord) : object;
+    const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+    return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as IpIdentityRecord) : read;
   },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,

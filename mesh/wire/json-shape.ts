@@ -41,7 +41,7 @@ export interface Field {
 
 export const text: Shape = { is: 'text' };
 export const flag: Shape = { is: 'flag' };
-export const any: Shape = { is: 'any' };
+export const anything: Shape = { is: 'any' };
 export const whole = (max: number): Shape => ({ is: 'whole', max });
 export const list = (of: Shape): Shape => ({ is: 'list', of });
 export const map = (of: Shape): Shape => ({ is: 'map', of });
@@ -101,9 +101,9 @@ function problemOf(value: unknown, shape: Shape): string | undefined {
     case 'map':
       return mapProblem(value, shape.of);
     case 'object': {
-      const problem = isObject(value) ? objectProblem(value, shape) : undefined;
-      if (problem !== undefined) return `.${problem}`;
-      return isObject(value) ? undefined : ' is not an object';
+      if (!isObject(value)) return ' is not an object';
+      const problem = objectProblem(value, shape);
+      return problem === undefined ? undefined : `.${problem}`;
     }
     case 'any':
       return undefined;

@@ -40,9 +40,9 @@ const STATES: readonly string[] = ['active', 'terminating'] satisfies readonly B
 export const encodeLocalService = (service: LocalService): Uint8Array => encodeShaped(service, SHAPE);
 
 export function decodeLocalService(bytes: Uint8Array): Result<LocalService, string> {
-  const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-  if (!object.ok) return object;
-  const service = object.value as unknown as LocalService;
+  const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+  if (!read.ok) return read;
+  const service = read.value as unknown as LocalService;
   const problem = problemOf(service);
   return problem === undefined ? ok(service) : err(problem);
 }

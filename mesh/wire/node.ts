@@ -88,8 +88,8 @@ export const nodeKey = (cluster: ClusterName, node: string): string => stateKey(
 export const nodeKind: RecordKind<NodeRecord> = {
   ...recordKeys(LAYOUT),
   decode(bytes) {
-    const object = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return object.ok ? ok(withZeros(object.value, ZEROS) as unknown as NodeRecord) : object;
+    const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+    return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as NodeRecord) : read;
   },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,

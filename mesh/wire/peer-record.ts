@@ -33,12 +33,12 @@ const FRESHNESS: readonly unknown[] = ['fresh', 'ageing', 'stale', 'expired'] sa
 export const encodePeerRecord = (record: PeerRecord): Uint8Array => encodeShaped(record, SHAPE);
 
 export function decodePeerRecord(bytes: Uint8Array): Result<PeerRecord, string> {
-  const object = decodeShaped(bytes, SHAPE, BYTES_MAX);
-  if (!object.ok) return object;
-  const { freshness, id } = object.value;
+  const read = decodeShaped(bytes, SHAPE, BYTES_MAX);
+  if (!read.ok) return read;
+  const { freshness, id } = read.value;
   if (!FRESHNESS.includes(freshness)) return err(`freshness "${freshness}" is unknown`);
   if (id === null) return err('id is null');
-  return ok(object.value as unknown as PeerRecord);
+  return ok(read.value as unknown as PeerRecord);
 }
 
 /** The peer that a key of this type names, as it stands there. */

@@ -51,6 +51,6 @@ const SHAPE = object({
 export const encodeQuarantined = (record: QuarantinedRecord): Uint8Array => encodeShaped(record, SHAPE);
 
 export function decodeQuarantined(bytes: Uint8Array): Result<QuarantinedRecord, string> {
-  const object = decodeShaped(bytes, SHAPE, BYTES_MAX);
-  return object.ok ? ok(object.value as unknown as QuarantinedRecord) : object;
+  const read = decodeShaped(bytes, SHAPE, BYTES_MAX);
+  return read.ok ? ok(read.value as unknown as QuarantinedRecord) : read;
 }

@@ -19,7 +19,7 @@ import { describeMaps, type MapsDocument } from './maps/describe.ts';
 import type { ServiceMaps } from './maps/port.ts';
 import { observe } from './reconcile/observe.ts';
 import { Programmer } from './reconcile/programmer.ts';
-import { sizesOf } from './reconcile/verify.ts';
+import { sizesOf } from './reconcile/sizes.ts';
 import { type AgentStatusDocument, agentStatus } from './status/document.ts';
 import { createAgentMetrics } from './status/metrics.ts';
 import { agentRoutes } from './status/routes.ts';

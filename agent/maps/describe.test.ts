@@ -3,7 +3,7 @@ import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
 import { backend, port, service } from '../desired/sample.ts';
 import { observe } from '../reconcile/observe.ts';
 import { Rig } from '../reconcile/rig.ts';
-import { sizesOf } from '../reconcile/verify.ts';
+import { sizesOf } from '../reconcile/sizes.ts';
 import { describeMaps, type MapsDocument, renderMaps } from './describe.ts';
 import { MemoryMaps } from './memory.ts';
 

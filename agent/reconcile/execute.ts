@@ -91,7 +91,9 @@ class Executor {
         const { applied, failure } = await this.#deps.maps.remove(map, changes.map(encodeKey));
         this.#removed += applied;
         this.#landed(changes.slice(0, applied));
-        if (failure !== undefined) this.#failure = { ...failure, map };
+        if (failure === undefined) continue;
+        this.#failure = { ...failure, map };
+        return;
       }
       await this.#deps.pause();
     }

@@ -21,7 +21,7 @@ import { describeMaps } from '../maps/describe.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import { observe } from './observe.ts';
 import { Rig } from './rig.ts';
-import { sizesOf } from './verify.ts';
+import { sizesOf } from './sizes.ts';
 
 const VIP = '172.20.0.10';
 const ADDRESSES = ['127.77.0.1', '127.77.0.2', '127.77.0.3', '127.77.0.4', '127.77.0.5', '127.77.0.6'];

@@ -14,7 +14,8 @@ import { MAP_NAMES } from '../maps/port.ts';
 import type { ChangedServices, SnapshotListener } from '../upstream/port.ts';
 import { READER_GRACE_MS } from './image.ts';
 import { Programmer, VERIFY_INTERVAL_MS } from './programmer.ts';
-import { desiredOf, sizesOf, verify } from './verify.ts';
+import { sizesOf } from './sizes.ts';
+import { desiredOf, verify } from './verify.ts';
 
 /** An API server in hand: publishes what the test says, and keeps the acknowledgements. */
 class Hand {
@@ -203,7 +204,7 @@ test('a row that fails for good refuses its service, and the rest goes on', asyn
       : undefined;
   start();
   hand.publish(7, [cart, mail]);
-  await vi.waitFor(() => expect(state()).not.toBe('starting'));
+  await vi.waitFor(() => expect(health.entries.get('maps')?.reason).toContain('made to fail'));
   clock.advance(200);
   const ack = await acked(7);
   expect(ack.services).toBe(1);

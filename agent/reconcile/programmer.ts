@@ -17,7 +17,7 @@ import { REFUSAL_CODES, type Refusal } from '../desired/frontend.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import type { ChangedServices, Upstream } from '../upstream/port.ts';
 import { Reconciler } from './reconciler.ts';
-import { sizesOf } from './verify.ts';
+import { sizesOf } from './sizes.ts';
 
 export interface ProgrammerDeps {
   readonly upstream: Pick<Upstream, 'onSnapshot' | 'acknowledge'>;
@@ -100,7 +100,7 @@ export class Programmer {
 
   /** One look at everything; the time of the next attempt when it failed. */
   async #turn(signal: AbortSignal): Promise<number | undefined> {
-    const { clock, log, health } = this.#deps;
+    const { clock, log } = this.#deps;
     const started = clock.monotonic();
     try {
       // The predecessor's ids are known before the first snapshot comes; nothing is taken away until then.
@@ -117,12 +117,12 @@ export class Programmer {
       if (outcome.failure === undefined) return undefined;
       const { map, reason, errno } = outcome.failure;
       log.warn('a map failed', { map, reason, errno });
-      health.set(PART, 'degraded', `the ${map} map failed: ${reason}`);
+      this.#unwell(`the ${map} map failed: ${reason}`);
       return this.reconciler.dueAt;
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
       log.error('the maps cannot be programmed', { error });
-      health.set(PART, this.#settled === undefined ? 'starting' : 'degraded', reasonOf(error));
+      this.#unwell(reasonOf(error));
       return clock.monotonic() + this.#backoff.next();
     }
   }
@@ -166,6 +166,11 @@ export class Programmer {
     if (this.#ack !== undefined && sameButForTime(this.#ack, ack)) return;
     this.#ack = ack;
     upstream.acknowledge(ack);
+  }
+
+  /** A node that never held a whole snapshot is not ready; one that did goes on with what it has. */
+  #unwell(reason: string): void {
+    this.#deps.health.set(PART, this.#settled === undefined ? 'starting' : 'degraded', reason);
   }
 
   /** A snapshot that differs from what was worked off, if only in its position. */

@@ -9,25 +9,19 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Pause } from '../desired/admit.ts';
-import type { MapCounts } from '../desired/demand.ts';
 import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
-import {
-  type DesiredFrontend,
-  type FrontendName,
-  type NamedFrontend,
-  REFUSAL_CODES,
-  type Refusal,
-  type TargetName,
-} from '../desired/frontend.ts';
+import type { DesiredFrontend, FrontendName, NamedFrontend, Refusal, TargetName } from '../desired/frontend.ts';
 import { BACKEND_IDS, IdSpace, SERVICE_IDS } from '../desired/ids.ts';
-import type { MapName, ServiceMaps } from '../maps/port.ts';
+import type { ServiceMaps } from '../maps/port.ts';
 import type { Removal } from './change.ts';
 import { countDifferences } from './drift.ts';
 import { type Execution, execute, type MapFailure } from './execute.ts';
 import { type MapImage, READER_GRACE_MS } from './image.ts';
 import { type IdSpaces, observe, restoreIds } from './observe.ts';
 import { programmedFrontend } from './programmed.ts';
+import { Refusals } from './refusals.ts';
 import { type Intent, planRound, type Round } from './round.ts';
+import { sizesOf } from './sizes.ts';
 
 export interface ReconcilerDeps {
   readonly maps: ServiceMaps;
@@ -60,18 +54,13 @@ const ROUND_FRONTENDS_MAX = 128;
 const ROUND_BACKENDS_MAX = 4_096;
 /** A map that refuses more often than this in one pass is not just full: it is left alone for a while. */
 const REFUSING_ROUNDS_MAX = 16;
-/**
- * A refused service is tried again by itself after these times, growing: something else may have made room. The first is
- * longer than two graces, so that what the last attempt left behind is gone.
- */
-const RETRY = { delayMsMin: 5_000, delayMsMax: 60_000 };
 /** After a map failed, everything is read and tried again. */
 const RECOVERY = { delayMsMin: 100, delayMsMax: 30_000 };
 
 export class Reconciler {
   readonly #deps: ReconcilerDeps;
   readonly #ids: IdSpaces = { services: new IdSpace(SERVICE_IDS), backends: new IdSpace(BACKEND_IDS) };
-  readonly #retry: Backoff;
+  readonly #refusals: Refusals;
   readonly #recovery: Backoff;
   readonly #dirty = new Set<FrontendName>();
   readonly #dirtyTargets = new Set<TargetName>();
@@ -79,14 +68,9 @@ export class Reconciler {
   readonly #later = new Map<FrontendName, number>();
   /** As it was last programmed whole: what a service goes back to when a map refuses its new state. */
   readonly #programmed = new Map<FrontendName, DesiredFrontend>();
-  readonly #refused = new Map<ServiceKey, Refusal>();
-  readonly #waiting = new Map<ServiceKey, Refusal>();
-  /** Where a map turned out to be full before its size: somebody else's rows, or the kernel's own limit. */
-  #fullAt: Partial<Record<MapName, number>> = {};
   /** Ids whose reverse rows were found without any other row of a frontend. */
   #lone: readonly number[] = [];
   #image: MapImage | undefined;
-  #retryAt: number | undefined;
   #recoverAt: number | undefined;
   /** Before the first `mark` nobody has said what is desired, and everything would be taken away. */
   #marked = false;
@@ -94,7 +78,7 @@ export class Reconciler {
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
-    this.#retry = new Backoff(deps.random, RETRY);
+    this.#refusals = new Refusals(deps.random);
     this.#recovery = new Backoff(deps.random, RECOVERY);
   }
 
@@ -113,12 +97,12 @@ export class Reconciler {
 
   /** Services that the maps have no room for at the moment, or that a map refused. */
   refusals(): readonly Refusal[] {
-    return [...new Map([...this.#waiting, ...this.#refused]).values()];
+    return this.#refusals.list();
   }
 
   /** When `pass` has something to do again if nothing changes, on the monotonic clock. */
   get dueAt(): number | undefined {
-    const times = [this.#firstLater, this.#image?.orphanDueAt, this.#retryAt, this.#recoverAt];
+    const times = [this.#firstLater, this.#image?.orphanDueAt, this.#refusals.retryAt, this.#recoverAt];
     return times.reduce(
       (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
       undefined,
@@ -165,7 +149,7 @@ export class Reconciler {
     for (const name of frontends) {
       this.#dirty.add(name);
       const service = this.#deps.desired.serviceOf(name);
-      if (service !== undefined) this.#refused.delete(service);
+      if (service !== undefined) this.#refusals.forgive(service);
     }
     for (const name of targets) this.#dirtyTargets.add(name);
   }
@@ -179,7 +163,7 @@ export class Reconciler {
     const total = { written: 0, removed: 0 };
     this.#recoverAt = undefined;
     if (this.#image === undefined) await this.observe();
-    this.#retryRefused();
+    for (const service of this.#refusals.takeDue(this.#now())) this.#markService(service);
     this.#takeDue();
     let refusals = 0;
     while (!signal.aborted) {
@@ -190,7 +174,8 @@ export class Reconciler {
       refusals += Number(execution.refused.size > 0);
       if (execution.failure !== undefined) return this.#failed(execution.failure, total);
       if (refusals > REFUSING_ROUNDS_MAX) return this.#failed([...execution.refused.values()][0], total);
-      if (execution.removed > 0) this.#releaseWaiting();
+      // Rows went: who waits for room looks again.
+      if (execution.removed > 0) for (const service of this.#refusals.waiting()) this.#markService(service);
       if (!busy && this.#dirty.size === 0) break;
       await this.#deps.pause();
     }
@@ -211,7 +196,7 @@ export class Reconciler {
       targetState: (name) => desired.targetState(name),
       image,
       ids: this.#ids,
-      sizes: this.#sizes(),
+      sizes: this.#refusals.sizes(sizesOf(this.#deps.maps)),
       removalsPending: image.orphanDueAt !== undefined || this.#later.size > 0,
       now: this.#now(),
     });
@@ -245,7 +230,7 @@ export class Reconciler {
       for (const desired of this.#deps.desired.frontendsOf(service)) {
         if (!this.#dirty.delete(desired.name)) continue;
         this.#rememberFound(desired.name, image);
-        const intent = this.#refused.has(service) ? this.#programmed.get(desired.name) : desired;
+        const intent = this.#refusals.isRefused(service) ? this.#programmed.get(desired.name) : desired;
         if (intent === undefined) remove.push(desired);
         else own.push(intent);
         frontends += 1;
@@ -267,8 +252,7 @@ export class Reconciler {
     const now = this.#now();
     for (const { service, frontends } of put) {
       const refusal = round.waiting.get(service);
-      if (refusal !== undefined) this.#waiting.set(service, refusal);
-      else this.#waiting.delete(service);
+      this.#refusals.settle(service, refusal);
       for (const frontend of frontends) {
         const found = refusal === undefined ? frontend : programmedFrontend(image, frontend.name);
         if (found !== undefined) this.#programmed.set(frontend.name, found);
@@ -327,12 +311,10 @@ export class Reconciler {
 
   /** Services whose rows did not land go back to what they were; what is in the maps is read again before anything else. */
   async #refuse({ refused, failure }: Execution, image: MapImage): Promise<void> {
-    for (const [service, { code, map, reason }] of refused) {
+    for (const [service, refusal] of refused) {
+      const { map, reason } = refusal;
       this.#counters.failures += 1;
-      if (code === 'MAP_FULL') this.#fullAt[map] = Math.min(image.rows(map), this.#sizes()[map]);
-      const text = `the ${map} map did not take its rows: ${reason}`;
-      this.#refused.set(service, { service, code: REFUSAL_CODES.kernel, reason: text });
-      this.#waiting.delete(service);
+      this.#refusals.refuse(service, refusal, image.rows(map));
       this.#deps.log.warn('service refused by the kernel', { service, map, reason });
     }
     this.#image = undefined;
@@ -341,36 +323,15 @@ export class Reconciler {
 
   #failed(failure: MapFailure | undefined, total: { readonly written: number; readonly removed: number }): PassOutcome {
     this.#image = undefined;
+    this.#later.clear();
     this.#counters.failures += 1;
     this.#recoverAt = this.#now() + this.#recovery.next();
     this.#scheduleRetry();
     return { complete: false, ...total, ...(failure === undefined ? {} : { failure }) };
   }
 
-  #retryRefused(): void {
-    if (this.#retryAt === undefined || this.#retryAt > this.#now()) return;
-    this.#retryAt = undefined;
-    this.#fullAt = {};
-    for (const service of [...this.#refused.keys(), ...this.#waiting.keys()]) this.#markService(service);
-    this.#refused.clear();
-    this.#waiting.clear();
-  }
-
   #scheduleRetry(): void {
-    for (const refused of [this.#refused, this.#waiting]) {
-      for (const service of refused.keys()) {
-        if (this.#deps.desired.frontendsOf(service).length === 0) refused.delete(service);
-      }
-    }
-    if (this.#refused.size + this.#waiting.size === 0) {
-      this.#retry.reset();
-      this.#retryAt = undefined;
-    } else this.#retryAt ??= this.#now() + this.#retry.next();
-  }
-
-  /** Rows went: who waits for room looks again. */
-  #releaseWaiting(): void {
-    for (const service of this.#waiting.keys()) this.#markService(service);
+    this.#refusals.schedule(this.#now(), (service) => this.#deps.desired.frontendsOf(service).length > 0);
   }
 
   #markService(service: ServiceKey): void {
@@ -384,12 +345,6 @@ export class Reconciler {
       this.#later.delete(name);
       this.#dirty.add(name);
     }
-  }
-
-  #sizes(): MapCounts {
-    const { maps } = this.#deps;
-    const size = (map: MapName) => Math.min(maps.info(map).maxEntries, this.#fullAt[map] ?? Number.POSITIVE_INFINITY);
-    return { services: size('services'), backends: size('backends'), reverseNat: size('reverseNat') };
   }
 
   #knownImage(): MapImage {

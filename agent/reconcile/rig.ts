@@ -10,7 +10,8 @@ import { DesiredState } from '../desired/desired-state.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import { READER_GRACE_MS } from './image.ts';
 import { type PassOutcome, Reconciler } from './reconciler.ts';
-import { type Difference, sizesOf, verify } from './verify.ts';
+import { sizesOf } from './sizes.ts';
+import { type Difference, verify } from './verify.ts';
 
 export class Rig {
   readonly maps: ServiceMaps;

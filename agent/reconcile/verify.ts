@@ -6,7 +6,6 @@ import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import type { MapCounts } from '../desired/demand.ts';
 import { DesiredState } from '../desired/desired-state.ts';
 import { type DesiredFrontend, type FrontendName, frontendName, type TargetName } from '../desired/frontend.ts';
-import { REV_NAT_ID_MAX } from '../maps/layout.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import type { MapImage, ObservedFrontend } from './image.ts';
 import { observe } from './observe.ts';
@@ -31,15 +30,6 @@ export async function desiredOf(snapshot: MeshSnapshot, sizes: MapCounts): Promi
   await state.settle(noPause);
   const frontends = [...state.frontendNames()].flatMap((name) => state.get(name) ?? []);
   return { frontends, targetState: (name) => state.targetState(name) };
-}
-
-/** The sizes that count: a reverse NAT map may be larger than there are ids. */
-export function sizesOf(maps: ServiceMaps): MapCounts {
-  return {
-    services: maps.info('services').maxEntries,
-    backends: maps.info('backends').maxEntries,
-    reverseNat: Math.min(maps.info('reverseNat').maxEntries, REV_NAT_ID_MAX),
-  };
 }
 
 /** Empty when the maps hold what is desired and nothing else. */

@@ -5,6 +5,10 @@ import pc from 'picocolors';
 import type { StepReport } from './step.ts';
 import { milliseconds } from './words.ts';
 
+const INDENT = '      ';
+/** Some terminals say that they have none. */
+const COLUMNS_MIN = 40;
+
 export interface ScreenOptions {
   /** Results are printed as a document later, not here. */
   readonly quiet: boolean;
@@ -16,6 +20,7 @@ export class Screen {
   readonly #color = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
   readonly #terminal = process.stderr.isTTY === true;
   #steps = 0;
+  #lineStands = false;
 
   constructor(options: ScreenOptions) {
     this.#options = options;
@@ -23,8 +28,14 @@ export class Screen {
 
   /** What is being done now; long steps never stand still without saying why. */
   progress(what: string): void {
-    if (!this.#terminal) process.stderr.write(`      … ${what}\n`);
-    else process.stderr.write(`\r\x1b[K      … ${what.slice(0, (process.stderr.columns ?? 80) - 10)}`);
+    if (!this.#terminal) {
+      process.stderr.write(`${INDENT}… ${what}\n`);
+      return;
+    }
+    // A line that wraps could not be written over.
+    const room = Math.max(COLUMNS_MIN, process.stderr.columns ?? 0) - INDENT.length - 3;
+    process.stderr.write(`\r\x1b[K${INDENT}… ${what.slice(0, room)}`);
+    this.#lineStands = true;
   }
 
   stepBegins(title: string): void {
@@ -33,10 +44,10 @@ export class Screen {
   }
 
   stepEnds({ ok, lines, problems, durationMs }: StepReport): void {
-    for (const line of lines) this.#print(`      ${line}`);
+    for (const line of lines) this.#print(`${INDENT}${line}`);
     const verdict = ok ? this.#color.green('ok') : this.#color.red('FAILED');
-    this.#print(`      ${verdict} ${this.#color.dim(`(${milliseconds(durationMs)})`)}`);
-    for (const problem of problems) this.#print(`      ${this.#color.red(problem)}`);
+    this.#print(`${INDENT}${verdict} ${this.#color.dim(`(${milliseconds(durationMs)})`)}`);
+    for (const problem of problems) this.#print(`${INDENT}${this.#color.red(problem)}`);
     this.#print('');
   }
 
@@ -68,6 +79,7 @@ export class Screen {
   }
 
   #clear(): void {
-    if (this.#terminal) process.stderr.write('\r\x1b[K');
+    if (this.#lineStands) process.stderr.write('\r\x1b[K');
+    this.#lineStands = false;
   }
 }

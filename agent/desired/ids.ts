@@ -15,7 +15,7 @@ export interface IdSpaceOptions {
 }
 
 /** Clients keep what they were told of a frontend for about this long: long-lived UDP sockets, resolvers, peers' tables. */
-export const ID_REST_MS = 10 * 60_000;
+const ID_REST_MS = 10 * 60_000;
 
 /** Bounds what a storm of changes keeps in memory; more than that many releases in the time of rest end it early. */
 const RESTING_MAX = 65_536;

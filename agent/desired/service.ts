@@ -18,7 +18,7 @@ import {
 } from './frontend.ts';
 
 /** The master's count has 16 bits. */
-export const BACKENDS_PER_FRONTEND_MAX = 65_535;
+const BACKENDS_PER_FRONTEND_MAX = 65_535;
 
 /** The ports of a service that share number and protocol, and so a frontend; commonly one. */
 interface PortGroup {

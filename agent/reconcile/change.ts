@@ -96,24 +96,16 @@ export function encodeKey(change: Change): Uint8Array {
 export function encodeValue(put: Put): Uint8Array {
   switch (put.type) {
     case 'put-backend':
-      return backendRowValue(put.backend);
+      return backendValue({ ...put.backend.target, state: put.backend.state });
     case 'put-reverse':
       return reverseNatValue(put.place);
     case 'put-slot':
-      return slotRowValue(put.record);
+      return slotValue({ backendId: put.record.backendId, revNatId: put.record.serviceId });
     case 'put-master':
-      return masterRowValue(put.record);
+      return masterValue({ count: put.record.count, qcount: put.record.draining, revNatId: put.record.serviceId });
     default:
       return put satisfies never;
   }
 }
-
-export const masterRowValue = ({ count, draining, serviceId }: MasterRecord): Uint8Array =>
-  masterValue({ count, qcount: draining, revNatId: serviceId });
-
-export const slotRowValue = ({ backendId, serviceId }: SlotRecord): Uint8Array =>
-  slotValue({ backendId, revNatId: serviceId });
-
-export const backendRowValue = ({ target, state }: BackendRecord): Uint8Array => backendValue({ ...target, state });
 
 export const samePlace = (a: Place | undefined, b: Place): boolean => a?.address === b.address && a.port === b.port;

@@ -4,26 +4,17 @@
 
 import { type Assessment, reportOf } from '../../mesh/conflict/evaluate.ts';
 import { MeshEvaluation } from '../../mesh/conflict/evaluation.ts';
-import {
-  type ConfigFact,
-  type Declarations,
-  type FreshnessFact,
-  type Reading,
-  readCard,
-  readConfig,
-} from '../../mesh/conflict/facts.ts';
-import { parseInstant } from '../../mesh/conflict/order.ts';
+import { readCard } from '../../mesh/conflict/facts.ts';
 import type { Report } from '../../mesh/conflict/report.ts';
 import type { Standing } from '../../mesh/conflict/standing.ts';
-import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { encodeCard } from '../../mesh/wire/card.ts';
 import type { QuarantinedRecord } from '../../mesh/wire/quarantine.ts';
-import { misfit } from '../../mesh/wire/record.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { PeerFreshness, PeerIntake } from '../peers/port.ts';
 import type { StoreEvent } from '../store/port.ts';
 import { FindingMemory } from './finding-memory.ts';
+import { KnownCluster } from './known-cluster.ts';
 import { encodedQuarantine, MappedView, quarantinedRecord } from './quarantine.ts';
 import { DEFAULT_QUOTA, PeerQuota, type QuotaLimits } from './quota.ts';
 
@@ -41,29 +32,18 @@ export interface AdmissionReportOptions {
   readonly revision?: number | undefined;
   /** False while the own etcd is out of reach. */
   readonly ownStateCurrent?: boolean;
+  /** The age of a peer's last heartbeat, from whoever hears them all. */
+  readonly ageOf?: (peer: ClusterName) => number | undefined;
   /** What was found elsewhere: trust, kernels. */
   readonly more?: Assessment;
 }
 
-/** What is known of a cluster beside its records. */
-interface Known {
-  card?: Reading<ClusterCard>;
-  config?: Reading<ConfigFact>;
-  configBytes?: Uint8Array;
-  clockOffsetMs?: number;
-  /** As last admitted: what a later card is compared with. */
-  admittedCard?: ClusterCard;
-  admittedConfig?: Uint8Array;
-  freshness?: PeerFreshness & { readonly at: number };
-  readonly quota: PeerQuota | undefined;
-}
-
-const EMPTY: ReadonlyMap<string, never> = new Map<string, never>();
+const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
 
 export class AdmissionEngine implements PeerIntake {
   readonly #deps: AdmissionDeps;
   readonly #evaluation: MeshEvaluation;
-  readonly #known = new Map<ClusterName, Known>();
+  readonly #known = new Map<ClusterName, KnownCluster>();
   readonly #memory = new FindingMemory();
   readonly #listeners = new Set<AdmissionListener>();
   readonly #findingListeners = new Set<() => void>();
@@ -76,46 +56,41 @@ export class AdmissionEngine implements PeerIntake {
   // ---- what comes in: peers
 
   addPeer(peer: ClusterName): void {
-    this.#declare(peer);
-    this.#settle();
+    this.#settle(this.#knownOf(peer));
   }
 
   applyPeerBatch(peer: ClusterName, events: readonly StoreEvent[]): void {
-    this.#change(peer, events);
-    this.#settle();
+    const known = this.#knownOf(peer);
+    for (const event of events) {
+      if (event.type === 'put') this.#intake(known, event.kv.key, event.kv.value);
+      else this.#intake(known, event.key, undefined);
+    }
+    this.#settle(known);
   }
 
   retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void {
-    const { quota } = this.#knownOf(peer);
-    const known = quota?.keys ?? [...(this.#evaluation.clusters.get(peer)?.records.keys() ?? [])];
-    for (const key of known) if (!entries.has(key)) this.#intake(peer, key, undefined);
-    this.#declare(peer);
-    this.#settle();
+    const known = this.#knownOf(peer);
+    const keys = known.quota?.keys ?? [...(this.#evaluation.clusters.get(peer)?.records.keys() ?? [])];
+    for (const key of keys) if (!entries.has(key)) this.#intake(known, key, undefined);
+    this.#settle(known);
   }
 
   setConfig(peer: ClusterName, bytes: Uint8Array | undefined): void {
     const known = this.#knownOf(peer);
-    const earlier = known.config?.value;
-    assign(known, 'config', bytes === undefined ? undefined : readConfig(peer, bytes, earlier));
-    assign(known, 'configBytes', bytes);
-    this.#declare(peer);
-    this.#settle();
+    known.readConfig(bytes);
+    this.#settle(known);
   }
 
   setCard(peer: ClusterName, bytes: Uint8Array | undefined): void {
     const known = this.#knownOf(peer);
-    const earlier = known.card?.value ?? known.admittedCard;
-    const card = bytes === undefined ? withdrawn(earlier) : readCard(bytes, earlier);
-    assign(known, 'card', card);
-    assign(known, 'clockOffsetMs', clockOffset(card?.value, this.#deps.clock.now()));
-    this.#declare(peer);
-    this.#settle();
+    known.readCard(bytes, this.#deps.clock.now());
+    this.#settle(known);
   }
 
   setFreshness(peer: ClusterName, freshness: PeerFreshness): void {
-    this.#knownOf(peer).freshness = { ...freshness, at: this.#deps.clock.monotonic() };
-    this.#declare(peer);
-    this.#settle();
+    const known = this.#knownOf(peer);
+    known.hear(freshness, this.#deps.clock.now());
+    this.#settle(known);
   }
 
   removePeer(peer: ClusterName): void {
@@ -128,9 +103,9 @@ export class AdmissionEngine implements PeerIntake {
   seedAdmittedCard(peer: ClusterName, bytes: Uint8Array): void {
     const card = readCard(bytes).value;
     if (card === undefined) return;
-    this.#knownOf(peer).admittedCard = card;
-    this.#declare(peer);
-    this.#settle();
+    const known = this.#knownOf(peer);
+    known.seed(card);
+    this.#settle(known);
   }
 
   // ---- what comes in: the local cluster, whose state is compared and never withheld
@@ -148,11 +123,22 @@ export class AdmissionEngine implements PeerIntake {
     this.applyPeerBatch(this.#deps.local, events);
   }
 
+  /** A person decides that the rebuilt cluster is the one that it says it is (CM-ID-004). False: there is no such finding. */
+  release(fingerprint: string): boolean {
+    for (const [peer, known] of this.#known) {
+      if (this.#evaluation.context.holds.frozenBy(peer)?.fingerprint !== fingerprint) continue;
+      known.admitCard();
+      this.#settle(known);
+      return true;
+    }
+    return false;
+  }
+
   // ---- what comes out
 
   /** A live view, by the peer's own keys. */
   admitted(peer: ClusterName): ReadonlyMap<string, Uint8Array> {
-    return this.#evaluation.clusters.get(peer)?.admitted ?? EMPTY;
+    return this.#evaluation.clusters.get(peer)?.admitted ?? NOTHING;
   }
 
   admittedRecord(peer: ClusterName, key: string): Uint8Array | undefined {
@@ -162,13 +148,13 @@ export class AdmissionEngine implements PeerIntake {
   /** A live view, by the peer's own keys. */
   quarantine(peer: ClusterName): ReadonlyMap<string, QuarantinedRecord> {
     const held = this.#evaluation.clusters.get(peer)?.held;
-    return held === undefined ? EMPTY : new MappedView(held, quarantinedRecord);
+    return held === undefined ? NOTHING : new MappedView(held, quarantinedRecord);
   }
 
   /** The same, encoded for the store. */
   encodedQuarantine(peer: ClusterName): ReadonlyMap<string, Uint8Array> {
     const held = this.#evaluation.clusters.get(peer)?.held;
-    return held === undefined ? EMPTY : new MappedView(held, encodedQuarantine);
+    return held === undefined ? NOTHING : new MappedView(held, encodedQuarantine);
   }
 
   /** The card as last admitted. */
@@ -195,25 +181,10 @@ export class AdmissionEngine implements PeerIntake {
     return [...this.#known.keys()].filter((name) => name !== this.#deps.local);
   }
 
-  /** A person decides that the rebuilt cluster is the one that it says it is (CM-ID-004). False: there is no such finding. */
-  release(fingerprint: string): boolean {
-    for (const [peer, known] of this.#known) {
-      const cause = this.#evaluation.context.holds.frozenBy(peer);
-      const card = known.card?.value;
-      if (cause?.fingerprint !== fingerprint || card === undefined) continue;
-      known.admittedCard = card;
-      this.#declare(peer);
-      this.#settle();
-      return true;
-    }
-    return false;
-  }
-
   report(options: AdmissionReportOptions = {}): Report {
-    const { clock } = this.#deps;
-    for (const peer of this.#known.keys()) this.#declare(peer);
-    const report = reportOf(this.#evaluation, { ...options, now: clock.now(), memory: this.#memory.firstSeen });
-    this.#memory.observe(report.findings, clock.now());
+    const now = this.#deps.clock.now();
+    const report = reportOf(this.#evaluation, { ...options, now, memory: this.#memory.firstSeen });
+    this.#memory.observe(report.findings, now);
     return report;
   }
 
@@ -230,59 +201,24 @@ export class AdmissionEngine implements PeerIntake {
 
   // ---- inside
 
-  #knownOf(name: ClusterName): Known {
+  #knownOf(name: ClusterName): KnownCluster {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const { local, quota = DEFAULT_QUOTA } = this.#deps;
-    const added: Known = { quota: name === local ? undefined : new PeerQuota(quota) };
+    const added = new KnownCluster(name, name === local ? undefined : new PeerQuota(quota));
     this.#known.set(name, added);
     return added;
   }
 
-  #change(name: ClusterName, events: readonly StoreEvent[]): void {
-    this.#knownOf(name);
-    for (const event of events) {
-      if (event.type === 'put') this.#intake(name, event.kv.key, event.kv.value);
-      else this.#intake(name, event.key, undefined);
-    }
-    this.#declare(name);
-  }
-
-  #intake(name: ClusterName, key: string, value: Uint8Array | undefined): void {
-    const { quota } = this.#knownOf(name);
+  #intake({ name, quota }: KnownCluster, key: string, value: Uint8Array | undefined): void {
     const changes = quota === undefined ? [{ key, value }] : quota.change(key, value);
     for (const change of changes) this.#evaluation.put(name, change.key, change.value);
   }
 
-  #declare(name: ClusterName): void {
-    const { card, config, clockOffsetMs, admittedCard, quota } = this.#knownOf(name);
-    const freshness = this.#freshness(name);
-    const declarations: Declarations = {
-      ...(card === undefined ? {} : { card }),
-      ...(config === undefined ? {} : { config }),
-      ...(admittedCard === undefined ? {} : { admitted: admittedCard }),
-      ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
-      ...(freshness === undefined ? {} : { freshness }),
-      ...(quota === undefined ? {} : { quota: quota.fact }),
-    };
-    this.#evaluation.declare(name, declarations);
-  }
-
-  #freshness(name: ClusterName): FreshnessFact | undefined {
-    const known = this.#known.get(name)?.freshness;
-    if (known === undefined) return undefined;
-    const { freshness, heartbeatAgeMs, synced, at } = known;
-    // While it is not fresh no heartbeat comes, or it would be fresh; so its age has grown since.
-    const grown = freshness === 'fresh' ? 0 : this.#deps.clock.monotonic() - at;
-    return {
-      state: freshness,
-      synced,
-      ...(heartbeatAgeMs === undefined ? {} : { heartbeatAgeMs: heartbeatAgeMs + grown }),
-    };
-  }
-
-  #settle(): void {
+  /** Judges what `changed` and whatever depends on it, and tells. */
+  #settle(changed?: KnownCluster): void {
     const now = this.#deps.clock.now();
+    if (changed !== undefined) this.#evaluation.declare(changed.name, changed.declarations);
     const changes = [this.#evaluation.settle(now)];
     // What a card says becomes history once it is admitted, which may end what it was new for.
     if (this.#admitDeclarations()) changes.push(this.#evaluation.settle(now));
@@ -292,47 +228,27 @@ export class AdmissionEngine implements PeerIntake {
     for (const listener of this.#findingListeners) listener();
   }
 
+  /** True when a card became history. */
   #admitDeclarations(): boolean {
     let admitted = false;
     for (const [name, known] of this.#known) {
       const standing = this.standing(name);
       if (standing === undefined || standing.rebuilt || name === this.#deps.local) continue;
-      const held = this.#evaluation.context.holds.wholeOf(name).length > 0;
-      assign(known, 'admittedConfig', held ? undefined : fittingConfig(known, standing));
-      const card = known.card?.value;
-      if (held || card === undefined || card === known.admittedCard || this.#newcomer(name)) continue;
-      known.admittedCard = card;
-      this.#declare(name);
+      if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
+        known.withholdConfig();
+        continue;
+      }
+      known.admitConfig(standing);
+      if (!known.hasNewCard || this.#hasNewcomer(name)) continue;
+      known.admitCard();
+      this.#evaluation.declare(name, known.declarations);
       admitted = true;
     }
     return admitted;
   }
 
   /** A range of the card is held back as new: the card is not admitted as it stands. */
-  #newcomer(name: ClusterName): boolean {
+  #hasNewcomer(name: ClusterName): boolean {
     return this.#evaluation.rangeConflicts.some(({ code, loser }) => code === 'CM-CIDR-005' && loser.cluster === name);
   }
-}
-
-/** A config that contradicts the card would let its readers take the peer for another one; one that cannot be read is passed over. */
-function fittingConfig({ config, configBytes, admittedConfig }: Known, { id }: Standing): Uint8Array | undefined {
-  if (config === undefined || config.problems.length > 0) return config === undefined ? undefined : admittedConfig;
-  return id !== undefined && config.value?.id === id ? configBytes : undefined;
-}
-
-/** A cluster that had a card is held to it: it cannot shed what it declared by hiding it. */
-function withdrawn(earlier: ClusterCard | undefined): Reading<ClusterCard> | undefined {
-  if (earlier === undefined) return undefined;
-  return { value: earlier, problems: [misfit('', 'the card was withdrawn; the last one stays in use')] };
-}
-
-/** A card may have lain in its etcd for long before it is received, so only one from the future says something. */
-function clockOffset(card: ClusterCard | undefined, now: number): number | undefined {
-  const time = card === undefined ? undefined : parseInstant(card.time);
-  return time === undefined ? undefined : Math.max(0, time - now);
-}
-
-function assign<K extends keyof Known>(known: Known, field: K, value: Known[K] | undefined): void {
-  if (value === undefined) delete known[field];
-  else known[field] = value;
 }

@@ -13,6 +13,7 @@ import {
   judged,
   labelsOf,
   meshFacts,
+  NOW,
   named,
   node,
   only,
@@ -424,7 +425,7 @@ describe('configuration, services, freshness', () => {
 
   test('CM-SVC-011: the last backends of a local service are in a stale cluster', () => {
     const empty = { ...west, records: [service({ cluster: 'west', id: 1, backends: [] })] };
-    const stale = { ...central, freshness: { state: 'stale' as const, heartbeatAgeMs: 70_000, synced: true } };
+    const stale = { ...central, freshness: { state: 'stale' as const, lastHeartbeatAt: NOW - 70_000, synced: true } };
     const { report } = judged('west', [empty, stale]);
     expect(only(report, 'CM-SVC-011')).toMatchObject({ evidence: { clusters: { central: 'stale' } } });
     expect(codes(judged('west', [empty, stale, east]).report)).not.toContain('CM-SVC-011');
@@ -435,7 +436,10 @@ describe('configuration, services, freshness', () => {
     ['stale', 'warning'],
     ['expired', 'error'],
   ] as const)('CM-FRESH-001: %s is %s, and a check over old state is not a pass', (state, severity) => {
-    const { report } = judged('west', [west, { ...central, freshness: { state, heartbeatAgeMs: 1e6, synced: true } }]);
+    const { report } = judged('west', [
+      west,
+      { ...central, freshness: { state, lastHeartbeatAt: NOW - 1e6, synced: true } },
+    ]);
     expect(only(report, 'CM-FRESH-001').severity).toBe(severity);
     const check = report.checks.find(({ code }) => code === 'CM-CIDR-001');
     expect(check?.status).toBe(state === 'ageing' ? 'passed' : 'unknown');

@@ -38,8 +38,8 @@ export type Freshness = 'fresh' | 'ageing' | 'stale' | 'expired';
 
 export interface FreshnessFact {
   readonly state: Freshness;
-  /** Since the last heartbeat; absent when none was ever seen. */
-  readonly heartbeatAgeMs?: number;
+  /** Milliseconds since the epoch; absent when none was ever seen. */
+  readonly lastHeartbeatAt?: number;
   /** Whether the first list is complete; absent offline. */
   readonly synced?: boolean;
 }

@@ -30,7 +30,7 @@ const SEVERITY: Readonly<Record<Exclude<Freshness, 'fresh'>, Severity>> = {
 };
 
 export function freshnessDrafts(cluster: ClusterName, fact: FreshnessFact, plain: boolean, drafts: Drafts): void {
-  const { state, heartbeatAgeMs, synced } = fact;
+  const { state, lastHeartbeatAt, synced } = fact;
   const subject = { cluster, kind: 'heartbeat', key: 'cilium/.heartbeat', value: state };
   if (state !== 'fresh') {
     const limits = plain ? PLAIN_LIMITS : CARD_LIMITS;
@@ -41,7 +41,8 @@ export function freshnessDrafts(cluster: ClusterName, fact: FreshnessFact, plain
       other: 'local',
       evidence: {
         state,
-        heartbeat_age_ms: heartbeatAgeMs ?? null,
+        // The moment, not the age: a finding that lasts stays the same.
+        last_heartbeat: lastHeartbeatAt === undefined ? null : new Date(lastHeartbeatAt).toISOString(),
         default_limits_ms: { ageing: limits.ageingMs, stale: limits.staleMs, expired: limits.expiredMs },
       },
       winner: null,

@@ -10,6 +10,7 @@ import {
   identityNumber,
   judged,
   labelsOf,
+  NOW,
   node,
   type SampleCluster,
   service,
@@ -82,7 +83,7 @@ const MESHES: Readonly<Record<string, readonly SampleCluster[]>> = {
     west,
     { name: 'plain', id: 7, plain: true, records: [node('plain', 7, '10.1.0.77', '10.1.9.0/24')] },
   ],
-  'a-stale-peer': [west, { ...central, freshness: { state: 'stale', heartbeatAgeMs: 75_000, synced: true } }],
+  'a-stale-peer': [west, { ...central, freshness: { state: 'stale', lastHeartbeatAt: NOW - 75_000, synced: true } }],
 };
 
 test.each(Object.entries(MESHES))('%s', (name, clusters) => {

@@ -7,9 +7,11 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Drafts } from './drafts.ts';
 import type { MeshEvaluation } from './evaluation.ts';
 import type { Json, Party } from './finding.ts';
-import { better, claimFingerprint, collisionFingerprint, isSoundIdentity } from './judge.ts';
+import { claimFingerprint } from './judge-addresses.ts';
+import { collisionFingerprint, isSoundIdentity } from './judge-identity.ts';
+import { better } from './judgement.ts';
 import { LiveAddresses } from './live-addresses.ts';
-import { compareRanks, compareText } from './order.ts';
+import { compareText } from './order.ts';
 import type { Fault, RecordState } from './record-state.ts';
 import { identityLabels } from './record-value.ts';
 import { serviceDrafts } from './service.ts';
@@ -24,11 +26,9 @@ export function recordDrafts(evaluation: MeshEvaluation, drafts: Drafts): void {
   for (const cluster of clusters) faultDrafts(cluster, drafts);
   addressDrafts(evaluation, drafts);
   identityDrafts(evaluation, drafts);
-  const { standings, indexes } = evaluation.context;
-  const wins = (a: ClusterName, b: ClusterName) => {
-    const [rankA, rankB] = [standings.get(a)?.rank, standings.get(b)?.rank];
-    return rankA !== undefined && rankB !== undefined && compareRanks(rankA, rankB) < 0;
-  };
+  const { standings, holds, indexes } = evaluation.context;
+  const claim = (cluster: ClusterName) => ({ cluster, sound: !holds.forfeitsAll(cluster) });
+  const wins = (a: ClusterName, b: ClusterName) => better(claim(a), claim(b), standings) === a;
   for (const [key, constituents] of indexes.services.several()) {
     serviceDrafts(key, constituents, wins, drafts);
     workloadDrafts(key, constituents, evaluation.clusters, indexes, drafts);

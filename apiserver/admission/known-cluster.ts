@@ -1,0 +1,112 @@
+// What is known of one cluster beside its records: what it declares, what of that was admitted last, how fresh it is and how much of
+// it is taken in. Keeps the last good reading of a card or config when a later one cannot be read.
+
+import type { ConfigFact, Declarations, FreshnessFact, Reading } from '../../mesh/conflict/facts.ts';
+import { readCard, readConfig } from '../../mesh/conflict/facts.ts';
+import { parseInstant } from '../../mesh/conflict/order.ts';
+import type { Standing } from '../../mesh/conflict/standing.ts';
+import type { ClusterCard } from '../../mesh/model/cluster.ts';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { misfit } from '../../mesh/wire/record.ts';
+import type { PeerFreshness } from '../peers/port.ts';
+import type { PeerQuota } from './quota.ts';
+
+export class KnownCluster {
+  readonly name: ClusterName;
+  /** Undefined for the local cluster, which is never limited. */
+  readonly quota: PeerQuota | undefined;
+  #card: Reading<ClusterCard> | undefined;
+  #admittedCard: ClusterCard | undefined;
+  #clockOffsetMs: number | undefined;
+  #config: Reading<ConfigFact> | undefined;
+  #configBytes: Uint8Array | undefined;
+  #admittedConfig: Uint8Array | undefined;
+  #freshness: FreshnessFact | undefined;
+
+  constructor(name: ClusterName, quota: PeerQuota | undefined) {
+    this.name = name;
+    this.quota = quota;
+  }
+
+  /** The card as it was admitted last: what a later one is compared with. */
+  get admittedCard(): ClusterCard | undefined {
+    return this.#admittedCard;
+  }
+
+  get admittedConfig(): Uint8Array | undefined {
+    return this.#admittedConfig;
+  }
+
+  get declarations(): Declarations {
+    return {
+      ...(this.#card === undefined ? {} : { card: this.#card }),
+      ...(this.#config === undefined ? {} : { config: this.#config }),
+      ...(this.#admittedCard === undefined ? {} : { admitted: this.#admittedCard }),
+      ...(this.#clockOffsetMs === undefined ? {} : { clockOffsetMs: this.#clockOffsetMs }),
+      ...(this.#freshness === undefined ? {} : { freshness: this.#freshness }),
+      ...(this.quota === undefined ? {} : { quota: this.quota.fact }),
+    };
+  }
+
+  readCard(bytes: Uint8Array | undefined, now: number): void {
+    const earlier = this.#card?.value ?? this.#admittedCard;
+    this.#card = bytes === undefined ? withdrawn(earlier) : readCard(bytes, earlier);
+    this.#clockOffsetMs = clockOffset(this.#card?.value, now);
+  }
+
+  readConfig(bytes: Uint8Array | undefined): void {
+    this.#config = bytes === undefined ? undefined : readConfig(this.name, bytes, this.#config?.value);
+    this.#configBytes = bytes;
+  }
+
+  hear({ freshness, heartbeatAgeMs, synced }: PeerFreshness, now: number): void {
+    this.#freshness = {
+      state: freshness,
+      synced,
+      ...(heartbeatAgeMs === undefined ? {} : { lastHeartbeatAt: now - heartbeatAgeMs }),
+    };
+  }
+
+  /** What an earlier process admitted. */
+  seed(card: ClusterCard): void {
+    this.#admittedCard = card;
+  }
+
+  /** The card as it is has not been admitted yet. */
+  get hasNewCard(): boolean {
+    return this.#card?.value !== undefined && this.#card.value !== this.#admittedCard;
+  }
+
+  /** The card as it is becomes the one that later ones are compared with. */
+  admitCard(): void {
+    this.#admittedCard = this.#card?.value ?? this.#admittedCard;
+  }
+
+  /**
+   * A config that contradicts the card would let its readers take the peer for another one; one that cannot be read leaves the
+   * last one in use.
+   */
+  admitConfig({ id }: Standing): void {
+    if (this.#config === undefined) this.#admittedConfig = undefined;
+    else if (this.#config.problems.length === 0) {
+      const fits = id !== undefined && this.#config.value?.id === id;
+      this.#admittedConfig = fits ? this.#configBytes : undefined;
+    }
+  }
+
+  withholdConfig(): void {
+    this.#admittedConfig = undefined;
+  }
+}
+
+/** A cluster that had a card is held to it: it cannot shed what it declared by hiding it. */
+function withdrawn(earlier: ClusterCard | undefined): Reading<ClusterCard> | undefined {
+  if (earlier === undefined) return undefined;
+  return { value: earlier, problems: [misfit('', 'the card was withdrawn; the last one stays in use')] };
+}
+
+/** A card may have lain in its etcd for long before it is received, so only one from the future says something. */
+function clockOffset(card: ClusterCard | undefined, now: number): number | undefined {
+  const time = card === undefined ? undefined : parseInstant(card.time);
+  return time === undefined ? undefined : Math.max(0, time - now);
+}

@@ -1,0 +1,81 @@
+// What is judged of an address, wherever a record uses it: whether its cluster declares it (CM-CIDR-006), whether it lies in a range
+// that is withheld, and whether an earlier cluster claims it too (CM-CIDR-007).
+
+import type { ClusterName } from '../model/names.ts';
+import type { Claim, ClaimIndex } from './claims.ts';
+import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
+import type { Cause, RangeHold } from './holds.ts';
+import { type JudgeContext, lostAgainst, type Pad, type Subject } from './judgement.ts';
+import type { GoodValue, Hold, RecordState } from './record-state.ts';
+import { type AddressUse, addressUses } from './record-value.ts';
+import type { Standing } from './standing.ts';
+
+/** CM-CIDR-006: one finding for the record, whatever number of its addresses lies outside. */
+export function outside(
+  { record, standing }: Subject,
+  uses: readonly AddressUse[],
+  context: JudgeContext,
+  pad: Pad,
+  withhold: (use: AddressUse) => Hold['part'],
+): void {
+  const strangers = uses.filter((use) => !isDeclared(use, standing, context.indexes.claims));
+  const [first] = strangers;
+  if (first === undefined) return;
+  const code = 'CM-CIDR-006';
+  const fingerprint = soleFingerprint(code, record.cluster, record.key);
+  pad.faults.push({
+    code,
+    fingerprint,
+    subject: { cluster: record.cluster, kind: record.kind, key: record.key, value: first.text },
+    evidence: {
+      addresses: strangers.slice(0, ADDRESSES_SHOWN_MAX).map(({ text }) => text),
+      addresses_total: strangers.length,
+      declared: standing.ranges.filter(({ declared }) => declared).map(({ prefix }) => prefix.text),
+    },
+  });
+  for (const use of strangers) pad.holds.push({ code, fingerprint, part: withhold(use), count: 1 });
+}
+
+/** Enough to recognise the pattern. */
+const ADDRESSES_SHOWN_MAX = 10;
+
+/** Where no node range is declared, the addresses of the cluster's own nodes are its own. */
+function isDeclared(use: AddressUse, standing: Standing, claims: ClaimIndex<RecordState>): boolean {
+  if (standing.declared === undefined || standing.declared.covering(use.prefix).length > 0) return true;
+  return !standing.declaresNodes && claims.hasNode(use.text, standing.name);
+}
+
+export function rangeHolds(use: AddressUse, cluster: ClusterName, { holds }: JudgeContext): readonly RangeHold[] {
+  return holds.rangesOf(cluster)?.touching(use.prefix) ?? [];
+}
+
+export function lostClaims(cluster: ClusterName, address: string, context: JudgeContext): readonly Cause[] {
+  const claimants = context.indexes.claims.claimants(address);
+  if (claimants.length < 2) return [];
+  return lostAgainst(cluster, claimants, context).map((winner) => ({
+    code: 'CM-CIDR-007',
+    fingerprint: claimFingerprint(address, cluster, winner),
+  }));
+}
+
+export function claimFingerprint(address: string, a: ClusterName, b: ClusterName): string {
+  const party = (cluster: ClusterName): Party => ({ cluster, kind: 'address', key: '', value: address });
+  return pairFingerprint('CM-CIDR-007', party(a), party(b));
+}
+
+/** The claims of a record's value; unsound ones stand behind everybody else's. */
+export function claimsOf(good: GoodValue | undefined, standing: Standing, context: JudgeContext): readonly Claim[] {
+  if (good === undefined) return [];
+  const claims = new Map<string, Claim>();
+  for (const use of addressUses(good.value)) {
+    if (use.role === 'allocation') continue;
+    const strength = use.role === 'backend' ? 'use' : use.role;
+    const sound =
+      strength !== 'use' &&
+      good.problems.length === 0 &&
+      !context.holds.forfeits(standing.name, use.prefix) &&
+      (isDeclared(use, standing, context.indexes.claims) || (strength === 'node' && !standing.declaresNodes));
+    claims.set(use.text, { address: use.text, strength, sound });
+  }
+  return [...claims.values()];
+}

@@ -3,8 +3,10 @@
 
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { ClientKind } from './access.ts';
 import type { DoorIdentity } from './identity.ts';
+import { LookAllowance } from './look-allowance.ts';
 import { goingAway, type Refusal, tooMany } from './refusals.ts';
 
 export interface DoorClientState {
@@ -22,8 +24,12 @@ export interface ClientQuota {
   readonly callsMax: number;
   readonly watchesMax: number;
   readonly unsentBytesMax: number;
+  /** Entries and changes that reads may look at, on average, with as much again saved up. */
+  readonly looksPerSecond: number;
 }
 
+/** A million entries read in pages is one bootstrap of the largest mesh; twice that keeps a core busy for half of the time. */
+const LOOKS_PER_SECOND = 2_000_000;
 /** Two pages of the largest size in flight, and as much again while they are made. */
 const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
 /**
@@ -31,10 +37,13 @@ const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
  * every node's. A local client is one address, and may watch five prefixes of each of 511 clusters.
  */
 export const QUOTAS: Readonly<Record<ClientKind, ClientQuota>> = {
-  peer: { callsMax: 512, watchesMax: 8_192, unsentBytesMax: UNSENT_BYTES_MAX },
-  local: { callsMax: 64, watchesMax: 4_096, unsentBytesMax: UNSENT_BYTES_MAX },
-  admin: { callsMax: 64, watchesMax: 4_096, unsentBytesMax: UNSENT_BYTES_MAX },
+  peer: { callsMax: 512, watchesMax: 8_192, unsentBytesMax: UNSENT_BYTES_MAX, looksPerSecond: LOOKS_PER_SECOND },
+  local: { callsMax: 64, watchesMax: 4_096, unsentBytesMax: UNSENT_BYTES_MAX, looksPerSecond: LOOKS_PER_SECOND },
+  admin: { callsMax: 64, watchesMax: 4_096, unsentBytesMax: UNSENT_BYTES_MAX, looksPerSecond: LOOKS_PER_SECOND },
 };
+
+/** Every peer, and every node of a large cluster. */
+const ALLOWANCES_MAX = 10_000;
 
 /** One call's part of its client's share; `close` gives everything back. */
 export interface CallSlot {
@@ -42,6 +51,9 @@ export interface CallSlot {
   reserveWatch(): Refusal | undefined;
   releaseWatch(): void;
   reserveBytes(bytes: number): Refusal | undefined;
+  /** Why the client may not read now; what its reads look at is known, and noted, afterwards. */
+  mayLook(): Refusal | undefined;
+  looked(count: number): void;
   close(): void;
 }
 
@@ -52,13 +64,18 @@ interface Client {
   readonly calls: Set<(why: Refusal) => void>;
   watches: number;
   unsentBytes: number;
+  readonly looks: LookAllowance;
 }
 
 export class DoorClients {
+  readonly #clock: Clock;
   readonly #quotas: Readonly<Record<ClientKind, ClientQuota>>;
   readonly #clients = new Map<string, Client>();
+  /** Outlives the calls, since a client could end each of its calls to be given another; the oldest first. */
+  readonly #allowances = new Map<string, LookAllowance>();
 
-  constructor(quotas: Readonly<Record<ClientKind, ClientQuota>> = QUOTAS) {
+  constructor(clock: Clock, quotas: Readonly<Record<ClientKind, ClientQuota>> = QUOTAS) {
+    this.#clock = clock;
     this.#quotas = quotas;
   }
 
@@ -74,8 +91,8 @@ export class DoorClients {
   /** `end` is called at most once, and never after the slot was closed. */
   admit(identity: DoorIdentity, address: string, end: (why: Refusal) => void): Result<CallSlot, Refusal> {
     const name = shareOf(identity, address);
-    const client = this.#clients.get(name) ?? { identity, address, calls: new Set(), watches: 0, unsentBytes: 0 };
     const quota = this.#quotas[identity.kind];
+    const client = this.#clients.get(name) ?? newClient(identity, address, this.#allowanceOf(name, quota));
     if (client.calls.size >= quota.callsMax) return err(tooMany(`${identity.name} has ${quota.callsMax} calls open`));
     this.#clients.set(name, client);
     client.calls.add(end);
@@ -101,6 +118,14 @@ export class DoorClients {
         held.bytes += bytes;
         return undefined;
       },
+      mayLook() {
+        return client.looks.isUsedUp
+          ? tooMany(`${identity.name} reads more than ${quota.looksPerSecond} entries/s`)
+          : undefined;
+      },
+      looked(count) {
+        client.looks.take(count);
+      },
       close: () => {
         if (!client.calls.delete(end)) return;
         client.watches -= held.watches;
@@ -108,6 +133,14 @@ export class DoorClients {
         if (client.calls.size === 0 && this.#clients.get(name) === client) this.#clients.delete(name);
       },
     });
+  }
+
+  #allowanceOf(name: string, { looksPerSecond }: ClientQuota): LookAllowance {
+    const looks = this.#allowances.get(name) ?? new LookAllowance(looksPerSecond, this.#clock);
+    this.#allowances.set(name, looks);
+    const [oldest] = this.#allowances.keys();
+    if (this.#allowances.size > ALLOWANCES_MAX && oldest !== undefined) this.#allowances.delete(oldest);
+    return looks;
   }
 
   /** Ends the calls of a peer. Its next call is judged by the trust of then. */
@@ -122,6 +155,15 @@ export class DoorClients {
     for (const { calls } of this.#clients.values()) for (const end of [...calls]) end(why);
   }
 }
+
+const newClient = (identity: DoorIdentity, address: string, looks: LookAllowance): Client => ({
+  identity,
+  address,
+  calls: new Set(),
+  watches: 0,
+  unsentBytes: 0,
+  looks,
+});
 
 /** All nodes of a Cilium cluster come with one certificate to their own door. */
 function shareOf({ kind, name }: DoorIdentity, address: string): string {

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import {
   type ChannelCredentials,
   Client,
-  type ClientDuplexStream,
   credentials as grpcCredentials,
   Metadata,
   type ServiceError,
@@ -24,7 +23,7 @@ import { type Authority, createAuthority, DAY_MS } from '../../pki/authority.ts'
 import { type IssuedCertificate, issue } from '../../pki/issue.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
-import { systemRandom } from '../../runtime/random.ts';
+import { seededRandom, systemRandom } from '../../runtime/random.ts';
 import { CertificateSource, channelCredentials, serverCredentials } from '../../runtime/tls/certificate-source.ts';
 import { peerKeys } from '../peers/peer-keys.ts';
 import { type EtcdClient, openEtcd } from '../store/etcd-client.ts';
@@ -43,6 +42,28 @@ type WatchAsk = messages.WatchRequest.$Properties;
 type RangeAnswer = messages.RangeResponse.$Properties;
 
 const put = (key: string, value = 'v'): Write => ({ type: 'put', key, value: Buffer.from(value) });
+type Interval = readonly [key: string, end?: string];
+
+function createWatch(prefix: string, more: messages.WatchCreateRequest.$Properties = {}): WatchAsk {
+  const end = Buffer.from(prefix);
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  return { createRequest: { key: bytes(prefix), rangeEnd: end, ...more } };
+}
+
+const eventsOf = (answers: readonly WatchAnswer[]): readonly number[] =>
+  answers.flatMap(({ events }) => events ?? []).map(({ kv }) => Number(kv?.modRevision));
+
+const same = (message: Buffer): Buffer => message;
+
+/** Something that is no TLS at all. */
+function sendRawBytes(port: number, message: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connectTcp(port, '127.0.0.1', () => socket.end(message));
+    socket.on('error', () => {});
+    socket.on('close', () => resolve());
+  });
+}
+
 const remove = (key: string): Write => ({ type: 'delete', key });
 const bytes = (text: string): Buffer => Buffer.from(text);
 const readable = (entries: ReadonlyMap<string, KeyValue>): ReadonlyMap<string, unknown> =>
@@ -196,17 +217,22 @@ describe.skipIf(skippedWithout('etcd'))('the door', () => {
     });
   }
 
-  function watch(client: Client) {
+  function watch<Ask = WatchAsk>(client: Client, serialize?: (ask: Ask) => Buffer) {
     const { path, requestSerialize, responseDeserialize } = EtcdWire.watch;
-    const call: ClientDuplexStream<WatchAsk, WatchAnswer> = client.makeBidiStreamRequest(
+    const metadata = new Metadata();
+    metadata.set('hasleader', 'true');
+    const call = client.makeBidiStreamRequest<Ask, WatchAnswer>(
       path,
-      requestSerialize,
+      serialize ?? ((ask: Ask) => requestSerialize(ask as WatchAsk)),
       responseDeserialize,
-      new Metadata(),
+      metadata,
     );
     const answers: WatchAnswer[] = [];
-    const end: { error: ServiceError | undefined } = { error: undefined };
+    const end: { error: ServiceError | undefined; over: boolean } = { error: undefined, over: false };
     call.on('data', (answer: WatchAnswer) => answers.push(answer));
+    call.on('status', () => {
+      end.over = true;
+    });
     call.on('error', (error: ServiceError) => {
       end.error = error;
     });
@@ -214,7 +240,28 @@ describe.skipIf(skippedWithout('etcd'))('the door', () => {
     return { call, answers, end };
   }
 
-  const until = (condition: () => void) => vi.waitFor(condition, PATIENCE);
+  function outcome(client: Client, [key, end = '']: Interval): Promise<string> {
+    return range(client, { key: bytes(key), rangeEnd: bytes(end) }).then(
+      ({ count }) => `read ${count}`,
+      ({ code, details }: ServiceError) => `${code}: ${details}`,
+    );
+  }
+
+  async function watchOutcome(client: Client, [key, end = '']: Interval): Promise<string> {
+    const stream = watch(client);
+    stream.call.write(createWatch(key, { rangeEnd: bytes(end) }));
+    await until(() => expect(stream.answers.length + (stream.end.error === undefined ? 0 : 1)).toBe(1));
+    stream.call.cancel();
+    const [answer] = stream.answers;
+    if (answer === undefined) return stream.end.error?.details ?? '';
+    return answer.canceled === true ? (answer.cancelReason ?? '') : 'watching';
+  }
+
+  /** A certificate that names one cluster, by the authority of another. */
+  const impostor = (named: ClusterName, by: ClusterName, profile: 'peer' | 'agent' = 'peer') =>
+    issue({ authority: { ...authorityOf(by), cluster: named }, profile, node: 'n1', now: Date.now(), ttlMs: DAY_MS });
+
+  const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, PATIENCE);
 
   // --- Tests ---
 
@@ -253,5 +300,219 @@ describe.skipIf(skippedWithout('etcd'))('the door', () => {
     proxy.accept();
     await until(() => expect(readable(peer.mirror.entries)).toEqual(shared(mirror)));
     expect(peer.batches.filter(({ relisted }) => relisted)).toHaveLength(2);
+  });
+
+  test('each certificate opens what is its own, and the stores of other clusters vouch for nobody', async () => {
+    const { own, port } = await startDoor();
+    await own.transact([
+      put('cilium/state/ip/v1/default/10.1.0.1'),
+      put('cilium/cache/ip/v1/east/10.3.0.1'),
+      put('cilium/cluster-config/west'),
+      put('cilium/synced/east/cilium/cache/ip/v1'),
+      put('clustermesh/v1/peers/east'),
+    ]);
+    const issueFor = (authority: Authority, profile: 'peer' | 'agent' | 'admin' | 'door' | 'etcd-client') =>
+      issue({ authority, profile, node: 'n1', now: Date.now(), ttlMs: DAY_MS });
+    const state: Interval = ['cilium/state/', 'cilium/state0'];
+    const cache: Interval = ['cilium/cache/', 'cilium/cache0'];
+    const rows: readonly (readonly [string, IssuedCertificate, Record<string, readonly Interval[]>])[] = [
+      [
+        'peer',
+        peerLeaf(east),
+        {
+          allowed: [state, ['cilium/state/ip/'], ['cilium/cluster-config/west'], ['cilium/.heartbeat']],
+          refused: [
+            cache,
+            ['cilium/state/', '\0'],
+            ['cilium/state/', 'cilium/state1'],
+            ['cilium/state', 'cilium/state0'],
+            ['cilium/cluster-config/west', 'cilium/cluster-config/wesu'],
+            ['cilium/synced/east/', 'cilium/synced/east0'],
+            ['clustermesh/v1/peers/east'],
+            ['\0', '\0'],
+          ],
+        },
+      ],
+      [
+        'agent',
+        await issueFor(authorityOf(west), 'agent'),
+        { allowed: [cache, ['cilium/synced/', 'cilium/synced0'], ['cilium/cluster-config/west']], refused: [state] },
+      ],
+      ['admin', await issueFor(authorityOf(west), 'admin'), { allowed: [state, cache], refused: [['clustermesh/']] }],
+      ["C's name by B's authority", await impostor(central, east), { refused: [state] }],
+      ["the own agent's name by a peer's authority", await impostor(west, east, 'agent'), { refused: [cache] }],
+      ['the own peer certificate', peerLeaf(west), { refused: [state] }],
+      ['the certificate for the own etcd', await issueFor(authorityOf(west), 'etcd-client'), { refused: [state] }],
+    ];
+    for (const [who, leaf, { allowed = [], refused = [] }] of rows) {
+      const client = rawClient(port, leaf);
+      for (const interval of allowed) {
+        expect(await outcome(client, interval), `${who} reads ${interval}`).toMatch(/^read/);
+        expect(await watchOutcome(client, interval), `${who} watches ${interval}`).toBe('watching');
+      }
+      for (const interval of refused) {
+        expect(await outcome(client, interval), `${who} reads ${interval}`).toMatch(
+          /^7: etcdserver: permission denied/,
+        );
+        expect(await watchOutcome(client, interval), `${who} watches ${interval}`).toMatch(/permission denied/);
+      }
+    }
+    const why = await outcome(rawClient(port, peerLeaf(east)), cache);
+    expect(why).toContain('["cilium/cache/", "cilium/cache0") is not within one of cilium/state/*');
+  });
+
+  test('nothing but reading is allowed, and garbage ends the call that brought it and no more', async () => {
+    const { port, own } = await startDoor();
+    await own.transact([put('cilium/state/x')]);
+    const client = rawClient(port, peerLeaf(east));
+    const attempt = (path: string, message: Buffer) =>
+      new Promise<number>((resolve) => {
+        client.makeUnaryRequest(path, same, same, message, (error) => resolve(error?.code ?? status.OK));
+      });
+    const write = Buffer.from(EtcdWire.put.requestSerialize({ key: bytes('cilium/state/x'), value: bytes('bad') }));
+    expect(await attempt('/etcdserverpb.KV/Put', write)).toBe(status.PERMISSION_DENIED);
+    for (const path of [
+      'KV/Txn',
+      'KV/DeleteRange',
+      'KV/Compact',
+      'Lease/LeaseGrant',
+      'Auth/AuthEnable',
+      'Cluster/MemberList',
+    ])
+      expect(await attempt(`/etcdserverpb.${path}`, Buffer.alloc(0)), path).toBe(status.PERMISSION_DENIED);
+    expect(await attempt('/v3lockpb.Lock/Lock', Buffer.alloc(0))).toBe(status.PERMISSION_DENIED);
+    expect(await attempt('/etcdserverpb.KV/Nonsense', Buffer.alloc(0))).toBe(status.UNIMPLEMENTED);
+
+    const seed = Date.now() % 1_000_000;
+    const random = seededRandom(seed);
+    const garbage = () =>
+      Buffer.from(Array.from({ length: Math.floor(random.next() * 60) }, () => random.next() * 256));
+    for (let round = 0; round < 200; round++) {
+      await attempt('/etcdserverpb.KV/Range', garbage());
+      const { call, end } = watch(client, same);
+      call.write(garbage());
+      call.end();
+      await until(() => expect(end.over, `seed ${seed}`).toBe(true));
+    }
+    expect(await attempt('/etcdserverpb.KV/Range', Buffer.alloc(100_000))).toBe(status.RESOURCE_EXHAUSTED);
+    await sendRawBytes(port, garbage());
+    expect((await range(client, { key: bytes('cilium/state/x') })).count?.toString()).toBe('1');
+  });
+
+  test('before the first complete list nobody is told that there is nothing', async () => {
+    const { port } = await startDoor({ listed: false });
+    const client = rawClient(port, peerLeaf(east));
+    expect(await outcome(client, ['cilium/state/x'])).toMatch(/^14: etcdserver: not ready/);
+    const { end } = watch(client);
+    await until(() => expect(end.error?.code).toBe(status.UNAVAILABLE));
+  });
+
+  test('a client that does not read goes on where it stood, or is told that its place is forgotten', async () => {
+    const { own, port, mirror, door } = await startDoor({
+      historyLimits: { eventsMax: 2_000, bytesMax: 512 * 1024 * 1024 },
+    });
+    const value = 'v'.repeat(64 * 1024);
+    const client = rawClient(port, peerLeaf(east));
+    const slow = watch(client);
+    slow.call.write(createWatch('cilium/state/', { watchId: 7 }));
+    await until(() => expect(slow.answers).toHaveLength(1));
+    slow.call.pause();
+    const write = async (count: number, value: string) => {
+      const start = mirror.state.position?.revision ?? 0;
+      const writer = async () => {
+        while (left-- > 0) await own.transact([put('cilium/state/x', value)]);
+      };
+      let left = count;
+      await Promise.all(Array.from({ length: 16 }, writer));
+      await until(() => expect(mirror.state.position?.revision).toBe(start + count));
+    };
+
+    await write(400, value);
+    slow.call.resume();
+    await until(() => expect(eventsOf(slow.answers)).toHaveLength(400));
+    expect(eventsOf(slow.answers)).toEqual(
+      [...Array(400).keys()].map((i) => Number(mirror.state.position?.revision) - 399 + i),
+    );
+
+    slow.answers.length = 0;
+    slow.call.pause();
+    await write(400, value);
+    await write(2_100, 'small');
+    slow.call.resume();
+    await until(() => expect(slow.answers.at(-1)?.canceled).toBe(true));
+    const last = slow.answers.at(-1);
+    expect(last?.cancelReason).toBe('');
+    expect(last?.header?.revision?.toString()).toBe('0');
+    slow.call.write(createWatch('cilium/state/', { startRevision: Number(last?.compactRevision) }));
+    await until(() => expect(eventsOf(slow.answers).at(-1)).toBe(mirror.state.position?.revision));
+    expect(door.clients).toMatchObject([{ name: 'peer east', kind: 'peer', cluster: 'east', calls: 1, watches: 1 }]);
+    slow.call.end();
+    await until(() => expect(door.clients).toEqual([]));
+  });
+
+  test('an etcd that was wiped ends every watch, so that clients list the new one', async () => {
+    const { own, port, mirror } = await startDoor();
+    await own.transact([put('cilium/state/nodes/v1/west/old')]);
+    const peer = follow(`127.0.0.1:${port}`, peerLeaf(central));
+    await until(() => expect(readable(peer.mirror.entries)).toEqual(shared(mirror)));
+    await etcd.wipe();
+    const fresh = openOwn();
+    await fresh.transact([put('cilium/state/nodes/v1/west/new')]);
+    await until(() => expect([...mirror.entries.keys()]).toEqual(['cilium/state/nodes/v1/west/new']));
+    await until(() => expect(readable(peer.mirror.entries)).toEqual(shared(mirror)));
+    expect(peer.mirror.state.position?.storeId).toBe(mirror.state.position?.storeId);
+  });
+
+  test('a peer is disconnected at once, and let in again only as long as a store vouches for it', async () => {
+    const { port, door, stores, own } = await startDoor();
+    const client = rawClient(port, peerLeaf(east));
+    const other = rawClient(port, peerLeaf(central));
+    const [mine, theirs] = [watch(client), watch(other)];
+    for (const { call, answers } of [mine, theirs]) {
+      call.write(createWatch('cilium/state/'));
+      await until(() => expect(answers).toHaveLength(1));
+    }
+    door.disconnect(east);
+    await until(() => expect(mine.end.error?.code).toBe(status.UNAVAILABLE));
+    expect(await outcome(client, ['cilium/state/x'])).toMatch(/^read/);
+    stores.delete(east);
+    door.disconnect(east);
+    expect(await outcome(client, ['cilium/state/x'])).toMatch(/^7: .*cluster east is no peer of west/);
+    await own.transact([put('cilium/state/x')]);
+    await until(() => expect(eventsOf(theirs.answers)).toHaveLength(1));
+  });
+
+  test('one client cannot hold more than its share', async () => {
+    const quota = { callsMax: 2, watchesMax: 3, unsentBytesMax: 1024 * 1024, looksPerSecond: 100 };
+    const { port, own } = await startDoor({ quotas: { peer: quota, local: quota, admin: quota } });
+    for (let i = 0; i < 40; i++) await own.transact([put(`cilium/state/${i}`, 'v'.repeat(500_000))]);
+    const client = rawClient(port, peerLeaf(east));
+    const first = watch(client);
+    for (let i = 0; i < 4; i++) first.call.write(createWatch('cilium/state/'));
+    await until(() => expect(first.answers).toHaveLength(4));
+    expect(first.answers.map(({ canceled }) => canceled)).toEqual([false, false, false, true]);
+    expect(first.answers[3]?.cancelReason).toContain('too many requests');
+    first.call.write({ cancelRequest: { watchId: 0 } });
+    first.call.write(createWatch('cilium/state/'));
+    await until(() => expect(first.answers).toHaveLength(6));
+    expect(first.answers.at(-1)).toMatchObject({ created: true, canceled: false });
+
+    const second = watch(client);
+    second.call.write(createWatch('cilium/state/', { progressNotify: true }));
+    await until(() => expect(second.answers.at(-1)?.cancelReason).toContain('has 3 watches'));
+    expect(await outcome(client, ['cilium/state/x'])).toMatch(/^8: etcdserver: too many requests/);
+    expect(await outcome(rawClient(port, peerLeaf(central)), ['cilium/state/x'])).toMatch(/^read/);
+    second.call.cancel();
+    await until(async () => expect(await outcome(client, ['cilium/state/x'])).toMatch(/^read/));
+    expect((await range(client, { key: bytes('cilium/state/'), rangeEnd: bytes('cilium/state0') })).kvs).toHaveLength(
+      40,
+    );
+  });
+
+  test('a taken port is said so', async () => {
+    const { port } = await startDoor({ listed: false });
+    await expect(startDoor({ listen: `127.0.0.1:${port}`, listed: false })).rejects.toMatchObject({
+      code: 'LISTEN_ADDRESS_TAKEN',
+    });
   });
 });

@@ -82,6 +82,10 @@ export class EventRing {
     }
   }
 
+  countFrom(revision: number): number {
+    return this.#events.length - this.#indexOf(revision);
+  }
+
   #at(index: number): KeptEvent | undefined {
     return this.#events[index];
   }

@@ -14,6 +14,8 @@ import { SortedKeys } from './sorted-keys.ts';
  */
 export const HISTORY_LIMITS: RingLimits = { eventsMax: 100_000, bytesMax: 128 * 1024 * 1024 };
 
+export type KeyOrder = 'ascending' | 'descending';
+
 export class DoorHistory implements MirrorObserver {
   readonly #entries = new Map<ByteKey, KeyValue>();
   readonly #keys = new SortedKeys();
@@ -91,6 +93,11 @@ export class DoorHistory implements MirrorObserver {
     return this.#ring.from(revision);
   }
 
+  /** How many changes came behind `revision`: what reading there costs, beside what is read. */
+  changesSince(revision: number): number {
+    return this.#ring.countFrom(revision + 1);
+  }
+
   /** How many keys of `interval` there were at `revision`. */
   countAt(interval: KeyInterval, revision: number): number {
     let count = this.#keys.count(interval);
@@ -101,13 +108,18 @@ export class DoorHistory implements MirrorObserver {
     return count;
   }
 
-  /** The entries of `interval` as they were at `revision`, in order. Nothing may be fed while this is iterated. */
-  *entriesAt(interval: KeyInterval, revision: number): Generator<KeyValue> {
+  /**
+   * The entries of `interval` as they were at `revision`, by key, one by one, so that whoever wants few pays for few. Nothing may
+   * be fed while this is iterated.
+   */
+  *entriesAt(interval: KeyInterval, revision: number, order: KeyOrder = 'ascending'): Generator<KeyValue> {
     const before = this.#changedSince(interval, revision);
-    const gone = [...before.keys()].filter((key) => !this.#entries.has(key)).sort(inByteOrder);
+    const isBefore: (a: ByteKey, b: ByteKey) => boolean = order === 'ascending' ? (a, b) => a < b : (a, b) => a > b;
+    const keys = order === 'ascending' ? this.#keys.within(interval) : this.#keys.withinDescending(interval);
+    const gone = [...before.keys()].filter((key) => !this.#entries.has(key)).sort((a, b) => (isBefore(a, b) ? -1 : 1));
     let next = 0;
-    for (const key of this.#keys.within(interval)) {
-      for (let other = gone[next]; other !== undefined && other < key; other = gone[next]) {
+    for (const key of keys) {
+      for (let other = gone[next]; other !== undefined && isBefore(other, key); other = gone[next]) {
         const kv = before.get(other);
         if (kv !== undefined) yield kv;
         next += 1;
@@ -143,5 +155,3 @@ export class DoorHistory implements MirrorObserver {
     if (known === undefined) this.#keys.add(key);
   }
 }
-
-const inByteOrder = (a: ByteKey, b: ByteKey): number => (a < b ? -1 : 1);

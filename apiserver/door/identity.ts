@@ -2,6 +2,9 @@
 // is none by the common name that Cilium gives its clients. Then the one trust store that is bound to that cluster must vouch
 // for it: the handshake only says that one of all stores did, so that one cluster's authority could speak for another. Pure, apart
 // from OpenSSL's arithmetic.
+//
+// Cilium's names are taken from everybody: the store decides as it does for a URI. Its older `remote`, which all clusters share,
+// is not, since it does not say whose store to ask.
 
 import { X509Certificate } from 'node:crypto';
 import { type ClusterName, parseClusterName } from '../../mesh/model/names.ts';

@@ -100,7 +100,7 @@ class GrpcDoor implements Door {
     this.#deps = deps;
     this.#history = new DoorHistory(deps.historyLimits);
     this.#gatekeeper = new Gatekeeper({ own: deps.cluster, trust: deps.trust, clock: deps.clock });
-    this.#clients = new DoorClients(deps.quotas);
+    this.#clients = new DoorClients(deps.clock, deps.quotas);
     this.#refusals = new RefusalLog(deps);
   }
 
@@ -200,19 +200,25 @@ class GrpcDoor implements Door {
   #range(call: RangeCall): void {
     const admitted = this.#admit(call, (why) => endCall(call, why));
     if (admitted === undefined) return;
+    const { access, slot } = admitted;
     const { key = NO_BYTES, rangeEnd = NO_BYTES } = call.request;
     if (key === null || key.length === 0) {
       endCall(call, EMPTY_KEY);
       return;
     }
     const interval = requestedInterval(key, rangeEnd ?? NO_BYTES);
-    const objection = objectionOf(admitted.access, interval);
+    const objection = objectionOf(access, interval);
     if (objection !== undefined) {
       endCall(call, objection);
       return;
     }
-    const answer = answerRange(this.#history, interval, call.request);
-    if (answer.ok) this.#answer(call, admitted.slot, encodeRange(answer.value));
+    const busy = slot.mayLook();
+    if (busy !== undefined) {
+      endCall(call, busy);
+      return;
+    }
+    const answer = answerRange(this.#history, interval, call.request, (count) => slot.looked(count));
+    if (answer.ok) this.#answer(call, slot, encodeRange(answer.value));
     else endCall(call, answer.error);
   }
 

@@ -48,6 +48,20 @@ export class SortedKeys {
     }
   }
 
+  /** The same from the last key to the first. */
+  *withinDescending({ start, end }: KeyInterval): Generator<ByteKey> {
+    const last = end === undefined ? this.#runs.length - 1 : this.#runOf(end);
+    for (let at = last; at >= 0; at--) {
+      const run = this.#run(at);
+      const behind = at === last && end !== undefined ? lowerBound(run, end) : run.length;
+      for (let index = behind - 1; index >= 0; index--) {
+        const key = run[index];
+        if (key === undefined || key < start) return;
+        yield key;
+      }
+    }
+  }
+
   count({ start, end }: KeyInterval): number {
     return Math.max(0, (end === undefined ? this.#size : this.#rank(end)) - this.#rank(start));
   }

@@ -25,10 +25,7 @@ export class WatchCall {
 
   start(): void {
     const call = this.#call;
-    onCallEnd(call, () => {
-      this.#ended = true;
-      this.#watches.close();
-    });
+    onCallEnd(call, () => this.#stop());
     call.on('data', (request: messages.WatchRequest.$Properties) => {
       if (this.#ended) return;
       this.#watches.request(request);
@@ -36,7 +33,10 @@ export class WatchCall {
       this.wake();
     });
     // The client says that it has nothing more to ask, and etcd takes that for the end.
-    call.once('end', () => call.end());
+    call.once('end', () => {
+      this.#stop();
+      call.end();
+    });
   }
 
   /** There may be something to send. */
@@ -61,8 +61,12 @@ export class WatchCall {
   }
 
   end(why: Refusal): void {
+    this.#stop();
+    endCall(this.#call, why);
+  }
+
+  #stop(): void {
     this.#ended = true;
     this.#watches.close();
-    endCall(this.#call, why);
   }
 }

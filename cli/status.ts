@@ -22,9 +22,12 @@ export function healthy(status: StatusDocument): boolean {
   return (
     Object.values(status.health).every(({ state }) => state === 'ok') &&
     status.peers.every(({ phase, freshness, synced }) => phase === 'live' && freshness === 'fresh' && synced) &&
-    status.agents.every(({ connected, refused }) => connected && refused.length === 0)
+    status.agents.every(({ connected, refused }) => connected && refused.every(isLimitation))
   );
 }
+
+/** What this version cannot program (IPv6, SCTP) is said, and is no fault of the mesh. */
+const isLimitation = ({ code }: { readonly code: string }): boolean => code === 'AGENT_UNSUPPORTED';
 
 export function renderStatus(status: StatusDocument): string {
   const { store, snapshot, source } = status;

@@ -15,6 +15,8 @@ import type { ApiServerConfig } from './config.ts';
 import { servicesDocument, statusDocument } from './documents.ts';
 import { createDoor } from './door/server.ts';
 import { doorTrust } from './door-trust.ts';
+import { EpochRecord } from './epoch.ts';
+import { FilledHistory } from './filled-history.ts';
 import { apiRoutes } from './http/routes.ts';
 import { localFacts } from './local-facts.ts';
 import { createMetrics } from './metrics.ts';
@@ -61,11 +63,12 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'peers' }),
     onChange: (peer) => peerChanged(peer),
   });
+  const outcomes = peerOutcomes(peers, admission);
   const reflector = new Reflector({
     self: name,
     store: etcd.store,
     observed: etcd.mirror.entries,
-    peers: peerOutcomes(peers, admission),
+    peers: outcomes,
     clock,
     random,
     log: log.child({ part: 'reflect' }),
@@ -96,6 +99,16 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'publisher' }),
     uuid: deps.uuid,
   });
+  const epoch = new EpochRecord({
+    self: name,
+    store: etcd.store,
+    observed: etcd.mirror.entries,
+    peers: outcomes,
+    reflected: () => reflector.depth === 0,
+    newEpoch: () => deps.uuid().replaceAll('-', '').slice(0, 16),
+    clock,
+    log: log.child({ part: 'epoch' }),
+  });
 
   function peerChanged(peer: ClusterName): void {
     trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
@@ -107,7 +120,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     reflector.onRecords(peer, keys);
     reflector.onDeclarations(peer);
   });
-  for (const observer of [view, door.observer, localFacts(name, admission)]) etcd.observe(observer);
+  for (const observer of [new FilledHistory(view), door.observer, localFacts(name, admission)]) etcd.observe(observer);
   etcd.observe({
     onBatch(batch) {
       publisher.foreignChange(batch);
@@ -128,7 +141,11 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
             leader = true;
             log.info('leading');
             try {
-              await Promise.all([publisher.run(leading, fence), reflector.lead(leading, fence)]);
+              await Promise.all([
+                publisher.run(leading, fence),
+                reflector.lead(leading, fence),
+                epoch.lead(leading, fence),
+              ]);
             } finally {
               leader = false;
             }

@@ -23,6 +23,7 @@ let seen: {
   card: (string | undefined)[];
   config: (string | undefined)[];
   freshness: PeerFreshness[];
+  retained: string[][];
 };
 let hiddenCard: boolean;
 
@@ -30,7 +31,7 @@ beforeEach(() => {
   store = new MemoryStore();
   clock = new ManualClock();
   stop = new AbortController();
-  seen = { records: [], card: [], config: [], freshness: [] };
+  seen = { records: [], card: [], config: [], freshness: [], retained: [] };
   hiddenCard = false;
 });
 afterEach(() => stop.abort());
@@ -50,7 +51,8 @@ function follow(): PeerLink {
     intake: {
       addPeer() {},
       applyPeerBatch: (_, events) => seen.records.push(...events.map(describeEvent)),
-      retainRecords() {},
+      retainRecords: (_, entries) =>
+        seen.retained.push([...entries.keys()].filter((key) => key.startsWith('cilium/state/'))),
       setCard: (_, card) => seen.card.push(text(card)),
       setConfig: (_, config) => seen.config.push(text(config)),
       setFreshness: (_, freshness) => seen.freshness.push(freshness),
@@ -132,4 +134,23 @@ test('a lost connection takes nothing away', async () => {
   await vi.waitFor(() => expect(link.state.phase).toBe('reconnecting'));
   expect(seen.records).toEqual(before);
   expect(link.state.synced).toBe(true);
+});
+
+test('a peer whose etcd was emptied loses nothing until it is whole again, and then what it no longer has', async () => {
+  await put('cilium/state/services/v1/east/prod/gone');
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.synced).toBe(true));
+  seen = { records: [], card: [], config: [], freshness: [], retained: [] };
+  store.wipe('00000000000000bb');
+  // A store that stands behind what is known could be a replica that lags, and is given time.
+  for (let revision = 0; revision < 20; revision += 1) await put('elsewhere');
+  await vi.waitFor(() => expect(link.state).toMatchObject({ storeId: '00000000000000bb', unsynced: keys.canaries }));
+  await publish();
+  await vi.waitFor(() => expect(link.state.unsynced).toEqual([]));
+  clock.advance(1_000);
+  expect(seen.records).toEqual(['cilium/state/services/v1/east/prod/echo']);
+  expect(seen.retained).toEqual([]);
+  clock.advance(10_000);
+  expect(seen.retained).toEqual([['cilium/state/services/v1/east/prod/echo']]);
 });

@@ -29,6 +29,8 @@ export interface PeerLinkDeps {
 const QUESTION_DEADLINE_MS = 10_000;
 /** How often silence is measured: a tenth of the smallest default limit. */
 const FRESHNESS_TICK_MS = 1_000;
+/** For how long a peer that was emptied must be whole again before what it lacks is taken away. */
+const REFILLED_MS = 5_000;
 
 export class PeerLink {
   readonly #deps: PeerLinkDeps;
@@ -41,6 +43,9 @@ export class PeerLink {
   #heartbeatAt: number | undefined;
   #freshness: Freshness = 'fresh';
   #synced = false;
+  /** It was whole, and says so no longer, or only since a moment. */
+  #refilling = false;
+  #refilledSince: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
 
@@ -131,27 +136,64 @@ export class PeerLink {
   }
 
   #receive(batch: MirrorBatch): void {
-    const { intake, spec } = this.#deps;
+    const { intake, spec, clock } = this.#deps;
     const { name } = spec;
+    this.#readCanaries(batch);
     if (batch.relisted && this.#plain) intake.setCard(name, undefined);
     // The card and config decide how records are judged: they go first, whatever their place in the batch.
     const records = [];
     for (const event of batch.events) {
       const key = event.type === 'put' ? event.kv.key : event.key;
       const value = event.type === 'put' ? event.kv.value : undefined;
-      if (key === this.#keys.card) intake.setCard(name, value);
+      if (key === this.#keys.heartbeat) {
+        if (value !== undefined) this.#heartbeatAt = clock.monotonic();
+      } else if (this.#keys.isCanary(key) || (value === undefined && this.#refilling)) continue;
+      else if (key === this.#keys.card) intake.setCard(name, value);
       else if (key === this.#keys.config) intake.setConfig(name, value);
-      else if (key === this.#keys.heartbeat) {
-        if (value !== undefined) this.#heartbeatAt = this.#deps.clock.monotonic();
-      } else if (this.#keys.isCanary(key)) {
-        if (value === undefined) this.#canaries.delete(key);
-        else this.#canaries.add(key);
-      } else records.push(event);
+      else records.push(event);
     }
     if (records.length > 0) intake.applyPeerBatch(name, records);
     // The mirror of a link that was set up anew does not know what the one before it had handed over.
-    if (batch.relisted && this.#mirror !== undefined) intake.retainRecords(name, this.#mirror.entries);
+    if (batch.relisted && !this.#refilling) this.#retainRecords();
     this.#measure();
+  }
+
+  #readCanaries({ events, relisted }: MirrorBatch): void {
+    if (relisted) this.#canaries.clear();
+    for (const key of relisted ? (this.#mirror?.entries.keys() ?? []) : []) {
+      if (this.#keys.isCanary(key)) this.#canaries.add(key);
+    }
+    for (const event of relisted ? [] : events) {
+      const key = event.type === 'put' ? event.kv.key : event.key;
+      if (!this.#keys.isCanary(key)) continue;
+      if (event.type === 'put') this.#canaries.add(key);
+      else this.#canaries.delete(key);
+    }
+    // A peer's etcd was emptied: until it says that it is whole again, what is missing is not gone.
+    this.#refilling ||= this.#synced && !this.#hasAllCanaries;
+  }
+
+  get #hasAllCanaries(): boolean {
+    return this.#keys.canaries.every((key) => this.#canaries.has(key));
+  }
+
+  #retainRecords(): void {
+    if (this.#mirror !== undefined) this.#deps.intake.retainRecords(this.#deps.spec.name, this.#mirror.entries);
+  }
+
+  /** Canaries and records come by different watches: the last records get a moment to arrive before the rest is taken away. */
+  #settleRefilling(): void {
+    const { clock, intake, spec } = this.#deps;
+    if (!this.#refilling || !this.#hasAllCanaries) {
+      this.#refilledSince = undefined;
+      return;
+    }
+    this.#refilledSince ??= clock.monotonic();
+    if (clock.monotonic() - this.#refilledSince < REFILLED_MS) return;
+    this.#refilling = false;
+    if (this.#mirror?.entries.has(this.#keys.card) === false) intake.setCard(spec.name, undefined);
+    if (this.#mirror?.entries.has(this.#keys.config) === false) intake.setConfig(spec.name, undefined);
+    this.#retainRecords();
   }
 
   #followed(state: MirrorState): void {
@@ -174,11 +216,12 @@ export class PeerLink {
 
   #measure(): void {
     const { clock, limits, intake, spec } = this.#deps;
+    this.#settleRefilling();
     const silenceMs = this.#heartbeatAge() ?? clock.monotonic() - this.#configuredAt;
     const freshness = freshnessOf(silenceMs, this.#plain ? limits.plain : limits.card);
     // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
     const listed = this.#mirror?.state.position !== undefined;
-    const synced = this.#synced || (listed && this.#keys.canaries.every((key) => this.#canaries.has(key)));
+    const synced = this.#synced || (listed && this.#hasAllCanaries);
     if (freshness === this.#freshness && synced === this.#synced) return;
     this.#freshness = freshness;
     this.#synced = synced;

@@ -5,7 +5,7 @@ import { cardKey } from '../../mesh/wire/card.ts';
 import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
 import type { RecordKindName } from '../../mesh/wire/record.ts';
-import { KEY_LAYOUTS, stateKey, statePrefix } from '../../mesh/wire/state-keys.ts';
+import { KEY_LAYOUTS, kindOfKey, STATE_ROOT, stateKey, statePrefix } from '../../mesh/wire/state-keys.ts';
 import { HEARTBEAT_KEY, SYNCED_ROOT, syncedKey } from '../../mesh/wire/synced.ts';
 
 export const PUBLISHED_KINDS: readonly RecordKindName[] = ['services', 'nodes', 'identities', 'ip'];
@@ -18,6 +18,8 @@ export interface OwnedKeys {
   /** Everything under those that end in `/`, and the others themselves. */
   readonly prefixes: readonly string[];
   readonly owns: (key: string) => boolean;
+  /** The record's kind, `localServices`, or empty for what there is one of. */
+  readonly kindOf: (key: string) => RecordKindName | 'localServices' | '';
   /** What peers need of this cluster first does not wait behind what there is much of. */
   readonly isUrgent: (key: string) => boolean;
   /** For a canary, what has to be there before it. */
@@ -42,10 +44,19 @@ export function ownedKeys(cluster: ClusterName): OwnedKeys {
     canaryOf: (kind) => syncedKey(cluster, kind),
     prefixes,
     owns: (key) => prefixes.some((prefix) => (prefix.endsWith('/') ? key.startsWith(prefix) : key === prefix)),
+    kindOf: (key) =>
+      key.startsWith(LOCAL_SERVICES_PREFIX)
+        ? 'localServices'
+        : key.startsWith(STATE_ROOT)
+          ? (kindOfKey(key) ?? '')
+          : '',
     isUrgent: (key) => urgent.has(key),
     goesBefore: (key) => {
       const kind = kindOfCanary.get(key);
-      return kind === undefined ? undefined : (other) => other.startsWith(statePrefix(kind));
+      if (kind === undefined) return undefined;
+      const states = statePrefix(kind);
+      if (kind !== 'services') return (other) => other.startsWith(states);
+      return (other) => other.startsWith(states) || other.startsWith(LOCAL_SERVICES_PREFIX);
     },
   };
 }

@@ -4,9 +4,9 @@
 import type { ClusterId, ClusterName, Revision, ServiceKey } from '../model/names.ts';
 import type { MeshService } from '../model/service.ts';
 
-/** Which etcd, and which of its revisions: revisions of different etcd clusters cannot be compared. */
+/** Which history, and which of its revisions: revisions of different histories cannot be compared. */
 export interface Position {
-  /** etcd cluster id, 16 hexadecimal digits. */
+  /** etcd cluster id, 16 hexadecimal digits; in the position of a snapshot with the epoch behind it (mesh/wire/epoch.ts). */
   readonly storeId: string;
   readonly revision: Revision;
 }

@@ -25,7 +25,8 @@ export type PortMessage = clustermesh.v1.Port.$Properties;
 export type BackendMessage = clustermesh.v1.Backend.$Properties;
 export type ClusterMessage = clustermesh.v1.ClusterEntry.$Properties;
 
-const STORE_ID = /^[0-9a-f]{16}$/;
+/** An etcd cluster id, and behind it the epoch of what that etcd holds (epoch.ts). */
+const STORE_ID = /^[0-9a-f]{16}(?:-[0-9a-f]{16})?$/;
 /** A mesh has at most 511 clusters; more names are damage, and not worth keeping. */
 const NAMES_MAX = 511;
 
@@ -51,7 +52,7 @@ export const clusterMessages = (clusters: ReadonlyMap<ClusterName, ClusterId>): 
 
 export function parsePosition(message: PositionMessage | null | undefined): Result<Position, string> {
   const storeId = message?.storeId ?? '';
-  if (!STORE_ID.test(storeId)) return err('position without an etcd cluster id of 16 hexadecimal digits');
+  if (!STORE_ID.test(storeId)) return err('position without the id of an etcd history');
   const revision = Number(message?.revision ?? 0);
   if (!Number.isSafeInteger(revision) || revision < 1) return err('position without a revision');
   return ok({ storeId, revision: revision as Revision });

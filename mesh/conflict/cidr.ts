@@ -40,10 +40,7 @@ export function rangeConflicts(standings: ReadonlyMap<ClusterName, Standing>): r
 }
 
 /** O(n log n) and the number of pairs that do overlap. */
-export function forEachOverlap(
-  ranges: readonly ClusterRange[],
-  visit: (a: ClusterRange, b: ClusterRange) => void,
-): void {
+function forEachOverlap(ranges: readonly ClusterRange[], visit: (a: ClusterRange, b: ClusterRange) => void): void {
   const sorted = [...ranges].sort((a, b) => comparePrefixes(a.prefix, b.prefix));
   const around: ClusterRange[] = [];
   for (const range of sorted) {

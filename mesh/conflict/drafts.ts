@@ -5,7 +5,7 @@ import type { Draft } from './finding.ts';
 import type { OmittedFindings } from './report.ts';
 
 /** Findings kept per code and cluster at fault: more than anybody reads, and small enough to serve in one answer. */
-export const FINDINGS_PER_CODE_AND_CLUSTER_MAX = 1_000;
+const FINDINGS_PER_CODE_AND_CLUSTER_MAX = 1_000;
 
 export class Drafts {
   readonly #kept: Draft[] = [];

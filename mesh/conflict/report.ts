@@ -85,7 +85,7 @@ export function assembleReport(parts: ReportParts): Report {
 }
 
 /** Omitted findings never change the verdict: others of the same code and cluster are listed. */
-export function verdictOf(findings: readonly Finding[], checks: readonly Check[], ownStateCurrent: boolean): Verdict {
+function verdictOf(findings: readonly Finding[], checks: readonly Check[], ownStateCurrent: boolean): Verdict {
   if (findings.some(({ severity }) => severity === 'blocking')) return 'blocked';
   if (findings.some(({ severity }) => severity === 'error')) return 'degraded';
   if (!ownStateCurrent || checks.some(({ status }) => status === 'unknown')) return 'unknown';

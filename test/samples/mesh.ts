@@ -20,7 +20,7 @@ import { encodeClusterConfig } from '../../mesh/wire/cluster-config.ts';
 import { type NodeRecord, networkValue } from '../../mesh/wire/node.ts';
 
 export const NOW = Date.parse('2026-02-01T00:00:00Z');
-export const DAY_MS = 86_400_000;
+const DAY_MS = 86_400_000;
 
 export const named = (name: string): ClusterName => name as ClusterName;
 const utf8 = new TextEncoder();

@@ -32,8 +32,6 @@ export interface AdmissionReportOptions {
   readonly revision?: number | undefined;
   /** False while the own etcd is out of reach. */
   readonly ownStateCurrent?: boolean;
-  /** The age of a peer's last heartbeat, from whoever hears them all. */
-  readonly ageOf?: (peer: ClusterName) => number | undefined;
   /** What was found elsewhere: trust, kernels. */
   readonly more?: Assessment;
 }

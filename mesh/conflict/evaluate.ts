@@ -1,7 +1,6 @@
 // From an evaluation to findings, checks and a report; and the whole way from facts, for whoever has no evaluation that is
 // kept current: offline diagnosis, the plan of a join, and the tests that prove the incremental one right.
 
-import type { ClusterName } from '../model/names.ts';
 import { catalogueRow, docsAnchor, remediation, severityAt } from './catalogue.ts';
 import { checksOf } from './checks.ts';
 import { clockDraft } from './config.ts';
@@ -96,8 +95,6 @@ export interface ReportOptions {
   readonly revision?: number | undefined;
   readonly ownStateCurrent?: boolean;
   readonly memory?: Memory;
-  /** The age of a peer's last heartbeat, from whoever hears them all; else as the facts have it. */
-  readonly ageOf?: ((peer: ClusterName) => number | undefined) | undefined;
   /** From other evaluations: trust, kernels. */
   readonly more?: Assessment;
 }
@@ -114,18 +111,18 @@ export function reportOf(evaluation: MeshEvaluation, options: ReportOptions): Re
     findings: [...own.findings, ...(more?.findings ?? [])],
     omitted: [...own.omitted, ...(more?.omitted ?? [])],
     checks: [...own.checks.filter(({ code }) => !elsewhere.has(code)), ...(more?.checks ?? [])],
-    peers: peersOf(evaluation, options),
+    peers: peersOf(evaluation, now),
   });
 }
 
-function peersOf({ clusters, local }: MeshEvaluation, { now, ageOf }: ReportOptions): readonly ReportPeer[] {
+function peersOf({ clusters, local }: MeshEvaluation, now: number): readonly ReportPeer[] {
   return [...clusters.values()]
     .filter(({ name }) => name !== local)
     .map(({ name, standing, declarations: { freshness }, records, admitted, held }) => ({
       name,
       plain: standing.plain,
       freshness: freshness?.state ?? null,
-      age_ms: ageOf?.(name) ?? (freshness?.lastHeartbeatAt === undefined ? null : now - freshness.lastHeartbeatAt),
+      age_ms: freshness?.lastHeartbeatAt === undefined ? null : now - freshness.lastHeartbeatAt,
       synced: freshness?.synced ?? null,
       records: records.size,
       admitted: admitted.size,

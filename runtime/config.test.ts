@@ -33,6 +33,11 @@ test('flags go over the environment, the environment over the file, the file ove
   expect(printed).toContain('http.port = 7  # --set');
 });
 
+test('an environment variable names a setting that no file has', async () => {
+  const loaded = await load({ env: { CM_NAME: 'west', CM_POD_CIDRS: '[10.1.0.0/16]', CM_HTTP__LISTEN: 'b:2' } });
+  expect(loaded.config).toEqual({ name: 'west', http: { listen: 'b:2' }, podCIDRs: ['10.1.0.0/16'] });
+});
+
 test.each([
   ['a mistyped key', 'name: west\nhttq: {}\n', /httq/],
   ['a wrong type', 'name: west\nhttp:\n  port: eighty\n', /http\.port: .*c\.yaml:3/],

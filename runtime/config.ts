@@ -4,7 +4,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { OperationalError, reasonOf } from './errors.ts';
 
 export interface ConfigRequest<S extends z.ZodType> {
@@ -29,10 +29,12 @@ const FILE_BYTES_MAX = 1024 * 1024;
 
 export async function loadConfig<S extends z.ZodType>(request: ConfigRequest<S>): Promise<LoadedConfig<z.infer<S>>> {
   const sources = new Map<string, string>();
+  const known = z.toJSONSchema(request.schema, { io: 'input', unrepresentable: 'any' }) as KnownSettings;
   const tree: Tree = request.file === undefined ? {} : await readTree(request.file, sources);
   for (const [name, value] of Object.entries(request.env)) {
     if (!name.startsWith(request.envPrefix) || value === undefined) continue;
-    assign(tree, envPath(name.slice(request.envPrefix.length)), value, `environment ${name}`, sources);
+    const path = envPath(name.slice(request.envPrefix.length), known);
+    assign(tree, path, value, `environment ${name}`, sources);
   }
   for (const flag of request.flags) {
     const at = flag.indexOf('=');
@@ -111,23 +113,28 @@ function recordPlaces(document: Document, lines: LineCounter, file: string, sour
   visit(document.contents, []);
 }
 
-/** `HTTP__LISTEN` → http.listen, `CLUSTER__POD_CIDRS` is podCidrs: matched without regard to case when assigned. */
-function envPath(name: string): string[] {
-  return name
-    .split('__')
-    .map((part) => part.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()));
+interface KnownSettings {
+  readonly properties?: Readonly<Record<string, KnownSettings>>;
+}
+
+/** `HTTP__LISTEN` is http.listen, `CLUSTER__POD_CIDRS` is cluster.podCIDRs: case and `_` inside a name do not count. */
+function envPath(name: string, known: KnownSettings): string[] {
+  let at: KnownSettings | undefined = known;
+  return name.split('__').map((part) => {
+    const plain = part.replaceAll('_', '').toLowerCase();
+    const setting = Object.keys(at?.properties ?? {}).find((key) => key.toLowerCase() === plain) ?? plain;
+    at = at?.properties?.[setting];
+    return setting;
+  });
 }
 
 function assign(tree: Tree, path: readonly string[], text: string, source: string, sources: Map<string, string>): void {
   let at = tree;
-  const names: string[] = [];
-  for (const [index, part] of path.entries()) {
-    const name = Object.keys(at).find((key) => key.toLowerCase() === part.toLowerCase()) ?? part;
-    names.push(name);
+  for (const [index, name] of path.entries()) {
     if (index === path.length - 1) {
       const document = parseDocument(text);
       at[name] = document.errors.length > 0 ? text : document.toJS();
-      sources.set(names.join('.'), source);
+      sources.set(path.join('.'), source);
       return;
     }
     const next = at[name];

@@ -1,12 +1,10 @@
 // Runs a node's agent until the signal aborts: chooses the maps, and brings the real clock, chance and log. Stopping is not
 // removing: what is in the kernel stays and goes on forwarding.
 
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../runtime/clock.ts';
 import { runLifecycle } from '../runtime/lifecycle.ts';
 import { type Log, processLog } from '../runtime/log.ts';
-import { packageRoot } from '../runtime/package-root.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { composeAgent } from './app.ts';
 import type { AgentConfig } from './config.ts';
@@ -26,7 +24,6 @@ async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath']
     log.warn('maps in memory: no packet is forwarded');
     return new MemoryMaps({ sizes });
   }
-  const { openDatapath } = await import('./datapath/index.ts');
-  const objectPath = join(packageRoot(), 'bpf', 'sock_lb.bpf.o');
+  const { COMPILED_OBJECT: objectPath, openDatapath } = await import('./datapath/index.ts');
   return openDatapath({ pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) });
 }

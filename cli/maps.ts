@@ -1,4 +1,5 @@
-// `clustermesh maps dump`: what a node's kernel holds, with names instead of bytes, as the node's agent reads it.
+// `clustermesh maps dump`: what a node's kernel holds, with names instead of bytes, as the node's agent reads it. And
+// `clustermesh maps remove`: the one way to take away what an agent left pinned, since stopping an agent never does.
 
 import { Command } from 'commander';
 import { type MapsDocument, renderMaps } from '../agent/maps/describe.ts';
@@ -6,15 +7,43 @@ import { getJson } from './api-client.ts';
 import { agentOption, type OutputFormat, outputOption, print } from './options.ts';
 
 export function mapsCommand(): Command {
-  return new Command('maps').description("look into a node's service maps").addCommand(
-    new Command('dump')
-      .description('print services, backends and reverse entries; exit 1 when the rows do not fit together')
-      .addOption(agentOption())
-      .addOption(outputOption())
-      .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
-        const maps = (await getJson(agent, '/v1/maps')) as MapsDocument;
-        print(output, maps, renderMaps);
-        if (maps.problems.length > 0) process.exitCode = 1;
-      }),
-  );
+  return new Command('maps')
+    .description("look into a node's service maps, or remove them")
+    .addCommand(dumpCommand())
+    .addCommand(removeCommand());
+}
+
+function dumpCommand(): Command {
+  return new Command('dump')
+    .description('print services, backends and reverse entries; exit 1 when the rows do not fit together')
+    .addOption(agentOption())
+    .addOption(outputOption())
+    .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
+      const maps = (await getJson(agent, '/v1/maps')) as MapsDocument;
+      print(output, maps, renderMaps);
+      if (maps.problems.length > 0) process.exitCode = 1;
+    });
+}
+
+function removeCommand(): Command {
+  return new Command('remove')
+    .description(
+      'unpin the maps and programs of a node: its services stop being translated at once; exit 1 when something is left',
+    )
+    .requiredOption('--pin-dir <folder>', 'datapath.pinDir of the agent, which must not be running')
+    .option('--yes', 'do it; without this it only says what would be removed')
+    .addOption(outputOption())
+    .action(async ({ pinDir, yes, output }: { pinDir: string; yes?: true; output: OutputFormat }) => {
+      const { listPins, removeDatapath } = await import('../agent/datapath/index.ts');
+      if (yes !== true) {
+        const found = { would_remove: listPins(pinDir) };
+        print(output, found, () => [...found.would_remove, 'Nothing was removed: add --yes to do it.'].join('\n'));
+        return;
+      }
+      const outcome = await removeDatapath({ pinDir });
+      print(output, outcome, ({ removed, left }) =>
+        [...removed.map((path) => `removed  ${path}`), ...left.map((path) => `left     ${path}`)].join('\n'),
+      );
+      if (outcome.left.length > 0) process.exitCode = 1;
+    });
 }

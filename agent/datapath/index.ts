@@ -13,3 +13,4 @@ export {
   requireLibbpf,
   tryPrograms,
 } from './open.ts';
+export { listPins } from './pins.ts';

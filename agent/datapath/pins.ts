@@ -30,6 +30,10 @@ export function preparePinDir(pinDir: string): void {
   }
 }
 
+/** What is pinned there, ours or not. */
+export const listPins = (pinDir: string): readonly string[] =>
+  [LINKS, MAPS].flatMap((folder) => namesIn(join(pinDir, folder)).map((name) => join(pinDir, folder, name)));
+
 export interface RemovedPins {
   readonly removed: readonly string[];
   /** Not ours, and so left. */
@@ -45,9 +49,7 @@ export function removePins(pinDir: string, maps: readonly string[]): RemovedPins
   };
   for (const name of namesIn(join(pinDir, LINKS))) unlink(linkPin(pinDir, name));
   for (const name of maps) if (existsSync(mapPin(pinDir, name))) unlink(mapPin(pinDir, name));
-  const left = [MAPS, LINKS].flatMap((folder) =>
-    namesIn(join(pinDir, folder)).map((name) => join(pinDir, folder, name)),
-  );
+  const left = listPins(pinDir);
   for (const folder of [join(pinDir, MAPS), join(pinDir, LINKS), pinDir]) {
     if (existsSync(folder) && namesIn(folder).length === 0) rmdirSync(folder);
   }

@@ -3,8 +3,8 @@
 // kept whatever happens to connections.
 
 import type { ChannelCredentials } from '@grpc/grpc-js';
-import { err, ok, type Result } from '../../mesh/model/result.ts';
-import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
+import { ok, type Result } from '../../mesh/model/result.ts';
+import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
 import { MESH_PROTOCOL } from '../../mesh/wire/agent-message.ts';
 import type { ServerEvent } from '../../mesh/wire/mesh-reader.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
@@ -12,7 +12,7 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import type { AckReport, SnapshotListener, Upstream, UpstreamState } from './port.ts';
+import type { AckReport, ChangedServices, SnapshotListener, Upstream, UpstreamState } from './port.ts';
 import { receiveDelta, receiveSnapshot } from './received.ts';
 import { Subscription } from './subscription.ts';
 
@@ -42,6 +42,9 @@ const STABLE_MS = 5_000;
 class GrpcUpstream implements Upstream {
   readonly #deps: GrpcUpstreamDeps;
   readonly #listeners = new Set<SnapshotListener>();
+  /** What the next step is taken from. */
+  #held: MeshSnapshot | undefined;
+  /** What listeners were told last. */
   #current: MeshSnapshot | undefined;
   #state: UpstreamState = { connected: false };
   #connectedAt: number | undefined;
@@ -94,7 +97,7 @@ class GrpcUpstream implements Upstream {
     const onEvent = (event: ServerEvent) => this.#receive(server, event);
     this.#subscription = new Subscription({ server, credentials, serverName, clock, onEvent });
     if (this.#ack !== undefined) this.#subscription.acknowledge(this.#ack);
-    const hello = { node, software, protocol: MESH_PROTOCOL, resume: this.#current?.position };
+    const hello = { node, software, protocol: MESH_PROTOCOL, resume: this.#held?.position };
     try {
       await this.#subscription.run({ ...hello, startOver: this.#mustStartOver }, signal);
     } finally {
@@ -108,20 +111,44 @@ class GrpcUpstream implements Upstream {
       this.#deps.log.info('following API server', { server, revision: this.#current?.position.revision });
       this.#enter({ connected: true, server });
     }
-    if (event.type !== 'snapshot' && event.type !== 'delta') return ok(undefined);
-    const received =
-      event.type === 'snapshot'
-        ? receiveSnapshot(this.#current, event.snapshot)
-        : receiveDelta(this.#current, event.delta);
-    if (!received.ok) {
-      if (event.type === 'delta') this.#mustStartOver = true;
-      return err(received.error);
+    switch (event.type) {
+      case 'part':
+        return ok(undefined);
+      case 'heartbeat':
+        if (reaches(event.position, this.#held)) this.#tell('all');
+        return ok(undefined);
+      case 'snapshot': {
+        const received = receiveSnapshot(this.#held, event.snapshot);
+        if (!received.ok) return received;
+        this.#mustStartOver = false;
+        // A server may begin with a snapshot that is not its newest. What follows says whether it was: only then is it told,
+        // since an agent that has just started may have newer rows in its kernel, from before.
+        this.#held = received.value.next;
+        return ok(undefined);
+      }
+      case 'delta': {
+        const received = receiveDelta(this.#held, event.delta);
+        if (!received.ok) {
+          this.#mustStartOver = true;
+          return received;
+        }
+        const { next, changed } = received.value;
+        const whole = this.#held !== this.#current;
+        this.#held = next;
+        this.#tell(whole ? 'all' : changed);
+        return ok(undefined);
+      }
+      default:
+        return event satisfies never;
     }
-    const { next, changed } = received.value;
-    this.#mustStartOver = false;
+  }
+
+  /** What is held is the newest there is. */
+  #tell(changed: ChangedServices): void {
+    const next = this.#held;
+    if (next === undefined || next === this.#current) return;
     this.#current = next;
     for (const listener of this.#listeners) listener(next, changed);
-    return ok(undefined);
   }
 
   #lost(server: string, error: unknown, signal: AbortSignal): void {
@@ -137,3 +164,7 @@ class GrpcUpstream implements Upstream {
     this.#deps.onState?.(state);
   }
 }
+
+/** Everything that the server had at `position` is in `held`. */
+const reaches = (position: Position | undefined, held: MeshSnapshot | undefined): boolean =>
+  position !== undefined && held?.position.storeId === position.storeId && held.position.revision <= position.revision;

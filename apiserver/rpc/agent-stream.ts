@@ -24,7 +24,7 @@ export interface AgentStreamDeps {
 export type StreamEnd = 'closed' | 'behind';
 
 type Next =
-  | { readonly type: 'step'; readonly step: EncodedStep }
+  | { readonly type: 'step'; readonly whole: boolean; readonly step: EncodedStep }
   | { readonly type: 'idle' }
   | { readonly type: 'behind' };
 
@@ -35,7 +35,8 @@ export class AgentStream {
   readonly #startOver: boolean;
   #held: HeldSnapshot | undefined;
   #closed = false;
-  #quiet = false;
+  /** Something is to be said even if there is nothing new: an agent that heard it holds the newest uses what it holds. */
+  #quiet = true;
   #wake: (() => void) | undefined;
 
   constructor(deps: AgentStreamDeps, { resume, startOver }: Pick<Hello, 'resume' | 'startOver'>) {
@@ -73,6 +74,8 @@ export class AgentStream {
       if (next.type === 'step') {
         if (!(await this.#sendAll(next.step.messages))) break;
         this.#held = next.step.after;
+        // A whole snapshot is used once something has followed it: a step, or the word that there is none.
+        if (next.whole) this.#quiet = true;
       } else if (this.#quiet) {
         if (!(await this.#sendAll([encodeHeartbeat(this.#deps.feed.reached)]))) break;
       } else await this.#woken();
@@ -88,7 +91,7 @@ export class AgentStream {
     if (this.#held !== undefined) {
       if (this.#held.snapshot === current) return { type: 'idle' };
       if (this.#held.position.storeId !== current.position.storeId) return this.#whole(current);
-      return { type: 'step', step: encodings.step(this.#held, current) };
+      return { type: 'step', whole: false, step: encodings.step(this.#held, current) };
     }
     const ahead = this.#resume?.storeId === reached.storeId && this.#resume.revision > reached.revision;
     if (!ahead) return this.#whole(current);
@@ -103,7 +106,11 @@ export class AgentStream {
   }
 
   #whole(current: MeshSnapshot): Next {
-    return { type: 'step', step: this.#deps.encodings.whole(current, this.#held?.position ?? this.#resume) };
+    return {
+      type: 'step',
+      whole: true,
+      step: this.#deps.encodings.whole(current, this.#held?.position ?? this.#resume),
+    };
   }
 
   async #sendAll(messages: Iterable<Uint8Array>): Promise<boolean> {

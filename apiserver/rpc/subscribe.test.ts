@@ -270,6 +270,19 @@ describe('an agent', () => {
     await vi.waitFor(() => expect(server.agents).toMatchObject([{ lagRevisions: 0, lagMs: 0 }]));
   });
 
+  // A node whose agent starts again has the newest state in its kernel: an older one would take services away for a moment.
+  test('that joins late is told the newest state first, though it is sent an older one and a step', async () => {
+    const feed = new HandFeed();
+    const { port } = await startServer(feed);
+    feed.publish(5, []);
+    await reached(await startAgent([port]), 5);
+    feed.publish(6, [service('cart', [1])]);
+    const late = await startAgent([port]);
+    await reached(late, 6);
+    expect(late.changes).toEqual(['all']);
+    expect(plain(late.upstream.current)).toEqual(plain(feed.current));
+  });
+
   test('goes on with steps after its connection was cut', async () => {
     const feed = new HandFeed();
     const { port } = await startServer(feed);

@@ -175,7 +175,8 @@ export class StreamWatches {
       const { epoch, revision } = this.#deps.history;
       this.#round = [...this.#watches.values()]
         .filter((watch) => watch.cursor <= revision || watch.epoch !== epoch)
-        .sort((a, b) => b.cursor - a.cursor);
+        .sort((a, b) => a.cursor - b.cursor)
+        .reverse();
     }
     for (let watch = this.#round.pop(); watch !== undefined; watch = this.#round.pop()) {
       if (this.#watches.get(watch.id) === watch) return watch;

@@ -1,8 +1,8 @@
 // `clustermesh preflight`: whether this host can run the eBPF datapath, and what to do where it cannot.
 
 import { Command } from 'commander';
-import pc from 'picocolors';
 import type { PreflightCheck } from '../agent/preflight/checks.ts';
+import { coloursFor } from '../runtime/colours.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 
 interface PreflightFlags {
@@ -40,7 +40,8 @@ export function preflightCommand(): Command {
 }
 
 export function renderPreflight({ checks }: PreflightDocument): string {
-  const paint = { passed: pc.green, failed: pc.red, unknown: pc.yellow };
+  const { green, red, yellow } = coloursFor(process.stdout, process.env);
+  const paint = { passed: green, failed: red, unknown: yellow };
   return checks
     .flatMap(({ status, title, reason, remedy }) => [
       `${paint[status](status.padEnd(7))}  ${title}${reason === undefined ? '' : `: ${reason}`}`,

@@ -1,7 +1,7 @@
 // What a person sees while the demo runs: results on standard output, what is going on on standard error. On a terminal the
 // latter is one line that is written over; elsewhere it is a line each time.
 
-import pc from 'picocolors';
+import { coloursFor } from '../runtime/colours.ts';
 import type { StepReport } from './step.ts';
 import { milliseconds } from './words.ts';
 
@@ -17,7 +17,7 @@ export interface ScreenOptions {
 
 export class Screen {
   readonly #options: ScreenOptions;
-  readonly #color = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
+  readonly #color = coloursFor(process.stdout, process.env);
   readonly #terminal = process.stderr.isTTY === true;
   #steps = 0;
   #lineStands = false;

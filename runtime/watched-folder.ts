@@ -3,7 +3,7 @@
 // not read, and what is missing for a moment (an editor that moves a file away and writes it anew) is not gone: a change
 // counts once two looks in a row see the same.
 
-import { type BigIntStats, type FSWatcher, watch } from 'node:fs';
+import { type BigIntStats, type Dirent, type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from './clock.ts';
@@ -191,10 +191,11 @@ class FolderReader {
     const files: string[] = [];
     const open = [root];
     for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
-      const { dev, ino } = await stat(folder);
-      folders.set(folder, `${dev}:${ino}`);
+      const entries = await entriesOf(folder, folder === root);
+      if (entries === undefined) continue;
+      folders.set(folder, entries.identity);
       if (folders.size > FOLDERS_MAX) throw new Error(`more than ${FOLDERS_MAX} folders`);
-      for (const entry of await readdir(folder, { withFileTypes: true })) {
+      for (const entry of entries.list) {
         if (entry.name.startsWith('.')) continue;
         const path = join(folder, entry.name);
         if (entry.isDirectory() && recursive) open.push(path);
@@ -239,6 +240,22 @@ class FolderReader {
   }
 }
 
+/** Undefined for a folder below that is gone by now. One that cannot be read fails the look: what it holds is unknown. */
+async function entriesOf(
+  folder: string,
+  required: boolean,
+): Promise<{ readonly identity: string; readonly list: readonly Dirent[] } | undefined> {
+  try {
+    const { dev, ino } = await stat(folder);
+    return { identity: `${dev}:${ino}`, list: await readdir(folder, { withFileTypes: true }) };
+  } catch (error) {
+    if (!required && isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+const isGone = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
 const unseen = (): FileSeen => ({
   accepted: undefined,
   text: undefined,
@@ -258,8 +275,7 @@ async function appearance(path: string): Promise<{ readonly stats: BigIntStats |
     const stats = await stat(path, { bigint: true });
     return { stats, looks: `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}` };
   } catch (error) {
-    const gone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    return { stats: undefined, looks: gone ? MISSING : `cannot be read: ${reasonOf(error)}` };
+    return { stats: undefined, looks: isGone(error) ? MISSING : `cannot be read: ${reasonOf(error)}` };
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { systemClock } from './clock.ts';
+import { ManualClock } from './manual-clock.ts';
 import { seededRandom } from './random.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -57,6 +58,18 @@ test('failed keys come back, the others do not', async () => {
   expect(seen.filter((key) => key === 'good')).toEqual(['good']);
   await vi.waitFor(() => expect(made.depth).toBe(0));
   await end();
+});
+
+test('stops while it gathers', async () => {
+  const stop = new AbortController();
+  const made = new WorkQueue<string>({
+    ...{ name: 'test', clock: new ManualClock(), random: seededRandom(1), batchMax: 10, gatherMs: 60_000 },
+    work: async () => undefined,
+  });
+  made.add('a');
+  const running = made.run(stop.signal);
+  stop.abort();
+  await running;
 });
 
 test('stops while it waits', async () => {

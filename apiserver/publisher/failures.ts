@@ -35,10 +35,10 @@ export const publisherFailures = {
       subject: labels,
       reason: `others were faster ${attempts} times`,
     }),
-  exhausted: (labels: string, numbers: number): OperationalError =>
+  exhausted: (pods: number, numbers: number): OperationalError =>
     storeFailure(PublisherMeanings.exhausted, {
-      operation: 'allocate identity',
-      subject: labels,
+      operation: 'allocate identities',
+      subject: `${pods} pods`,
       reason: `all ${numbers} identities of this cluster are in use`,
     }),
 };

@@ -35,6 +35,7 @@ async function start(store = new MemoryStore(), options: Partial<KeyWriterDeps> 
     random: seededRandom(1),
     prefixes: ['own/'],
     owns: (key) => key.startsWith('own/'),
+    kindOf: (key) => key.slice(0, 5),
     isUrgent: (key) => key.startsWith('own/urgent'),
     goesBefore: (key) => (key === CANARY ? (other) => other.startsWith('own/r') : undefined),
     fence: undefined,

@@ -8,12 +8,13 @@ import { OperationalError } from '../../runtime/errors.ts';
 import type { Random } from '../../runtime/random.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
-import type { Condition, MirrorBatch, Store, StoreEvent, TransactionOutcome, Write } from '../store/port.ts';
+import type { Condition, MirrorBatch, Store, TransactionOutcome, Write } from '../store/port.ts';
 import { TRANSACTION_WRITES_MAX } from '../store/port.ts';
 import { PublisherMeanings, publisherFailures } from './failures.ts';
+import { KeyTable } from './key-table.ts';
 import { Landing } from './landing.ts';
 import { LeasePool } from './lease-pool.ts';
-import { type KeyPlan, type Observed, planKey, sameBytes, type Wanted } from './write-plan.ts';
+import { groupsOf, type KeyWritePlan } from './write-plan.ts';
 
 export interface KeyWriterDeps {
   readonly store: Store;
@@ -23,6 +24,8 @@ export interface KeyWriterDeps {
   readonly owns: (key: string) => boolean;
   /** Everything that it owns is under these, or is one of these. */
   readonly prefixes: readonly string[];
+  /** Under what a key is counted. */
+  readonly kindOf: (key: string) => string;
   /** Keys that do not wait behind the others. */
   readonly isUrgent: (key: string) => boolean;
   /** What must have landed before a key is written; for canaries. */
@@ -32,29 +35,22 @@ export interface KeyWriterDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** etcd refuses requests of more than 1.5 MiB; keys, leases and the encoding need some of it. */
-const TRANSACTION_BYTES_MAX = 1024 * 1024;
-
 interface KeyWrite {
   readonly key: string;
-  readonly plan: Exclude<KeyPlan, { readonly action: 'none' }>;
+  readonly plan: KeyWritePlan;
   /** The newest change that the plan includes. */
   readonly change: number;
 }
 
 export class KeyWriter {
   readonly #deps: KeyWriterDeps;
-  readonly #wanted = new Map<string, Uint8Array | 'absent'>();
-  readonly #observed = new Map<string, Observed>();
-  readonly #forced = new Set<string>();
+  readonly #table: KeyTable;
   readonly #landing = new Landing();
   readonly #leases: LeasePool;
   readonly #urgent: WorkQueue<string>;
   readonly #ordinary: WorkQueue<string>;
-  #mayPrune = false;
   /** A write failed for a reason that passes; the next that succeeds says that it has passed. */
   #hindered = false;
-  #listedRevision = 0;
   /** The newest that an answer has told of: etcd never answers with an older one, unless its history is another. */
   #newestRevision = 0;
   /** What came from the mirror before the list was complete. */
@@ -65,6 +61,7 @@ export class KeyWriter {
 
   constructor(deps: KeyWriterDeps) {
     this.#deps = deps;
+    this.#table = new KeyTable({ kindOf: deps.kindOf, isOurs: (lease) => this.#leases.holds(lease) });
     this.#leases = new LeasePool({ store: deps.store, onLost: (keys) => this.#lost(keys) });
     this.#urgent = this.#createQueue('urgent keys');
     this.#ordinary = this.#createQueue('published keys');
@@ -79,36 +76,31 @@ export class KeyWriter {
     return this.#leases.size;
   }
 
-  /** What should be there, by key. */
-  get wanted(): ReadonlyMap<string, Uint8Array | 'absent'> {
-    return this.#wanted;
+  /** How many keys of a kind should be there. */
+  count(kind: string): number {
+    return this.#table.count(kind);
   }
 
+  /** What the key is to be from now on; undefined when it must not exist. */
   set(key: string, value: Uint8Array | undefined): void {
-    const wanted = value ?? 'absent';
-    const known = this.#wanted.get(key);
-    if (wanted === known) return;
-    if (wanted instanceof Uint8Array && known instanceof Uint8Array && sameBytes(wanted, known)) return;
-    this.#wanted.set(key, wanted);
-    this.#lookAgain([key]);
+    if (this.#table.want(key, value)) this.#lookAgain([key]);
   }
 
   /** Writes what is wanted even if it is there: readers take the write as a sign of life. */
   refresh(key: string): void {
-    this.#forced.add(key);
+    this.#table.force(key);
     this.#lookAgain([key]);
   }
 
-  /** Looks at every key that etcd holds and nobody has mentioned: kept alive, or with `prune`, deleted. */
+  /** Looks at every key that etcd holds and nobody has mentioned: it is kept alive, or with `prune`, deleted. */
   settleLeftovers({ prune }: { readonly prune: boolean }): void {
-    this.#mayPrune = prune;
-    for (const key of [...this.#wanted.keys()]) this.#forgetAbsent(key);
-    this.#lookAgain([...this.#observed.keys()].filter((key) => !this.#wanted.has(key)));
+    this.#table.allowPruning(prune);
+    this.#lookAgain(this.#table.leftovers());
   }
 
   /** Whether etcd holds what the key is to be. */
   hasLanded(key: string): boolean {
-    return this.#wanted.get(key) instanceof Uint8Array && this.#observed.has(key) && !this.#landing.isMissing(key);
+    return this.#table.isThere(key) && !this.#landing.isMissing(key);
   }
 
   /** Reads what etcd holds, before anything is written: afterwards only differences are. */
@@ -117,17 +109,17 @@ export class KeyWriter {
     for (const prefix of this.#deps.prefixes) {
       if (!prefix.endsWith('/')) {
         const found = await this.#deps.store.get(prefix, signal);
-        if (found !== undefined) this.#observed.set(prefix, found);
+        if (found !== undefined) this.#table.listed(found);
         continue;
       }
       for await (const { position, entries } of this.#deps.store.list(prefix, signal)) {
         if (this.#isAnotherStore(position.storeId)) throw publisherFailures.storeChanged();
         revision = Math.min(revision, position.revision);
-        for (const kv of entries) if (this.#deps.owns(kv.key)) this.#observed.set(kv.key, kv);
+        for (const kv of entries) if (this.#deps.owns(kv.key)) this.#table.listed(kv);
       }
     }
-    this.#listedRevision = Number.isFinite(revision) ? revision : 0;
-    this.#newestRevision = Math.max(this.#newestRevision, this.#listedRevision);
+    this.#newestRevision = Number.isFinite(revision) ? revision : 0;
+    this.#table.listComplete(this.#newestRevision);
     const meanwhile = this.#meanwhile;
     this.#meanwhile = undefined;
     for (const batch of meanwhile ?? []) this.observe(batch);
@@ -140,17 +132,10 @@ export class KeyWriter {
       return;
     }
     if (this.#isAnotherStore(batch.position.storeId)) return;
-    for (const event of batch.events) this.#observeEvent(event);
-  }
-
-  #observeEvent(event: StoreEvent): void {
-    const [key, seen] = event.type === 'put' ? [event.kv.key, event.kv.modRevision] : [event.key, event.modRevision];
-    if (!this.#deps.owns(key)) return;
-    // Own writes are known already; what is older than they, or than the list, has been overtaken.
-    if (seen <= Math.max(this.#observed.get(key)?.modRevision ?? 0, this.#listedRevision)) return;
-    if (event.type === 'put') this.#observed.set(key, event.kv);
-    else this.#observed.delete(key);
-    if (this.#plan(key).action !== 'none') this.#lookAgain([key]);
+    for (const event of batch.events) {
+      const key = event.type === 'put' ? event.kv.key : event.key;
+      if (this.#deps.owns(key) && this.#table.observe(event)) this.#lookAgain([key]);
+    }
   }
 
   /** Writes until the signal aborts. Rejects when this replica no longer leads, or when another etcd answers. */
@@ -182,16 +167,6 @@ export class KeyWriter {
     this.#lookAgain([...keys.filter((key) => !isCanary(key)), ...keys.filter(isCanary)]);
   }
 
-  #plan(key: string): KeyPlan {
-    return planKey({
-      wanted: this.#wanted.get(key) satisfies Wanted,
-      observed: this.#observed.get(key),
-      isOurs: (lease) => this.#leases.holds(lease),
-      mayPrune: this.#mayPrune,
-      forced: this.#forced.has(key),
-    });
-  }
-
   /** Gives the keys that failed. */
   async #work(keys: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const writes: KeyWrite[] = [];
@@ -202,12 +177,12 @@ export class KeyWriter {
         this.#landing.whenLanded(before, () => this.#ordinary.add(key));
         continue;
       }
-      const plan = this.#plan(key);
+      const plan = this.#table.plan(key);
       const refused = plan.action === 'put' && plan.value.length > VALUE_BYTES_MAX;
       if (refused) this.#deps.onError(publisherFailures.tooLarge(key, plan.value.length));
       if (plan.action === 'none' || refused) {
         this.#landing.landed(key, change);
-        this.#forgetAbsent(key);
+        this.#table.forgetAbsent(key);
       } else writes.push({ key, plan, change });
     }
     const failed: string[] = [];
@@ -273,35 +248,12 @@ export class KeyWriter {
     }
     this.#newestRevision = Math.max(this.#newestRevision, revision);
     this.#recovered();
-    for (const { key, plan, change } of group) this.#landed(key, plan, { change, lease: leases.get(key), revision });
-  }
-
-  #landed(
-    key: string,
-    plan: KeyWrite['plan'],
-    {
-      change,
-      lease = '0',
-      revision,
-    }: { readonly change: number; readonly lease: string | undefined; readonly revision: number },
-  ): void {
-    // An event of a later change may have come before the answer.
-    if ((this.#observed.get(key)?.modRevision ?? 0) <= revision) {
-      if (plan.action === 'put') this.#observed.set(key, { value: plan.value, lease, modRevision: revision });
-      else {
-        this.#observed.delete(key);
-        this.#leases.release(key);
-      }
+    for (const { key, plan, change } of group) {
+      if (plan.action === 'delete') this.#leases.release(key);
+      const more = this.#table.wrote(key, plan, { lease: leases.get(key) ?? '0', revision });
+      this.#landing.landed(key, change);
+      if (more) this.#lookAgain([key]);
     }
-    this.#forced.delete(key);
-    this.#landing.landed(key, change);
-    this.#forgetAbsent(key);
-    if (this.#plan(key).action !== 'none') this.#lookAgain([key]);
-  }
-
-  /** Once everything that should be there is known, a key that must not be there needs no entry to say so. */
-  #forgetAbsent(key: string): void {
-    if (this.#mayPrune && this.#wanted.get(key) === 'absent' && !this.#observed.has(key)) this.#wanted.delete(key);
   }
 
   /** What waits for a retry need not wait any longer. */
@@ -317,20 +269,4 @@ export class KeyWriter {
     this.#fail(publisherFailures.storeChanged());
     return true;
   }
-}
-
-/** Transactions that etcd accepts: a large value goes with few others, or alone. */
-function groupsOf(writes: readonly KeyWrite[]): readonly (readonly KeyWrite[])[] {
-  const groups: KeyWrite[][] = [];
-  let bytes = Infinity;
-  for (const write of writes) {
-    const size = write.key.length + (write.plan.action === 'put' ? write.plan.value.length : 0);
-    if (bytes + size > TRANSACTION_BYTES_MAX) {
-      groups.push([]);
-      bytes = 0;
-    }
-    groups.at(-1)?.push(write);
-    bytes += size;
-  }
-  return groups;
 }

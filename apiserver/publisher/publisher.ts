@@ -2,9 +2,7 @@
 // Only the replica that leads runs it. It may run again after it ended; an etcd that was wiped or replaced is filled anew.
 
 import type { NumericIdentity } from '../../mesh/model/names.ts';
-import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
 import type { RecordKindName } from '../../mesh/wire/record.ts';
-import { statePrefix } from '../../mesh/wire/state-keys.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
@@ -141,13 +139,14 @@ class EtcdPublisher implements Publisher {
   }
 
   #published(): PublisherState['published'] {
-    const published = { services: 0, nodes: 0, identities: 0, ip: 0, localServices: 0 };
-    for (const [key, value] of this.#session?.writer.wanted ?? []) {
-      if (value === 'absent') continue;
-      if (key.startsWith(LOCAL_SERVICES_PREFIX)) published.localServices += 1;
-      for (const kind of PUBLISHED_KINDS) if (key.startsWith(statePrefix(kind))) published[kind] += 1;
-    }
-    return published;
+    const count = (kind: string) => this.#session?.writer.count(kind) ?? 0;
+    return {
+      services: count('services'),
+      nodes: count('nodes'),
+      identities: count('identities'),
+      ip: count('ip'),
+      localServices: count('localServices'),
+    };
   }
 
   #onError(error: unknown): void {

@@ -36,8 +36,8 @@ const CARD_REFRESH_MS = 60_000;
 const COLLECT_INTERVAL_MS = 60_000;
 /** A source that is not ready for this long must not cost the predecessor's keys: a third of their time to live. */
 const KEEP_LEFTOVERS_AFTER_MS = 5 * 60_000;
-/** Long enough to share a transaction of allocations, short enough to give others their turn. */
-const UNITS_AT_ONCE = 256;
+/** Enough to fill a transaction of allocations; few enough to give others their turn even when services are large. */
+const UNITS_AT_ONCE = 64;
 
 export interface SessionDeps {
   readonly store: Store;
@@ -154,7 +154,7 @@ export class PublishSession {
 
   async #project(units: readonly Unit[], signal: AbortSignal): Promise<readonly Unit[]> {
     const without = await this.#projection.project(units, signal);
-    for (const unit of without) this.#failed(publisherFailures.exhausted(unit, this.identities.capacity));
+    if (without.length > 0) this.#failed(publisherFailures.exhausted(without.length, this.identities.capacity));
     this.#initialDone(units);
     return without;
   }

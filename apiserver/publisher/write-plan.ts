@@ -1,4 +1,7 @@
-// What is to be done about one key: decided from what should be there and what is there, and nothing else.
+// What is to be done about one key, decided from what should be there and what is there, and which writes go together.
+
+/** etcd refuses requests of more than 1.5 MiB; keys, leases and the encoding need some of it. */
+const TRANSACTION_BYTES_MAX = 1024 * 1024;
 
 /** Bytes that should be there; `absent` when the key must not exist; undefined when nobody has said anything about it. */
 export type Wanted = Uint8Array | 'absent' | undefined;
@@ -11,10 +14,8 @@ export interface Observed {
   readonly lease: string;
 }
 
-export type KeyPlan =
-  | { readonly action: 'none' }
-  | { readonly action: 'put'; readonly value: Uint8Array }
-  | { readonly action: 'delete' };
+export type KeyWritePlan = { readonly action: 'put'; readonly value: Uint8Array } | { readonly action: 'delete' };
+export type KeyPlan = { readonly action: 'none' } | KeyWritePlan;
 
 export interface PlanFacts {
   readonly wanted: Wanted;
@@ -41,4 +42,22 @@ const NONE: KeyPlan = { action: 'none' };
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a === b || (a.length === b.length && Buffer.compare(a, b) === 0);
+}
+
+/** Planned writes as transactions that etcd accepts: a large value goes with few others, or alone. */
+export function groupsOf<T extends { readonly key: string; readonly plan: KeyWritePlan }>(
+  writes: readonly T[],
+): readonly (readonly T[])[] {
+  const groups: T[][] = [];
+  let bytes = Infinity;
+  for (const write of writes) {
+    const size = write.key.length + (write.plan.action === 'put' ? write.plan.value.length : 0);
+    if (bytes + size > TRANSACTION_BYTES_MAX) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)?.push(write);
+    bytes += size;
+  }
+  return groups;
 }

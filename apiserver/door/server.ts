@@ -7,6 +7,7 @@
 
 import { Server, type ServerCredentials, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { listenError } from '../../runtime/http.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -200,26 +201,19 @@ class GrpcDoor implements Door {
   #range(call: RangeCall): void {
     const admitted = this.#admit(call, (why) => endCall(call, why));
     if (admitted === undefined) return;
-    const { access, slot } = admitted;
-    const { key = NO_BYTES, rangeEnd = NO_BYTES } = call.request;
-    if (key === null || key.length === 0) {
-      endCall(call, EMPTY_KEY);
-      return;
-    }
-    const interval = requestedInterval(key, rangeEnd ?? NO_BYTES);
-    const objection = objectionOf(access, interval);
-    if (objection !== undefined) {
-      endCall(call, objection);
-      return;
-    }
-    const busy = slot.mayLook();
-    if (busy !== undefined) {
-      endCall(call, busy);
-      return;
-    }
-    const answer = answerRange(this.#history, interval, call.request, (count) => slot.looked(count));
-    if (answer.ok) this.#answer(call, slot, encodeRange(answer.value));
+    const answer = this.#read(call.request, admitted);
+    if (answer.ok) this.#answer(call, admitted.slot, answer.value);
     else endCall(call, answer.error);
+  }
+
+  #read(request: messages.RangeRequest.$Properties, { access, slot }: Admitted): Result<Buffer, Refusal> {
+    const key = request.key ?? NO_BYTES;
+    if (key.length === 0) return err(EMPTY_KEY);
+    const interval = requestedInterval(key, request.rangeEnd ?? NO_BYTES);
+    const objection = objectionOf(access, interval) ?? slot.mayLook();
+    if (objection !== undefined) return err(objection);
+    const answer = answerRange(this.#history, interval, request, (count) => slot.looked(count));
+    return answer.ok ? ok(encodeRange(answer.value)) : answer;
   }
 
   #status(call: StatusCall): void {
@@ -255,8 +249,9 @@ class GrpcDoor implements Door {
   /** Who calls, and its share; ends the call of somebody who may not. `end` ends it later. */
   #admit<Req>(call: AnyCall<Req>, end: (why: Refusal) => void): Admitted | undefined {
     const address = call.getPeer();
+    // A connection that is closing already may have none to show.
     const certificate = call.getAuthContext()?.sslPeerCertificate;
-    if (certificate === undefined) {
+    if (!certificate?.raw) {
       endCall(call, denied('no client certificate'));
       return undefined;
     }

@@ -124,8 +124,16 @@ function keyValueMessage(kv: KeyValue): pb.KeyValue.$Properties {
   };
 }
 
-const unsignedOf = (hexadecimal: string): WireInt64 =>
-  protobuf.util.LongBits.from(BigInt(`0x${hexadecimal}`).toString()).toLong(true) as WireInt64;
+/** The id hardly ever changes, and stands in every message. */
+let lastId: { readonly hexadecimal: string; readonly value: WireInt64 } = { hexadecimal: '0', value: 0 };
+
+function unsignedOf(hexadecimal: string): WireInt64 {
+  if (lastId.hexadecimal !== hexadecimal) {
+    const decimal = BigInt(`0x${hexadecimal}`).toString();
+    lastId = { hexadecimal, value: protobuf.util.LongBits.from(decimal).toLong(true) as WireInt64 };
+  }
+  return lastId.value;
+}
 
 /** Wrapping the writer's memory costs no copy. */
 function bufferOf(writer: protobuf.Writer): Buffer {

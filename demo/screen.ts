@@ -21,6 +21,7 @@ export class Screen {
   readonly #terminal = process.stderr.isTTY === true;
   #steps = 0;
   #lineStands = false;
+  #lastProgress = '';
 
   constructor(options: ScreenOptions) {
     this.#options = options;
@@ -29,6 +30,8 @@ export class Screen {
   /** What is being done now; long steps never stand still without saying why. */
   progress(what: string): void {
     if (!this.#terminal) {
+      if (what === this.#lastProgress) return;
+      this.#lastProgress = what;
       process.stderr.write(`${INDENT}… ${what}\n`);
       return;
     }

@@ -7,12 +7,12 @@ import { OperationalError } from '../runtime/errors.ts';
 /** A process that is busy answers within this; one that is frozen does not. */
 const TIMEOUT_MS = 3_000;
 
-export interface HttpReply {
+interface HttpReply {
   readonly status: number;
   readonly body: string;
 }
 
-export function getOver(socketPath: string, path: string): Promise<HttpReply> {
+function getOver(socketPath: string, path: string): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const sent = request({ socketPath, path, timeout: TIMEOUT_MS, headers: { connection: 'close' } }, (reply) => {
       let body = '';

@@ -23,7 +23,7 @@ export interface PairTexts {
 }
 
 export const writePublic = (path: string, text: string): Promise<void> => writeAtomically(path, text, PUBLIC_MODE);
-export const writePrivate = (path: string, text: string): Promise<void> => writeAtomically(path, text, PRIVATE_MODE);
+const writePrivate = (path: string, text: string): Promise<void> => writeAtomically(path, text, PRIVATE_MODE);
 
 /** The key first: a reader that meets the new key beside the old certificate keeps what it has, and reads again. */
 export async function writePair(paths: Pair, texts: PairTexts): Promise<void> {

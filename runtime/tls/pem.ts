@@ -22,7 +22,3 @@ export function certificatesOf(text: string): readonly X509Certificate[] {
     }
   });
 }
-
-/** One PEM text with a line break at the end of each block: blocks that are glued together are read by nobody. */
-export const pemOf = (certificates: readonly X509Certificate[]): string =>
-  certificates.map((certificate) => `${certificate.toString().trimEnd()}\n`).join('');

@@ -50,13 +50,20 @@ export class Projection {
   touchedBy(refs: readonly ObjectRef[]): ReadonlySet<Unit> {
     const units = new Set<Unit>();
     for (const service of this.#slices.touchedBy(refs)) units.add(`service ${service}`);
+    const movedNodes = new Set<string>();
+    const namespaces = new Set<string>();
     for (const { kind, key } of refs) {
-      if (kind === 'Node') {
+      if (kind === 'Pod') units.add(`pod ${key}`);
+      else if (kind === 'Namespace') namespaces.add(key);
+      else if (kind === 'Node') {
         units.add(`node ${key}`);
-        if (this.#hostMoved(key)) for (const pod of this.#pods((of) => of.nodeName === key)) units.add(`pod ${pod}`);
-      } else if (kind === 'Pod') units.add(`pod ${key}`);
-      else if (kind === 'Namespace')
-        for (const pod of this.#pods((of) => of.namespace === key)) units.add(`pod ${pod}`);
+        if (this.#hostMoved(key)) movedNodes.add(key);
+      }
+    }
+    // One look at all pods, however many nodes and namespaces there are.
+    if (movedNodes.size + namespaces.size === 0) return units;
+    for (const [key, { namespace, nodeName }] of this.#deps.objects.pods) {
+      if (namespaces.has(namespace) || (nodeName !== undefined && movedNodes.has(nodeName))) units.add(`pod ${key}`);
     }
     return units;
   }
@@ -134,11 +141,5 @@ export class Projection {
     if (now === '') this.#hosts.delete(node);
     else this.#hosts.set(node, now);
     return before !== now;
-  }
-
-  #pods(concerns: (pod: { readonly namespace: string; readonly nodeName: string | undefined }) => boolean): string[] {
-    const found: string[] = [];
-    for (const [key, pod] of this.#deps.objects.pods) if (concerns(pod)) found.push(key);
-    return found;
   }
 }

@@ -7,8 +7,6 @@ import type { NamedPort, Protocol } from '../../mesh/model/service.ts';
 
 export type ObjectKind = 'Namespace' | 'Service' | 'EndpointSlice' | 'Node' | 'Pod';
 
-export const OBJECT_KINDS: readonly ObjectKind[] = ['Namespace', 'Service', 'EndpointSlice', 'Node', 'Pod'];
-
 /** Which object; `key` is `name`, or `namespace/name` where the kind has namespaces. */
 export interface ObjectRef {
   readonly kind: ObjectKind;
@@ -115,8 +113,3 @@ export const refOf = (object: ClusterObject): ObjectRef => ({ kind: object.kind,
 
 /** A ref as one text, for sets and queues. */
 export const refText = ({ kind, key }: ObjectRef): string => `${kind} ${key}`;
-
-export function parseRefText(text: string): ObjectRef {
-  const space = text.indexOf(' ');
-  return { kind: text.slice(0, space) as ObjectKind, key: text.slice(space + 1) };
-}

@@ -16,10 +16,16 @@ export class ServiceSlices {
   /** The services to look at again after a change of these objects; each once. */
   touchedBy(refs: Iterable<ObjectRef>): ReadonlySet<ServiceKey> {
     const touched = new Set<ServiceKey>();
+    const namespaces = new Set<string>();
     for (const { kind, key } of refs) {
       if (kind === 'Service') touched.add(key as ServiceKey);
       else if (kind === 'EndpointSlice') for (const service of this.#follow(key)) touched.add(service);
-      else if (kind === 'Namespace') for (const service of this.#servicesIn(key)) touched.add(service);
+      else if (kind === 'Namespace') namespaces.add(key);
+    }
+    // One look at all services, however many namespaces there are.
+    if (namespaces.size === 0) return touched;
+    for (const { namespace, name } of this.#objects.services.values()) {
+      if (namespaces.has(namespace)) touched.add(serviceKey(namespace, name));
     }
     return touched;
   }
@@ -46,10 +52,5 @@ export class ServiceSlices {
       this.#slicesOf.set(now, slices.add(slice));
     }
     return [before, now].filter((service) => service !== undefined);
-  }
-
-  #servicesIn(namespace: string): readonly ServiceKey[] {
-    const services = [...this.#objects.services.values()].filter((service) => service.namespace === namespace);
-    return services.map(({ name }) => serviceKey(namespace, name));
   }
 }

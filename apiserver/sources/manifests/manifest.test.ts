@@ -205,6 +205,13 @@ spec:
     expect(found).toEqual(['1:1 error SOURCE_SYNTAX - -: more than 100 values by alias (write them out)']);
   });
 
+  test('a list that contains itself is refused, not followed', async () => {
+    const text = 'apiVersion: v1\nkind: List\nitems: &a\n- apiVersion: v1\n  kind: List\n  items: *a\n';
+    expect(await complaints(text)).toEqual([
+      '6:10 error SOURCE_FIELD - items: is a list in a list in a list (write the objects as documents)',
+    ]);
+  });
+
   test('text that is nested without end is refused, not fatal', async () => {
     expect(await complaints('['.repeat(100_000))).toHaveLength(1);
   });
@@ -223,6 +230,8 @@ spec:
         'apiVersion: v1\n',
         'metadata:\n',
         '  name: x\n',
+        'kind: List\n',
+        'items: ',
         '&a ',
         '*a ',
         '? ',

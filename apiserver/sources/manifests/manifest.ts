@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { type ClusterObject, objectKey } from '../objects.ts';
 import type { SourceProblem } from '../port.ts';
 import { type ParsedSegment, type Place, type PlacedDocument, parseSegment, splitDocuments } from './documents.ts';
-import { type FieldProblem, Fields, pathText } from './fields.ts';
+import { type FieldPath, type FieldProblem, Fields, pathText } from './fields.ts';
 import { isOurKind, readObject } from './read-object.ts';
 
 export interface PlacedObject extends Place {
@@ -26,6 +26,9 @@ export type ManifestCache = ReadonlyMap<string, Manifest>;
 
 /** About 30 ms of parsing: then heartbeats and answers to agents have their turn. */
 const PAUSE_AFTER_CHARACTERS = 32 * 1024;
+
+/** Nobody nests them; an alias could nest one in itself. */
+const LIST_DEPTH_MAX = 2;
 
 export async function readManifest(
   text: string,
@@ -65,7 +68,7 @@ function readDocument(document: PlacedDocument): Manifest {
   const objects: PlacedObject[] = [];
   const problems: ManifestProblem[] = [];
   const ignored = new Set<string>();
-  const read = (value: unknown, path: readonly (string | number)[], impliedKind?: string): void => {
+  const read = (value: unknown, path: FieldPath, depth: number, impliedKind?: string): void => {
     const found: FieldProblem[] = [];
     const fields = new Fields(value, path, found);
     const kind = fields.map().at('kind').text() ?? impliedKind ?? '';
@@ -75,7 +78,9 @@ function readDocument(document: PlacedDocument): Manifest {
     const broken = found.length > 0;
     if (!broken && kind.endsWith('List') && !fields.at('items').absent) {
       const itemKind = kind === 'List' ? undefined : kind.slice(0, -'List'.length);
-      for (const item of fields.at('items').items()) read(item.value, item.path, itemKind);
+      if (depth === LIST_DEPTH_MAX)
+        fields.at('items').fail('is a list in a list in a list', 'write the objects as documents');
+      else for (const item of fields.at('items').items()) read(item.value, item.path, depth + 1, itemKind);
     } else if (!broken && isOurKind(apiVersion, kind)) {
       const object = readObject(kind, fields);
       if (!found.some(({ severity }) => severity === 'error')) objects.push({ object, ...document.placeOf(path) });
@@ -84,7 +89,7 @@ function readDocument(document: PlacedDocument): Manifest {
     } else if (!broken) ignored.add(`${apiVersion} ${kind}`);
     problems.push(...found.map((problem) => placed(problem, document, path, undefined)));
   };
-  read(document.value, []);
+  read(document.value, [], 0);
   return { objects, problems, ignored };
 }
 
@@ -94,7 +99,7 @@ const impliedVersion = (kind: string): string => (kind === 'EndpointSlice' ? 'di
 function placed(
   { severity, code, path, reason, hint }: FieldProblem,
   document: PlacedDocument,
-  objectPath: readonly (string | number)[],
+  objectPath: FieldPath,
   object: string | undefined,
 ): ManifestProblem {
   const field = pathText(path.slice(objectPath.length));

@@ -36,7 +36,7 @@ function readClusterIPs(spec: Fields): readonly IpAddress[] {
 }
 
 /** Sorted; in a list of several every port has a name of its own. */
-export function readPorts(list: Fields): readonly NamedPort[] {
+function readPorts(list: Fields): readonly NamedPort[] {
   const seen = new Set<string>();
   const items = list.items();
   const ports = items.map((item) => {

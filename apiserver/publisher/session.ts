@@ -2,6 +2,7 @@
 // answers. It lists what is there, says what should be, keeps it so, and leaves everything in place when it ends: a stop is no
 // removal. What a predecessor has published and the source does not know is deleted only when the source is complete.
 
+import { setImmediate } from 'node:timers/promises';
 import { identityRange } from '../../mesh/model/identity.ts';
 import type { NumericIdentity } from '../../mesh/model/names.ts';
 import { encodeCard } from '../../mesh/wire/card.ts';
@@ -153,6 +154,8 @@ export class PublishSession {
   }
 
   async #project(units: readonly Unit[], signal: AbortSignal): Promise<readonly Unit[]> {
+    // Without new label sets this never waits for anything: at a start, others must have their turn in between.
+    if (units.length === UNITS_AT_ONCE) await setImmediate();
     const without = await this.#projection.project(units, signal);
     if (without.length > 0) this.#failed(publisherFailures.exhausted(without.length, this.identities.capacity));
     this.#initialDone(units);

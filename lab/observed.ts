@@ -27,6 +27,12 @@ export interface ObservedServices {
     readonly service: string;
     readonly frontends: readonly string[];
     readonly backends_by_cluster: Readonly<Record<string, number>>;
-    readonly backends: readonly { readonly address: string; readonly cluster: string; readonly state: string }[];
+    readonly ports: readonly { readonly port: number }[];
+    readonly backends: readonly {
+      readonly address: string;
+      readonly cluster: string;
+      readonly state: string;
+      readonly ports: readonly { readonly port: number }[];
+    }[];
   }[];
 }

@@ -44,7 +44,7 @@ export interface LabServiceDeps {
 }
 
 /** Pods have addresses of their own: all may have the same port. */
-const BACKEND_PORT = 8080;
+export const BACKEND_PORT = 8080;
 const BACKEND_READY_MS = 20_000;
 /** How long a pod that ends goes on to answer: Kubernetes' usual preStop pause is of this order. */
 const DRAIN_MS = 2_000;

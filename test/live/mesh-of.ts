@@ -1,0 +1,76 @@
+// The meshes of the live tests: a few clusters of the lab with one service, a pod of it on each node, and clients that dial it
+// all the time. The lab does the work; this says what all these tests begin with, and when a mesh is whole.
+
+import { expect, vi } from 'vitest';
+import type { LabCluster } from '../../lab/cluster.ts';
+import { skippedWithout } from '../../lab/installed.ts';
+import { LabMesh } from '../../lab/mesh.ts';
+import type { LabNode } from '../../lab/node.ts';
+import type { LabBackend, LabService } from '../../lab/service.ts';
+import type { ClusterSpec } from '../../lab/topology.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { desiredRows, kernelRows, servedRows } from './kernel-rows.ts';
+
+/** For `describe.skipIf`: on a developer's machine without root or etcd. Under CI nothing is skipped, and they fail. */
+export const skipped =
+  skippedWithout('etcd', 'ip', 'nsenter') || (process.env.CI === undefined && process.getuid?.() !== 0);
+
+export const SERVICE = { namespace: 'demo', name: 'echo', port: 80 } as const;
+/** A process that starts again, a list, a snapshot, and the readers' grace, on two busy cores. */
+export const WHOLE_WITHIN_MS = 40_000;
+
+export const spec = (name: string, id: number): ClusterSpec => ({
+  name,
+  id,
+  podCIDRs: [`10.${id}.0.0/16`],
+  serviceCIDRs: [`172.20.${id}.0/24`],
+  nodeCIDR: `192.168.${id}.0/24`,
+  nodes: [`${name}-1`],
+});
+
+/** A connected mesh whose kernels know a pod of every cluster. */
+export async function meshOf(names: readonly string[], signal: AbortSignal): Promise<LabMesh> {
+  const mesh = new LabMesh({ datapath: 'ebpf', clock: systemClock });
+  await mesh.open();
+  const clusters = await mesh.addClusters(
+    names.map((name, index) => spec(name, index + 1)),
+    signal,
+  );
+  await mesh.startAgents(clusters, signal);
+  await mesh.connect(clusters);
+  for (const cluster of clusters) {
+    const service = cluster.addService(SERVICE);
+    service.announce(...(await Promise.all(cluster.nodes.map(({ at }) => service.startBackend(at)))));
+  }
+  await untilWhole(mesh);
+  return mesh;
+}
+
+/**
+ * Every node's kernel has exactly what the pods of all clusters amount to, and the API servers say the same. A pod that is
+ * `leaving` gets no new connection anywhere.
+ */
+export async function untilWhole(mesh: LabMesh, leaving?: LabBackend): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      for (const cluster of mesh.clusters.values()) {
+        const desired = desiredRows(mesh, cluster, leaving);
+        expect(await servedRows(cluster), `${cluster.name} says`).toEqual(desired);
+        for (const node of cluster.nodes) expect(await kernelRows(node), `${node.name} has`).toEqual(desired);
+      }
+    },
+    { timeout: WHOLE_WITHIN_MS, interval: 50 },
+  );
+}
+
+export function nodeOf(cluster: LabCluster): LabNode {
+  const [node] = cluster.nodes;
+  if (node === undefined) throw new Error(`${cluster.name} has no node`);
+  return node;
+}
+
+export function serviceOf(cluster: LabCluster): LabService {
+  const [service] = cluster.serviceList;
+  if (service === undefined) throw new Error(`${cluster.name} has no service`);
+  return service;
+}

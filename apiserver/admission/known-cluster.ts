@@ -2,8 +2,7 @@
 // it is taken in. Keeps the last good reading of a card or config when a later one cannot be read.
 
 import type { ConfigFact, Declarations, FreshnessFact, Reading } from '../../mesh/conflict/facts.ts';
-import { readCard, readConfig } from '../../mesh/conflict/facts.ts';
-import { parseInstant } from '../../mesh/conflict/order.ts';
+import { clockOffset, readCard, readConfig } from '../../mesh/conflict/facts.ts';
 import type { Standing } from '../../mesh/conflict/standing.ts';
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
@@ -103,10 +102,4 @@ export class KnownCluster {
 function withdrawn(earlier: ClusterCard | undefined): Reading<ClusterCard> | undefined {
   if (earlier === undefined) return undefined;
   return { value: earlier, problems: [misfit('', 'the card was withdrawn; the last one stays in use')] };
-}
-
-/** A card may have lain in its etcd for long before it is received, so only one from the future says something. */
-function clockOffset(card: ClusterCard | undefined, now: number): number | undefined {
-  const time = card === undefined ? undefined : parseInstant(card.time);
-  return time === undefined ? undefined : Math.max(0, time - now);
 }

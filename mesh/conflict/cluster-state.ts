@@ -5,7 +5,7 @@ import type { ClusterName } from '../model/names.ts';
 import type { Declarations } from './facts.ts';
 import { compareText } from './order.ts';
 import { newRecord, type RecordState } from './record-state.ts';
-import { addressUses, kindOfRecord } from './record-value.ts';
+import { kindOfRecord } from './record-value.ts';
 import { type ObservedRange, type Standing, standingOf } from './standing.ts';
 
 export class ClusterState {
@@ -88,13 +88,13 @@ export class ClusterState {
     const ranges = new Map<string, ObservedRange>();
     const nodes = [...this.records.values()].filter(({ kind }) => kind === 'nodes');
     for (const { key, good } of nodes.sort((a, b) => compareText(a.key, b.key))) {
-      if (good === undefined) continue;
-      for (const { role, prefix } of addressUses(good.value)) {
-        if (role !== 'allocation' && role !== 'node') continue;
-        const kind = role === 'allocation' ? 'pod' : 'node';
-        const name = `${kind} ${prefix.text}`;
-        if (!ranges.has(name)) ranges.set(name, { kind, prefix, key });
-      }
+      if (good?.value.kind !== 'nodes') continue;
+      const note = (kind: ObservedRange['kind'], text: string) => {
+        const name = `${kind} ${text}`;
+        if (!ranges.has(name)) ranges.set(name, { kind, text, key });
+      };
+      for (const address of good.value.addresses) note('node', address);
+      for (const range of good.value.allocations) note('pod', range);
     }
     const before = observedText(this.#observed);
     this.#observed = [...ranges.values()];
@@ -109,7 +109,7 @@ export class ClusterState {
 }
 
 const observedText = (ranges: readonly ObservedRange[]): string =>
-  ranges.map(({ kind, prefix, key }) => `${kind} ${prefix.text} ${key}`).join('\n');
+  ranges.map(({ kind, text, key }) => `${kind} ${text} ${key}`).join('\n');
 
 /** Without the card's clock, which changes with every write and decides nothing here. */
 function standingText({ card, declared: _declared, ranges, admittedRanges, admitted, ...rest }: Standing): string {

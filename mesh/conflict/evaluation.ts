@@ -15,7 +15,7 @@ import { claimsOf } from './judge-addresses.ts';
 import type { JudgeContext, Judgement } from './judgement.ts';
 import { RecordIndexes } from './record-indexes.ts';
 import { accept, carriedId } from './record-reading.ts';
-import type { Hold, RecordState } from './record-state.ts';
+import { type Hold, orNone, type RecordState } from './record-state.ts';
 import { identityOf } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
@@ -262,8 +262,8 @@ export class MeshEvaluation {
     const { faults, holds, admitted } = this.#verdict(record, cluster);
     // What is withheld of a record is told again with each of its values: the quarantine keeps the latest.
     if (holds.length > 0 || record.holds.length > 0) this.#changed(cluster.name, record.key);
-    record.faults = faults;
-    record.holds = holds;
+    record.faults = orNone(faults);
+    record.holds = orNone(holds);
     if (holds.length === 0) record.heldSince = undefined;
     else record.heldSince ??= now;
     place(cluster.held, record, holds.length > 0);

@@ -7,6 +7,7 @@ import { decodeCard } from '../wire/card.ts';
 import { decodeClusterConfig } from '../wire/cluster-config.ts';
 import { misfit, type RecordProblem } from '../wire/record.ts';
 import type { Severity } from './finding.ts';
+import { parseInstant } from './order.ts';
 
 /** What could be read, and what could not. A value beside problems is what is left, or an earlier one. */
 export interface Reading<T> {
@@ -98,4 +99,10 @@ export function readConfig(name: string, bytes: Uint8Array, earlier?: ConfigFact
   const width = read.value.capabilities?.maxConnectedClusters;
   const value = { name, id: read.value.id ?? 0, ...(width === undefined ? {} : { maxConnectedClusters: width }) };
   return { value, problems: [] };
+}
+
+/** A card may have lain in its etcd for long before it is read, so only one from the future says something of the clock. */
+export function clockOffset(card: ClusterCard | undefined, now: number): number | undefined {
+  const time = card === undefined ? undefined : parseInstant(card.time);
+  return time === undefined ? undefined : Math.max(0, time - now);
 }

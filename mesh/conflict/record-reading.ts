@@ -3,7 +3,7 @@
 
 import type { ClusterName } from '../model/names.ts';
 import type { RecordContext, RecordProblem } from '../wire/record.ts';
-import type { GoodValue, RecordState } from './record-state.ts';
+import { type GoodValue, orNone, type RecordState } from './record-state.ts';
 import { readRecord } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
@@ -12,7 +12,7 @@ export interface Acceptance {
   readonly rejected: readonly RecordProblem[];
 }
 
-const NOTHING: Acceptance = { good: undefined, rejected: [] };
+const NOTHING: Acceptance = { good: undefined, rejected: orNone([]) };
 
 export function accept(record: RecordState, standing: Standing): Acceptance {
   const { raw, good } = record;
@@ -36,7 +36,8 @@ function judged({ kind, key }: RecordState, bytes: Uint8Array, standing: Standin
   // Without a valid cluster id nothing can be compared with it; such a cluster's records wait and are admitted nowhere.
   const problems = context === undefined ? [] : problemsIn(context);
   const rejected = problems.filter(({ code }) => code === 'CM-REC-001');
-  return rejected.length > 0 ? { good: undefined, rejected } : { good: { bytes, value, problems }, rejected };
+  if (rejected.length > 0) return { good: undefined, rejected };
+  return { good: { bytes, value, problems: orNone(problems) }, rejected: orNone(rejected) };
 }
 
 function contextOf(key: string, { id, width, recordsName }: Standing): RecordContext | undefined {

@@ -55,16 +55,20 @@ export interface RecordState {
   observedId: number | undefined;
 }
 
+/** Nearly every record has nothing of most lists; one empty list for all of them is a tenth of what a large mesh takes. */
+const NONE: readonly never[] = [];
+export const orNone = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NONE : list);
+
 export const newRecord = (cluster: ClusterName, key: string, kind: RecordValue['kind']): RecordState => ({
   cluster,
   key,
   kind,
   raw: undefined,
-  rejected: [],
+  rejected: NONE,
   good: undefined,
-  claims: [],
-  faults: [],
-  holds: [],
+  claims: NONE,
+  faults: NONE,
+  holds: NONE,
   admitted: undefined,
   admittedFrom: undefined,
   heldSince: undefined,

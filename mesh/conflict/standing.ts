@@ -12,6 +12,7 @@ import type { Declarations, FieldProblem, Reading } from './facts.ts';
 import { compareText, parseInstant, type Rank } from './order.ts';
 import { PrefixTable } from './prefix-table.ts';
 import type { ClusterRange, RangeKind } from './ranges.ts';
+import { prefixesOf } from './record-value.ts';
 
 export interface Standing {
   readonly name: ClusterName;
@@ -43,10 +44,11 @@ export interface Standing {
   readonly problems: readonly FieldProblem[];
 }
 
-/** A range seen at a node: its allocation, or its own address. */
+/** A range seen at a node: its allocation, or its own address. As text, because most clusters have many and declare them anyway. */
 export interface ObservedRange {
   readonly kind: 'pod' | 'node';
-  readonly prefix: Prefix;
+  /** Canonical: a range, or an address without a length. */
+  readonly text: string;
   readonly key: string;
 }
 
@@ -174,7 +176,10 @@ function observedRanges(
 ): readonly ClusterRange[] {
   const declaresPods = declaredRanges.some(({ kind }) => kind === 'pod');
   return observed
-    .filter(({ kind, prefix }) => (kind === 'pod' ? !declaresPods : !declared.covering(prefix).includes('node')))
-    .map(({ kind, prefix, key }) => ({ cluster, kind, prefix, key, declared: false }))
+    .filter(({ kind }) => kind === 'node' || !declaresPods)
+    .flatMap(({ kind, text, key }) =>
+      prefixesOf(text).map((prefix) => ({ cluster, kind, prefix, key, declared: false })),
+    )
+    .filter(({ kind, prefix }) => kind === 'pod' || !declared.covering(prefix).includes('node'))
     .sort((a, b) => compareText(a.key, b.key));
 }

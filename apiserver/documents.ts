@@ -45,7 +45,11 @@ export function statusDocument(parts: StatusParts): StatusDocument {
       stale_ms: mirror.staleSince === undefined ? undefined : Math.round(clock.monotonic() - mirror.staleSince),
     },
     source: { objects: parts.objects, problems: parts.problems },
-    snapshot: { revision: snapshot?.position.revision, services: snapshot?.services.size ?? 0 },
+    snapshot: {
+      history: snapshot?.position.storeId,
+      revision: snapshot?.position.revision,
+      services: snapshot?.services.size ?? 0,
+    },
     peers: parts.peers.map((peer) => ({ ...peer, ...parts.outcome(peer) })),
     agents: parts.agents.map(agentDocument),
     health: Object.fromEntries(parts.health.entries),

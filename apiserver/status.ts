@@ -16,7 +16,12 @@ export interface StatusDocument {
     readonly stale_ms: number | undefined;
   };
   readonly source: { readonly objects: number; readonly problems: readonly SourceProblemDocument[] };
-  readonly snapshot: { readonly revision: number | undefined; readonly services: number };
+  readonly snapshot: {
+    /** The store's id and its epoch; absent while the store is being filled. */
+    readonly history: string | undefined;
+    readonly revision: number | undefined;
+    readonly services: number;
+  };
   readonly peers: readonly PeerDocument[];
   readonly agents: readonly AgentDocument[];
   readonly health: Readonly<Record<string, HealthEntry>>;

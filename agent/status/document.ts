@@ -3,7 +3,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Health, HealthEntry } from '../../runtime/health.ts';
 import type { Refusal } from '../desired/frontend.ts';
-import type { MapName, ServiceMaps } from '../maps/port.ts';
+import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import type { Programmer } from '../reconcile/programmer.ts';
 import type { UpstreamState } from '../upstream/port.ts';
 
@@ -22,9 +22,15 @@ export interface AgentStatusDocument {
     readonly last_error: string | undefined;
   };
   /** What the API server wants programmed. */
-  readonly snapshot: { readonly revision: number | undefined; readonly services: number };
+  readonly snapshot: {
+    /** The etcd and its epoch that `revision` counts in; revisions of two histories cannot be compared. */
+    readonly history: string | undefined;
+    readonly revision: number | undefined;
+    readonly services: number;
+  };
   /** What is programmed. */
   readonly programmed: {
+    readonly history: string | undefined;
     readonly revision: number | undefined;
     readonly services: number;
     readonly frontends: number;
@@ -74,16 +80,21 @@ export function agentStatus(deps: StatusDeps): AgentStatusDocument {
       stale_ms: staleSince === undefined ? undefined : Math.round(clock.monotonic() - staleSince),
       last_error: lastError,
     },
-    snapshot: { revision: snapshot?.position.revision, services: snapshot?.services.size ?? 0 },
+    snapshot: {
+      history: snapshot?.position.storeId,
+      revision: snapshot?.position.revision,
+      services: snapshot?.services.size ?? 0,
+    },
     programmed: {
+      history: programmed?.position.storeId,
       revision: programmed?.position.revision,
       services: programmed?.services ?? 0,
-      frontends: programmer.desired.counts.reverseNat,
+      frontends: programmer.desired.counts.reverseNat + programmer.desired.counts.reverseNat6,
       backends: programmed?.backends ?? 0,
       last_reconcile_micros: programmed?.reconcileMicros,
     },
     refused: programmer.refusals(),
-    maps: { services: use('services'), backends: use('backends'), reverseNat: use('reverseNat') },
+    maps: forEachMap(use),
     ids: {
       services: { in_use: ids.services.inUse, resting: ids.services.resting },
       backends: { in_use: ids.backends.inUse, resting: ids.backends.resting },

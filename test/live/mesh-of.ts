@@ -2,13 +2,16 @@
 // all the time. The lab does the work; this says what all these tests begin with, and when a mesh is whole.
 
 import { expect, vi } from 'vitest';
+import type { RequestResult } from '../../lab/client-result.ts';
 import type { LabCluster } from '../../lab/cluster.ts';
 import { skippedWithout } from '../../lab/installed.ts';
+import { copyLogs } from '../../lab/logs.ts';
 import { LabMesh } from '../../lab/mesh.ts';
 import type { LabNode } from '../../lab/node.ts';
 import type { LabBackend, LabService } from '../../lab/service.ts';
 import type { ClusterSpec } from '../../lab/topology.ts';
-import { systemClock } from '../../runtime/clock.ts';
+import type { Traffic } from '../../lab/traffic.ts';
+import { sleep, systemClock } from '../../runtime/clock.ts';
 import { desiredRows, kernelRows, servedRows } from './kernel-rows.ts';
 
 /** For `describe.skipIf`: on a developer's machine without root or etcd. Under CI nothing is skipped, and they fail. */
@@ -28,9 +31,10 @@ export const spec = (name: string, id: number): ClusterSpec => ({
   nodes: [`${name}-1`],
 });
 
-/** A connected mesh whose kernels know a pod of every cluster. */
-export async function meshOf(names: readonly string[], signal: AbortSignal): Promise<LabMesh> {
-  const mesh = new LabMesh({ datapath: 'ebpf', clock: systemClock });
+export const emptyMesh = (): LabMesh => new LabMesh({ datapath: 'ebpf', clock: systemClock });
+
+/** Makes it a connected mesh whose kernels know a pod of every cluster. */
+export async function bringUp(mesh: LabMesh, names: readonly string[], signal: AbortSignal): Promise<void> {
   await mesh.open();
   const clusters = await mesh.addClusters(
     names.map((name, index) => spec(name, index + 1)),
@@ -43,7 +47,13 @@ export async function meshOf(names: readonly string[], signal: AbortSignal): Pro
     service.announce(...(await Promise.all(cluster.nodes.map(({ at }) => service.startBackend(at)))));
   }
   await untilWhole(mesh);
-  return mesh;
+}
+
+/** Everything that the mesh has made is gone. LAB_LOGS in the environment names a folder that its logs are saved to. */
+export async function remove(mesh: LabMesh): Promise<void> {
+  if (process.env.LAB_LOGS !== undefined) copyLogs(mesh.dir, process.env.LAB_LOGS);
+  const { left } = await mesh.remove();
+  expect(left).toEqual([]);
 }
 
 /**
@@ -74,3 +84,52 @@ export function serviceOf(cluster: LabCluster): LabService {
   if (service === undefined) throw new Error(`${cluster.name} has no service`);
   return service;
 }
+
+export interface Witness {
+  /** Resolves with everything that was missing in a kernel at any time; empty when nothing was withdrawn. */
+  end(): Promise<readonly string[]>;
+}
+
+/** Looks at the kernels all the time, for backends that are to be there throughout. */
+export function witnessNoLoss(mesh: LabMesh): Witness {
+  const losses = new Set<string>();
+  const nodes = [...mesh.clusters.values()].flatMap((cluster) =>
+    cluster.nodes.map((node) => ({ node, wanted: desiredRows(mesh, cluster).services })),
+  );
+  let ended = false;
+  const watching = (async () => {
+    while (!ended) {
+      for (const { node, wanted } of nodes) {
+        const { services } = await kernelRows(node);
+        for (const [frontend, backends] of Object.entries(wanted)) {
+          const there = new Set(services[frontend]);
+          for (const backend of backends)
+            if (!there.has(backend)) losses.add(`${node.name}: ${frontend} lost ${backend}`);
+        }
+      }
+      await sleep(systemClock, WITNESS_INTERVAL_MS);
+    }
+  })();
+  return {
+    async end() {
+      ended = true;
+      await watching;
+      return [...losses];
+    },
+  };
+}
+
+/** Far shorter than anything takes to be withdrawn and put back, and light on two cores. */
+const WITNESS_INTERVAL_MS = 20;
+
+/** Clients on every cluster's first node, which dial the service of their cluster. */
+export function dialEverywhere(mesh: LabMesh, ratePerSecond: number): Promise<readonly Traffic[]> {
+  return Promise.all(
+    [...mesh.clusters.values()].map((cluster) =>
+      mesh.startTraffic(nodeOf(cluster), serviceOf(cluster).url, ratePerSecond),
+    ),
+  );
+}
+
+export const failuresOf = (traffic: readonly Traffic[]): readonly RequestResult[] =>
+  traffic.flatMap((client) => client.results().filter(({ error }) => error !== undefined));

@@ -19,7 +19,7 @@ export async function whereToLook(stage: Stage): Promise<WhereToLook> {
   };
   const lines: string[] = [];
   for (const cluster of stage.clusters) {
-    lines.push(`${cluster.name.padEnd(8)} API server ${await open(cluster.folder.apiServerSocket)}`);
+    lines.push(`${cluster.name.padEnd(8)} API server ${await open(cluster.apiServer.socket)}`);
     for (const node of cluster.nodes) {
       if (node.agent !== undefined)
         lines.push(`${''.padEnd(8)} agent      ${await open(node.socket)}  on ${node.name}`);
@@ -44,12 +44,12 @@ function commands({ mesh, clusters }: Stage): readonly string[] {
   const [first] = clusters;
   const node = first?.nodes[0];
   if (first === undefined || node === undefined) return [];
-  const server = `unix:${first.folder.apiServerSocket}`;
+  const server = `unix:${first.apiServer.socket}`;
   return [
     `npx clustermesh status --server ${server}`,
     `npx clustermesh services demo/echo --server ${server}`,
     `npx clustermesh maps dump --agent unix:${node.socket}`,
-    `curl --unix-socket ${first.folder.apiServerSocket} http://localhost/v1/conflicts`,
+    `curl --unix-socket ${first.apiServer.socket} http://localhost/v1/conflicts`,
     ...requestCommand(mesh, first.serviceList[0]?.url ?? '', node.at.place),
   ];
 }

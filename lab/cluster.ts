@@ -9,21 +9,21 @@ import { etcdClientDnsName } from '../mesh/model/certificate-names.ts';
 import { initCluster, trustPeer } from '../pki/init.ts';
 import { type ClusterLayout, clusterLayout } from '../pki/layout.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { LabApiServer } from './api-server.ts';
 import {
   agentConfig,
   apiServerConfig,
+  apiServerName,
   type ClusterFolder,
   type ConfigInput,
   clusterFolder,
   peerDocument,
 } from './configs.ts';
 import { type LabEtcd, startEtcd } from './etcd.ts';
-import { answersOk, getJsonOver } from './http.ts';
 import { ManifestFolder, namespaceManifest, nodeManifest } from './manifests.ts';
 import { LabNode } from './node.ts';
 import type { ObservedServices, ObservedStatus } from './observed.ts';
-import type { LabProcess, StartProcess } from './process.ts';
-import { programLine } from './programs.ts';
+import type { StartProcess } from './process.ts';
 import { LabService, type LabServiceSpec } from './service.ts';
 import { type ClusterPlan, serviceAddress } from './topology.ts';
 import type { ClusterPlaces, NodePlace, Underlay } from './underlay.ts';
@@ -39,20 +39,18 @@ export interface LabClusterDeps {
   readonly clock: Clock;
 }
 
-const READY_TIMEOUT_MS = 60_000;
-
 export class LabCluster {
   readonly plan: ClusterPlan;
   readonly places: ClusterPlaces;
   readonly folder: ClusterFolder;
   readonly layout: ClusterLayout;
+  readonly apiServers: readonly LabApiServer[];
   readonly nodes: readonly LabNode[];
   readonly #deps: LabClusterDeps;
   readonly #manifests: ManifestFolder;
   readonly #services: LabService[] = [];
   readonly #podsOn = new Map<NodePlace, number>();
   #etcd: LabEtcd | undefined;
-  #apiServer: LabProcess | undefined;
 
   constructor(deps: LabClusterDeps) {
     const { plan, places, dir, start } = deps;
@@ -62,6 +60,17 @@ export class LabCluster {
     this.folder = clusterFolder(dir);
     this.layout = clusterLayout(this.folder.pki);
     this.#manifests = new ManifestFolder(this.folder.manifests);
+    this.apiServers = places.control.servers.map(
+      (_, replica) =>
+        new LabApiServer({
+          name: `${plan.name}-${apiServerName(replica)}`,
+          place: places.control.place,
+          configFile: this.folder.apiServerConfig(replica),
+          socket: this.folder.apiServerSocket(replica),
+          logs: this.folder.logs,
+          start,
+        }),
+    );
     this.nodes = places.nodes.map(
       (at) =>
         new LabNode({
@@ -78,12 +87,11 @@ export class LabCluster {
     return this.plan.name;
   }
 
-  get apiServer(): LabProcess | undefined {
-    return this.#apiServer;
-  }
-
-  get apiServerLog(): string {
-    return join(this.folder.logs, 'apiserver.log');
+  /** The first of them, which most clusters have alone. */
+  get apiServer(): LabApiServer {
+    const [first] = this.apiServers;
+    if (first === undefined) throw new Error(`${this.name} has no API server`);
+    return first;
   }
 
   /** Everything on disk that the programs want to find: credentials, configurations, the nodes' manifests. */
@@ -99,7 +107,9 @@ export class LabCluster {
       now: clock.now(),
     });
     const input: ConfigInput = { plan, control: places.control, folder: this.folder, layout: this.layout };
-    writeYaml(this.folder.apiServerConfig, apiServerConfig(input));
+    for (const [replica, { configFile }] of this.apiServers.entries()) {
+      writeYaml(configFile, apiServerConfig(input, replica));
+    }
     for (const node of places.nodes) {
       writeYaml(this.folder.agentConfig(node.plan.name), agentConfig(input, node));
     }
@@ -110,11 +120,11 @@ export class LabCluster {
   }
 
   async startEtcd(): Promise<LabEtcd> {
-    const { place, ports } = this.places.control;
+    const { place, etcdPort } = this.places.control;
     this.#etcd = await startEtcd({
       dir: this.folder.etcd,
       name: this.name,
-      clientPort: ports.etcd,
+      clientPort: etcdPort,
       tls: {
         ca: this.layout.authority.cert,
         ...this.layout.leaf('etcd-server'),
@@ -123,6 +133,7 @@ export class LabCluster {
       place,
       start: this.#deps.start,
       withoutFsync: true,
+      extraArgs: this.plan.spec.tuning?.etcdArgs ?? [],
     });
     return this.#etcd;
   }
@@ -130,24 +141,6 @@ export class LabCluster {
   get etcd(): LabEtcd {
     if (this.#etcd === undefined) throw new Error(`the etcd of ${this.name} has not been started`);
     return this.#etcd;
-  }
-
-  async startApiServer(): Promise<LabProcess> {
-    this.#apiServer = await this.#deps.start({
-      ...programLine('cli/main', ['apiserver', '--config', this.folder.apiServerConfig]),
-      name: `API server ${this.name}`,
-      place: this.places.control.place,
-      logFile: this.apiServerLog,
-    });
-    return this.#apiServer;
-  }
-
-  async apiServerReady(signal?: AbortSignal): Promise<void> {
-    await this.#apiServer?.untilReady(
-      () => answersOk(this.folder.apiServerSocket, '/readyz'),
-      READY_TIMEOUT_MS,
-      signal,
-    );
   }
 
   /** Tells this cluster of a peer; the peer has to be told of this one as well. */
@@ -185,15 +178,15 @@ export class LabCluster {
   }
 
   status(): Promise<ObservedStatus> {
-    return getJsonOver(this.folder.apiServerSocket, '/v1/status');
+    return this.apiServer.status();
   }
 
   services(): Promise<ObservedServices> {
-    return getJsonOver(this.folder.apiServerSocket, '/v1/services');
+    return this.apiServer.services();
   }
 
   conflicts(): Promise<Report> {
-    return getJsonOver(this.folder.apiServerSocket, '/v1/conflicts');
+    return this.apiServer.conflicts();
   }
 
   #nextPod(node: NodePlace): number {

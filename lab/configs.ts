@@ -13,8 +13,8 @@ export interface ClusterFolder {
   readonly peers: string;
   readonly etcd: string;
   readonly logs: string;
-  readonly apiServerConfig: string;
-  readonly apiServerSocket: string;
+  apiServerConfig(replica: number): string;
+  apiServerSocket(replica: number): string;
   agentConfig(node: string): string;
   agentSocket(node: string): string;
 }
@@ -27,12 +27,14 @@ export function clusterFolder(dir: string): ClusterFolder {
     peers: join(dir, 'peers'),
     etcd: join(dir, 'etcd'),
     logs: join(dir, 'logs'),
-    apiServerConfig: join(dir, 'apiserver.yaml'),
-    apiServerSocket: join(dir, 'apiserver.sock'),
+    apiServerConfig: (replica) => join(dir, `${apiServerName(replica)}.yaml`),
+    apiServerSocket: (replica) => join(dir, `${apiServerName(replica)}.sock`),
     agentConfig: (node) => join(dir, `agent-${node}.yaml`),
     agentSocket: (node) => join(dir, `agent-${node}.sock`),
   };
 }
+
+export const apiServerName = (replica: number): string => (replica === 0 ? 'apiserver' : `apiserver-${replica + 1}`);
 
 export interface ConfigInput {
   readonly plan: ClusterPlan;
@@ -41,9 +43,12 @@ export interface ConfigInput {
   readonly layout: ClusterLayout;
 }
 
-export function apiServerConfig({ plan, control, folder, layout }: ConfigInput) {
+export function apiServerConfig({ plan, control, folder, layout }: ConfigInput, replica: number) {
   const { spec } = plan;
   const ca = [layout.authority.cert];
+  const ports = control.servers[replica];
+  if (ports === undefined) throw new Error(`${spec.name} has no API server ${replica}`);
+  const { freshness } = spec.tuning ?? {};
   return {
     cluster: {
       name: spec.name,
@@ -54,12 +59,16 @@ export function apiServerConfig({ plan, control, folder, layout }: ConfigInput) 
       maxConnectedClusters: 255,
       datapath: { mode: 'native', encryption: 'none' },
     },
-    etcd: { endpoints: [`127.0.0.1:${control.ports.etcd}`], tls: { ca, ...layout.leaf('etcd-client') } },
+    etcd: { endpoints: [`127.0.0.1:${control.etcdPort}`], tls: { ca, ...layout.leaf('etcd-client') } },
     sources: { manifests: folder.manifests },
-    peers: { folder: folder.peers, client: layout.leaf('peer') },
-    door: { listen: `${control.listenAddress}:${control.ports.door}`, tls: { ca, ...layout.leaf('door') } },
-    rpc: { listen: `${control.listenAddress}:${control.ports.rpc}`, tls: { ca, ...layout.leaf('rpc') } },
-    http: { listen: `unix:${folder.apiServerSocket}` },
+    peers: {
+      folder: folder.peers,
+      client: layout.leaf('peer'),
+      ...(freshness === undefined ? {} : { freshness }),
+    },
+    door: { listen: `${control.listenAddress}:${ports.door}`, tls: { ca, ...layout.leaf('door') } },
+    rpc: { listen: `${control.listenAddress}:${ports.rpc}`, tls: { ca, ...layout.leaf('rpc') } },
+    http: { listen: `unix:${folder.apiServerSocket(replica)}` },
     log: { level: 'info' },
   };
 }
@@ -68,7 +77,7 @@ export function agentConfig({ plan, control, folder, layout }: ConfigInput, node
   return {
     node: { name: node.plan.name },
     cluster: { name: plan.spec.name },
-    servers: [`${control.address}:${control.ports.rpc}`],
+    servers: control.servers.map(({ rpc }) => `${control.address}:${rpc}`),
     tls: { ca: [layout.authority.cert], ...layout.agent(node.plan.name) },
     datapath: node.kernel === undefined ? { kind: 'memory' } : { kind: 'ebpf', ...node.kernel },
     http: { listen: `unix:${folder.agentSocket(node.plan.name)}` },
@@ -79,6 +88,6 @@ export function agentConfig({ plan, control, folder, layout }: ConfigInput, node
 /** One peer, as its own document in the folder of peers; `ca` is the trust store that is bound to this peer alone. */
 export const peerDocument = (name: string, control: ControlPlace, ca: string) => ({
   name,
-  endpoints: [`https://${control.address}:${control.ports.door}`],
+  endpoints: control.servers.map(({ door }) => `https://${control.address}:${door}`),
   ca: [ca],
 });

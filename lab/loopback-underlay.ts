@@ -2,7 +2,8 @@
 
 import { freePort } from './free-port.ts';
 import { HOST } from './place.ts';
-import type { Underlay } from './underlay.ts';
+import { replicasOf } from './topology.ts';
+import type { ServerPorts, Underlay } from './underlay.ts';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -10,9 +11,11 @@ export const loopbackUnderlay: Underlay = {
   forwards: false,
   async open() {},
   async addCluster(plan) {
-    const [etcd, door, rpc] = [await freePort(), await freePort(), await freePort()];
+    const etcdPort = await freePort();
+    const servers: ServerPorts[] = [];
+    for (const _ of replicasOf(plan)) servers.push({ door: await freePort(), rpc: await freePort() });
     return {
-      control: { place: HOST, address: LOOPBACK, listenAddress: LOOPBACK, ports: { etcd, door, rpc } },
+      control: { place: HOST, address: LOOPBACK, listenAddress: LOOPBACK, etcdPort, servers },
       nodes: plan.nodes.map((node) => ({ plan: node, place: HOST, kernel: undefined })),
     };
   },

@@ -80,9 +80,11 @@ export class LabMesh {
     this.#progress(`${cluster.name}: start etcd`);
     await cluster.startEtcd();
     signal.throwIfAborted();
-    this.#progress(`${cluster.name}: start the API server`);
-    await cluster.startApiServer();
-    await cluster.apiServerReady(signal);
+    this.#progress(
+      `${cluster.name}: start ${cluster.apiServers.length === 1 ? 'the API server' : `${cluster.apiServers.length} API servers`}`,
+    );
+    await Promise.all(cluster.apiServers.map((server) => server.start()));
+    await Promise.all(cluster.apiServers.map((server) => server.ready(signal)));
   }
 
   /** Agents on all nodes, until each has programmed a first snapshot. */

@@ -13,14 +13,15 @@ import { mountBpffs } from './bpffs.ts';
 import { cgroup2Mount, createCgroup } from './cgroup.ts';
 import { configureNetns, createNetns, createVeth, setSysctl } from './netns.ts';
 import { LAB_PREFIX, type LabState } from './state.ts';
-import type { ClusterPlan } from './topology.ts';
+import { type ClusterPlan, replicasOf } from './topology.ts';
 import type { ClusterPlaces, NodePlace, Underlay } from './underlay.ts';
 
 /** The fabric's end of every cable; link-local, so that it needs no range of anybody's. */
 const GATEWAY = '169.254.1.1';
 const DEVICE = 'eth0';
 /** A control place is a namespace of its own, so that every cluster has the same ports. etcd is on its loopback only. */
-const PORTS = { etcd: 2381, door: 2379, rpc: 9878 } as const;
+const ETCD_PORT = 2381;
+const serverPorts = (replica: number) => ({ door: 2379 - replica * 100, rpc: 9878 - replica * 100 });
 
 export class RoutedUnderlay implements Underlay {
   readonly forwards = true;
@@ -69,7 +70,8 @@ export class RoutedUnderlay implements Underlay {
       place: { netns, cgroup: this.#createCgroup(`${plan.name}-ctl`) },
       address: plan.controlAddress,
       listenAddress: '0.0.0.0',
-      ports: PORTS,
+      etcdPort: ETCD_PORT,
+      servers: replicasOf(plan).map(serverPorts),
     };
     const nodes: NodePlace[] = [];
     for (const node of plan.nodes) {

@@ -14,6 +14,17 @@ export interface ClusterSpec {
   readonly nodeCIDR: string;
   /** Names, unique in the mesh. */
   readonly nodes: readonly string[];
+  readonly tuning?: ClusterTuning;
+}
+
+/** What tests make differ from the usual. */
+export interface ClusterTuning {
+  /** API servers. @default 1 */
+  readonly replicas?: number;
+  /** How long a peer may be silent. @default the API server's own */
+  readonly freshness?: { readonly ageingMs: number; readonly staleMs: number; readonly expiredMs: number };
+  /** Further arguments of the cluster's etcd. */
+  readonly etcdArgs?: readonly string[];
 }
 
 export interface ClusterPlan {
@@ -52,6 +63,9 @@ export function planCluster(spec: ClusterSpec): ClusterPlan {
     })),
   };
 }
+
+/** The numbers of its API servers. */
+export const replicasOf = ({ spec }: ClusterPlan): readonly number[] => [...Array(spec.tuning?.replicas ?? 1).keys()];
 
 /** The `index`-th cluster IP that this lab hands out. */
 export const serviceAddress = ({ spec }: ClusterPlan, index: number): IpAddress =>

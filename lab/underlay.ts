@@ -5,14 +5,21 @@
 import type { Place } from './place.ts';
 import type { ClusterPlan, NodePlan } from './topology.ts';
 
-/** Where a cluster's etcd and API server run. */
+export interface ServerPorts {
+  readonly door: number;
+  readonly rpc: number;
+}
+
+/** Where a cluster's etcd and API servers run. */
 export interface ControlPlace {
   readonly place: Place;
-  /** At which the cluster's agents and its peers reach the API server. */
+  /** At which the cluster's agents and its peers reach the API servers. */
   readonly address: string;
-  /** What the API server binds. */
+  /** What the API servers bind. */
   readonly listenAddress: string;
-  readonly ports: { readonly etcd: number; readonly door: number; readonly rpc: number };
+  readonly etcdPort: number;
+  /** One for each API server. */
+  readonly servers: readonly ServerPorts[];
 }
 
 export interface NodePlace {

@@ -19,13 +19,13 @@ export const apiServerRestartStep: Step = {
     const clusters = stage.clusters.filter(({ name }) => name !== 'rogue').map(({ name }) => name);
     const since = evidence.now();
     stage.progress('west: kill the API server');
-    await west.apiServer?.kill();
+    await west.apiServer.kill();
     await sleep(clock, DOWN_MS, signal);
     const during = await evidence.seen(since);
     stage.progress('west: start it again');
     const startedAt = clock.monotonic();
-    await west.startApiServer();
-    await west.apiServerReady(signal);
+    await west.apiServer.start();
+    await west.apiServer.ready(signal);
     const readyMs = clock.monotonic() - startedAt;
     const waiting = await untilWhole(stage);
     const wholeMs = clock.monotonic() - startedAt;

@@ -18,6 +18,7 @@ import {
   remove,
   serviceOf,
   skipped,
+  spec,
   untilWhole,
   WHOLE_WITHIN_MS,
   witnessNoLoss,
@@ -29,7 +30,7 @@ describe.skipIf(skipped)('an etcd that is wiped', () => {
   let traffic: readonly Traffic[];
 
   beforeAll(async () => {
-    await bringUp(mesh, ['west', 'east'], stop.signal);
+    await bringUp(mesh, [spec('west', 1), spec('east', 2)], stop.signal);
     traffic = await dialEverywhere(mesh, 50);
   }, 120_000);
 
@@ -63,9 +64,9 @@ describe.skipIf(skipped)('an etcd that is wiped', () => {
     const [west, east] = [mesh.cluster('west'), mesh.cluster('east')];
     const before = await historyOf(west);
     const witness = witnessNoLoss(mesh);
-    await west.apiServer?.kill();
+    await west.apiServer.kill();
     await west.etcd.wipe({ sameClusterId: true });
-    await west.startApiServer();
+    await west.apiServer.start();
     await untilAnotherHistory(west, before);
     const added = await addPod(west);
     await vi.waitFor(

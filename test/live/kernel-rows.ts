@@ -12,6 +12,7 @@ import {
   parseServiceValue,
 } from '../../agent/maps/layout.ts';
 import type { MapRow } from '../../agent/maps/port.ts';
+import type { LabApiServer } from '../../lab/api-server.ts';
 import type { LabCluster } from '../../lab/cluster.ts';
 import type { LabMesh } from '../../lab/mesh.ts';
 import type { LabNode } from '../../lab/node.ts';
@@ -103,9 +104,9 @@ export function desiredRows(mesh: LabMesh, { serviceList }: LabCluster, leaving?
   return { services: Object.fromEntries(entries), astray: [] };
 }
 
-/** The same, as the cluster's API server says it. */
-export async function servedRows(cluster: LabCluster): Promise<KernelRows> {
-  const { services } = await cluster.services();
+/** The same, as an API server of the cluster says it. */
+export async function servedRows(server: LabApiServer): Promise<KernelRows> {
+  const { services } = await server.services();
   const entries = services.flatMap(({ frontends, ports, backends }) =>
     frontends.flatMap((frontend) =>
       ports.map(({ port }) => {

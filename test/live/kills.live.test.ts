@@ -9,7 +9,7 @@ import type { LabBackend } from '../../lab/service.ts';
 import type { Traffic } from '../../lab/traffic.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
-import { bringUp, emptyMesh, nodeOf, remove, serviceOf, skipped, untilWhole } from './mesh-of.ts';
+import { bringUp, emptyMesh, nodeOf, remove, serviceOf, skipped, spec, untilWhole } from './mesh-of.ts';
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 20);
@@ -22,7 +22,7 @@ describe.skipIf(skipped)('kill -9 of any process, under traffic', () => {
   let traffic: Traffic;
 
   beforeAll(async () => {
-    await bringUp(mesh, ['west', 'east'], stop.signal);
+    await bringUp(mesh, [spec('west', 1), spec('east', 2)], stop.signal);
     const west = mesh.cluster('west');
     traffic = await mesh.startTraffic(nodeOf(west), serviceOf(west).url, REQUESTS_PER_SECOND);
   }, 120_000);
@@ -95,10 +95,10 @@ function victimsOf(cluster: LabCluster): readonly Victim[] {
     },
     {
       name: `the API server of ${cluster.name}`,
-      kill: async () => cluster.apiServer?.kill(),
+      kill: () => cluster.apiServer.kill(),
       start: async () => {
-        await cluster.startApiServer();
-        await cluster.apiServerReady();
+        await cluster.apiServer.start();
+        await cluster.apiServer.ready();
       },
     },
     { name: `the etcd of ${cluster.name}`, kill: () => cluster.etcd.kill(), start: () => cluster.etcd.restart() },

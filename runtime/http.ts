@@ -1,11 +1,12 @@
 // A small HTTP server for what a process says about itself: routes with path parameters, JSON answers with ETag, problem+json
 // for refusals, event streams. Listens on a TCP address (loopback unless told otherwise) or on a unix socket. It is not a
-// framework: no bodies are read, since nothing here takes any.
+// framework.
 
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { OperationalError, reasonOf } from './errors.ts';
+import { foreignReason, readJsonBody } from './http-body.ts';
 import type { Log } from './log.ts';
 
 export interface HttpRequest {
@@ -14,6 +15,8 @@ export interface HttpRequest {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly accept: string;
+  /** The JSON that a POST carries; unchecked. */
+  readonly body?: unknown;
 }
 
 /** A JSON value, a text with its type, or a stream of server-sent events that ends with `signal`. */
@@ -41,6 +44,8 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** `/v1/conflicts/{fingerprint}` */
   readonly path: string;
+  /** Changes something: answered to this machine's own tools only, whatever the address it listens on. */
+  readonly local?: true;
   readonly handle: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
 }
 
@@ -142,10 +147,19 @@ async function answer(
   }
   const { params } = hit;
   const accept = request.headers.accept ?? '';
-  const result = await hit.route.handle({ method, path: url.pathname, params, query: url.searchParams, accept });
+  const foreign = hit.route.local === true ? foreignReason(request) : undefined;
+  if (foreign !== undefined) return send(request, response, refused(403, 'Forbidden', foreign));
+  const read = method === 'POST' ? await readJsonBody(request) : { body: undefined };
+  if ('reason' in read) return send(request, response, refused(read.status, 'Bad request', read.reason));
+  const { body } = read;
+  const result = await hit.route.handle({ method, path: url.pathname, params, query: url.searchParams, accept, body });
   if ('events' in result) return stream(request, response, result.events, streams, closing);
   send(request, response, result);
 }
+
+const refused = (status: number, title: string, detail: string) => ({
+  problem: { status, type: 'about:blank', title, detail },
+});
 
 function match(table: readonly { readonly route: Route; readonly parts: readonly string[] }[], path: string) {
   const given = path.split('/');

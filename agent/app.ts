@@ -6,7 +6,7 @@ import { type ClusterName, parseClusterName } from '../mesh/model/names.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { OperationalError } from '../runtime/errors.ts';
 import { Health } from '../runtime/health.ts';
-import { type HttpServer, serveHttp } from '../runtime/http.ts';
+import { httpPart } from '../runtime/http-part.ts';
 import type { Part } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
@@ -99,18 +99,10 @@ export async function composeAgent(
   const { status } = app;
   const metrics = createAgentMetrics(status);
   const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), metrics });
-  let http: HttpServer | undefined;
   return [
     { name: 'maps', stop: async () => maps.close() },
     { name: 'tls', run: (signal) => tls.run(signal) },
-    {
-      name: 'http',
-      start: async () => {
-        http = await serveHttp(config.http.listen, routes, log.child({ part: 'http' }));
-        log.info('listening', { http: http.address });
-      },
-      stop: async () => http?.close(),
-    },
+    httpPart(config.http.listen, routes, log),
     { name: 'agent', run: (signal) => app.run(signal) },
   ];
 }

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { ClusterName } from '../mesh/model/names.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Health } from '../runtime/health.ts';
+import { httpPart } from '../runtime/http-part.ts';
 import type { Part } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
@@ -22,7 +23,7 @@ import { localFacts } from './local-facts.ts';
 import { createMetrics } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
 import { localServiceOf, peerIntake, quarantineEntries, withHeartbeatAges } from './own-state.ts';
-import { aborted, httpPart, objectCount, sourceHealth, sourcePart } from './parts.ts';
+import { aborted, objectCount, sourceHealth, sourcePart, tlsHealth, writeHealth } from './parts.ts';
 import { peerOutcomes } from './peer-outcome.ts';
 import { doorOpener } from './peers/door-client.ts';
 import { PeerSet } from './peers/peer-set.ts';
@@ -165,6 +166,8 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     );
   const status = () => {
     sourceHealth(source, health);
+    tlsHealth(tls, health);
+    writeHealth(publisher.state, reflector, health, clock.now());
     return statusDocument({
       cluster: { name, id },
       software: SOFTWARE_VERSION,

@@ -1,23 +1,12 @@
 // Parts of the process that need a few lines around what they start.
 
 import type { Health } from '../runtime/health.ts';
-import { type HttpServer, type Route, serveHttp } from '../runtime/http.ts';
 import type { Part } from '../runtime/lifecycle.ts';
-import type { Log } from '../runtime/log.ts';
+import type { TlsFilesFollower } from '../runtime/tls/tls-files.ts';
+import type { PublisherState } from './publisher/publisher.ts';
+import type { ApiServerTls } from './settings.ts';
 import type { ClusterObjects } from './sources/objects.ts';
 import type { Source } from './sources/port.ts';
-
-export function httpPart(listen: string, routes: readonly Route[], log: Log): Part {
-  let server: HttpServer | undefined;
-  return {
-    name: 'http',
-    start: async () => {
-      server = await serveHttp(listen, routes, log.child({ part: 'http' }));
-      log.info('listening', { http: server.address });
-    },
-    stop: async () => server?.close(),
-  };
-}
 
 /** A source with faults is degraded: what was good before is still published. */
 export function sourceHealth(source: Source, health: Health): void {
@@ -25,6 +14,33 @@ export function sourceHealth(source: Source, health: Health): void {
   const [first] = errors;
   if (first === undefined) health.set('source', 'ok');
   else health.set('source', 'degraded', `${errors.length} faults; ${first.file}:${first.line}: ${first.reason}`);
+}
+
+/** Files that are broken now, of each connection; what was good before is still in use. */
+export function tlsHealth(tls: ApiServerTls, health: Health): void {
+  const problems = Object.values(tls).flatMap((files: TlsFilesFollower) => [...files.problems]);
+  const [first] = problems;
+  if (first === undefined) health.set('tls', 'ok');
+  else health.set('tls', 'degraded', `[TLS_FILES] ${first[0]}: ${first[1]}; the last good one is in use`);
+}
+
+/** An error of long ago says nothing about what waits now; retries come at least this often. */
+const WRITE_ERROR_MS = 60_000;
+
+/** What the leader cannot write is not published, or not taken over from peers; what is there stays. */
+export function writeHealth(
+  publisher: PublisherState,
+  reflector: { readonly depth: number; readonly lastError: unknown },
+  health: Health,
+  now: number,
+): void {
+  const { lastError, queueDepth } = publisher;
+  const unpublished = queueDepth > 0 && lastError !== undefined && now - lastError.at < WRITE_ERROR_MS;
+  if (unpublished) health.set('publish', 'degraded', `${queueDepth} changes wait: ${lastError.message}`);
+  else health.set('publish', 'ok');
+  const unreflected = reflector.depth > 0 && reflector.lastError instanceof Error;
+  if (unreflected) health.set('reflect', 'degraded', `${reflector.depth} changes wait: ${reflector.lastError.message}`);
+  else health.set('reflect', 'ok');
 }
 
 export function sourcePart(source: Source, health: Health): Part {

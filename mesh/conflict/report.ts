@@ -93,12 +93,12 @@ function verdictOf(findings: readonly Finding[], checks: readonly Check[], ownSt
 }
 
 export interface ReportFilter {
-  readonly peer?: string;
-  readonly severity?: string;
-  readonly category?: string;
-  readonly code?: string;
+  readonly peer?: string | undefined;
+  readonly severity?: string | undefined;
+  readonly category?: string | undefined;
+  readonly code?: string | undefined;
   /** `namespace/name` */
-  readonly service?: string;
+  readonly service?: string | undefined;
 }
 
 /** Fewer findings and checks; the verdict stays that of the mesh, which no filter makes healthier. */

@@ -24,7 +24,9 @@ export const backendRemovedStep: Step = {
       problems: expected.problems,
       figures: { pod: removed.pod, no_new_request_after_ms: Math.round(leftMs ?? -1), failed: sample.failed },
       lines: [
-        `${removed.pod}: no new ${evidence.kind === 'requests' ? 'request' : 'connection'} ${milliseconds(leftMs)} after it began to end`,
+        evidence.kind === 'requests'
+          ? `${removed.pod}: reached by no request that was begun later than ${milliseconds(leftMs)} after it began to end`
+          : `${removed.pod}: no new connections on west ${milliseconds(leftMs)} after it began to end`,
         ...(evidence.kind === 'requests' ? [sampleText(sample, evidence)] : []),
       ],
     };

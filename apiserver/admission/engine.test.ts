@@ -249,14 +249,29 @@ describe('cards', () => {
     expect(setting.engine.isFrozen(named('central'))).toBe(true);
     const finding = only(setting.engine.report(), 'CM-ID-004');
     expect(finding.effect.withheld).toMatchObject({ endpoints: 2 });
-    expect(setting.engine.release('no such finding')).toBe(false);
-    expect(setting.engine.release(finding.fingerprint)).toBe(true);
+    expect(setting.engine.release('no such finding')).toBeUndefined();
+    expect(setting.engine.release(finding.fingerprint)).toBe('central');
     expect(setting.admitted('central', ip('10.2.0.5'))).toMatchObject({ HostIP: '192.168.2.2' });
     expect(setting.admitted('central', ip('10.2.0.6'))).toBeDefined();
     expect(setting.admitted('central', 'cilium/state/services/v1/central/shop/web')).toBeUndefined();
     expect(codes(setting.engine.report())).toEqual([]);
     expect(setting.followed).toEqual(setting.world);
     expect(setting.followedQuarantine.size).toBe(0);
+  });
+
+  test('a release is told, also when no record changes by it, and a later process begins from what was decided', () => {
+    const setting = new Setting().join(central).card(central, { uid: 'another' });
+    const told: string[] = [];
+    setting.engine.onChange((peer) => told.push(peer));
+    setting.engine.release(only(setting.engine.report(), 'CM-ID-004').fingerprint);
+    expect(told).toContain('central');
+    const decided = setting.engine.admittedCard(named('central')) ?? bytesOf('');
+    expect(jsonOf(decided)).toMatchObject({ uid: 'another' });
+
+    const later = new Setting();
+    later.engine.seedAdmittedCard(named('central'), decided);
+    later.join({ ...central, card: { uid: 'another' } });
+    expect(codes(later.engine.report())).toEqual([]);
   });
 
   test('a config that contradicts the card is not passed on', () => {

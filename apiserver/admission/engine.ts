@@ -25,7 +25,10 @@ export interface AdmissionDeps {
   readonly quota?: QuotaLimits;
 }
 
-/** Keys of a peer of which what is admitted or withheld may be other than before; the peer may be gone. */
+/**
+ * Keys of a peer of which what is admitted or withheld may be other than before, and with them what it declares; the peer may
+ * be gone.
+ */
 export type AdmissionListener = (peer: ClusterName, keys: ReadonlySet<string>) => void;
 
 export interface AdmissionReportOptions {
@@ -37,6 +40,7 @@ export interface AdmissionReportOptions {
 }
 
 const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 export class AdmissionEngine implements PeerIntake {
   readonly #deps: AdmissionDeps;
@@ -121,15 +125,19 @@ export class AdmissionEngine implements PeerIntake {
     this.applyPeerBatch(this.#deps.local, events);
   }
 
-  /** A person decides that the rebuilt cluster is the one that it says it is (CM-ID-004). False: there is no such finding. */
-  release(fingerprint: string): boolean {
+  /**
+   * A person decides that the rebuilt cluster is the one that it says it is (CM-ID-004). Returns whose card is admitted by
+   * that; undefined where there is no such finding.
+   */
+  release(fingerprint: string): ClusterName | undefined {
     for (const [peer, known] of this.#known) {
       if (this.#evaluation.context.holds.frozenBy(peer)?.fingerprint !== fingerprint) continue;
       known.admitCard();
       this.#settle(known);
-      return true;
+      this.#tell(peer, NO_KEYS);
+      return peer;
     }
-    return false;
+    return undefined;
   }
 
   // ---- what comes out
@@ -220,9 +228,7 @@ export class AdmissionEngine implements PeerIntake {
     const changes = [this.#evaluation.settle(now)];
     // What a card says becomes history once it is admitted, which may end what it was new for.
     if (this.#admitDeclarations()) changes.push(this.#evaluation.settle(now));
-    for (const change of changes) {
-      for (const [peer, keys] of change) for (const listener of this.#listeners) listener(peer, keys);
-    }
+    for (const change of changes) for (const [peer, keys] of change) this.#tell(peer, keys);
     for (const listener of this.#findingListeners) listener();
   }
 
@@ -232,6 +238,10 @@ export class AdmissionEngine implements PeerIntake {
     for (const [name, known] of this.#known) {
       const standing = this.standing(name);
       if (standing === undefined || standing.rebuilt || name === this.#deps.local) continue;
+  #tell(peer: ClusterName, keys: ReadonlySet<string>): void {
+    for (const listener of this.#listeners) listener(peer, keys);
+  }
+
       if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
         known.withholdConfig();
         continue;

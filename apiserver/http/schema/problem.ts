@@ -5,12 +5,10 @@ import type { Problem } from '../../../runtime/http.ts';
 import { findingSchema } from './report.ts';
 import { list } from './shapes.ts';
 
-export const problemSchema = z
-  .looseObject({
-    type: z.string(),
-    title: z.string(),
-    status: z.number().int(),
-    detail: z.string(),
-    findings: list(findingSchema).optional().meta({ description: 'Why it was refused' }),
-  })
-  .meta({ id: 'Problem' }) satisfies z.ZodType<Problem>;
+export const problemSchema = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  findings: list(findingSchema).optional().meta({ description: 'Why it was refused' }),
+}) satisfies z.ZodType<Problem>;

@@ -15,17 +15,13 @@ export const quarantineEntrySchema = z.object({
 
 export type QuarantineEntry = z.infer<typeof quarantineEntrySchema>;
 
-export const quarantineSchema = z
-  .object({ schema_version: schemaVersion, records: list(quarantineEntrySchema) })
-  .meta({ id: 'Quarantine' });
+export const quarantineSchema = z.object({ schema_version: schemaVersion, records: list(quarantineEntrySchema) });
 
-export const releaseSchema = z
-  .object({
-    schema_version: schemaVersion,
-    cluster: z.string().meta({ description: 'Whose new state is used from here on' }),
-    finding: findingSchema.meta({ description: 'What was decided' }),
-    recorded: z.boolean().meta({ description: 'The decision is stored, and survives this process' }),
-  })
-  .meta({ id: 'Release' });
+export const releaseSchema = z.object({
+  schema_version: schemaVersion,
+  cluster: z.string().meta({ description: 'Whose new state is used from here on' }),
+  finding: findingSchema.meta({ description: 'What was decided' }),
+  recorded: z.boolean().meta({ description: 'The decision is stored, and survives this process' }),
+});
 
 export type ReleaseDocument = z.infer<typeof releaseSchema>;

@@ -45,24 +45,22 @@ const effect = z
   })
   .meta({ description: 'What this cluster withholds because of the finding' });
 
-export const findingSchema = z
-  .object({
-    code: z.string().meta({ description: 'Stable, see docs/findings.md', examples: ['CM-CIDR-001'] }),
-    severity: severitySchema,
-    category: categorySchema,
-    title: z.string(),
-    subject: party.meta({ description: 'The loser; where there is none, the first by name' }),
-    other: z.union([party, parties]).nullable(),
-    evidence: z.record(z.string(), json),
-    winner: z.string().nullable(),
-    effect,
-    since: instant,
-    last_seen: instant,
-    remediation: z.string(),
-    docs: z.string().meta({ description: 'Anchor in docs/findings.md' }),
-    fingerprint: z.string().meta({ description: 'Stable name of the finding', examples: ['c06d1d557157a29a'] }),
-  })
-  .meta({ id: 'Finding' }) satisfies z.ZodType<Finding>;
+export const findingSchema = z.object({
+  code: z.string().meta({ description: 'Stable, see docs/findings.md', examples: ['CM-CIDR-001'] }),
+  severity: severitySchema,
+  category: categorySchema,
+  title: z.string(),
+  subject: party.meta({ description: 'The loser; where there is none, the first by name' }),
+  other: z.union([party, parties]).nullable(),
+  evidence: z.record(z.string(), json),
+  winner: z.string().nullable(),
+  effect,
+  since: instant,
+  last_seen: instant,
+  remediation: z.string(),
+  docs: z.string().meta({ description: 'Anchor in docs/findings.md' }),
+  fingerprint: z.string().meta({ description: 'Stable name of the finding', examples: ['c06d1d557157a29a'] }),
+}) satisfies z.ZodType<Finding>;
 
 const check = z
   .object({
@@ -85,22 +83,20 @@ const peer = z.object({
   quarantined: count,
 });
 
-export const reportSchema = z
-  .object({
-    schema_version: schemaVersion,
-    generated_at: instant,
-    cluster: z.string().nullable(),
-    revision: count.nullable(),
-    verdict: z.enum(['ok', 'degraded', 'blocked', 'unknown']),
-    summary: z.object({
-      by_severity: z.object({ blocking: count, error: count, warning: count, info: count }),
-      by_category: z.record(z.string(), count),
-    }),
-    findings: list(findingSchema),
-    omitted: list(z.object({ code: z.string(), cluster: z.string(), count })).meta({
-      description: 'Findings that were counted and are not listed',
-    }),
-    checks: list(check),
-    peers: list(peer),
-  })
-  .meta({ id: 'Report' }) satisfies z.ZodType<Report>;
+export const reportSchema = z.object({
+  schema_version: schemaVersion,
+  generated_at: instant,
+  cluster: z.string().nullable(),
+  revision: count.nullable(),
+  verdict: z.enum(['ok', 'degraded', 'blocked', 'unknown']),
+  summary: z.object({
+    by_severity: z.object({ blocking: count, error: count, warning: count, info: count }),
+    by_category: z.record(z.string(), count),
+  }),
+  findings: list(findingSchema),
+  omitted: list(z.object({ code: z.string(), cluster: z.string(), count })).meta({
+    description: 'Findings that were counted and are not listed',
+  }),
+  checks: list(check),
+  peers: list(peer),
+}) satisfies z.ZodType<Report>;

@@ -44,35 +44,33 @@ export const agentSchema = z.object({
   last_seen_ms: z.number(),
 });
 
-export const statusSchema = z
-  .object({
-    schema_version: schemaVersion,
-    cluster: z.object({ name: z.string(), id: z.number().int() }),
-    software: z.string(),
-    leader: z.boolean().meta({ description: 'This replica writes' }),
-    store: z.object({
-      id: z.string().optional(),
-      revision: count.optional(),
-      phase: z.string(),
-      stale_ms: z.number().optional().meta({ description: 'For how long its etcd has been silent' }),
-    }),
-    source: z.object({ objects: count, problems: list(sourceProblemSchema) }),
-    snapshot: z.object({
-      history: z
-        .string()
-        .optional()
-        .meta({ description: "The store's id and its epoch; absent while it is being filled" }),
-      revision: count.optional(),
-      services: count,
-    }),
-    peers: list(peerSchema),
-    agents: list(agentSchema),
-    health: z.record(
-      z.string(),
-      z.object({ state: z.enum(['ok', 'degraded', 'starting']), reason: z.string(), since: z.number() }),
-    ),
-  })
-  .meta({ id: 'Status' });
+export const statusSchema = z.object({
+  schema_version: schemaVersion,
+  cluster: z.object({ name: z.string(), id: z.number().int() }),
+  software: z.string(),
+  leader: z.boolean().meta({ description: 'This replica writes' }),
+  store: z.object({
+    id: z.string().optional(),
+    revision: count.optional(),
+    phase: z.string(),
+    stale_ms: z.number().optional().meta({ description: 'For how long its etcd has been silent' }),
+  }),
+  source: z.object({ objects: count, problems: list(sourceProblemSchema) }),
+  snapshot: z.object({
+    history: z
+      .string()
+      .optional()
+      .meta({ description: "The store's id and its epoch; absent while it is being filled" }),
+    revision: count.optional(),
+    services: count,
+  }),
+  peers: list(peerSchema),
+  agents: list(agentSchema),
+  health: z.record(
+    z.string(),
+    z.object({ state: z.enum(['ok', 'degraded', 'starting']), reason: z.string(), since: z.number() }),
+  ),
+});
 
 export const serviceSchema = z.object({
   service: z.string().meta({ description: 'namespace/name' }),
@@ -84,6 +82,8 @@ export const serviceSchema = z.object({
   backends: list(z.object({ address: z.string(), cluster: z.string(), state: z.string(), ports: list(port) })),
 });
 
-export const servicesSchema = z
-  .object({ schema_version: schemaVersion, revision: count.optional(), services: list(serviceSchema) })
-  .meta({ id: 'Services' });
+export const servicesSchema = z.object({
+  schema_version: schemaVersion,
+  revision: count.optional(),
+  services: list(serviceSchema),
+});

@@ -119,7 +119,7 @@ class GrpcDoor implements Door {
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(listen, credentials, (error, port) => {
         if (error === null) resolve(port);
-        else reject(listenError(listen, withCode(error)));
+        else reject(listenError(listen, error));
       });
     });
     const unsubscribe = this.#history.subscribe(() => {
@@ -288,10 +288,6 @@ function objectionOf(access: Access, interval: KeyInterval): Refusal | undefined
   const allowed = access.check(interval);
   return allowed.ok ? undefined : denied(allowed.error);
 }
-
-/** grpc-js hides the code of a failed listen in its text. */
-const withCode = (error: Error): NodeJS.ErrnoException =>
-  /EADDRINUSE/.test(error.message) ? Object.assign(error, { code: 'EADDRINUSE' }) : error;
 
 const NO_BYTES = new Uint8Array(0);
 const same = (bytes: Buffer): Buffer => bytes;

@@ -39,8 +39,8 @@ export interface AdmissionReportOptions {
   readonly more?: Assessment;
 }
 
-const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
 const NO_KEYS: ReadonlySet<string> = new Set();
+const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
 
 export class AdmissionEngine implements PeerIntake {
   readonly #deps: AdmissionDeps;
@@ -232,16 +232,16 @@ export class AdmissionEngine implements PeerIntake {
     for (const listener of this.#findingListeners) listener();
   }
 
+  #tell(peer: ClusterName, keys: ReadonlySet<string>): void {
+    for (const listener of this.#listeners) listener(peer, keys);
+  }
+
   /** True when a card became history. */
   #admitDeclarations(): boolean {
     let admitted = false;
     for (const [name, known] of this.#known) {
       const standing = this.standing(name);
       if (standing === undefined || standing.rebuilt || name === this.#deps.local) continue;
-  #tell(peer: ClusterName, keys: ReadonlySet<string>): void {
-    for (const listener of this.#listeners) listener(peer, keys);
-  }
-
       if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
         known.withholdConfig();
         continue;

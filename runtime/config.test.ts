@@ -16,6 +16,17 @@ async function file(text: string): Promise<string> {
   await writeFile(path, text);
   return path;
 }
+/** Eight aliases of eight aliases …: 8^6 values in a few lines. */
+function bomb(): string {
+  const lines = ['a0: &a0 [x]'];
+  for (let n = 1; n <= 6; n += 1)
+    lines.push(
+      `a${n}: &a${n} [${Array(8)
+        .fill(`*a${n - 1}`)
+        .join(', ')}]`,
+    );
+  return `${lines.join('\n')}\n`;
+}
 const load = (request: { file?: string; env?: Record<string, string>; flags?: string[] }) =>
   loadConfig({ schema, envPrefix: 'CM_', env: {}, flags: [], ...request });
 
@@ -43,6 +54,7 @@ test.each([
   ['a wrong type', 'name: west\nhttp:\n  port: eighty\n', /http\.port: .*c\.yaml:3/],
   ['broken YAML', 'name: [west\n', /CONFIG_INVALID/],
   ['a list at the top', '- a\n', /not a mapping/],
+  ['an alias bomb', bomb(), /CONFIG_INVALID.*alias/i],
 ])('%s is refused with its place', async (_, text, message) => {
   await expect(load({ file: await file(text) })).rejects.toThrow(message);
 });

@@ -26,6 +26,8 @@ export interface LoadedConfig<T> {
 
 /** Larger files are not configuration but an accident. */
 const FILE_BYTES_MAX = 1024 * 1024;
+/** Enough for shared settings; aliases of aliases can grow a small file without bound. */
+const ALIASES_MAX = 100;
 
 export async function loadConfig<S extends z.ZodType>(request: ConfigRequest<S>): Promise<LoadedConfig<z.infer<S>>> {
   const sources = new Map<string, string>();
@@ -97,7 +99,11 @@ async function readTree(file: string, sources: Map<string, string>): Promise<Tre
   if (document.contents === null) return {};
   if (!isMap(document.contents)) throw invalid(file, 'the top level is not a mapping');
   recordPlaces(document, lines, file, sources);
-  return document.toJS({ maxAliasCount: 0 }) as Tree;
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX }) as Tree;
+  } catch (error) {
+    throw invalid(file, reasonOf(error), error);
+  }
 }
 
 function recordPlaces(document: Document, lines: LineCounter, file: string, sources: Map<string, string>): void {

@@ -2,7 +2,7 @@
 // store that is bound to this peer and to no other. Relative paths are relative to the document.
 
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { type Document, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { parseClusterName } from '../../mesh/model/names.ts';
@@ -29,7 +29,9 @@ export function parsePeerSpec(path: string, text: string): Result<PeerSpec, stri
   const document = parseDocument(text);
   const [broken] = document.errors;
   if (broken !== undefined) return err(broken.message.split('\n')[0] ?? 'not YAML');
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }));
+  const value = valueOf(document);
+  if (!value.ok) return value;
+  const parsed = schema.safeParse(value.value);
   if (!parsed.success) {
     return err(
       parsed.error.issues.map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`).join('; '),
@@ -45,4 +47,13 @@ export function parsePeerSpec(path: string, text: string): Result<PeerSpec, stri
     ca: (typeof ca === 'string' ? [ca] : ca).map(absolute),
     serverName: serverName ?? `${name.value}.mesh.cilium.io`,
   });
+}
+
+/** A peer document has no use for aliases, which can grow a small file without bound. */
+function valueOf(document: Document): Result<unknown, string> {
+  try {
+    return ok(document.toJS({ maxAliasCount: 0 }));
+  } catch (error) {
+    return err(error instanceof Error ? error.message : 'cannot be read');
+  }
 }

@@ -406,6 +406,11 @@ export function catalogueRow(code: string): CatalogueRow {
   return found;
 }
 
+/** Findings that do not only go with their cause: a person may decide that what they withhold is right. */
+const RELEASABLE: ReadonlySet<string> = new Set(['CM-ID-004']);
+
+export const isReleasable = (code: string): boolean => RELEASABLE.has(code);
+
 export const docsAnchor = (code: string): string => `docs/findings.md#${code.toLowerCase()}`;
 
 export function remediation(draft: Pick<Draft, 'code' | 'subject' | 'other' | 'fingerprint'>): string {

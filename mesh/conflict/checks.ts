@@ -3,7 +3,7 @@
 
 import { CATALOGUE } from './catalogue.ts';
 import type { MeshEvaluation } from './evaluation.ts';
-import type { Draft } from './finding.ts';
+import type { Category, Draft } from './finding.ts';
 import type { Check, CheckStatus, OmittedFindings } from './report.ts';
 
 /** What there was to look at. */
@@ -15,6 +15,8 @@ interface Material {
   readonly histories: number;
   readonly records: boolean;
   readonly sharedServices: boolean;
+  /** A service that one cluster shares and another only publishes. */
+  readonly partlyShared: boolean;
   readonly local: boolean;
   readonly freshness: boolean;
   readonly sync: boolean;
@@ -39,6 +41,9 @@ const services: Needs = ({ sharedServices }) =>
   sharedServices ? undefined : 'no service is shared by several clusters';
 const freshness: Needs = (material) => (material.freshness ? undefined : 'no heartbeat was given');
 const sync: Needs = (material) => (material.sync ? undefined : 'it is not known whether lists are complete');
+const positions: Needs = (material) => (material.sync ? undefined : 'no etcd was followed');
+const partlyShared: Needs = ({ sharedServices, partlyShared: some }) =>
+  sharedServices || some ? undefined : 'no service is published by several clusters';
 const clock: Needs = ({ clocks }) => (clocks ? undefined : 'no card was received at a known time');
 const quota: Needs = ({ quotas }) => (quotas ? undefined : 'no quota was given');
 const shared: Needs = (material) =>
@@ -69,15 +74,21 @@ const CHECKS: Readonly<
   'CM-CFG-004': { needs: clock, reads: 'neither' },
   'CM-SVC-001': { needs: services, reads: 'records' },
   'CM-SVC-002': { needs: services, reads: 'records' },
+  'CM-SVC-010': { needs: partlyShared, reads: 'records' },
   'CM-SVC-011': { needs: shared, reads: 'records' },
   'CM-FRESH-001': { needs: freshness, reads: 'neither' },
   'CM-FRESH-002': { needs: sync, reads: 'neither' },
+  'CM-FRESH-003': { needs: positions, reads: 'neither' },
   'CM-REC-002': { needs: quota, reads: 'neither' },
   'CM-REC-001': { needs: () => undefined, reads: 'records' },
 };
 
-/** Made elsewhere, or not yet: nothing was given to this evaluation that they could look at. */
-const NOT_HERE = 'no input was given for it';
+/** Checks whose input comes another way, with what is missing where it has not come. */
+const NOT_HERE: Readonly<Partial<Record<Category, string>>> = {
+  trust: 'no trust store and certificate chain were given',
+  service: 'service exports carry what it compares, and none were given',
+  kernel: 'no agent has reported what its kernel holds',
+};
 
 export function checksOf(
   evaluation: MeshEvaluation,
@@ -90,15 +101,19 @@ export function checksOf(
   for (const { code } of drafts) add(code, 1);
   for (const { code, count } of omitted) add(code, count);
   return [...CATALOGUE.values()].map(({ code, title, category }) => {
-    const { status, reason } = resultOf(code, counts.get(code) ?? 0, material);
+    const { status, reason } = resultOf({ code, category }, counts.get(code) ?? 0, material);
     return { code, title, category, status, reason };
   });
 }
 
-function resultOf(code: string, count: number, material: Material): { status: CheckStatus; reason: string } {
+function resultOf(
+  { code, category }: Pick<Check, 'code' | 'category'>,
+  count: number,
+  material: Material,
+): { status: CheckStatus; reason: string } {
   if (count > 0) return { status: 'failed', reason: count === 1 ? '1 finding' : `${count} findings` };
   const check = CHECKS[code];
-  if (check === undefined) return { status: 'skipped', reason: NOT_HERE };
+  if (check === undefined) return { status: 'skipped', reason: NOT_HERE[category] ?? 'no input was given for it' };
   const lacking = check.needs(material);
   if (lacking !== undefined) return { status: 'skipped', reason: lacking };
   const doubt = doubtOf(check.reads, material);
@@ -127,6 +142,7 @@ function materialOf({ clusters, local, indexes, context }: MeshEvaluation): Mate
     histories: where(({ standing }) => standing.admitted !== undefined).length,
     records: all.some(({ records: known }) => known.size > 0),
     sharedServices: done !== true,
+    partlyShared: indexes.services.partlyShared().next().done !== true,
     local: local !== undefined,
     freshness: all.some(({ declarations }) => declarations.freshness !== undefined),
     sync: all.some(({ declarations }) => declarations.freshness?.synced !== undefined),

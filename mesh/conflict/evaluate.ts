@@ -15,6 +15,7 @@ import { quotaDraft } from './quota.ts';
 import { reachDrafts } from './reach.ts';
 import { recordDrafts } from './record-drafts.ts';
 import { assembleReport, type Check, type OmittedFindings, type Report, type ReportPeer } from './report.ts';
+import { unsharedDrafts } from './unshared.ts';
 
 export interface Assessment {
   readonly findings: readonly Finding[];
@@ -39,6 +40,7 @@ export function assess(evaluation: MeshEvaluation, now: number, memory: Memory =
     if (declarations.clockOffsetMs !== undefined) clockDraft(standing, declarations.clockOffsetMs, drafts);
   }
   reachDrafts(evaluation, drafts);
+  for (const service of evaluation.indexes.services.partlyShared()) unsharedDrafts(service, drafts);
   const omitted = [...evaluation.clusterDrafts.omitted, ...drafts.omitted];
   const effects = effectsOf(evaluation.clusters, evaluation.context.holds);
   const findings = drafts.kept.map((draft) =>
@@ -47,14 +49,15 @@ export function assess(evaluation: MeshEvaluation, now: number, memory: Memory =
   return { findings: findings.sort(compareFindings), omitted, checks: checksOf(evaluation, drafts.kept, omitted) };
 }
 
-interface Finishing {
+export interface Finishing {
   readonly local: string | undefined;
   readonly now: number;
   readonly since: number;
   readonly effects: ReadonlyMap<string, Effect>;
 }
 
-function finish(draft: Draft, { local, now, since, effects }: Finishing): Finding {
+/** A draft as it is reported from here and now. */
+export function finish(draft: Draft, { local, now, since, effects }: Finishing): Finding {
   const { code, subject, evidence, winner, fingerprint } = draft;
   const row = catalogueRow(code);
   const viewer = local === undefined || local === subject.cluster ? null : local;
@@ -96,7 +99,7 @@ export interface ReportOptions {
   readonly ownStateCurrent?: boolean;
   readonly memory?: Memory;
   /** From other evaluations: trust, kernels. */
-  readonly more?: Assessment;
+  readonly more?: Assessment | undefined;
 }
 
 export function reportOf(evaluation: MeshEvaluation, options: ReportOptions): Report {
@@ -108,11 +111,17 @@ export function reportOf(evaluation: MeshEvaluation, options: ReportOptions): Re
     cluster: evaluation.local,
     revision,
     ownStateCurrent,
-    findings: [...own.findings, ...(more?.findings ?? [])],
+    findings: [...own.findings, ...(more?.findings ?? []).map((finding) => remembered(finding, memory))],
     omitted: [...own.omitted, ...(more?.omitted ?? [])],
     checks: [...own.checks.filter(({ code }) => !elsewhere.has(code)), ...(more?.checks ?? [])],
     peers: peersOf(evaluation, now),
   });
+}
+
+/** What was found elsewhere knows nothing of earlier looks. */
+function remembered(finding: Finding, memory: Memory = NO_MEMORY): Finding {
+  const since = memory.get(finding.fingerprint);
+  return since === undefined ? finding : { ...finding, since: new Date(since).toISOString() };
 }
 
 function peersOf({ clusters, local }: MeshEvaluation, now: number): readonly ReportPeer[] {

@@ -37,12 +37,20 @@ export interface ConfigFact {
 /** How old what a cluster says is, by the silence since its last heartbeat. */
 export type Freshness = 'fresh' | 'ageing' | 'stale' | 'expired';
 
+/** Two positions of one peer's etcd that do not follow each other, as `store@revision`. */
+export interface HistoryLoss {
+  readonly before: string;
+  readonly after: string;
+}
+
 export interface FreshnessFact {
   readonly state: Freshness;
   /** Milliseconds since the epoch; absent when none was ever seen. */
   readonly lastHeartbeatAt?: number;
   /** Whether the first list is complete; absent offline. */
   readonly synced?: boolean;
+  /** Its etcd is not the one that was followed, or is behind what was seen of it. */
+  readonly historyLost?: HistoryLoss;
 }
 
 /** How much of what a cluster says is taken in. */

@@ -1,4 +1,4 @@
-// How old what a cluster says may be, and the findings about it: CM-FRESH-001 and 002. Freshness follows from the silence since the
+// How old what a cluster says may be, and the findings about it: CM-FRESH-001 to 003. Freshness follows from the silence since the
 // last heartbeat alone; what it leads to (deprioritised, withdrawn) is decided by the merge.
 
 import type { ClusterName } from '../model/names.ts';
@@ -30,7 +30,7 @@ const SEVERITY: Readonly<Record<Exclude<Freshness, 'fresh'>, Severity>> = {
 };
 
 export function freshnessDrafts(cluster: ClusterName, fact: FreshnessFact, plain: boolean, drafts: Drafts): void {
-  const { state, lastHeartbeatAt, synced } = fact;
+  const { state, lastHeartbeatAt, synced, historyLost } = fact;
   const subject = { cluster, kind: 'heartbeat', key: 'cilium/.heartbeat', value: state };
   if (state !== 'fresh') {
     const limits = plain ? PLAIN_LIMITS : CARD_LIMITS;
@@ -57,6 +57,17 @@ export function freshnessDrafts(cluster: ClusterName, fact: FreshnessFact, plain
       evidence: { synced: false },
       winner: null,
       fingerprint: soleFingerprint('CM-FRESH-002', cluster),
+    }));
+  }
+  if (historyLost !== undefined) {
+    const { before, after } = historyLost;
+    drafts.add('CM-FRESH-003', cluster, () => ({
+      code: 'CM-FRESH-003',
+      subject: { cluster, kind: 'etcd', key: '', value: after },
+      other: 'local',
+      evidence: { before, after },
+      winner: null,
+      fingerprint: soleFingerprint('CM-FRESH-003', cluster),
     }));
   }
 }

@@ -77,6 +77,8 @@ export class RecordIndexes {
   #updateService(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
     const value = after ?? before;
     if (value?.kind !== 'services') return NOBODY;
+    const unshared = after?.kind === 'services' && after.shape === undefined;
+    this.services.setUnshared(value.key, record.cluster, unshared);
     const changed = this.services.set(value.key, record, after?.kind === 'services' ? after.shape : undefined);
     return changed ? this.#constituents(value.key) : NOBODY;
   }

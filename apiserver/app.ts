@@ -19,6 +19,8 @@ import { doorTrust } from './door-trust.ts';
 import { EpochRecord } from './epoch.ts';
 import { FilledHistory } from './filled-history.ts';
 import { apiRoutes } from './http/routes.ts';
+import { composeJoin } from './join/compose.ts';
+import { joinRoutes } from './join/routes.ts';
 import { localFacts } from './local-facts.ts';
 import { createMetrics } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
@@ -27,6 +29,7 @@ import { aborted, objectCount, sourceHealth, sourcePart, tlsHealth, writeHealth 
 import { peerOutcomes } from './peer-outcome.ts';
 import { doorOpener } from './peers/door-client.ts';
 import { PeerSet } from './peers/peer-set.ts';
+import { peersDocument } from './peers/peers-document.ts';
 import { createPublisher } from './publisher/publisher.ts';
 import { Reflector } from './reflect/reflector.ts';
 import { createMeshServer } from './rpc/server.ts';
@@ -186,6 +189,26 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       health,
     });
   };
+  const joining = composeJoin({
+    config,
+    self: name,
+    id,
+    store: etcd.store,
+    entries: etcd.mirror.entries,
+    facts: () => admission.memberFacts(),
+    peers,
+    tls: tls.door,
+    clock,
+    log,
+  });
+  const peerTable = () =>
+    peersDocument({
+      cluster: name,
+      specs: peers.specs,
+      states: peers.states,
+      clients: door.clients,
+      storeOf: (peer) => trust.storeOf(peer),
+    });
   const routes = apiRoutes({
     health,
     status,
@@ -202,9 +225,10 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
 
   return [
     ...Object.entries(tls).map(([part, files]): Part => ({ name: `tls ${part}`, run: (signal) => files.run(signal) })),
-    httpPart(config.http.listen, routes, log),
+    httpPart(config.http.listen, [...routes, ...joinRoutes({ ...joining, peers: peerTable })], log),
     { name: 'door', start: async () => void (await door.start()), stop: () => door.stop() },
     { name: 'rpc', start: async () => void (await rpc.start()), stop: () => rpc.stop() },
+    ...joining.parts,
     etcd.part,
     sourcePart(source, health),
     {

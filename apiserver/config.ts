@@ -2,9 +2,11 @@
 // told otherwise.
 
 import { z } from 'zod';
+import { ENDPOINTS_MAX, isEndpoint } from '../pki/join/token.ts';
 
 const files = z.array(z.string().min(1)).min(1);
 const pair = { cert: z.string().min(1), key: z.string().min(1) };
+const endpoint = z.string().refine(isEndpoint, { message: 'not of the form host:port or [ipv6]:port' });
 const milliseconds = z.number().int().positive();
 
 /** Silence of a peer, by age of its last heartbeat; see the freshness rules in docs/findings.md. */
@@ -44,8 +46,10 @@ export const apiServerConfigSchema = z.strictObject({
   }),
   peers: z
     .strictObject({
-      /** A watched folder: one YAML file per peer {name, endpoints, ca, serverName?}. */
+      /** A watched folder: one YAML file per peer {name, endpoints, ca, serverName?}, or Cilium's format. */
       folder: z.string().min(1).optional(),
+      /** Where a join keeps the trust store of each peer: `<trust>/<peer>/ca.pem`. */
+      trust: z.string().min(1).optional(),
       /** What this cluster shows at its peers' doors. */
       client: z.strictObject(pair).optional(),
       freshness: freshness.default({ ageingMs: 10_000, staleMs: 60_000, expiredMs: 900_000 }),
@@ -57,9 +61,19 @@ export const apiServerConfigSchema = z.strictObject({
     .prefault({}),
   door: z.strictObject({
     listen: z.string().default('0.0.0.0:2379'),
+    /** `host:port` at which peers reach the door. @default the port of `listen` at the hosts of `join.advertise` */
+    advertise: z.array(endpoint).min(1).max(16).optional(),
     /** `ca` vouches for this cluster's own clients; peers are checked against the store bound to each of them. */
     tls: z.strictObject({ ca: files, ...pair }),
   }),
+  /** Where clusters that were invited come to join; off when absent. It shows the door's certificate. */
+  join: z
+    .strictObject({
+      listen: z.string().default('0.0.0.0:2380'),
+      /** `host:port` at which other clusters reach it. */
+      advertise: z.array(endpoint).min(1).max(ENDPOINTS_MAX),
+    })
+    .optional(),
   rpc: z.strictObject({
     listen: z.string().default('0.0.0.0:9878'),
     tls: z.strictObject({ ca: files, ...pair }),

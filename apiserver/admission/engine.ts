@@ -4,7 +4,7 @@
 
 import { type Assessment, reportOf } from '../../mesh/conflict/evaluate.ts';
 import { MeshEvaluation } from '../../mesh/conflict/evaluation.ts';
-import { readCard } from '../../mesh/conflict/facts.ts';
+import { type ClusterFacts, readCard } from '../../mesh/conflict/facts.ts';
 import type { Report } from '../../mesh/conflict/report.ts';
 import type { Standing } from '../../mesh/conflict/standing.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
@@ -15,6 +15,7 @@ import type { PeerFreshness, PeerIntake } from '../peers/port.ts';
 import type { StoreEvent } from '../store/port.ts';
 import { FindingMemory } from './finding-memory.ts';
 import { KnownCluster } from './known-cluster.ts';
+import { memberFacts } from './member-facts.ts';
 import { encodedQuarantine, MappedView, quarantinedRecord } from './quarantine.ts';
 import { DEFAULT_QUOTA, PeerQuota, type QuotaLimits } from './quota.ts';
 
@@ -181,6 +182,11 @@ export class AdmissionEngine implements PeerIntake {
 
   standing(peer: ClusterName): Standing | undefined {
     return this.#evaluation.clusters.get(peer)?.standing;
+  }
+
+  /** The own cluster and its peers, for a judgement of what a join would bring. */
+  memberFacts(): ReadonlyMap<ClusterName, ClusterFacts> {
+    return memberFacts(this.#evaluation.clusters);
   }
 
   get peers(): readonly ClusterName[] {

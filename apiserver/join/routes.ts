@@ -1,0 +1,81 @@
+// The HTTP API of joining, for this cluster's own administrators: invite, join, leave, and the list of peers. What changes something is
+// answered on loopback and unix sockets only.
+
+import { z } from 'zod';
+import { type ClusterName, parseClusterName } from '../../mesh/model/names.ts';
+import type { HttpAnswer, Route } from '../../runtime/http.ts';
+import type { PeersDocument } from '../peers/peers-document.ts';
+import type { IssuedInvitation } from './inviter.ts';
+import type { JoinDocument } from './joiner.ts';
+import { isRefusal, problemOf } from './refusal.ts';
+
+export interface JoinRouteDeps {
+  readonly invite: (peer: ClusterName, ttlMs: number) => Promise<IssuedInvitation>;
+  readonly plan: (token: string) => Promise<JoinDocument>;
+  readonly join: (token: string) => Promise<JoinDocument>;
+  /** Resolves with what was removed. */
+  readonly leave: (peer: ClusterName) => Promise<readonly string[]>;
+  readonly peers: () => PeersDocument;
+}
+
+/** Long enough to be read out; a person who needs longer asks for it. */
+const TTL_SECONDS_DEFAULT = 15 * 60;
+const TTL_SECONDS_MIN = 10;
+/** What lies around for longer than a day is found by somebody. */
+const TTL_SECONDS_MAX = 24 * 60 * 60;
+
+const name = z.string().transform((text, context): ClusterName => {
+  const parsed = parseClusterName(text);
+  if (parsed.ok) return parsed.value;
+  context.addIssue({ code: 'custom', message: parsed.error });
+  return z.NEVER;
+});
+const inviteSchema = z.strictObject({
+  peer: name,
+  ttl_seconds: z.number().int().min(TTL_SECONDS_MIN).max(TTL_SECONDS_MAX).default(TTL_SECONDS_DEFAULT),
+});
+const joinSchema = z.strictObject({ token: z.string().max(4096), dry_run: z.boolean().default(false) });
+
+export function joinRoutes(deps: JoinRouteDeps): readonly Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/v1/invitations',
+      local: true,
+      handle: ({ body }) =>
+        withBody(inviteSchema, body, ({ peer, ttl_seconds }) => deps.invite(peer, ttl_seconds * 1000)),
+    },
+    {
+      method: 'POST',
+      path: '/v1/joins',
+      local: true,
+      handle: ({ body }) =>
+        withBody(joinSchema, body, ({ token, dry_run }) => (dry_run ? deps.plan(token) : deps.join(token))),
+    },
+    {
+      method: 'DELETE',
+      path: '/v1/peers/{name}',
+      local: true,
+      handle: ({ params }) => withBody(name, params.name, async (peer) => ({ peer, removed: await deps.leave(peer) })),
+    },
+    { method: 'GET', path: '/v1/peers', handle: () => ({ json: deps.peers() }) },
+  ];
+}
+
+async function withBody<T>(
+  schema: z.ZodType<T>,
+  body: unknown,
+  handle: (body: T) => Promise<unknown>,
+): Promise<HttpAnswer> {
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) {
+    const detail = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; ');
+    return { problem: { status: 400, type: 'about:blank', title: 'Bad request', detail } };
+  }
+  try {
+    return { json: await handle(parsed.data) };
+  } catch (error) {
+    if (isRefusal(error)) return { problem: problemOf(error) };
+    throw error;
+  }
+}

@@ -58,11 +58,12 @@ export class KnownCluster {
     this.#configBytes = bytes;
   }
 
-  hear({ freshness, heartbeatAgeMs, synced }: PeerFreshness, now: number): void {
+  hear({ freshness, heartbeatAgeMs, synced, historyLost }: PeerFreshness, now: number): void {
     this.#freshness = {
       state: freshness,
       synced,
       ...(heartbeatAgeMs === undefined ? {} : { lastHeartbeatAt: now - heartbeatAgeMs }),
+      ...(historyLost === undefined ? {} : { historyLost }),
     };
   }
 

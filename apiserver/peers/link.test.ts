@@ -146,6 +146,7 @@ test('a peer whose etcd was emptied loses nothing until it is whole again, and t
   // A store that stands behind what is known could be a replica that lags, and is given time.
   for (let revision = 0; revision < 20; revision += 1) await put('elsewhere');
   await vi.waitFor(() => expect(link.state).toMatchObject({ storeId: '00000000000000bb', unsynced: keys.canaries }));
+  expect(seen.freshness.at(-1)?.historyLost?.after).toMatch('00000000000000bb@');
   await publish();
   await vi.waitFor(() => expect(link.state.unsynced).toEqual([]));
   clock.advance(1_000);
@@ -153,4 +154,7 @@ test('a peer whose etcd was emptied loses nothing until it is whole again, and t
   expect(seen.retained).toEqual([]);
   clock.advance(10_000);
   expect(seen.retained).toEqual([['cilium/state/services/v1/east/prod/echo']]);
+  expect(seen.freshness.at(-1)?.historyLost).toBeDefined();
+  clock.advance(30_000);
+  expect(seen.freshness.at(-1)?.historyLost).toBeUndefined();
 });

@@ -2,6 +2,7 @@
 // receives goes to the intake (admission) unread but for the canaries and the heartbeat, which say how complete and how
 // fresh the rest is. Losing the connection withdraws nothing; only removing the peer does, and that is not decided here.
 
+import type { HistoryLoss } from '../../mesh/conflict/facts.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
@@ -9,6 +10,7 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Mirror, MirrorBatch, MirrorState } from '../store/port.ts';
 import { type Freshness, type FreshnessLimits, freshnessOf } from './freshness.ts';
+import { HistoryWatch } from './history-watch.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase } from './port.ts';
@@ -37,6 +39,8 @@ export class PeerLink {
   readonly #keys: PeerKeys;
   readonly #configuredAt: number;
   readonly #canaries = new Set<string>();
+  readonly #history: HistoryWatch;
+  #historyLost: HistoryLoss | undefined;
   #phase: PeerPhase = 'connecting';
   #plain = false;
   #mirror: Mirror | undefined;
@@ -53,6 +57,7 @@ export class PeerLink {
     this.#deps = deps;
     this.#keys = peerKeys(deps.spec.name);
     this.#configuredAt = deps.clock.monotonic();
+    this.#history = new HistoryWatch(deps.clock);
   }
 
   get state(): PeerLinkState {
@@ -138,6 +143,7 @@ export class PeerLink {
   #receive(batch: MirrorBatch): void {
     const { intake, spec, clock } = this.#deps;
     const { name } = spec;
+    this.#history.reached(batch.position);
     this.#readCanaries(batch);
     if (batch.relisted && this.#plain) intake.setCard(name, undefined);
     // The card and config decide how records are judged: they go first, whatever their place in the batch.
@@ -222,10 +228,12 @@ export class PeerLink {
     // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
     const listed = this.#mirror?.state.position !== undefined;
     const synced = this.#synced || (listed && this.#hasAllCanaries);
-    if (freshness === this.#freshness && synced === this.#synced) return;
+    const historyLost = this.#history.look(!this.#refilling && this.#mirror?.state.phase === 'live');
+    if (freshness === this.#freshness && synced === this.#synced && historyLost === this.#historyLost) return;
     this.#freshness = freshness;
     this.#synced = synced;
-    intake.setFreshness(spec.name, { freshness, heartbeatAgeMs: this.#heartbeatAge(), synced });
+    this.#historyLost = historyLost;
+    intake.setFreshness(spec.name, { freshness, heartbeatAgeMs: this.#heartbeatAge(), synced, historyLost });
     this.#deps.onChange();
   }
 

@@ -1,5 +1,6 @@
 // What a peer link needs from the rest: a client for the peer's door, and somewhere to put what comes through it.
 
+import type { HistoryLoss } from '../../mesh/conflict/facts.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Mirror, MirrorObserver, Store, StoreEvent } from '../store/port.ts';
 import type { Freshness } from './freshness.ts';
@@ -36,6 +37,8 @@ export interface PeerFreshness {
   readonly heartbeatAgeMs: number | undefined;
   /** All canaries have been seen and the first list is complete: what is absent is really absent. */
   readonly synced: boolean;
+  /** Its etcd was replaced or went back; undefined once a complete list of it has been compared, and that could be seen. */
+  readonly historyLost?: HistoryLoss | undefined;
 }
 
 export type PeerPhase = 'connecting' | 'verifying' | 'listing' | 'live' | 'reconnecting' | 'failed';

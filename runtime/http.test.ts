@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type HttpServer, type Route, serveHttp } from './http.ts';
+import { type HttpServer, listenError, type Route, serveHttp } from './http.ts';
 import { silentLog } from './log.ts';
 
 const open: HttpServer[] = [];
@@ -52,6 +52,14 @@ test('a taken port is named with what to do', async () => {
   const { address } = await serve([]);
   const listen = address.replace('http://', '');
   await expect(serveHttp(listen, [], silentLog)).rejects.toThrow(/LISTEN_ADDRESS_TAKEN.*another process/);
+});
+
+test('a taken port is known by its text alone, as grpc-js tells it; what else fails is another error', () => {
+  const taken = new Error(
+    'No address added out of total 1 resolved errors: [listen EADDRINUSE: address already in use]',
+  );
+  expect(listenError('0.0.0.0:1', taken)).toMatchObject({ code: 'LISTEN_ADDRESS_TAKEN', subject: '0.0.0.0:1' });
+  expect(listenError('0.0.0.0:1', new Error('listen EACCES')).code).toBe('LISTEN_FAILED');
 });
 
 test('events reach the reader', async () => {

@@ -62,7 +62,7 @@ const EVENT_STREAMS_MAX = 100;
 /** What a reader of events may leave unread before it is cut off: it re-reads the report when it comes back. */
 const EVENT_BYTES_UNREAD_MAX = 4 * 1024 * 1024;
 
-/** `listen` is `host:port`, or `unix:/path`. Rejects with HTTP_LISTEN when the address cannot be taken. */
+/** `listen` is `host:port`, or `unix:/path`. Rejects with LISTEN_ADDRESS_TAKEN or LISTEN_FAILED. */
 export async function serveHttp(listen: string, routes: readonly Route[], log: Log): Promise<HttpServer> {
   const table = routes.map((route) => ({ route, parts: route.path.split('/') }));
   const closing = new AbortController();
@@ -101,14 +101,19 @@ async function bind(server: Server, listen: string): Promise<string> {
   return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }
 
+/** For every kind of listener. grpc-js names the code only in its text. */
 export function listenError(listen: string, error: NodeJS.ErrnoException): OperationalError {
+  const common = { operation: 'listen on', subject: listen, cause: error };
+  if (error.code !== 'EADDRINUSE' && !/\bEADDRINUSE\b/.test(error.message)) {
+    const hint = 'configure an address and port that this machine has and this user may take';
+    return new OperationalError({ ...common, code: 'LISTEN_FAILED', reason: reasonOf(error), hint });
+  }
+  const hint = 'end the other process (ss -ltnp shows it), or configure another address';
   return new OperationalError({
-    code: error.code === 'EADDRINUSE' ? 'LISTEN_ADDRESS_TAKEN' : 'LISTEN_FAILED',
-    operation: 'listen on',
-    subject: listen,
-    reason: error.code === 'EADDRINUSE' ? 'another process has this address' : reasonOf(error),
-    hint: 'end the other process (ss -ltnp shows it), or configure another address',
-    cause: error,
+    ...common,
+    code: 'LISTEN_ADDRESS_TAKEN',
+    reason: 'another process has this address',
+    hint,
   });
 }
 

@@ -29,28 +29,61 @@ export async function getJson(server: string, path: string): Promise<unknown> {
           : 'see its log',
     });
   }
-  try {
-    return JSON.parse(body) as unknown;
-  } catch (error) {
-    throw new OperationalError({
-      code: 'API_NOT_JSON',
+  return parseJson(server, path, body);
+}
+
+export const get = (server: string, path: string, accept = 'application/json'): Promise<ApiAnswer> =>
+  ask(server, { method: 'GET', path, accept });
+
+/** The JSON answer to a request that changes something; rejects with the problem's own code where it has one. */
+export async function changeJson(
+  server: string,
+  method: 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const answer = await ask(server, { method, path, accept: 'application/json', body });
+  const value = parseJson(server, path, answer.body);
+  if (answer.status < 400) return value;
+  throw new RefusedChange(server, path, value);
+}
+
+/** A change that the program refused, with the problem that it answered (RFC 9457). */
+export class RefusedChange extends OperationalError {
+  readonly problem: Readonly<Record<string, unknown>>;
+
+  constructor(server: string, path: string, value: unknown) {
+    const problem = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    const text = (name: string) => (typeof problem[name] === 'string' ? problem[name] : undefined);
+    const hint = text('hint');
+    super({
+      code: text('code') ?? 'API_REFUSED',
       operation: 'ask',
       subject: `${server}${path}`,
-      reason: 'the answer is not JSON',
-      hint: 'check that --server names a clustermesh program',
-      cause: error,
+      reason: text('detail') ?? text('title') ?? 'it was refused',
+      ...(hint === undefined ? {} : { hint }),
     });
+    this.problem = problem;
   }
 }
 
-export function get(server: string, path: string, accept = 'application/json'): Promise<ApiAnswer> {
+interface Asked {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly accept: string;
+  readonly body?: unknown;
+}
+
+function ask(server: string, { method, path, accept, body }: Asked): Promise<ApiAnswer> {
   const socketPath = server.startsWith('unix:') ? server.slice('unix:'.length) : undefined;
   const url = socketPath === undefined ? new URL(path, withScheme(server)) : undefined;
   const request = url?.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => reject(unreachable(server, error));
-    const headers = { accept };
-    const asked = url === undefined ? request({ socketPath, path, headers }) : request(url, { headers });
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    const headers = { accept, ...(sent === undefined ? {} : { 'content-type': 'application/json' }) };
+    const asked =
+      url === undefined ? request({ socketPath, path, method, headers }) : request(url, { method, headers });
     asked.setTimeout(ANSWER_DEADLINE_MS, () => asked.destroy(new Error(`no answer in ${ANSWER_DEADLINE_MS / 1000} s`)));
     asked.once('error', fail);
     asked.once('response', (response) => {
@@ -66,8 +99,23 @@ export function get(server: string, path: string, accept = 'application/json'): 
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
       );
     });
-    asked.end();
+    asked.end(sent);
   });
+}
+
+function parseJson(server: string, path: string, body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch (error) {
+    throw new OperationalError({
+      code: 'API_NOT_JSON',
+      operation: 'ask',
+      subject: `${server}${path}`,
+      reason: 'the answer is not JSON',
+      hint: 'check that --server names a clustermesh program',
+      cause: error,
+    });
+  }
 }
 
 const withScheme = (server: string) => (/^https?:\/\//.test(server) ? server : `http://${server}`);

@@ -8,7 +8,9 @@ import { Command, CommanderError } from 'commander';
 import { causeChain, OperationalError } from '../runtime/errors.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { completionCommand } from './completion.ts';
+import { inviteCommand, joinCommand, leaveCommand } from './join.ts';
 import { mapsCommand } from './maps.ts';
+import { peersCommand } from './peers.ts';
 import { pkiCommand } from './pki.ts';
 import { preflightCommand } from './preflight.ts';
 import { agentCommand, apiServerCommand } from './programs.ts';
@@ -30,6 +32,10 @@ export function buildCommand(): Command {
     agentCommand(),
     statusCommand(),
     servicesCommand(),
+    peersCommand(),
+    inviteCommand(),
+    joinCommand(),
+    leaveCommand(),
     mapsCommand(),
     preflightCommand(),
     pkiCommand(),

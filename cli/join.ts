@@ -1,0 +1,166 @@
+// `clustermesh invite`, `join` and `leave`: connects two clusters whose administrators share nothing but a line of text, and ends it
+// again. The API server does it; these commands ask it, show what would happen, and wait for a yes.
+
+import { createInterface } from 'node:readline/promises';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { IssuedInvitation } from '../apiserver/join/inviter.ts';
+import type { JoinDocument } from '../apiserver/join/joiner.ts';
+import { explain } from '../mesh/conflict/explain.ts';
+import type { Finding } from '../mesh/conflict/finding.ts';
+import { parseClusterName } from '../mesh/model/names.ts';
+import { changeJson, RefusedChange } from './api-client.ts';
+import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+
+interface Common {
+  readonly server: string;
+  readonly output: OutputFormat;
+}
+
+export function inviteCommand(): Command {
+  return new Command('invite')
+    .description('make a token with which one other cluster may join; hand it over, and compare the words by voice')
+    .addOption(new Option('--peer <name>', 'the cluster that is invited').makeOptionMandatory().argParser(clusterName))
+    .addOption(new Option('--ttl <time>', 'how long it is good: 90s, 15m, 2h').default(900, '15m').argParser(seconds))
+    .addOption(serverOption())
+    .addOption(outputOption())
+    .action(async ({ peer, ttl, server, output }: Common & { readonly peer: string; readonly ttl: number }) => {
+      const body = { peer, ttl_seconds: ttl };
+      const issued = (await changeJson(server, 'POST', '/v1/invitations', body)) as IssuedInvitation;
+      print(output, issued, renderInvitation);
+    });
+}
+
+export function joinCommand(): Command {
+  return new Command('join')
+    .description('join the cluster that a token is from; exit 1 when the two do not fit together')
+    .argument('<token>', 'the line that `clustermesh invite` printed there')
+    .option('--dry-run', 'only show the other side, the plan, and what both sides find')
+    .option('--yes', 'do not ask')
+    .addOption(serverOption())
+    .addOption(outputOption())
+    .action(async (token: string, options: Common & { readonly dryRun?: true; readonly yes?: true }) => {
+      const { server, output, dryRun, yes } = options;
+      const ask = async (dry_run: boolean) =>
+        (await changeJson(server, 'POST', '/v1/joins', { token, dry_run })) as JoinDocument;
+      try {
+        if (dryRun === true || yes !== true) {
+          const plan = await ask(true);
+          if (plan.blocked) process.exitCode = 1;
+          if (dryRun === true || plan.blocked || output === 'json') return print(output, plan, renderJoin);
+          print(output, plan, renderJoin);
+          if (!(await confirmed(`Do the words match, and shall ${plan.cluster} join ${plan.peer.name}?`))) {
+            process.stderr.write('clustermesh: nothing was changed; --yes joins without asking\n');
+            process.exitCode = 1;
+            return;
+          }
+        }
+        print(output, await ask(false), renderJoin);
+      } catch (error) {
+        if (!(error instanceof RefusedChange) || !Array.isArray(error.problem.findings)) throw error;
+        // Refused for what was found: that is the report of this command, not its failure.
+        print(
+          output,
+          error.problem,
+          () => `${error.message}\n\n${renderFindings(error.problem.findings as Finding[])}`,
+        );
+        process.exitCode = 1;
+      }
+    });
+}
+
+export function leaveCommand(): Command {
+  return new Command('leave')
+    .description('remove a peer that a join has added, and its trust store; its backends are withdrawn')
+    .addArgument(new Argument('<peer>', 'the peer').argParser(clusterName))
+    .option('--yes', 'do not ask')
+    .addOption(serverOption())
+    .addOption(outputOption())
+    .action(async (peer: string, { server, output, yes }: Common & { readonly yes?: true }) => {
+      const question = `Remove ${peer}, and withdraw every backend of it from this cluster?`;
+      if (yes !== true && !(await confirmed(question))) {
+        process.stderr.write('clustermesh: nothing was changed; --yes leaves without asking\n');
+        process.exitCode = 1;
+        return;
+      }
+      const left = (await changeJson(server, 'DELETE', `/v1/peers/${peer}`)) as { readonly removed: readonly string[] };
+      print(output, left, ({ removed }) =>
+        [
+          ...removed.map((path) => `removed  ${path}`),
+          `${peer} keeps its side until its administrator runs \`clustermesh leave\` there too.`,
+        ].join('\n'),
+      );
+    });
+}
+
+const renderInvitation = ({ token, words, peer, expires_at, endpoints }: IssuedInvitation): string =>
+  [
+    `Hand this line to the administrator of ${peer}; it is good for one join, until ${expires_at}:`,
+    '',
+    token,
+    '',
+    `Words to compare by voice: ${words}`,
+    `There: clustermesh join ${token.slice(0, 12)}…    (${peer} must reach ${endpoints.join(', ')})`,
+  ].join('\n');
+
+function renderJoin({ state, cluster, peer, words, expires_at, steps, findings, blocked }: JoinDocument): string {
+  const joined = state === 'joined';
+  const seen = new Set(findings.here.map(({ fingerprint }) => fingerprint));
+  const onlyThere = findings.there.filter(({ fingerprint }) => !seen.has(fingerprint));
+  return [
+    ...(joined
+      ? [`${cluster} and ${peer.name} are peers now.`]
+      : [`The token is from ${peer.name}, until ${expires_at}.`, `Words to compare by voice: ${words}`]),
+    '',
+    `  cluster    ${peer.name}, id ${peer.id}, uid ${peer.uid}, software ${peer.software}`,
+    `  pods       ${peer.pod_cidrs.join(', ') || 'none declared'}`,
+    `  services   ${peer.service_cidrs.join(', ') || 'none declared'}`,
+    `  nodes      ${peer.node_cidrs.join(', ') || 'none declared'}`,
+    `  doors      ${peer.endpoints.join(', ')}`,
+    ...peer.spki_pins.map((pin) => `  authority  ${pin}`),
+    '',
+    joined ? 'Done:' : 'Plan:',
+    ...steps.map((step) => `  ${step}`),
+    '',
+    ...(findings.here.length + onlyThere.length === 0
+      ? ['Nothing was found on either side that stands against it.']
+      : []),
+    ...(findings.here.length === 0 ? [] : [`Found here, in ${cluster}:`, renderFindings(findings.here)]),
+    ...(onlyThere.length === 0 ? [] : [`Found in ${peer.name} only:`, renderFindings(onlyThere)]),
+    ...(blocked
+      ? ['', 'The join would be refused. The token stays good: resolve what is blocking, and run it again.']
+      : []),
+  ].join('\n');
+}
+
+const renderFindings = (findings: readonly Finding[]): string =>
+  findings
+    .map((finding) => {
+      const { what, why, fix } = explain(finding);
+      return `  ${finding.code} ${finding.severity}\n    what  ${what}\n    why   ${why}\n    fix   ${fix}`;
+    })
+    .join('\n');
+
+/** Asks whoever sits there; nobody does where standard input is no terminal. */
+async function confirmed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) return false;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function clusterName(text: string): string {
+  const name = parseClusterName(text);
+  if (!name.ok) throw new InvalidArgumentError(name.error);
+  return name.value;
+}
+
+const UNITS = { s: 1, m: 60, h: 3_600 } as const;
+
+function seconds(text: string): number {
+  const match = /^(\d{1,6})([smh])$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('not a time like 90s, 15m or 2h.');
+  return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
+}

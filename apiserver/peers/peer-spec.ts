@@ -29,7 +29,7 @@ export function parsePeerSpec(path: string, text: string): Result<PeerSpec, stri
   const document = parseDocument(text);
   const [broken] = document.errors;
   if (broken !== undefined) return err(broken.message.split('\n')[0] ?? 'not YAML');
-  const value = valueOf(document);
+  const value = plainValue(document);
   if (!value.ok) return value;
   const parsed = schema.safeParse(value.value);
   if (!parsed.success) {
@@ -50,7 +50,7 @@ export function parsePeerSpec(path: string, text: string): Result<PeerSpec, stri
 }
 
 /** A peer document has no use for aliases, which can grow a small file without bound. */
-function valueOf(document: Document): Result<unknown, string> {
+function plainValue(document: Document): Result<unknown, string> {
   try {
     return ok(document.toJS({ maxAliasCount: 0 }));
   } catch (error) {

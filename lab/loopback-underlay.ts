@@ -13,7 +13,8 @@ export const loopbackUnderlay: Underlay = {
   async addCluster(plan) {
     const etcdPort = await freePort();
     const servers: ServerPorts[] = [];
-    for (const _ of replicasOf(plan)) servers.push({ door: await freePort(), rpc: await freePort() });
+    for (const _ of replicasOf(plan))
+      servers.push({ door: await freePort(), rpc: await freePort(), join: await freePort() });
     return {
       control: { place: HOST, address: LOOPBACK, listenAddress: LOOPBACK, etcdPort, servers },
       nodes: plan.nodes.map((node) => ({ plan: node, place: HOST, kernel: undefined })),

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { LabCluster } from './cluster.ts';
+import { invite, type JoinOutcome, joinWith } from './joining.ts';
 import { loopbackUnderlay } from './loopback-underlay.ts';
 import type { LabNode } from './node.ts';
 import { type ProcessOptions, startProcess } from './process.ts';
@@ -23,6 +24,15 @@ export interface LabMeshOptions {
   readonly onProgress?: (step: string) => void;
   /** Where all labs are. @default labsFolder() */
   readonly folder?: string;
+}
+
+export interface LabJoin {
+  readonly inviter: string;
+  readonly joiner: string;
+  /** As the inviter was shown. */
+  readonly words: string;
+  readonly outcome: JoinOutcome;
+  readonly ms: number;
 }
 
 export class LabMesh {
@@ -95,12 +105,28 @@ export class LabMesh {
     await Promise.all(nodes.map((node) => node.agentReady(signal)));
   }
 
-  /** Every two of them become peers of each other. */
+  /** Every two of them become peers of each other by documents, for tests that are not about joining. */
   async connect(clusters: readonly LabCluster[]): Promise<void> {
     this.#progress(`connect ${clusters.map(({ name }) => name).join(', ')}`);
     for (const one of clusters) {
       for (const other of clusters) if (one !== other) await one.addPeer(other);
     }
+  }
+
+  /** Every two of them become peers as their administrators would do it; resolves with how long each join took. */
+  async joinAll(clusters: readonly LabCluster[]): Promise<readonly LabJoin[]> {
+    const { clock } = this.#options;
+    const joins: LabJoin[] = [];
+    for (const [index, inviter] of clusters.entries()) {
+      for (const joiner of clusters.slice(index + 1)) {
+        this.#progress(`${inviter.name} invites, ${joiner.name} joins`);
+        const begun = clock.monotonic();
+        const { token, words } = await invite(inviter, joiner, clock);
+        const outcome = await joinWith(joiner, token, clock);
+        joins.push({ inviter: inviter.name, joiner: joiner.name, words, outcome, ms: clock.monotonic() - begun });
+      }
+    }
+    return joins;
   }
 
   cluster(name: string): LabCluster {

@@ -21,7 +21,11 @@ const GATEWAY = '169.254.1.1';
 const DEVICE = 'eth0';
 /** A control place is a namespace of its own, so that every cluster has the same ports. etcd is on its loopback only. */
 const ETCD_PORT = 2381;
-const serverPorts = (replica: number) => ({ door: 2379 - replica * 100, rpc: 9878 - replica * 100 });
+const serverPorts = (replica: number) => ({
+  door: 2379 - replica * 100,
+  rpc: 9878 - replica * 100,
+  join: 2380 - replica * 100,
+});
 
 export class RoutedUnderlay implements Underlay {
   readonly forwards = true;

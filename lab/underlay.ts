@@ -8,6 +8,7 @@ import type { ClusterPlan, NodePlan } from './topology.ts';
 export interface ServerPorts {
   readonly door: number;
   readonly rpc: number;
+  readonly join: number;
 }
 
 /** Where a cluster's etcd and API servers run. */

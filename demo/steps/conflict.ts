@@ -1,6 +1,7 @@
-// A fourth cluster comes whose pods' range lies inside central's: it is found out before anything of it is programmed, the
-// conflicting part is withheld, and everything else goes on.
+// A fourth cluster comes whose pods' range lies inside central's. Its join is refused, and west, which invited it, knows only through
+// central why. Then somebody connects it by hand all the same: the conflicting part is withheld, and everything else goes on.
 
+import { invite, joinWith } from '../../lab/joining.ts';
 import { explain } from '../../mesh/conflict/explain.ts';
 import type { Finding } from '../../mesh/conflict/finding.ts';
 import { sleep } from '../../runtime/clock.ts';
@@ -15,7 +16,8 @@ const POLL_MS = 50;
 
 export const conflictStep: Step = {
   name: 'conflict',
-  title: "A fourth cluster whose pod CIDR overlaps central's: found, withheld, and nobody else is disturbed",
+  title:
+    "A fourth cluster whose pod CIDR overlaps central's: its join is refused; connected by hand, the overlap is withheld, and nobody else is disturbed",
   async run(stage) {
     const { mesh, signal, evidence } = stage;
     const before = stage.clusters;
@@ -29,6 +31,15 @@ export const conflictStep: Step = {
     if (conflicting === undefined || harmless === undefined) throw new Error('rogue needs a pod in each of its ranges');
     service.announce(...pods);
 
+    stage.progress('west invites rogue, and rogue tries to join');
+    const { token } = await invite(mesh.cluster('west'), rogue, stage.clock);
+    const refusal = await joinWith(rogue, token, stage.clock);
+    const blocking = refusal.joined
+      ? undefined
+      : refusal.findings.find(({ code, severity }) => code === OVERLAP && severity === 'blocking');
+    const peersAfterRefusal = (await rogue.status()).peers.length;
+
+    stage.progress('rogue is connected by hand all the same');
     const connectedAt = evidence.now();
     for (const cluster of before) {
       await cluster.addPeer(rogue);
@@ -44,6 +55,9 @@ export const conflictStep: Step = {
     const served = await evidence.hasServed(({ pod }) => pod === conflicting.pod, disturbedSince);
 
     const expected = new Expectations();
+    expected.expect(!refusal.joined && refusal.status === 409, 'the join of rogue was not refused with 409');
+    expected.expect(blocking !== undefined, `the refusal names no blocking ${OVERLAP}`);
+    expected.expect(peersAfterRefusal === 0, 'the refused join left a peer at rogue');
     expected.expect(finding !== undefined, `west reports no ${OVERLAP} of rogue against central`);
     expected.expect(finding === undefined || finding.winner === 'central', `the winner is ${finding?.winner}`);
     expected.expect(harmlessMs !== undefined, `${harmless.pod}, which is not in conflict, was not reached`);
@@ -53,6 +67,8 @@ export const conflictStep: Step = {
     return {
       problems: expected.problems,
       figures: {
+        join_status: refusal.joined ? 200 : refusal.status,
+        join_refused_for: blocking?.code ?? '',
         code: finding?.code ?? '',
         winner: finding?.winner ?? '',
         found_ms: Math.round(foundMs),
@@ -63,6 +79,8 @@ export const conflictStep: Step = {
       },
       findings: finding === undefined ? [] : [finding],
       lines: [
+        `rogue joins west: refused with ${refusal.joined ? 'nothing' : refusal.status}${blocking === undefined ? '' : `, ${blocking.code} ${blocking.severity}: ${explain(blocking).what}`}`,
+        'connected by hand all the same:',
         ...(finding === undefined ? [] : findingLines(finding)),
         `found ${milliseconds(foundMs)} after rogue was connected; ${conflicting.pod} at ${conflicting.address} was never ${evidence.kind === 'requests' ? 'reached' : 'programmed'}, ${harmless.pod} at ${harmless.address} is`,
         sampleText(whole, evidence),

@@ -1,4 +1,5 @@
-// Three clusters start, each for itself, and become peers of each other.
+// Three clusters start, each for itself, and become peers of each other: one administrator invites, the other joins, and nothing but a
+// line of text goes between them.
 
 import { sleep } from '../../runtime/clock.ts';
 import { MESH_CLUSTERS } from '../clusters.ts';
@@ -17,12 +18,17 @@ export const meshStep: Step = {
     await mesh.open();
     const clusters = await mesh.addClusters(MESH_CLUSTERS, signal);
     await mesh.startAgents(clusters, signal);
+    const joins = await mesh.joinAll(clusters);
     const connectedAt = clock.monotonic();
-    await mesh.connect(clusters);
     const waiting = await untilPeersLive(stage);
     const peersLiveMs = clock.monotonic() - connectedAt;
     const nodes = clusters.flatMap((cluster) => cluster.nodes);
+    const joinMs = joins.map(({ ms }) => ms);
     const expected = new Expectations();
+    for (const { inviter, joiner, words, outcome } of joins) {
+      expected.expect(outcome.joined, `${joiner} could not join ${inviter}`);
+      expected.expect(!outcome.joined || outcome.words === words, `${joiner} was shown other words than ${inviter}`);
+    }
     expected.expect(
       waiting.length === 0,
       `not live and synced within ${PEERS_LIVE_WITHIN_MS / 1000} s: ${waiting.join(', ')}`,
@@ -33,6 +39,8 @@ export const meshStep: Step = {
         clusters: clusters.length,
         nodes: nodes.length,
         peer_links: clusters.length * (clusters.length - 1),
+        joins: joins.length,
+        join_ms_max: Math.round(Math.max(...joinMs)),
         peers_live_ms: Math.round(peersLiveMs),
       },
       lines: [
@@ -40,7 +48,11 @@ export const meshStep: Step = {
           const where = planned.map(({ name, address }) => `${name} ${address}`).join(', ');
           return `${spec.name}: id ${spec.id}, pods ${spec.podCIDRs.join(', ')}, services ${spec.serviceCIDRs.join(', ')}, nodes ${where}`;
         }),
-        `all peers live and synced ${milliseconds(peersLiveMs)} after they were told of each other`,
+        ...joins.map(
+          ({ inviter, joiner, words, ms }) =>
+            `${inviter} invites, ${joiner} joins: ${milliseconds(ms)}, words "${words}"`,
+        ),
+        `all peers live and synced ${milliseconds(peersLiveMs)} after the last join`,
       ],
     };
   },

@@ -20,9 +20,10 @@ export interface DoorClientDeps {
 
 export function doorOpener({ client, clock, random, log }: DoorClientDeps): OpenDoor {
   return async (spec) => {
-    if (client === undefined) throw noCertificate(spec.name);
+    const shown = spec.client ?? client;
+    if (shown === undefined) throw noCertificate(spec.name);
     const peerLog = log.child({ peer: spec.name });
-    const files = await openTlsFiles({ ca: spec.ca, ...client }, { clock, log: peerLog });
+    const files = await openTlsFiles({ ca: spec.ca, ...shown }, { clock, log: peerLog });
     const closing = new AbortController();
     const following = files.run(closing.signal);
     const etcd = openEtcd({

@@ -1,11 +1,13 @@
 // The peers of this cluster: a watched folder of peer documents, and a link for each. A document that is broken or cannot be
 // read keeps its last good peer; only a document that is gone removes one.
 
+import { basename } from 'node:path';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { type FolderRead, watchFolder } from '../../runtime/watched-folder.ts';
+import { isCiliumConfigName, isCiliumConfigText, parseCiliumConfig } from './cilium-config.ts';
 import type { FreshnessLimits } from './freshness.ts';
 import { PeerLink } from './link.ts';
 import { type PeerSpec, parsePeerSpec } from './peer-spec.ts';
@@ -88,7 +90,7 @@ export class PeerSet {
     await watchFolder(
       {
         path: folder,
-        accepts: (name) => /\.(ya?ml|json)$/.test(name),
+        accepts: (name) => /\.(ya?ml|json)$/.test(name) || isCiliumConfigName(name),
         clock,
         onRead: (read) => {
           this.#applying = this.#applying.then(() => this.#apply(read));
@@ -128,7 +130,12 @@ export class PeerSet {
       if (!read.texts.has(file) && !read.unreadable.has(file)) this.#specs.delete(file);
     }
     for (const [file, text] of read.texts) {
-      const spec = parsePeerSpec(file, text);
+      const cilium = isCiliumConfigName(basename(file));
+      if (cilium && !isCiliumConfigText(text)) {
+        this.#specs.delete(file);
+        continue;
+      }
+      const spec = cilium ? parseCiliumConfig(file, text) : parsePeerSpec(file, text);
       if (spec.ok) this.#specs.set(file, spec.value);
       else problems.push(problem(file, spec.error));
     }

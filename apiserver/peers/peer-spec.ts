@@ -1,5 +1,6 @@
 // What an operator says about one peer: a YAML document {name, endpoints, ca, serverName?}. `ca` names the files of the trust
-// store that is bound to this peer and to no other. Relative paths are relative to the document.
+// store that is bound to this peer and to no other. Relative paths are relative to the document. Cilium's own
+// format: cilium-config.ts.
 
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { type Document, parseDocument } from 'yaml';
@@ -16,6 +17,8 @@ export interface PeerSpec {
   readonly ca: readonly string[];
   /** The name that the peer's door is expected to carry. */
   readonly serverName: string;
+  /** What is shown at this peer's door, where it is not what the cluster shows everywhere: paths of PEM files. */
+  readonly client?: { readonly cert: string; readonly key: string };
 }
 
 const schema = z.object({
@@ -26,10 +29,7 @@ const schema = z.object({
 });
 
 export function parsePeerSpec(path: string, text: string): Result<PeerSpec, string> {
-  const document = parseDocument(text);
-  const [broken] = document.errors;
-  if (broken !== undefined) return err(broken.message.split('\n')[0] ?? 'not YAML');
-  const value = plainValue(document);
+  const value = readYaml(text);
   if (!value.ok) return value;
   const parsed = schema.safeParse(value.value);
   if (!parsed.success) {
@@ -47,6 +47,13 @@ export function parsePeerSpec(path: string, text: string): Result<PeerSpec, stri
     ca: (typeof ca === 'string' ? [ca] : ca).map(absolute),
     serverName: serverName ?? `${name.value}.mesh.cilium.io`,
   });
+}
+
+/** One document as plain values. */
+export function readYaml(text: string): Result<unknown, string> {
+  const document = parseDocument(text);
+  const [broken] = document.errors;
+  return broken === undefined ? plainValue(document) : err(broken.message.split('\n')[0] ?? 'not YAML');
 }
 
 /** A peer document has no use for aliases, which can grow a small file without bound. */

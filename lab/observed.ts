@@ -19,6 +19,15 @@ export interface ObservedStatus {
     readonly backends: number;
   }[];
   readonly snapshot: { readonly revision?: number; readonly services: number };
+  readonly source: {
+    readonly problems: readonly {
+      readonly file: string;
+      readonly line: number;
+      readonly code: string;
+      readonly reason: string;
+    }[];
+  };
+  readonly health: Readonly<Record<string, { readonly state: string; readonly reason: string }>>;
 }
 
 export interface ObservedServices {

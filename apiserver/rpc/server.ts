@@ -6,7 +6,7 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import { type Hello, MESH_PROTOCOL, parseAgentMessage } from '../../mesh/wire/agent-message.ts';
 import { HEARTBEAT_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { OperationalError } from '../../runtime/errors.ts';
+import { listenError } from '../../runtime/http.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { SnapshotFeed } from '../view/port.ts';
 import { agentNode } from './agent-identity.ts';
@@ -29,7 +29,7 @@ export interface MeshServerDeps {
 
 export interface MeshServer {
   readonly agents: readonly AgentStatus[];
-  /** Resolves with the port; rejects with RPC_LISTEN. */
+  /** Resolves with the port; rejects with LISTEN_ADDRESS_TAKEN or LISTEN_FAILED. */
   start(): Promise<number>;
   /** Sends the agents away, to another replica or to wait for this one. */
   stop(): Promise<void>;
@@ -207,15 +207,4 @@ function sender(call: Call, onEnd: () => void): (bytes: Uint8Array) => Promise<b
       if (ended || call.cancelled) resolve(false);
       else call.write(bytes, (error?: Error | null) => resolve(!error));
     });
-}
-
-function listenError(listen: string, cause: Error): OperationalError {
-  return new OperationalError({
-    code: 'RPC_LISTEN',
-    operation: 'listen for agents on',
-    subject: listen,
-    reason: cause.message,
-    hint: 'choose another address with rpc.listen, or end what holds this one',
-    cause,
-  });
 }

@@ -67,7 +67,12 @@ const snapshot: MeshSnapshot = {
   services: new Map(
     [
       service({ key: 'shop/cart', backends: [backend('10.1.0.1'), backend('10.2.0.1')] }),
-      service({ key: 'shop/big', frontends: ['172.20.0.11', 'fd00::1'], backends: ['10.1.0.1', '10.1.0.2'] }),
+      service({
+        key: 'shop/big',
+        frontends: ['172.20.0.11'],
+        ports: [port(80), port(9, 's', 'SCTP')],
+        backends: ['10.1.0.1', '10.1.0.2'],
+      }),
       service({ key: 'shop/none', frontends: ['172.20.0.12'], ports: [port(1, '', 'UDP')], backends: [] }),
     ].map((each) => [each.key, each]),
   ),

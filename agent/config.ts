@@ -29,12 +29,15 @@ export const agentConfigSchema = z.strictObject({
       pinDir: path.default('/sys/fs/bpf/clustermesh'),
       /** The cgroup v2 folder whose processes get the services: the mount's root for a whole node. */
       cgroup: path.default('/sys/fs/cgroup'),
-      /** Entries per map. A changed size takes effect when the pins are made anew. */
+      /** Entries per map; those with a 6 are for IPv6. A changed size takes effect when the pins are made anew. */
       sizes: z
         .strictObject({
           services: entries(MAP_ENTRIES_MAX),
           backends: entries(MAP_ENTRIES_MAX),
           reverseNat: entries(REVERSE_NAT_ENTRIES_MAX),
+          services6: entries(MAP_ENTRIES_MAX),
+          backends6: entries(MAP_ENTRIES_MAX),
+          reverseNat6: entries(REVERSE_NAT_ENTRIES_MAX),
         })
         .prefault({}),
     })

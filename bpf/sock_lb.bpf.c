@@ -3,8 +3,8 @@
  * The load balancer on sockets: an application that dials a service is connected to a backend, before there is a packet, and
  * sees the service's address as its peer. Attached to a cgroup; holds no state but its maps.
  *
- * A socket of the IPv6 family that dials ::ffff:a.b.c.d comes through connect6, recvmsg6 and getpeername6 (its sendmsg comes
- * through sendmsg4). IPv6 services are not looked up.
+ * A socket of the IPv6 family that dials ::ffff:a.b.c.d, which is IPv4, comes through connect6, recvmsg6 and getpeername6; its
+ * sendmsg comes through sendmsg4.
  */
 #include "include/endpoint.h"
 #include "include/forward.h"
@@ -48,15 +48,41 @@ static __always_inline int reverse_ipv4(struct bpf_sock_addr *ctx)
 	return PROCEED;
 }
 
+static __always_inline int forward_mapped_ipv4(struct bpf_sock_addr *ctx)
+{
+	struct endpoint4 endpoint = mapped4_of(ctx);
+	int forwarded = forward4(ctx, &endpoint);
+
+	if (forwarded == REDIRECTED)
+		set_mapped4(ctx, endpoint);
+	return verdict_of(forwarded);
+}
+
+static __always_inline int forward_ipv6(struct bpf_sock_addr *ctx)
+{
+	struct endpoint6 endpoint = endpoint6_of(ctx);
+	int forwarded = forward6(ctx, &endpoint);
+
+	if (forwarded == REDIRECTED)
+		set_endpoint6(ctx, &endpoint);
+	return verdict_of(forwarded);
+}
+
 static __always_inline int reverse_mapped_ipv4(struct bpf_sock_addr *ctx)
 {
-	struct endpoint4 endpoint;
+	struct endpoint4 endpoint = mapped4_of(ctx);
 
-	if (!is_mapped4(ctx))
-		return PROCEED;
-	endpoint = mapped4_of(ctx);
 	if (reverse4(ctx, &endpoint))
 		set_mapped4(ctx, endpoint);
+	return PROCEED;
+}
+
+static __always_inline int reverse_ipv6(struct bpf_sock_addr *ctx)
+{
+	struct endpoint6 endpoint = endpoint6_of(ctx);
+
+	if (reverse6(ctx, &endpoint))
+		set_endpoint6(ctx, &endpoint);
 	return PROCEED;
 }
 
@@ -87,28 +113,25 @@ int cm_getpeername4(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect6")
 int cm_connect6(struct bpf_sock_addr *ctx)
 {
-	struct endpoint4 endpoint;
-	int forwarded;
+	return is_mapped4(ctx) ? forward_mapped_ipv4(ctx) : forward_ipv6(ctx);
+}
 
-	if (!is_mapped4(ctx))
-		return PROCEED;
-	endpoint = mapped4_of(ctx);
-	forwarded = forward4(ctx, &endpoint);
-	if (forwarded == REDIRECTED)
-		set_mapped4(ctx, endpoint);
-	return verdict_of(forwarded);
+SEC("cgroup/sendmsg6")
+int cm_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return forward_ipv6(ctx);
 }
 
 SEC("cgroup/recvmsg6")
 int cm_recvmsg6(struct bpf_sock_addr *ctx)
 {
-	return reverse_mapped_ipv4(ctx);
+	return is_mapped4(ctx) ? reverse_mapped_ipv4(ctx) : reverse_ipv6(ctx);
 }
 
 SEC("cgroup/getpeername6")
 int cm_getpeername6(struct bpf_sock_addr *ctx)
 {
-	return reverse_mapped_ipv4(ctx);
+	return is_mapped4(ctx) ? reverse_mapped_ipv4(ctx) : reverse_ipv6(ctx);
 }
 
 /* The kernel knows licences by the names on its own list; this one covers every helper. */

@@ -26,7 +26,7 @@ export function healthy(status: StatusDocument): boolean {
   );
 }
 
-/** What this version cannot program (IPv6, SCTP) is said, and is no fault of the mesh. */
+/** What this version cannot program (SCTP) is said, and is no fault of the mesh. */
 const isLimitation = ({ code }: { readonly code: string }): boolean => code === 'AGENT_UNSUPPORTED';
 
 export function renderStatus(status: StatusDocument): string {

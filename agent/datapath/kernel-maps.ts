@@ -3,6 +3,7 @@
 import { OperationalError } from '../../runtime/errors.ts';
 import {
   type BatchOutcome,
+  forEachMap,
   MAP_NAMES,
   type MapInfo,
   type MapName,
@@ -53,7 +54,7 @@ export function openKernelMaps(calls: Libbpf, pinDir: string, access: PinAccess)
     return kernelMap;
   };
   try {
-    return new KernelMaps({ services: open('services'), backends: open('backends'), reverseNat: open('reverseNat') });
+    return new KernelMaps(forEachMap(open));
   } catch (error) {
     for (const map of opened) map.close();
     throw error;

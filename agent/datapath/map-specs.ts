@@ -1,6 +1,7 @@
 // The maps that the programs and the agent share: names, types and sizes. The compiled object says the same; here it stands for
 // what has to be known without it, such as whether a pinned map is one of ours.
 
+import { MAP_NAMES, type MapName } from '../maps/port.ts';
 import {
   BACKEND_KEY,
   BACKEND_VALUE,
@@ -11,8 +12,7 @@ import {
   REVERSE_SK_VALUE,
   SERVICE_KEY,
   SERVICE_VALUE,
-} from '../maps/layout.ts';
-import type { MapName } from '../maps/port.ts';
+} from '../maps/structs.ts';
 
 /** enum bpf_map_type. */
 const HASH = 1;
@@ -31,9 +31,9 @@ export interface MapSpec extends MapShape {
   readonly name: string;
 }
 
-/** The maps of the port, and the one that only programs write. */
-export type KernelMapName = MapName | 'reverseSockets';
-export const KERNEL_MAP_NAMES: readonly KernelMapName[] = ['services', 'backends', 'reverseNat', 'reverseSockets'];
+/** The maps of the port, and those that only programs write. */
+export type KernelMapName = MapName | 'reverseSockets' | 'reverseSockets6';
+export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [...MAP_NAMES, 'reverseSockets', 'reverseSockets6'];
 
 const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec => ({
   name,
@@ -44,10 +44,14 @@ const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec =
 });
 
 export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
-  services: spec('cm4_services', HASH, SERVICE_KEY, SERVICE_VALUE),
-  backends: spec('cm4_backends', HASH, BACKEND_KEY, BACKEND_VALUE),
-  reverseNat: spec('cm4_reverse_nat', HASH, REVERSE_NAT_KEY, REVERSE_NAT_VALUE),
-  reverseSockets: spec('cm4_reverse_sk', LRU_HASH, REVERSE_SK_KEY, REVERSE_SK_VALUE),
+  services: spec('cm4_services', HASH, SERVICE_KEY[4], SERVICE_VALUE),
+  backends: spec('cm4_backends', HASH, BACKEND_KEY, BACKEND_VALUE[4]),
+  reverseNat: spec('cm4_reverse_nat', HASH, REVERSE_NAT_KEY, REVERSE_NAT_VALUE[4]),
+  reverseSockets: spec('cm4_reverse_sk', LRU_HASH, REVERSE_SK_KEY[4], REVERSE_SK_VALUE[4]),
+  services6: spec('cm6_services', HASH, SERVICE_KEY[6], SERVICE_VALUE),
+  backends6: spec('cm6_backends', HASH, BACKEND_KEY, BACKEND_VALUE[6]),
+  reverseNat6: spec('cm6_reverse_nat', HASH, REVERSE_NAT_KEY, REVERSE_NAT_VALUE[6]),
+  reverseSockets6: spec('cm6_reverse_sk', LRU_HASH, REVERSE_SK_KEY[6], REVERSE_SK_VALUE[6]),
 };
 
 export const sameShape = (a: MapShape, b: MapShape): boolean =>

@@ -7,22 +7,25 @@ import { endianness } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { MapName, ServiceMaps } from '../maps/port.ts';
+import type { MapRole, ServiceMaps } from '../maps/port.ts';
 import { CGROUP2_MAGIC } from './file-systems.ts';
 import { openKernelMaps } from './kernel-maps.ts';
 import { loadLibbpf } from './libbpf.ts';
 import { type Attachment, attachPrograms } from './links.ts';
-import { MAP_SPECS } from './map-specs.ts';
+import { type KernelMapName, MAP_SPECS } from './map-specs.ts';
 import { loadObject, tryObject } from './object.ts';
 import { preparePinDir, type RemovedPins, removePins } from './pins.ts';
 
-export interface DatapathSizes extends Readonly<Record<MapName, number>> {
+/** Entries per map. Those of IPv6 that are not given are as large as their IPv4 counterparts. */
+export interface DatapathSizes extends Readonly<Record<MapRole, number> & Partial<Record<`${MapRole}6`, number>>> {
   /**
    * Sockets whose service is remembered, connected ones and those that send to several addresses. When there are more, the
-   * oldest see a backend's address instead of the service's. 88 bytes each.
+   * oldest see a backend's address instead of the service's. 88 bytes each, 120 for IPv6.
    * @default 262144, as Cilium's
    */
   readonly reverseSockets?: number;
+  /** @default reverseSockets */
+  readonly reverseSockets6?: number;
 }
 
 export interface DatapathOptions {
@@ -54,8 +57,7 @@ export async function openDatapath(options: DatapathOptions): Promise<Datapath> 
   const libbpf = loadLibbpf();
   const made: string[] = [];
   try {
-    const sizes = { reverseSockets: REVERSE_SOCKETS_DEFAULT, ...options.sizes };
-    const object = loadObject({ ...options, libbpf, sizes, made });
+    const object = loadObject({ ...options, libbpf, sizes: wholeSizes(options.sizes), made });
     try {
       const attachments = attachPrograms({ calls: libbpf.calls, pinDir, cgroup, log, made }, object.programs);
       const maps = openKernelMaps(libbpf.calls, pinDir, 'write');
@@ -94,6 +96,12 @@ export async function removeDatapath({ pinDir }: Pick<DatapathOptions, 'pinDir'>
     pinDir,
     Object.values(MAP_SPECS).map(({ name }) => name),
   );
+}
+
+function wholeSizes(given: DatapathSizes): Readonly<Record<KernelMapName, number>> {
+  const { services, backends, reverseNat, reverseSockets = REVERSE_SOCKETS_DEFAULT } = given;
+  const six = { services6: services, backends6: backends, reverseNat6: reverseNat, reverseSockets6: reverseSockets };
+  return { ...six, reverseSockets, ...given };
 }
 
 function assertByteOrder(): void {

@@ -1,14 +1,16 @@
 // How many rows a set of frontends needs in each map. Targets are shared between frontends, so they are counted by their
 // users; a shared target takes new connections as long as one of its users says so.
 
+import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { MapName } from '../maps/port.ts';
+import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
 import type { DesiredBackend, DesiredFrontend, TargetName } from './frontend.ts';
 
 export type MapCounts = Readonly<Record<MapName, number>>;
 
 interface TargetUse {
   readonly name: TargetName;
+  readonly family: Family;
   users: number;
   active: number;
   /** At the last `takeChanged`, where it was touched since. */
@@ -19,44 +21,36 @@ export class Demand {
   /** Also those that lost their last user since the last `takeChanged`. */
   readonly #targets = new Map<TargetName, TargetUse>();
   #touched: TargetUse[] = [];
-  #used = 0;
-  #services = 0;
-  #frontends = 0;
+  readonly #counts = forEachMap(() => 0);
 
   get counts(): MapCounts {
-    return { services: this.#services, backends: this.#used, reverseNat: this.#frontends };
+    return { ...this.#counts };
   }
 
   add(frontends: Iterable<DesiredFrontend>): void {
-    for (const { backends } of frontends) {
-      this.#frontends += 1;
-      this.#services += 1 + backends.length;
-      for (const backend of backends) this.#use(backend, 1);
-    }
+    this.#count(frontends, 1);
   }
 
   /** Takes back what was added. */
   remove(frontends: Iterable<DesiredFrontend>): void {
-    for (const { backends } of frontends) {
-      this.#frontends -= 1;
-      this.#services -= 1 + backends.length;
-      for (const backend of backends) this.#use(backend, -1);
-    }
+    this.#count(frontends, -1);
   }
 
   /** The map that would be too small if the frontends came in, if any. */
   overflow(frontends: Iterable<DesiredFrontend>, sizes: MapCounts): MapName | undefined {
-    let services = this.#services;
-    let reverseNat = this.#frontends;
+    const counts = this.counts as Record<MapName, number>;
     const fresh = new Set<TargetName>();
-    for (const { backends } of frontends) {
-      reverseNat += 1;
-      services += 1 + backends.length;
-      for (const { name } of backends) if ((this.#targets.get(name)?.users ?? 0) === 0) fresh.add(name);
+    for (const { address, backends } of frontends) {
+      const family = familyOf(address);
+      counts[mapNameOf('reverseNat', family)] += 1;
+      counts[mapNameOf('services', family)] += 1 + backends.length;
+      for (const { name } of backends) {
+        if ((this.#targets.get(name)?.users ?? 0) > 0 || fresh.has(name)) continue;
+        fresh.add(name);
+        counts[mapNameOf('backends', family)] += 1;
+      }
     }
-    if (services > sizes.services) return 'services';
-    if (this.#used + fresh.size > sizes.backends) return 'backends';
-    return reverseNat > sizes.reverseNat ? 'reverseNat' : undefined;
+    return MAP_NAMES.find((map) => counts[map] > sizes[map]);
   }
 
   /** What the target's row says; absent where nobody uses it. */
@@ -81,10 +75,19 @@ export class Demand {
     return changed;
   }
 
-  #use({ name, state }: DesiredBackend, by: 1 | -1): void {
+  #count(frontends: Iterable<DesiredFrontend>, by: 1 | -1): void {
+    for (const { address, backends } of frontends) {
+      const family = familyOf(address);
+      this.#counts[mapNameOf('reverseNat', family)] += by;
+      this.#counts[mapNameOf('services', family)] += by * (1 + backends.length);
+      for (const backend of backends) this.#use(backend, family, by);
+    }
+  }
+
+  #use({ name, state }: DesiredBackend, family: Family, by: 1 | -1): void {
     let use = this.#targets.get(name);
     if (use === undefined) {
-      use = { name, users: 0, active: 0, before: undefined };
+      use = { name, family, users: 0, active: 0, before: undefined };
       this.#targets.set(name, use);
     }
     if (use.before === undefined) {
@@ -94,7 +97,7 @@ export class Demand {
     const users = use.users;
     use.users += by;
     if (state === 'active') use.active += by;
-    this.#used += Number(use.users > 0) - Number(users > 0);
+    this.#counts[mapNameOf('backends', use.family)] += Number(use.users > 0) - Number(users > 0);
   }
 }
 

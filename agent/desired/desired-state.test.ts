@@ -8,7 +8,11 @@ import type { FrontendName, TargetName } from './frontend.ts';
 import { backend, port, service } from './sample.ts';
 
 const WEST = 'west' as ClusterName;
-const ROOMY: MapCounts = { services: 1_000, backends: 1_000, reverseNat: 1_000 };
+const sizesOf = (services: number, backends: number, reverseNat: number): MapCounts => ({
+  ...{ services, backends, reverseNat },
+  ...{ services6: services, backends6: backends, reverseNat6: reverseNat },
+});
+const ROOMY = sizesOf(1_000, 1_000, 1_000);
 const noPause = () => undefined;
 
 async function stateOf(services: readonly MeshService[], sizes = ROOMY): Promise<DesiredState> {
@@ -76,24 +80,24 @@ describe('maps that are too small', () => {
   test('count a shared target once', async () => {
     const one = service({ key: 'a/x', backends: ['10.1.0.1'] });
     const other = service({ key: 'b/x', frontends: ['172.20.0.11'], backends: ['10.1.0.1'] });
-    const state = await stateOf([one, other], { services: 4, backends: 1, reverseNat: 2 });
+    const state = await stateOf([one, other], sizesOf(4, 1, 2));
     expect(state.refusals()).toEqual([]);
   });
 });
 
 test('what is kept up to date is what comes out from scratch', async () => {
   const key = fc.constantFrom('a/a', 'a/b', 'b/a', 'c/c');
-  const address = fc.constantFrom('10.1.0.1', '10.1.0.2', '10.2.0.1', '10.2.0.2', '10.3.0.1');
+  const address = fc.constantFrom('10.1.0.1', '10.1.0.2', '10.2.0.1', '10.2.0.2', '10.3.0.1', 'fd00:1::1', 'fd00:2::1');
   const state = fc.constantFrom<BackendState>('active', 'active', 'terminating');
   const backends = fc
     .uniqueArray(fc.tuple(address, state), { selector: ([text]) => text, maxLength: 5 })
     .map((all) => all.map(([text, state]) => backend(text, { state })));
-  const frontends = fc.uniqueArray(fc.constantFrom('172.20.0.1', '172.20.0.2', '172.20.0.3', 'fd00::1'), {
+  const frontends = fc.uniqueArray(fc.constantFrom('172.20.0.1', '172.20.0.2', '172.20.0.3', 'fd00::1', 'fd00::2'), {
     maxLength: 2,
   });
   const change = fc.record({ key, frontends, backends, present: fc.boolean() });
   const size = fc.integer({ min: 1, max: 12 });
-  const sizes = fc.record({ services: size, backends: size, reverseNat: size });
+  const sizes = fc.tuple(size, size, size).map((all) => sizesOf(...all));
   const steps = fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 });
   await fc.assert(
     fc.asyncProperty(steps, fc.oneof(fc.constant(ROOMY), sizes), async (steps, sizes) => {

@@ -7,7 +7,7 @@ import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
 
 declare const brand: unique symbol;
-/** `172.20.0.10:80/TCP`. */
+/** `172.20.0.10:80/TCP`, `[fd00::a]:80/TCP`. */
 export type FrontendName = string & { readonly [brand]: 'FrontendName' };
 /** `10.1.0.7:8080/TCP#2`: the cluster id stands after the hash. */
 export type TargetName = string & { readonly [brand]: 'TargetName' };
@@ -40,7 +40,7 @@ export interface DesiredBackend extends NamedTarget {
 
 /** One row group of the maps: a master and its slots. */
 export interface DesiredFrontend extends NamedFrontend {
-  /** Those that new connections may get come first, each part in a stable order; no target twice. */
+  /** Of the frontend's family. Those that new connections may get come first, each part in a stable order; no target twice. */
   readonly backends: readonly DesiredBackend[];
   /** How many of them new connections may get; with 0 a connection is rejected at once. */
   readonly count: number;
@@ -67,11 +67,15 @@ export interface DesiredService {
   readonly refused: readonly Refusal[];
 }
 
-export const frontendName = ({ address, port, protocol }: Frontend): FrontendName =>
-  `${address}:${port}/${protocol}` as FrontendName;
+/** `172.20.0.10:80`, `[fd00::a]:80`. */
+export const placeName = ({ address, port }: Pick<Frontend, 'address' | 'port'>): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
-export const targetName = ({ address, port, protocol, clusterId }: Target): TargetName =>
-  `${address}:${port}/${protocol}#${clusterId}` as TargetName;
+export const frontendName = (frontend: Frontend): FrontendName =>
+  `${placeName(frontend)}/${frontend.protocol}` as FrontendName;
+
+export const targetName = (target: Target): TargetName =>
+  `${placeName(target)}/${target.protocol}#${target.clusterId}` as TargetName;
 
 /** Codes of refusals. CM-KERN-001 is a finding's; the others are shown as they are. */
 export const REFUSAL_CODES = {

@@ -17,12 +17,12 @@ export const port = (number: number, name = '', protocol: Protocol = 'TCP'): Nam
   port: number,
 });
 
-/** `10.1.0.1` is an active backend of cluster 1, `10.2.0.1` of cluster 2. */
+/** `10.1.0.1` and `fd00:1::1` are active backends of cluster 1, `10.2.0.1` and `fd00:2::1` of cluster 2. */
 export function backend(
   address: string,
   options: { readonly state?: BackendState; readonly ports?: readonly NamedPort[] } = {},
 ): Backend {
-  const clusterId = Number(address.split('.')[1] ?? 1);
+  const clusterId = Number(address.split(/[.:]/)[1] || 1);
   return {
     address: address as IpAddress,
     cluster: (clusterId === 1 ? 'west' : `peer-${clusterId}`) as ClusterName,

@@ -63,18 +63,34 @@ test('a service without backends keeps its frontends', () => {
 });
 
 test('what cannot be programmed yet is refused with a reason, the rest is programmed', () => {
-  const desired = desire({ frontends: ['172.20.0.10', 'fd00::a'], ports: [port(80), port(99, 's', 'SCTP')] });
+  const desired = desire({ frontends: ['172.20.0.10'], ports: [port(80), port(99, 's', 'SCTP')] });
   expect(desired.frontends.map(({ name }) => name)).toEqual(['172.20.0.10:80/TCP']);
   expect(desired.refused).toEqual([
-    { service: 'shop/cart', code: 'AGENT_UNSUPPORTED', reason: 'IPv6 frontends cannot be programmed yet: fd00::a' },
     { service: 'shop/cart', code: 'AGENT_UNSUPPORTED', reason: 'SCTP ports cannot be programmed yet: 99' },
   ]);
 });
 
-test('IPv6 backends of a dual-stack service do not stand behind its IPv4 address', () => {
-  expect(shown({ backends: ['10.1.0.1', { ...backend('10.1.0.2'), address: 'fd00::2' as never }] })).toEqual([
-    '172.20.0.10:80/TCP: 10.1.0.1:8080/TCP#1 |',
-  ]);
+describe('a service of both families', () => {
+  const frontends = ['172.20.0.10', 'fd00::a'];
+  test('has behind each address the backends of its family', () => {
+    expect(shown({ frontends, backends: ['10.1.0.1', 'fd00:2::1', '10.2.0.1'] })).toEqual([
+      '172.20.0.10:80/TCP: 10.2.0.1:8080/TCP#2 10.1.0.1:8080/TCP#1 |',
+      '[fd00::a]:80/TCP: [fd00:2::1]:8080/TCP#2 |',
+    ]);
+  });
+  test('rejects what it has no backend of that family for', () => {
+    expect(shown({ frontends, backends: ['10.1.0.1'] })).toEqual([
+      '172.20.0.10:80/TCP: 10.1.0.1:8080/TCP#1 |',
+      '[fd00::a]:80/TCP:  |',
+    ]);
+  });
+  test('uses terminating backends of the family that has no other', () => {
+    const gone = backend('fd00:1::1', { state: 'terminating' });
+    expect(shown({ frontends, backends: ['10.1.0.1', gone] })).toEqual([
+      '172.20.0.10:80/TCP: 10.1.0.1:8080/TCP#1 |',
+      '[fd00::a]:80/TCP: [fd00:1::1]:8080/TCP#1 |',
+    ]);
+  });
 });
 
 test('more backends than a count can say are refused', () => {

@@ -1,7 +1,7 @@
 // A global service as frontends to program: one per cluster IP and port, with the targets that its port name has at each
-// backend. What the datapath cannot carry yet is refused with a reason, never dropped silently.
+// backend of the same family: no socket of one family reaches an address of the other. What the datapath cannot carry yet is refused with a reason, never dropped silently.
 
-import { familyOf } from '../../mesh/model/address.ts';
+import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import type { Backend, MeshService, NamedPort } from '../../mesh/model/service.ts';
 import {
@@ -20,6 +20,8 @@ import {
 /** The master's count has 16 bits. */
 const BACKENDS_PER_FRONTEND_MAX = 65_535;
 
+const FAMILIES: readonly Family[] = [4, 6];
+
 /** The ports of a service that share number and protocol, and so a frontend; commonly one. */
 interface PortGroup {
   readonly port: number;
@@ -29,30 +31,28 @@ interface PortGroup {
 
 export function desireService(service: MeshService, cluster: ClusterName): DesiredService {
   const refused = unsupported(service);
-  const addresses = service.frontends.filter((address) => familyOf(address) === 4);
   const frontends: DesiredFrontend[] = [];
   for (const group of portGroups(service.ports)) {
-    const behind = ordered(targetsOf(service.backends, group));
-    if (behind.backends.length > BACKENDS_PER_FRONTEND_MAX) {
-      refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(group, behind.backends.length)));
-      continue;
-    }
-    for (const address of addresses) {
-      const frontend: Frontend = { address, port: group.port, protocol: group.protocol };
-      frontends.push({ ...frontend, name: frontendName(frontend), ...behind });
+    for (const family of FAMILIES) {
+      const addresses = service.frontends.filter((address) => familyOf(address) === family);
+      if (addresses.length === 0) continue;
+      const behind = ordered(targetsOf(service.backends, group, family));
+      if (behind.backends.length > BACKENDS_PER_FRONTEND_MAX) {
+        refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(group, behind.backends.length)));
+        continue;
+      }
+      for (const address of addresses) {
+        const frontend: Frontend = { address, port: group.port, protocol: group.protocol };
+        frontends.push({ ...frontend, name: frontendName(frontend), ...behind });
+      }
     }
   }
   const local = service.backends.some((backend) => backend.cluster === cluster);
   return { key: service.key, local, frontends, refused };
 }
 
-function unsupported({ key, frontends, ports }: MeshService): Refusal[] {
+function unsupported({ key, ports }: MeshService): Refusal[] {
   const refused: Refusal[] = [];
-  const sixes = frontends.filter((address) => familyOf(address) === 6);
-  if (sixes.length > 0) {
-    const reason = `IPv6 frontends cannot be programmed yet: ${sixes.join(', ')}`;
-    refused.push(refusal(key, REFUSAL_CODES.unsupported, reason));
-  }
   const sctp = ports.filter(({ protocol }) => protocol === 'SCTP').map(({ port }) => port);
   if (sctp.length > 0) {
     const reason = `SCTP ports cannot be programmed yet: ${sctp.join(', ')}`;
@@ -74,9 +74,14 @@ function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
 }
 
 /** Several names of one group may lead to one target: it counts once, and takes new connections if any of them does. */
-function targetsOf(backends: readonly Backend[], { names, protocol }: PortGroup): Iterable<DesiredBackend> {
+function targetsOf(
+  backends: readonly Backend[],
+  { names, protocol }: PortGroup,
+  family: Family,
+): Iterable<DesiredBackend> {
   const targets = new Map<TargetName, DesiredBackend>();
   for (const backend of backends) {
+    if (familyOf(backend.address) !== family) continue;
     for (const { name, target } of placesOf(backend)) {
       if (target.protocol !== protocol || !names.has(name)) continue;
       if (targets.get(target.name)?.state !== 'active') targets.set(target.name, target);
@@ -103,7 +108,7 @@ function placesOf(backend: Backend): readonly Place[] {
   if (before !== undefined) return before;
   const { address, clusterId, state, ports } = backend;
   const places: Place[] = [];
-  for (const { name, port, protocol } of familyOf(address) === 4 ? ports : []) {
+  for (const { name, port, protocol } of ports) {
     if (protocol === 'SCTP') continue;
     const target = { address, port, protocol, clusterId };
     places.push({ name, target: { ...target, name: targetName(target), state } });

@@ -40,7 +40,14 @@ export function describeServiceMaps(name: string, open: () => Promise<OpenedMaps
     describe.each(MAP_NAMES)('%s', (map) => {
       test('starts empty, with the sizes of its layout', async () => {
         expect(await maps.dump(map)).toEqual([]);
-        const shape = { services: [12, 12], backends: [4, 12], reverseNat: [2, 6] }[map];
+        const shape = {
+          services: [12, 12],
+          backends: [4, 12],
+          reverseNat: [2, 6],
+          services6: [24, 12],
+          backends6: [4, 24],
+          reverseNat6: [2, 18],
+        }[map];
         const { keySize, valueSize, maxEntries } = maps.info(map);
         expect([keySize, valueSize]).toEqual(shape);
         expect(maxEntries).toBeGreaterThan(0);
@@ -87,7 +94,7 @@ export function describeServiceMaps(name: string, open: () => Promise<OpenedMaps
     });
 
     // A reverse NAT map of 65,536 entries cannot be filled: its keys have two bytes.
-    test.each(['services', 'backends'] as const)(
+    test.each(['services', 'backends', 'services6', 'backends6'] as const)(
       'a full map of %s takes what fits and says where it stopped',
       async (map) => {
         const { maxEntries } = maps.info(map);
@@ -109,8 +116,7 @@ export function describeServiceMaps(name: string, open: () => Promise<OpenedMaps
 
     test('the maps are apart from each other', async () => {
       await maps.update('services', [row('services', 1)]);
-      expect(await maps.dump('backends')).toEqual([]);
-      expect(await maps.dump('reverseNat')).toEqual([]);
+      for (const map of MAP_NAMES) if (map !== 'services') expect(await maps.dump(map)).toEqual([]);
     });
 
     test('rows outlive the handle they were written through', async () => {

@@ -6,11 +6,12 @@ import { Rig } from '../reconcile/rig.ts';
 import { sizesOf } from '../reconcile/sizes.ts';
 import { describeMaps, type MapsDocument, renderMaps } from './describe.ts';
 import { MemoryMaps } from './memory.ts';
+import { forEachMap } from './port.ts';
 
 let maps: MemoryMaps;
 let rig: Rig;
 beforeEach(async () => {
-  maps = new MemoryMaps({ sizes: { services: 100, backends: 100, reverseNat: 100 } });
+  maps = new MemoryMaps({ sizes: forEachMap(() => 100) });
   rig = new Rig(maps);
   const gone = backend('10.3.0.1', { state: 'terminating' });
   await rig.apply([
@@ -41,6 +42,9 @@ test('rows have names, and those of an unknown cluster its number', async () => 
       services: { entries: 5, size: 100 },
       backends: { entries: 3, size: 100 },
       reverseNat: { entries: 2, size: 100 },
+      services6: { entries: 0, size: 100 },
+      backends6: { entries: 0, size: 100 },
+      reverseNat6: { entries: 0, size: 100 },
     },
     services: [
       {
@@ -80,6 +84,21 @@ FRONTEND            ID  SERVICE    SLOT  BACKEND                         ID  STA
 
 maps in memory, no packet is forwarded: services 5 of 100, backends 3 of 100, reverseNat 2 of 100`.trimStart(),
   );
+});
+
+test('IPv6 comes after IPv4, in brackets', async () => {
+  await rig.apply([
+    service({ key: 'shop/dual', frontends: ['fd00::9', '172.20.0.9'], backends: ['10.1.0.1', 'fd00:2::1'] }),
+  ]);
+  await rig.settle();
+  const { services, reverse_nat, problems } = await describe();
+  expect(problems).toEqual([]);
+  expect(services.map(({ frontend, backends }) => [frontend, ...backends.map(({ address }) => address)])).toEqual([
+    ['172.20.0.9:80/TCP', '10.1.0.1:8080/TCP'],
+    ['[fd00::9]:80/TCP', '[fd00:2::1]:8080/TCP'],
+  ]);
+  expect(reverse_nat.at(-1)?.address).toBe('[fd00::9]:80');
+  expect(renderMaps(await describe())).toContain('services6 2 of 100');
 });
 
 test('rows on their way out are no problem', async () => {

@@ -1,10 +1,11 @@
 // A node's maps as a person or a script reads them: services with their backends by name instead of rows of bytes, and what
 // does not fit together. Made from a dump, so that it shows what is in the kernel and not what the agent believes.
 
+import { compareAddresses, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
-import { type FrontendName, frontendName, type NamedTarget } from '../desired/frontend.ts';
+import { type Frontend, type FrontendName, frontendName, type NamedTarget, placeName } from '../desired/frontend.ts';
 import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
-import { MAP_NAMES, type MapName } from './port.ts';
+import { forEachMap, MAP_NAMES, type MapName } from './port.ts';
 
 /** The answer of `/v1/maps`. Fields are only added. */
 export interface MapsDocument {
@@ -19,7 +20,7 @@ export interface MapsDocument {
 }
 
 export interface ServiceEntry {
-  /** `172.20.0.10:80/TCP`. */
+  /** `172.20.0.10:80/TCP`, `[fd00::a]:80/TCP`. */
   readonly frontend: string;
   readonly id: number;
   /** `namespace/name`; null where the agent knows no service with this frontend (any more). */
@@ -77,11 +78,7 @@ export function describeMaps({ image, datapath, sizes, names }: DescribeInput): 
   return {
     schema_version: 1,
     datapath,
-    maps: {
-      services: { entries: image.rows('services'), size: sizes.services },
-      backends: { entries: image.rows('backends'), size: sizes.backends },
-      reverseNat: { entries: image.rows('reverseNat'), size: sizes.reverseNat },
-    },
+    maps: forEachMap((map) => ({ entries: image.rows(map), size: sizes[map] })),
     services,
     backends: [...image.backends()]
       .sort(([a], [b]) => a - b)
@@ -90,7 +87,7 @@ export function describeMaps({ image, datapath, sizes, names }: DescribeInput): 
       }),
     reverse_nat: [...image.reverses()]
       .sort(([a], [b]) => a - b)
-      .map(([id, { address, port }]) => ({ id, address: `${address}:${port}` })),
+      .map(([id, place]) => ({ id, address: placeName(place) })),
     problems,
   };
 }
@@ -129,17 +126,20 @@ function problemsOf({ frontend, master, slots }: ObservedFrontend, image: MapIma
     if (record === undefined) problems.push(`${frontend.name}: slot ${slot} of ${master.count} is missing`);
     else if (backend === undefined) {
       problems.push(`${frontend.name}: slot ${slot} leads to backend ${record.backendId}, which is missing`);
-    } else if (backend.target.protocol !== frontend.protocol) {
+    } else if (!fits(backend.target, frontend)) {
       problems.push(`${frontend.name}: slot ${slot} leads to ${frontendName(backend.target)}`);
     }
   }
   const place = image.reverse(master.serviceId);
   if (place === undefined) problems.push(`${frontend.name}: its id ${master.serviceId} has no reverse entry`);
   else if (place.address !== frontend.address || place.port !== frontend.port) {
-    problems.push(`${frontend.name}: its id ${master.serviceId} stands for ${place.address}:${place.port}`);
+    problems.push(`${frontend.name}: its id ${master.serviceId} stands for ${placeName(place)}`);
   }
   return problems;
 }
+
+const fits = (target: NamedTarget, frontend: Frontend): boolean =>
+  target.protocol === frontend.protocol && familyOf(target.address) === familyOf(frontend.address);
 
 function slotsByBackend(image: MapImage): ReadonlyMap<number, number> {
   const count = new Map<number, number>();
@@ -164,7 +164,9 @@ export function renderMaps({ maps, datapath, services, backends, problems }: Map
     ]);
   });
   const header = ['FRONTEND', 'ID', 'SERVICE', 'SLOT', 'BACKEND', 'ID', 'STATE', 'CLUSTER'];
-  const use = MAP_NAMES.map((map) => `${map} ${maps[map].entries} of ${maps[map].size}`).join(', ');
+  const use = MAP_NAMES.filter((map) => maps[map].entries > 0 || !map.endsWith('6'))
+    .map((map) => `${map} ${maps[map].entries} of ${maps[map].size}`)
+    .join(', ');
   const idle = backends.filter(({ slots }) => slots === 0).length;
   const parts = [
     columns([header, ...rows]),
@@ -184,10 +186,7 @@ function columns(rows: readonly (readonly string[])[]): string {
 }
 
 function byFrontend({ frontend: a }: ObservedFrontend, { frontend: b }: ObservedFrontend): number {
-  const octets = (address: string) => address.split('.').map(Number);
-  const [left, right] = [octets(a.address), octets(b.address)];
-  for (const [at, octet] of left.entries()) if (octet !== right[at]) return octet - (right[at] ?? 0);
-  return a.port - b.port || (a.protocol < b.protocol ? -1 : 1);
+  return compareAddresses(a.address, b.address) || a.port - b.port || (a.protocol < b.protocol ? -1 : 1);
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

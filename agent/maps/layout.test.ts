@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { addressFromBytes } from '../../mesh/model/address.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
 import {
   backendKey,
@@ -26,9 +27,12 @@ const bytes = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ',
 
 const frontend = { address: ip('10.96.0.10'), port: 80, protocol: 'TCP' } as const;
 const backend = { address: ip('10.244.1.5'), port: 8080, protocol: 'TCP', state: 'active', clusterId: 2 } as const;
+const frontend6 = { address: ip('fd00::a'), port: 443, protocol: 'TCP' } as const;
+const backend6 = { ...backend, address: ip('fd00:1::5'), port: 8443 } as const;
 const reverseSk = { cookie: 0x1234n, backend, service: frontend, revNatId: 7 };
 
-// What Cilium writes for 10.96.0.10:80/TCP with id 7 and three backends, one of them 17 = 10.244.1.5:8080 in cluster 2.
+// What Cilium writes for 10.96.0.10:80/TCP with id 7 and three backends, one of them 17 = 10.244.1.5:8080 in cluster 2; for IPv6,
+// [fd00::a]:443/TCP and [fd00:1::5]:8443 in cluster 2.
 test.each([
   ['key of a master', serviceKey({ ...frontend, slot: 0 }), '0a60000a 0050 0000 06 00 0000'],
   ['key of slot 1', serviceKey({ ...frontend, slot: 1 }), '0a60000a 0050 0100 06 00 0000'],
@@ -46,11 +50,29 @@ test.each([
   ['reverse NAT', reverseNatValue(frontend), '0a60000a 0050'],
   ['key of a reverse socket', reverseSkKey(reverseSk), '3412000000000000 0af40105 1f90 0000'],
   ['reverse socket', reverseSkValue(reverseSk), '0a60000a 0050 0007'],
+  ['key of an IPv6 master', serviceKey({ ...frontend6, slot: 0 }), `fd00${'00'.repeat(13)}0a 01bb 0000 06 00 0000`],
+  ['key of an IPv6 slot', serviceKey({ ...frontend6, slot: 258 }), `fd00${'00'.repeat(13)}0a 01bb 0201 06 00 0000`],
+  [
+    'terminating IPv6 backend',
+    backendValue({ ...backend6, state: 'terminating' }),
+    `fd000001${'00'.repeat(11)}05 20fb 06 01 0200 00 00`,
+  ],
+  ['IPv6 reverse NAT', reverseNatValue(frontend6), `fd00${'00'.repeat(13)}0a 01bb`],
+  [
+    'key of an IPv6 reverse socket',
+    reverseSkKey({ cookie: 0x1234n, backend: backend6 }),
+    `3412000000000000 fd000001${'00'.repeat(11)}05 20fb ${'00'.repeat(6)}`,
+  ],
+  ['IPv6 reverse socket', reverseSkValue({ service: frontend6, revNatId: 7 }), `fd00${'00'.repeat(13)}0a 01bb 0007`],
 ])('bytes of a %s', (_, actual, expected) => {
   expect(hex(actual)).toBe(expected.replaceAll(' ', ''));
 });
 
-const anyAddress = fc.ipV4().map(ip);
+const anyV4 = fc.ipV4().map(ip);
+const anyV6 = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map((all) => addressFromBytes(Uint8Array.of(0x20, ...all.subarray(1))));
+const anyAddress = fc.oneof(anyV4, anyV6);
 const any16 = fc.integer({ min: 0, max: 0xffff });
 const anyId = fc.integer({ min: 0, max: 0xffff_ffff });
 const anyCookie = fc.bigInt(0n, 2n ** 64n - 1n);
@@ -77,8 +99,12 @@ test('parse undoes write', () => {
   roundTrips(backends, (row) => parseBackendValue(backendValue(row)));
   roundTrips(any16, (id) => parseReverseNatKey(reverseNatKey(id)));
   roundTrips(fc.record(places), (row) => parseReverseNatValue(reverseNatValue(row)));
-  const place = fc.record(places);
-  const sockets = fc.record({ cookie: anyCookie, backend: place, service: place, revNatId: any16 });
+  const placeOf = (address: fc.Arbitrary<IpAddress>) => fc.record({ address, port: any16 });
+  const sockets = fc.oneof(
+    ...[anyV4, anyV6].map((address) =>
+      fc.record({ cookie: anyCookie, backend: placeOf(address), service: placeOf(address), revNatId: any16 }),
+    ),
+  );
   roundTrips(sockets, (row) => parseReverseSk(reverseSkKey(row), reverseSkValue(row)));
 });
 
@@ -91,7 +117,7 @@ test('rows that are not ours are not read', () => {
   expect(parseBackendValue(bytes('0af40105 1f90 00 00 0200 00 00'))).toBeUndefined();
   const parsers = [parseServiceKey, parseServiceValue, parseBackendKey, parseBackendValue, parseReverseNatKey];
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 20 }), (row) => {
+    fc.property(fc.uint8Array({ maxLength: 32 }), (row) => {
       for (const parse of parsers) parse(row);
       parseReverseNatValue(row);
       parseReverseSk(row, row);
@@ -99,6 +125,13 @@ test('rows that are not ours are not read', () => {
   );
 });
 
-test.each(['fd00::1', '10.0.0', '10.0.0.999', ''])('an address that is not IPv4 is a bug of the caller: %j', (text) => {
-  expect(() => reverseNatValue({ address: ip(text), port: 1 })).toThrow('not an IPv4 address');
+test('an IPv4 address mapped into IPv6 has no row among those of IPv6', () => {
+  const mapped = `${'00'.repeat(10)}ffff 0a60000a`;
+  expect(parseServiceKey(bytes(`${mapped} 0050 0000 06 00 0000`))).toBeUndefined();
+  expect(parseBackendValue(bytes(`${mapped} 0050 06 00 0200 00 00`))).toBeUndefined();
+  expect(parseReverseNatValue(bytes(`${mapped} 0050`))).toBeUndefined();
+});
+
+test.each(['fd00::1::', '10.0.0', '10.0.0.999', ''])('what is no address is a bug of the caller: %j', (text) => {
+  expect(() => reverseNatValue({ address: ip(text), port: 1 })).toThrow('not an address');
 });

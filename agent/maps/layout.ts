@@ -1,68 +1,24 @@
-// STABLE: the bytes of the service maps' rows, byte for byte those of Cilium's IPv4 load-balancer maps, so that its tools can
-// read ours. The C side is bpf/include/; a test compares the offsets here with the types in the compiled object. Addresses,
-// ports and service ids are in network order, everything else in the host's, which has to be little endian. Padding is zero:
-// the kernel compares keys as raw bytes. A `parse` gives undefined for a row that no version of this program would write.
+// STABLE: writes and reads the rows of the service maps, of both families: an address in a row decides which layout it has.
+// Padding is zero: the kernel compares keys as raw bytes. A `parse` gives undefined for a row that no version of this program
+// would write.
 
+import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
-
-export type RowProtocol = 'TCP' | 'UDP';
-export type BackendRowState = 'active' | 'terminating' | 'quarantined' | 'maintenance';
-
-/** A struct in bpf/include/: its size, and the offset of every field by the field's name in C. */
-export interface Layout<Field extends string = string> {
-  readonly struct: string;
-  readonly size: number;
-  readonly offsets: Readonly<Record<Field, number>>;
-}
-
-const layout = <Field extends string>(
-  struct: string,
-  size: number,
-  offsets: Readonly<Record<Field, number>>,
-): Layout<Field> => ({ struct, size, offsets });
-
-export const SERVICE_KEY = layout('service4_key', 12, {
-  address: 0,
-  port: 4,
-  slot: 6,
-  protocol: 8,
-  scope: 9,
-  pad: 10,
-});
-export const SERVICE_VALUE = layout('service4', 12, {
-  backend_id: 0,
-  count: 4,
-  rev_nat_id: 6,
-  flags: 8,
-  flags2: 9,
-  qcount: 10,
-});
-export const BACKEND_KEY = layout('backend4_key', 4, { backend_id: 0 });
-export const BACKEND_VALUE = layout('backend4', 12, {
-  address: 0,
-  port: 4,
-  protocol: 6,
-  state: 7,
-  cluster_id: 8,
-  zone: 10,
-  pad: 11,
-});
-export const REVERSE_NAT_KEY = layout('reverse_nat4_key', 2, { rev_nat_id: 0 });
-export const REVERSE_NAT_VALUE = layout('reverse_nat4', 6, { address: 0, port: 4 });
-/** Written by the programs alone, read by tests and tools. */
-export const REVERSE_SK_KEY = layout('reverse_sk4_key', 16, { cookie: 0, address: 8, port: 12, pad: 14 });
-export const REVERSE_SK_VALUE = layout('reverse_sk4', 8, { address: 0, port: 4, rev_nat_id: 6 });
-
-export const LAYOUTS: readonly Layout[] = [
-  SERVICE_KEY,
-  SERVICE_VALUE,
+import { address, byte, host16, host32, network16, putAddress, putHost16, putHost32, putNetwork16 } from './bytes.ts';
+import {
   BACKEND_KEY,
   BACKEND_VALUE,
+  type FamilyLayout,
   REVERSE_NAT_KEY,
   REVERSE_NAT_VALUE,
   REVERSE_SK_KEY,
   REVERSE_SK_VALUE,
-];
+  SERVICE_KEY,
+  SERVICE_VALUE,
+} from './structs.ts';
+
+export type RowProtocol = 'TCP' | 'UDP';
+export type BackendRowState = 'active' | 'terminating' | 'quarantined' | 'maintenance';
 
 /** 0 and 0xffff mean none. */
 export const REV_NAT_ID_MAX = 0xfffe;
@@ -83,8 +39,8 @@ export interface ServiceRowKey {
 }
 
 export function serviceKey({ address, port, protocol, slot }: ServiceRowKey): Uint8Array {
-  const bytes = new Uint8Array(SERVICE_KEY.size);
-  const at = SERVICE_KEY.offsets;
+  const { size, offsets: at } = SERVICE_KEY[familyOf(address)];
+  const bytes = new Uint8Array(size);
   putAddress(bytes, at.address, address);
   putNetwork16(bytes, at.port, port);
   putHost16(bytes, at.slot, slot);
@@ -93,16 +49,14 @@ export function serviceKey({ address, port, protocol, slot }: ServiceRowKey): Ui
 }
 
 export function parseServiceKey(bytes: Uint8Array): ServiceRowKey | undefined {
-  const at = SERVICE_KEY.offsets;
+  const family = familyOfRow(SERVICE_KEY, bytes);
+  if (family === undefined) return undefined;
+  const at = SERVICE_KEY[family].offsets;
+  const own = address(bytes, at.address, family);
   const protocol = protocolOf(bytes[at.protocol]);
-  if (bytes.length !== SERVICE_KEY.size || protocol === undefined) return undefined;
+  if (own === undefined || protocol === undefined) return undefined;
   if (bytes[at.scope] !== 0 || network16(bytes, at.pad) !== 0) return undefined;
-  return {
-    address: address(bytes, at.address),
-    port: network16(bytes, at.port),
-    protocol,
-    slot: host16(bytes, at.slot),
-  };
+  return { address: own, port: network16(bytes, at.port), protocol, slot: host16(bytes, at.slot) };
 }
 
 export interface ServiceRowValue {
@@ -171,8 +125,8 @@ export interface BackendRow {
 }
 
 export function backendValue({ address, port, protocol, state, clusterId }: BackendRow): Uint8Array {
-  const bytes = new Uint8Array(BACKEND_VALUE.size);
-  const at = BACKEND_VALUE.offsets;
+  const { size, offsets: at } = BACKEND_VALUE[familyOf(address)];
+  const bytes = new Uint8Array(size);
   putAddress(bytes, at.address, address);
   putNetwork16(bytes, at.port, port);
   bytes[at.protocol] = PROTOCOL_NUMBERS[protocol];
@@ -182,17 +136,14 @@ export function backendValue({ address, port, protocol, state, clusterId }: Back
 }
 
 export function parseBackendValue(bytes: Uint8Array): BackendRow | undefined {
-  const at = BACKEND_VALUE.offsets;
+  const family = familyOfRow(BACKEND_VALUE, bytes);
+  if (family === undefined) return undefined;
+  const at = BACKEND_VALUE[family].offsets;
+  const own = address(bytes, at.address, family);
   const protocol = protocolOf(bytes[at.protocol]);
   const state = BACKEND_STATES[bytes[at.state] ?? BACKEND_STATES.length];
-  if (bytes.length !== BACKEND_VALUE.size || protocol === undefined || state === undefined) return undefined;
-  return {
-    address: address(bytes, at.address),
-    port: network16(bytes, at.port),
-    protocol,
-    state,
-    clusterId: host16(bytes, at.cluster_id),
-  };
+  if (own === undefined || protocol === undefined || state === undefined) return undefined;
+  return { address: own, port: network16(bytes, at.port), protocol, state, clusterId: host16(bytes, at.cluster_id) };
 }
 
 export function reverseNatKey(id: number): Uint8Array {
@@ -211,16 +162,19 @@ export interface ReverseNatRow {
 }
 
 export function reverseNatValue({ address, port }: ReverseNatRow): Uint8Array {
-  const bytes = new Uint8Array(REVERSE_NAT_VALUE.size);
-  putAddress(bytes, REVERSE_NAT_VALUE.offsets.address, address);
-  putNetwork16(bytes, REVERSE_NAT_VALUE.offsets.port, port);
+  const { size, offsets: at } = REVERSE_NAT_VALUE[familyOf(address)];
+  const bytes = new Uint8Array(size);
+  putAddress(bytes, at.address, address);
+  putNetwork16(bytes, at.port, port);
   return bytes;
 }
 
 export function parseReverseNatValue(bytes: Uint8Array): ReverseNatRow | undefined {
-  if (bytes.length !== REVERSE_NAT_VALUE.size) return undefined;
-  const at = REVERSE_NAT_VALUE.offsets;
-  return { address: address(bytes, at.address), port: network16(bytes, at.port) };
+  const family = familyOfRow(REVERSE_NAT_VALUE, bytes);
+  if (family === undefined) return undefined;
+  const at = REVERSE_NAT_VALUE[family].offsets;
+  const own = address(bytes, at.address, family);
+  return own === undefined ? undefined : { address: own, port: network16(bytes, at.port) };
 }
 
 /** The row that translates a socket's backend back to the service it dialled. */
@@ -232,8 +186,8 @@ export interface ReverseSkRow {
 }
 
 export function reverseSkKey({ cookie, backend }: Pick<ReverseSkRow, 'cookie' | 'backend'>): Uint8Array {
-  const bytes = new Uint8Array(REVERSE_SK_KEY.size);
-  const at = REVERSE_SK_KEY.offsets;
+  const { size, offsets: at } = REVERSE_SK_KEY[familyOf(backend.address)];
+  const bytes = new Uint8Array(size);
   new DataView(bytes.buffer).setBigUint64(at.cookie, cookie, true);
   putAddress(bytes, at.address, backend.address);
   putNetwork16(bytes, at.port, backend.port);
@@ -241,8 +195,8 @@ export function reverseSkKey({ cookie, backend }: Pick<ReverseSkRow, 'cookie' | 
 }
 
 export function reverseSkValue({ service, revNatId }: Pick<ReverseSkRow, 'service' | 'revNatId'>): Uint8Array {
-  const bytes = new Uint8Array(REVERSE_SK_VALUE.size);
-  const at = REVERSE_SK_VALUE.offsets;
+  const { size, offsets: at } = REVERSE_SK_VALUE[familyOf(service.address)];
+  const bytes = new Uint8Array(size);
   putAddress(bytes, at.address, service.address);
   putNetwork16(bytes, at.port, service.port);
   putNetwork16(bytes, at.rev_nat_id, revNatId);
@@ -250,13 +204,17 @@ export function reverseSkValue({ service, revNatId }: Pick<ReverseSkRow, 'servic
 }
 
 export function parseReverseSk(key: Uint8Array, value: Uint8Array): ReverseSkRow | undefined {
-  if (key.length !== REVERSE_SK_KEY.size || value.length !== REVERSE_SK_VALUE.size) return undefined;
-  const from = REVERSE_SK_KEY.offsets;
-  const to = REVERSE_SK_VALUE.offsets;
+  const family = familyOfRow(REVERSE_SK_KEY, key);
+  if (family === undefined || familyOfRow(REVERSE_SK_VALUE, value) !== family) return undefined;
+  const from = REVERSE_SK_KEY[family].offsets;
+  const to = REVERSE_SK_VALUE[family].offsets;
+  const backend = address(key, from.address, family);
+  const service = address(value, to.address, family);
+  if (backend === undefined || service === undefined) return undefined;
   return {
     cookie: new DataView(key.buffer, key.byteOffset).getBigUint64(from.cookie, true),
-    backend: { address: address(key, from.address), port: network16(key, from.port) },
-    service: { address: address(value, to.address), port: network16(value, to.port) },
+    backend: { address: backend, port: network16(key, from.port) },
+    service: { address: service, port: network16(value, to.port) },
     revNatId: network16(value, to.rev_nat_id),
   };
 }
@@ -266,43 +224,7 @@ function protocolOf(number: number | undefined): RowProtocol | undefined {
   return number === PROTOCOL_NUMBERS.UDP ? 'UDP' : undefined;
 }
 
-const byte = (bytes: Uint8Array, at: number): number => bytes[at] ?? 0;
-const network16 = (bytes: Uint8Array, at: number): number => (byte(bytes, at) << 8) | byte(bytes, at + 1);
-const host16 = (bytes: Uint8Array, at: number): number => byte(bytes, at) | (byte(bytes, at + 1) << 8);
-const host32 = (bytes: Uint8Array, at: number): number => host16(bytes, at) + host16(bytes, at + 2) * 0x10000;
-
-function putNetwork16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 8;
-  bytes[at + 1] = value;
-}
-
-function putHost16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
-}
-
-function putHost32(bytes: Uint8Array, at: number, value: number): void {
-  putHost16(bytes, at, value);
-  putHost16(bytes, at + 2, value >>> 16);
-}
-
-const address = (bytes: Uint8Array, at: number): IpAddress => bytes.subarray(at, at + 4).join('.') as IpAddress;
-
-const DOT = 0x2e;
-const ZERO = 0x30;
-
-/** Reads the canonical text itself: this runs for every row of every change. */
-function putAddress(bytes: Uint8Array, at: number, text: IpAddress): void {
-  let octet = 0;
-  let index = at;
-  for (let position = 0; position < text.length; position += 1) {
-    const code = text.charCodeAt(position);
-    if (code === DOT) {
-      bytes[index] = octet;
-      index += 1;
-      octet = 0;
-    } else octet = octet * 10 + code - ZERO;
-  }
-  if (index !== at + 3 || octet > 255) throw new Error(`not an IPv4 address: ${text}`);
-  bytes[index] = octet;
-}
+const familyOfRow = (layouts: FamilyLayout, bytes: Uint8Array): Family | undefined => {
+  if (bytes.length === layouts[4].size) return 4;
+  return bytes.length === layouts[6].size ? 6 : undefined;
+};

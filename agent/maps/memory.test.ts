@@ -3,7 +3,7 @@ import { describeServiceMaps } from './contract.ts';
 import { MemoryMaps } from './memory.ts';
 
 describeServiceMaps('memory', async () => {
-  const maps = new MemoryMaps({ sizes: { services: 6_000, backends: 6_000 } });
+  const maps = new MemoryMaps({ sizes: { services: 6_000, backends: 6_000, services6: 6_000, backends6: 6_000 } });
   return { maps, reopen: async () => maps.reopen(), cleanup: () => {} };
 });
 

@@ -3,7 +3,16 @@
 // gives the next process its handle.
 
 import { OperationalError } from '../../runtime/errors.ts';
-import type { BatchOutcome, MapInfo, MapName, MapRow, ServiceMaps } from './port.ts';
+import { type BatchOutcome, forEachMap, type MapInfo, type MapName, type MapRow, type ServiceMaps } from './port.ts';
+import {
+  BACKEND_KEY,
+  BACKEND_VALUE,
+  type Layout,
+  REVERSE_NAT_KEY,
+  REVERSE_NAT_VALUE,
+  SERVICE_KEY,
+  SERVICE_VALUE,
+} from './structs.ts';
 
 export interface MemoryMapsOptions {
   /** Entries per map. @default 65536 each, as Cilium's */
@@ -26,11 +35,14 @@ const SIZE_DEFAULT = 65_536;
 /** What the kernel answers for a full hash map: E2BIG. */
 const ERRNO_E2BIG = 7;
 
-/** Sizes of STABLE layouts; see layout.ts. */
-const SHAPES: Readonly<Record<MapName, { readonly keySize: number; readonly valueSize: number }>> = {
-  services: { keySize: 12, valueSize: 12 },
-  backends: { keySize: 4, valueSize: 12 },
-  reverseNat: { keySize: 2, valueSize: 6 },
+const shape = ({ size: keySize }: Layout, { size: valueSize }: Layout) => ({ keySize, valueSize });
+const SHAPES: Readonly<Record<MapName, Pick<MapInfo, 'keySize' | 'valueSize'>>> = {
+  services: shape(SERVICE_KEY[4], SERVICE_VALUE),
+  backends: shape(BACKEND_KEY, BACKEND_VALUE[4]),
+  reverseNat: shape(REVERSE_NAT_KEY, REVERSE_NAT_VALUE[4]),
+  services6: shape(SERVICE_KEY[6], SERVICE_VALUE),
+  backends6: shape(BACKEND_KEY, BACKEND_VALUE[6]),
+  reverseNat6: shape(REVERSE_NAT_KEY, REVERSE_NAT_VALUE[6]),
 };
 
 interface MemoryMap extends MapInfo {
@@ -100,12 +112,7 @@ export class MemoryMaps implements ServiceMaps {
 }
 
 function createMaps({ sizes = {} }: MemoryMapsOptions): Readonly<Record<MapName, MemoryMap>> {
-  const create = (map: MapName): MemoryMap => ({
-    ...SHAPES[map],
-    maxEntries: sizes[map] ?? SIZE_DEFAULT,
-    rows: new Map(),
-  });
-  return { services: create('services'), backends: create('backends'), reverseNat: create('reverseNat') };
+  return forEachMap((map) => ({ ...SHAPES[map], maxEntries: sizes[map] ?? SIZE_DEFAULT, rows: new Map() }));
 }
 
 /** Only a new key can find a map full. */

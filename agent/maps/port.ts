@@ -1,9 +1,32 @@
 // The port to a node's service maps: rows of bytes, map by map. Adapters: kernel maps (agent/datapath), memory
 // (agent/maps/memory.ts). Both pass the same contract suite. What the bytes mean is layout.ts.
 
-/** Our maps, by role. The bytes follow Cilium's layouts; see reference in bpf/include/. */
-export type MapName = 'services' | 'backends' | 'reverseNat';
-export const MAP_NAMES: readonly MapName[] = ['services', 'backends', 'reverseNat'];
+import type { Family } from '../../mesh/model/address.ts';
+
+/** What a map is for; there is one for each family. */
+export type MapRole = 'services' | 'backends' | 'reverseNat';
+/** Our maps: those of IPv4 have the names of their roles. The bytes follow Cilium's layouts; see reference in bpf/include/. */
+export type MapName = MapRole | `${MapRole}6`;
+export const MAP_NAMES: readonly MapName[] = [
+  'services',
+  'backends',
+  'reverseNat',
+  'services6',
+  'backends6',
+  'reverseNat6',
+];
+
+export const mapNameOf = (role: MapRole, family: Family): MapName => (family === 4 ? role : `${role}6`);
+
+/** Something for every map. */
+export const forEachMap = <T>(of: (map: MapName) => T): Record<MapName, T> => ({
+  services: of('services'),
+  backends: of('backends'),
+  reverseNat: of('reverseNat'),
+  services6: of('services6'),
+  backends6: of('backends6'),
+  reverseNat6: of('reverseNat6'),
+});
 
 export interface MapRow {
   readonly key: Uint8Array;

@@ -34,8 +34,8 @@ const CAP_BPF = 39n;
 
 /** Since then maps count against the memory limit of the cgroup, and RLIMIT_MEMLOCK says nothing. */
 const KERNEL_WITHOUT_MEMLOCK = { major: 5, minor: 11 };
-/** The maps of default size have 40 MB; the rest is room. */
-const MEMLOCK_BYTES_MIN = 64 * 1024 * 1024;
+/** The maps of default size have 90 MB; the rest is room. */
+const MEMLOCK_BYTES_MIN = 128 * 1024 * 1024;
 
 const ROWS: readonly CheckRow[] = [
   {

@@ -1,6 +1,7 @@
 // One row to write or to take away, in terms of the domain. Plans are made of changes, the executor writes their bytes, and
 // the image of the maps follows them once they have landed.
 
+import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import type { NamedFrontend, NamedTarget } from '../desired/frontend.ts';
 import {
@@ -14,7 +15,7 @@ import {
   serviceKey,
   slotValue,
 } from '../maps/layout.ts';
-import type { MapName } from '../maps/port.ts';
+import { type MapName, mapNameOf } from '../maps/port.ts';
 
 export interface MasterRecord {
   readonly count: number;
@@ -45,8 +46,8 @@ export type Put =
 export type Removal =
   | { readonly type: 'remove-master'; readonly frontend: NamedFrontend }
   | { readonly type: 'remove-slot'; readonly frontend: NamedFrontend; readonly slot: number }
-  | { readonly type: 'remove-reverse'; readonly id: number }
-  | { readonly type: 'remove-backend'; readonly id: number }
+  | { readonly type: 'remove-reverse'; readonly id: number; readonly family: Family }
+  | { readonly type: 'remove-backend'; readonly id: number; readonly family: Family }
   /** A row that no version of this program would write. */
   | { readonly type: 'remove-stray'; readonly map: MapName; readonly key: Uint8Array };
 
@@ -55,16 +56,18 @@ export type Change = Put | Removal;
 export function mapOf(change: Change): MapName {
   switch (change.type) {
     case 'put-backend':
+      return mapNameOf('backends', familyOf(change.backend.target.address));
     case 'remove-backend':
-      return 'backends';
+      return mapNameOf('backends', change.family);
     case 'put-reverse':
+      return mapNameOf('reverseNat', familyOf(change.place.address));
     case 'remove-reverse':
-      return 'reverseNat';
+      return mapNameOf('reverseNat', change.family);
     case 'put-slot':
     case 'put-master':
     case 'remove-master':
     case 'remove-slot':
-      return 'services';
+      return mapNameOf('services', familyOf(change.frontend.address));
     case 'remove-stray':
       return change.map;
     default:
@@ -106,6 +109,18 @@ export function encodeValue(put: Put): Uint8Array {
     default:
       return put satisfies never;
   }
+}
+
+/** The changes of each map together, in the order in which the maps come up. */
+export function byMap<T>(items: readonly T[], changeOf: (item: T) => Change): ReadonlyMap<MapName, readonly T[]> {
+  const grouped = new Map<MapName, T[]>();
+  for (const item of items) {
+    const map = mapOf(changeOf(item));
+    const group = grouped.get(map);
+    if (group === undefined) grouped.set(map, [item]);
+    else group.push(item);
+  }
+  return grouped;
 }
 
 export const samePlace = (a: Place | undefined, b: Place): boolean => a?.address === b.address && a.port === b.port;

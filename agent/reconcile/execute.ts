@@ -5,7 +5,7 @@
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { Pause } from '../desired/admit.ts';
 import type { BatchOutcome, MapName, ServiceMaps } from '../maps/port.ts';
-import { type Change, encodeKey, encodeValue, mapOf, type Put, type Removal } from './change.ts';
+import { byMap, type Change, encodeKey, encodeValue, type Put, type Removal } from './change.ts';
 import type { MapImage } from './image.ts';
 import type { Owned, Steps } from './round.ts';
 
@@ -60,16 +60,14 @@ class Executor {
         const row = rows[next];
         if (row !== undefined && this.#isWanted(row)) batch.push(row);
       }
-      await this.#putBatch(batch);
+      for (const [map, rows] of byMap(batch, ({ change }) => change)) await this.#putBatch(map, rows);
       await this.#deps.pause();
     }
   }
 
-  async #putBatch(batch: readonly Owned<Put>[]): Promise<void> {
-    let rest = batch;
-    // A step has one map.
-    for (let [first] = rest; first !== undefined; [first] = rest) {
-      const map = mapOf(first.change);
+  async #putBatch(map: MapName, batch: readonly Owned<Put>[]): Promise<void> {
+    let rest = batch.filter((row) => this.#isWanted(row));
+    while (rest.length > 0 && this.#failure === undefined) {
       const bytes = rest.map(({ change }) => ({ key: encodeKey(change), value: encodeValue(change) }));
       const { applied, failure } = await this.#deps.maps.update(map, bytes);
       this.#written += applied;
@@ -87,7 +85,7 @@ class Executor {
   async remove(rows: readonly Removal[]): Promise<void> {
     for (let at = 0; at < rows.length && this.#failure === undefined; at += BATCH_ROWS_MAX) {
       const batch = rows.slice(at, at + BATCH_ROWS_MAX);
-      for (const [map, changes] of byMap(batch)) {
+      for (const [map, changes] of byMap(batch, (change) => change)) {
         const { applied, failure } = await this.#deps.maps.remove(map, changes.map(encodeKey));
         this.#removed += applied;
         this.#landed(changes.slice(0, applied));
@@ -108,14 +106,4 @@ class Executor {
     const now = this.#deps.now();
     for (const change of changes) this.#deps.image.apply(change, now);
   }
-}
-
-function byMap(changes: readonly Removal[]): ReadonlyMap<MapName, readonly Removal[]> {
-  const grouped = new Map<MapName, Removal[]>();
-  for (const change of changes) {
-    const group = grouped.get(mapOf(change)) ?? [];
-    group.push(change);
-    grouped.set(mapOf(change), group);
-  }
-  return grouped;
 }

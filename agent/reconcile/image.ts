@@ -2,14 +2,17 @@
 // of one service needs no dump. Counts which backends are referred to, and remembers for how long readers may still hold a
 // count that was lowered. It decides nothing.
 
+import { familyOf } from '../../mesh/model/address.ts';
 import type { FrontendName, NamedFrontend } from '../desired/frontend.ts';
-import { MAP_NAMES, type MapName } from '../maps/port.ts';
+import { forEachMap, MAP_NAMES, type MapName } from '../maps/port.ts';
 import {
   type BackendRecord,
   type Change,
   encodeKey,
   type MasterRecord,
+  mapOf,
   type Place,
+  type Put,
   type SlotRecord,
 } from './change.ts';
 
@@ -21,6 +24,9 @@ export interface ObservedFrontend {
   readonly master: Observed<MasterRecord> | undefined;
   readonly slots: ReadonlyMap<number, Observed<SlotRecord>>;
 }
+
+type FrontendChange = Extract<Change, { readonly frontend: NamedFrontend }>;
+type SlotChange = Extract<FrontendChange, { readonly slot: number }>;
 
 interface FrontendImage extends ObservedFrontend {
   master: Observed<MasterRecord> | undefined;
@@ -45,13 +51,10 @@ export class MapImage {
   readonly #references = new Map<number, number>();
   /** Backends that no slot refers to, since when; the oldest first. */
   readonly #orphans = new Map<number, number>();
-  #serviceRows = 0;
+  /** Known rows of each map. */
+  readonly #rows = forEachMap(() => 0);
   /** Rows that mean nothing; they take room all the same, until they are removed or a row of ours has their key. */
-  readonly #strays: Readonly<Record<MapName, Map<string, Uint8Array>>> = {
-    services: new Map(),
-    backends: new Map(),
-    reverseNat: new Map(),
-  };
+  readonly #strays = forEachMap(() => new Map<string, Uint8Array>());
 
   frontend(name: FrontendName): ObservedFrontend | undefined {
     return this.#frontends.get(name);
@@ -73,13 +76,18 @@ export class MapImage {
     return this.#reverse.get(id);
   }
 
+  /** Takes away what stands for a service id. */
+  removalOfReverse(id: number): readonly Extract<Change, { type: 'remove-reverse' }>[] {
+    const place = this.#reverse.get(id);
+    return place === undefined ? [] : [{ type: 'remove-reverse', id, family: familyOf(place.address) }];
+  }
+
   reverses(): Iterable<[number, Place]> {
     return this.#reverse;
   }
 
   rows(map: MapName): number {
-    const known = { services: this.#serviceRows, backends: this.#backends.size, reverseNat: this.#reverse.size }[map];
-    return known + this.#strays[map].size;
+    return this.#rows[map] + this.#strays[map].size;
   }
 
   /** Backends that slots refer to. */
@@ -94,11 +102,12 @@ export class MapImage {
     return Math.max(image.master?.count ?? 0, image.held.until > now ? image.held.count : 0);
   }
 
-  /** Backends that have been unreachable for the readers' grace. */
-  *expiredOrphans(now: number): Iterable<number> {
+  /** Takes away the backends that have been unreachable for the readers' grace. */
+  *expiredOrphans(now: number): Iterable<Extract<Change, { type: 'remove-backend' }>> {
     for (const [id, since] of this.#orphans) {
       if (since + READER_GRACE_MS > now) return;
-      yield id;
+      const backend = this.#backends.get(id);
+      if (backend !== undefined) yield { type: 'remove-backend', id, family: familyOf(backend.target.address) };
     }
   }
 
@@ -112,31 +121,34 @@ export class MapImage {
   apply(change: Change, now: number, exact = true): void {
     switch (change.type) {
       case 'put-master':
-        this.#putMaster(change.frontend, { ...change.record, exact }, now);
+        this.#putMaster(change, { ...change.record, exact }, now);
         return;
       case 'put-slot':
-        this.#putSlot(change.frontend, change.slot, { ...change.record, exact }, now);
+        this.#putSlot(change, { ...change.record, exact }, now);
         return;
       case 'put-backend':
-        if (this.#strays.backends.size > 0) this.#strays.backends.delete(nameOf(encodeKey(change)));
+        this.#forgetStray(change);
+        this.#rows[mapOf(change)] += Number(!this.#backends.has(change.id));
         this.#backends.set(change.id, { ...change.backend, exact });
         if (!this.#references.has(change.id) && !this.#orphans.has(change.id)) this.#orphans.set(change.id, now);
         return;
       case 'put-reverse':
+        this.#forgetStray(change);
+        this.#rows[mapOf(change)] += Number(!this.#reverse.has(change.id));
         this.#reverse.set(change.id, change.place);
         return;
       case 'remove-master':
-        this.#putMaster(change.frontend, undefined, now);
+        this.#putMaster(change, undefined, now);
         return;
       case 'remove-slot':
-        this.#putSlot(change.frontend, change.slot, undefined, now);
+        this.#putSlot(change, undefined, now);
         return;
       case 'remove-backend':
-        this.#backends.delete(change.id);
+        this.#rows[mapOf(change)] -= Number(this.#backends.delete(change.id));
         this.#orphans.delete(change.id);
         return;
       case 'remove-reverse':
-        this.#reverse.delete(change.id);
+        this.#rows[mapOf(change)] -= Number(this.#reverse.delete(change.id));
         return;
       case 'remove-stray':
         this.#strays[change.map].delete(nameOf(change.key));
@@ -163,21 +175,23 @@ export class MapImage {
     }
   }
 
-  #putMaster(frontend: NamedFrontend, master: Observed<MasterRecord> | undefined, now: number): void {
+  #putMaster(change: FrontendChange, master: Observed<MasterRecord> | undefined, now: number): void {
+    const { frontend } = change;
     const image = this.#imageOf(frontend);
     const readable = this.readable(frontend.name, now);
     if (readable > (master?.count ?? 0)) image.held = { count: readable, until: now + READER_GRACE_MS };
-    this.#serviceRows += Number(master !== undefined) - Number(image.master !== undefined);
+    this.#rows[mapOf(change)] += Number(master !== undefined) - Number(image.master !== undefined);
     image.master = master;
     this.#forgetEmpty(image);
   }
 
-  #putSlot(frontend: NamedFrontend, slot: number, record: Observed<SlotRecord> | undefined, now: number): void {
+  #putSlot(change: SlotChange, record: Observed<SlotRecord> | undefined, now: number): void {
+    const { frontend, slot } = change;
     const image = this.#imageOf(frontend);
     const before = image.slots.get(slot);
     if (record === undefined) image.slots.delete(slot);
     else image.slots.set(slot, record);
-    this.#serviceRows += Number(record !== undefined) - Number(before !== undefined);
+    this.#rows[mapOf(change)] += Number(record !== undefined) - Number(before !== undefined);
     if (record !== undefined) this.#refer(record.backendId, 1, now);
     if (before !== undefined) this.#refer(before.backendId, -1, now);
     this.#forgetEmpty(image);
@@ -206,6 +220,12 @@ export class MapImage {
     };
     this.#frontends.set(name, image);
     return image;
+  }
+
+  /** A row that meant nothing was overwritten. */
+  #forgetStray(put: Put): void {
+    const strays = this.#strays[mapOf(put)];
+    if (strays.size > 0) strays.delete(nameOf(encodeKey(put)));
   }
 
   #forgetEmpty(image: FrontendImage): void {

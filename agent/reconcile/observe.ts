@@ -19,23 +19,32 @@ import type { MapName, MapRow, ServiceMaps } from '../maps/port.ts';
 import { encodeValue, type Put } from './change.ts';
 import { MapImage } from './image.ts';
 
+/** Backends first, so that slots find what they refer to. */
+const DUMP_ORDER: readonly MapName[] = ['backends', 'backends6', 'services', 'services6', 'reverseNat', 'reverseNat6'];
+
 /** `now` is asked after the dump: what readers may still hold is counted from then. */
 export async function observe(maps: Pick<ServiceMaps, 'dump'>, now: () => number, pause: Pause): Promise<MapImage> {
   const image = new MapImage();
   const dumps: (readonly [MapName, readonly MapRow[]])[] = [];
-  // Backends first, so that slots find what they refer to.
-  for (const map of ['backends', 'services', 'reverseNat'] as const) dumps.push([map, await maps.dump(map)]);
+  for (const map of DUMP_ORDER) dumps.push([map, await maps.dump(map)]);
   const at = now();
   for (const [map, rows] of dumps) {
     for (const row of rows) {
       await pause();
       const put = parseRow(map, row);
-      if (put !== undefined) image.apply(put, at, compareBytes(encodeValue(put), row.value) === 0);
+      if (put !== undefined && !isTaken(put, image))
+        image.apply(put, at, compareBytes(encodeValue(put), row.value) === 0);
       else image.addStray(map, row.key);
     }
   }
   image.holdAll(at);
   return image;
+}
+
+/** An id stands in one of the two families' maps; of two such rows the IPv6 one is nobody's. */
+function isTaken(put: Put, image: MapImage): boolean {
+  if (put.type === 'put-backend') return image.backend(put.id) !== undefined;
+  return put.type === 'put-reverse' && image.reverse(put.id) !== undefined;
 }
 
 export interface IdSpaces {
@@ -75,10 +84,13 @@ export async function restoreIds(image: MapImage, ids: IdSpaces, now: number, pa
 function parseRow(map: MapName, { key, value }: MapRow): Put | undefined {
   switch (map) {
     case 'services':
+    case 'services6':
       return parseServiceRow(key, value);
     case 'backends':
+    case 'backends6':
       return parseBackendRow(key, value);
-    case 'reverseNat': {
+    case 'reverseNat':
+    case 'reverseNat6': {
       const id = parseReverseNatKey(key);
       const place = parseReverseNatValue(value);
       return id === undefined || place === undefined ? undefined : { type: 'put-reverse', id, place };

@@ -88,10 +88,7 @@ export function planRemoval(
     master: [],
     removedMaster: observed?.master === undefined ? [] : [{ type: 'remove-master', frontend }],
     removedSlots: surplus.removable,
-    removedReverse:
-      gone && serviceId !== undefined && image.reverse(serviceId) !== undefined
-        ? [{ type: 'remove-reverse', id: serviceId }]
-        : [],
+    removedReverse: gone && serviceId !== undefined ? image.removalOfReverse(serviceId) : [],
     waits: surplus.waits,
   };
 }

@@ -5,6 +5,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
@@ -12,6 +13,7 @@ import { frontendName, type TargetName, targetName } from '../desired/frontend.t
 import { backend, service } from '../desired/sample.ts';
 import { backendKey, MASTER_SLOT, parseBackendValue, parseServiceValue, serviceKey } from '../maps/layout.ts';
 import { MemoryMaps } from '../maps/memory.ts';
+import type { MapName } from '../maps/port.ts';
 import { READER_GRACE_MS } from './image.ts';
 import { Rig } from './rig.ts';
 
@@ -25,7 +27,13 @@ interface Moment {
   readonly backends: ReadonlyMap<string, Uint8Array>;
 }
 
-const ADDRESSES = ['172.20.0.1', '172.20.0.2'];
+/** A service with backends of both families behind each of them. */
+const ADDRESSES = ['172.20.0.1', 'fd00::2'];
+/** Keys tell the families apart: services' by their length, backends' by ids that no two have in common. */
+const ROLES: Readonly<Partial<Record<MapName, 'services' | 'backends'>>> = {
+  ...{ services: 'services', services6: 'services' },
+  ...{ backends: 'backends', backends6: 'backends' },
+};
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 class Film {
@@ -41,12 +49,13 @@ class Film {
   record(maps: MemoryMaps): void {
     maps.observer = (map, key, value) => {
       const last = this.moments.at(-1);
-      if (last === undefined || map === 'reverseNat') return;
-      const rows = new Map(last[map]);
+      const role = ROLES[map];
+      if (last === undefined || role === undefined) return;
+      const rows = new Map(last[role]);
       if (value === undefined) rows.delete(text(key));
       else rows.set(text(key), value.slice());
       const { whole, generation } = this;
-      this.moments.push({ ...last, [map]: rows, at: this.#now(), whole, generation });
+      this.moments.push({ ...last, [role]: rows, at: this.#now(), whole, generation });
     };
   }
 
@@ -89,8 +98,10 @@ function followReaders(film: Film, address: string, allowed: readonly ReadonlySe
 
 const state = fc.constantFrom<BackendState>('active', 'active', 'active', 'terminating');
 const backends = fc
-  .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 6 }), state), { selector: ([last]) => last, maxLength: 6 })
-  .map((chosen) => chosen.map(([last, state]) => backend(`10.1.0.${last}`, { state })));
+  .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 10 }), state), { selector: ([last]) => last, maxLength: 6 })
+  .map((chosen) =>
+    chosen.map(([last, state]) => backend(last % 2 === 0 ? `10.1.0.${last}` : `fd00:1::${last}`, { state })),
+  );
 const services = fc
   .tuple(...ADDRESSES.map(() => fc.option(backends, { freq: 5 })))
   .map((all) =>
@@ -109,8 +120,9 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function selectedOf(services: readonly MeshService[], address: string): ReadonlySet<TargetName> {
   const of = services.find(({ frontends }) => frontends.includes(address as IpAddress));
-  const active = of?.backends.filter(({ state }) => state === 'active') ?? [];
-  const chosen = active.length > 0 ? active : (of?.backends ?? []);
+  const family = of?.backends.filter((b) => familyOf(b.address) === familyOf(address as IpAddress)) ?? [];
+  const active = family.filter(({ state }) => state === 'active');
+  const chosen = active.length > 0 ? active : family;
   return new Set(chosen.map((b) => targetName({ ...b, port: 8080, protocol: 'TCP' })));
 }
 
@@ -132,7 +144,8 @@ function disturb(maps: MemoryMaps, disturbance: Step['disturbance']): void {
 async function play(steps: readonly Step[], sizes: { readonly services: number; readonly backends: number }) {
   const clock = new ManualClock();
   const film = new Film(() => clock.monotonic());
-  let maps = new MemoryMaps({ sizes });
+  const { services: services6, backends: backends6 } = sizes;
+  let maps = new MemoryMaps({ sizes: { ...sizes, services6, backends6 } });
   let rig = new Rig(maps, clock);
   film.record(maps);
   for (const [generation, { services, pauses, disturbance }] of steps.entries()) {

@@ -13,7 +13,6 @@ import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
 import type { DesiredFrontend, FrontendName, NamedFrontend, Refusal, TargetName } from '../desired/frontend.ts';
 import { BACKEND_IDS, IdSpace, SERVICE_IDS } from '../desired/ids.ts';
 import type { ServiceMaps } from '../maps/port.ts';
-import type { Removal } from './change.ts';
 import { countDifferences } from './drift.ts';
 import { type Execution, execute, type MapFailure } from './execute.ts';
 import { type MapImage, READER_GRACE_MS } from './image.ts';
@@ -278,13 +277,12 @@ export class Reconciler {
   async #collect(): Promise<Execution> {
     const image = this.#knownImage();
     const orphans = [...image.expiredOrphans(this.#now())];
-    const backends: Removal[] = orphans.map((id) => ({ type: 'remove-backend', id }));
     const lone = this.#lone.filter((id) => this.#isLone(id, image));
     this.#lone = [];
-    const reverse: Removal[] = lone.map((id) => ({ type: 'remove-reverse', id }));
-    const execution = await this.#execute({ puts: [], removals: [reverse, backends, [...image.strays()]] }, image);
+    const reverse = lone.flatMap((id) => image.removalOfReverse(id));
+    const execution = await this.#execute({ puts: [], removals: [reverse, orphans, [...image.strays()]] }, image);
     const now = this.#now();
-    for (const id of orphans) if (image.backend(id) === undefined) this.#ids.backends.release(id, now);
+    for (const { id } of orphans) if (image.backend(id) === undefined) this.#ids.backends.release(id, now);
     for (const id of lone) if (image.reverse(id) === undefined) this.#ids.services.release(id, now);
     return execution;
   }

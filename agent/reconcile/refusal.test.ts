@@ -7,6 +7,7 @@ import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import { backend, port, service } from '../desired/sample.ts';
 import { parseBackendValue } from '../maps/layout.ts';
 import { MemoryMaps } from '../maps/memory.ts';
+import { forEachMap } from '../maps/port.ts';
 import { READER_GRACE_MS } from './image.ts';
 import { Rig } from './rig.ts';
 import { desiredOf, verify } from './verify.ts';
@@ -23,7 +24,13 @@ const mail2 = service({ ...mail, backends: [backend('10.2.0.1'), backend('10.2.0
 const snapshot = (services: readonly MeshService[]) =>
   ({ cluster: 'west', services: new Map(services.map((each) => [each.key, each])) }) as unknown as MeshSnapshot;
 const isThere = async (maps: MemoryMaps, services: readonly MeshService[]) =>
-  verify(maps, await desiredOf(snapshot(services), { services: 1e3, backends: 1e3, reverseNat: 1e3 }));
+  verify(
+    maps,
+    await desiredOf(
+      snapshot(services),
+      forEachMap(() => 1e3),
+    ),
+  );
 
 describe('a map that is full before its size', () => {
   let maps: MemoryMaps;

@@ -7,7 +7,7 @@ import { Backoff } from '../../runtime/backoff.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { MapCounts } from '../desired/demand.ts';
 import { REFUSAL_CODES, type Refusal } from '../desired/frontend.ts';
-import type { MapName } from '../maps/port.ts';
+import { forEachMap, type MapName } from '../maps/port.ts';
 import type { MapFailure } from './execute.ts';
 
 /**
@@ -90,7 +90,6 @@ export class Refusals {
 
   /** How much the maps hold, as far as is known. */
   sizes(nominal: MapCounts): MapCounts {
-    const size = (map: MapName) => Math.min(nominal[map], this.#fullAt[map] ?? nominal[map]);
-    return { services: size('services'), backends: size('backends'), reverseNat: size('reverseNat') };
+    return forEachMap((map) => Math.min(nominal[map], this.#fullAt[map] ?? nominal[map]));
   }
 }

@@ -3,15 +3,28 @@
 
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
+import type { IpAddress } from '../../mesh/model/names.ts';
 import { backend, port, service } from '../desired/sample.ts';
+import { backendValue } from '../maps/layout.ts';
 import { MemoryMaps } from '../maps/memory.ts';
-import { MAP_NAMES, type ServiceMaps } from '../maps/port.ts';
+import { MAP_NAMES, type MapName, type ServiceMaps } from '../maps/port.ts';
 import { READER_GRACE_MS } from './image.ts';
 import { Rig } from './rig.ts';
 
-const cart = service({ key: 'shop/cart', frontends: ['172.20.0.10'], backends: ['10.1.0.1', '10.2.0.1', '10.2.0.2'] });
+const cart = service({
+  key: 'shop/cart',
+  frontends: ['172.20.0.10'],
+  backends: ['10.1.0.1', '10.2.0.1', '10.2.0.2'],
+});
+/** Of both families. */
+const dual = service({
+  key: 'shop/dual',
+  frontends: ['172.20.0.13', 'fd00::13'],
+  backends: ['10.1.0.9', 'fd00:1::9', 'fd00:2::9'],
+});
 const mail = service({ key: 'shop/mail', frontends: ['172.20.0.11'], ports: [port(25), port(26, 'b', 'UDP')] });
 const cart2 = service({ ...cart, backends: [backend('10.2.0.2'), backend('10.3.0.1'), backend('10.3.0.2')] });
+const dual2 = service({ ...dual, backends: [backend('fd00:2::9'), backend('fd00:3::1'), backend('10.3.0.3')] });
 const shop = service({ key: 'shop/web', frontends: ['172.20.0.12'], backends: ['10.1.0.1', '10.3.0.2'] });
 
 const content = async (maps: ServiceMaps) => {
@@ -45,6 +58,48 @@ test('new ids come after those that are found', async () => {
   expect(ids).toEqual([1, 2, 3, 4]);
 });
 
+test('both families share one range of ids, and have them again after a restart', async () => {
+  await new Rig(maps).apply([cart, mail, dual]);
+  maps = maps.reopen();
+  const before = await content(maps);
+  const rig = new Rig(maps);
+  expect(await rig.apply([cart, mail, dual])).toEqual({ complete: true, written: 0, removed: 0 });
+  expect(await content(maps)).toEqual(before);
+  const idsIn = async (map: MapName) => (await maps.dump(map)).map(({ key }) => key.join('.'));
+  for (const role of ['backends', 'reverseNat'] as const) {
+    const all = [...(await idsIn(role)), ...(await idsIn(`${role}6`))];
+    expect(new Set(all).size).toBe(all.length);
+  }
+});
+
+test('maps of a version that knew IPv4 alone are gone on with', async () => {
+  const before = await content(maps);
+  const rig = new Rig(maps);
+  const { complete, removed } = await rig.apply([cart, mail, dual]);
+  expect({ complete, removed }).toEqual({ complete: true, removed: 0 });
+  expect(await content(maps)).toEqual(expect.arrayContaining([...before]));
+  expect(await rig.differences()).toEqual([]);
+});
+
+test('an id in the maps of both families is taken for that of IPv4, and the other row goes', async () => {
+  await new Rig(maps).apply([cart, mail, dual]);
+  maps = maps.reopen();
+  const twice = (await maps.dump('backends'))[0]?.key ?? new Uint8Array();
+  const foreign = backendValue({
+    address: 'fd00::77' as IpAddress,
+    port: 1,
+    protocol: 'TCP',
+    state: 'active',
+    clusterId: 1,
+  });
+  await maps.update('backends6', [{ key: twice, value: foreign }]);
+  const rig = new Rig(maps);
+  await rig.want([cart, mail, dual]);
+  await rig.settle();
+  expect(await rig.differences()).toEqual([]);
+  expect(await maps.dump('backends6')).toHaveLength(2);
+});
+
 test('reading the maps changes nothing: without a desired state nothing is taken away', async () => {
   const before = await content(maps);
   await new Rig(maps).reconciler.observe();
@@ -65,10 +120,10 @@ test('a predecessor may have lowered a count just before: slots stay for the gra
 });
 
 test('an agent killed at any row, again and again, is finished by the next one', async () => {
-  const before = [cart, mail];
-  const after = [cart2, shop];
+  const before = [cart, mail, dual];
+  const after = [cart2, shop, dual2];
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.nat(12), { minLength: 1, maxLength: 5 }), async (kills) => {
+    fc.asyncProperty(fc.array(fc.nat(20), { minLength: 1, maxLength: 5 }), async (kills) => {
       let maps = new MemoryMaps();
       await new Rig(maps).apply(before);
       for (const [index, rows] of kills.entries()) {

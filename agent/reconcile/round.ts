@@ -2,6 +2,7 @@
 // and gathers the rows by step. A service that has no room now is left as it is and waits; a service that could never get
 // room, because its old backends are in its own way, first gives up those.
 
+import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { noRoom } from '../desired/admit.ts';
@@ -15,7 +16,7 @@ import {
   type Refusal,
   type TargetName,
 } from '../desired/frontend.ts';
-import { MAP_NAMES, type MapName } from '../maps/port.ts';
+import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
 import type { Change, Put, Removal } from './change.ts';
 import type { MapImage } from './image.ts';
 import type { IdSpaces } from './observe.ts';
@@ -90,8 +91,7 @@ class RoundPlanner {
 
   constructor(input: RoundInput) {
     this.#input = input;
-    const room = (map: MapName) => input.sizes[map] - input.image.rows(map);
-    this.#room = { services: room('services'), backends: room('backends'), reverseNat: room('reverseNat') };
+    this.#room = forEachMap((map) => input.sizes[map] - input.image.rows(map));
   }
 
   putService({ service, frontends }: Intent): void {
@@ -154,7 +154,8 @@ class RoundPlanner {
     const there = frontends.filter(({ name }) => image.frontend(name)?.master !== undefined);
     if (there.length === 0) return undefined;
     // A few new backends where there is room for a few, else none.
-    for (const spare of new Set([Math.max(0, this.#room.backends), 0])) {
+    const room = { 4: Math.max(0, this.#room.backends), 6: Math.max(0, this.#room.backends6) };
+    for (const spare of [room, { 4: 0, 6: 0 }]) {
       const reduced = this.#reduce(there, spare);
       const emptied = reduced.some(({ count }, index) => count === 0 && (there[index]?.count ?? 0) > 0);
       if (emptied && removalsPending) continue;
@@ -164,12 +165,13 @@ class RoundPlanner {
     return undefined;
   }
 
-  /** The frontends with those of their backends that have a row, and the first `spare` of those that have none. */
-  #reduce(frontends: readonly DesiredFrontend[], spare: number): readonly DesiredFrontend[] {
-    const fresh = new Set<TargetName>();
-    const kept = ({ name }: DesiredBackend) => {
-      if (this.#hasRow(name) || fresh.has(name)) return true;
-      return fresh.size < spare && fresh.add(name).has(name);
+  /** The frontends with those of their backends that have a row, and the first `spare` of each family of those that have none. */
+  #reduce(frontends: readonly DesiredFrontend[], spare: Readonly<Record<Family, number>>): readonly DesiredFrontend[] {
+    const fresh = { 4: new Set<TargetName>(), 6: new Set<TargetName>() };
+    const kept = ({ name, address }: DesiredBackend) => {
+      const family = familyOf(address);
+      if (this.#hasRow(name) || fresh[family].has(name)) return true;
+      return fresh[family].size < spare[family] && fresh[family].add(name).has(name);
     };
     return frontends.map((frontend) => {
       const selected = frontend.backends.slice(0, frontend.count).filter(kept);
@@ -186,10 +188,11 @@ class RoundPlanner {
   #draft(frontends: readonly DesiredFrontend[]): Draft | string {
     // A target that several services share has one row; what is held of a refused service may be desired by nobody.
     const { image, ids, now, targetState } = this.#input;
-    const needs = { services: 0, backends: 0, reverseNat: 0 };
+    const needs = forEachMap(() => 0);
     const backends = new Map<number, Extract<Put, { type: 'put-backend' }>>();
     const plans: (readonly [NamedFrontend, FrontendPlan])[] = [];
     for (const frontend of frontends) {
+      const family = familyOf(frontend.address);
       const serviceId = ids.services.claim(frontend.name, now);
       if (!serviceId.ok) return `no service id for ${frontend.name}: ${serviceId.error}`;
       const numbers: number[] = [];
@@ -202,7 +205,7 @@ class RoundPlanner {
         const row = image.backend(id);
         if (row?.exact === true && row.state === state && row.target.name === backend.name) continue;
         if (backends.has(id)) continue;
-        if (row === undefined && !this.#backends.has(id)) needs.backends += 1;
+        if (row === undefined && !this.#backends.has(id)) needs[mapNameOf('backends', family)] += 1;
         backends.set(id, { type: 'put-backend', id, backend: { target: backend, state } });
       }
       const plan = planPut(
@@ -215,9 +218,10 @@ class RoundPlanner {
         image,
         now,
       );
-      needs.services += plan.newSlots.length;
-      if (image.frontend(frontend.name)?.master === undefined) needs.services += 1;
-      if (image.reverse(serviceId.value) === undefined) needs.reverseNat += 1;
+      const services = mapNameOf('services', family);
+      needs[services] += plan.newSlots.length;
+      if (image.frontend(frontend.name)?.master === undefined) needs[services] += 1;
+      if (image.reverse(serviceId.value) === undefined) needs[mapNameOf('reverseNat', family)] += 1;
       plans.push([frontend, plan]);
     }
     return { backends: [...backends.values()], plans, needs };

@@ -2,13 +2,14 @@
 
 import type { MapCounts } from '../desired/demand.ts';
 import { REV_NAT_ID_MAX } from '../maps/layout.ts';
-import type { ServiceMaps } from '../maps/port.ts';
+import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 
 /** The sizes that count: a reverse NAT map may be larger than there are ids. */
 export function sizesOf(maps: ServiceMaps): MapCounts {
+  const size = (map: MapName) => maps.info(map).maxEntries;
   return {
-    services: maps.info('services').maxEntries,
-    backends: maps.info('backends').maxEntries,
-    reverseNat: Math.min(maps.info('reverseNat').maxEntries, REV_NAT_ID_MAX),
+    ...forEachMap(size),
+    reverseNat: Math.min(size('reverseNat'), REV_NAT_ID_MAX),
+    reverseNat6: Math.min(size('reverseNat6'), REV_NAT_ID_MAX),
   };
 }

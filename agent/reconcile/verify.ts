@@ -5,7 +5,13 @@ import type { BackendState } from '../../mesh/model/service.ts';
 import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import type { MapCounts } from '../desired/demand.ts';
 import { DesiredState } from '../desired/desired-state.ts';
-import { type DesiredFrontend, type FrontendName, frontendName, type TargetName } from '../desired/frontend.ts';
+import {
+  type DesiredFrontend,
+  type FrontendName,
+  frontendName,
+  placeName,
+  type TargetName,
+} from '../desired/frontend.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import type { MapImage, ObservedFrontend } from './image.ts';
 import { observe } from './observe.ts';
@@ -60,7 +66,7 @@ export async function verify(maps: ServiceMaps, desired: Desired): Promise<reado
     if (!used.has(id)) note('leftover', target.name, `backend ${id} has no slot`);
   }
   for (const [id, place] of image.reverses()) {
-    if (!reverse.has(id)) note('leftover', `${place.address}:${place.port}`, `reverse row of the unknown id ${id}`);
+    if (!reverse.has(id)) note('leftover', placeName(place), `reverse row of the unknown id ${id}`);
   }
   for (const { map, key } of image.strays()) note('leftover', `${map} ${key.join('.')}`, 'a row that cannot be read');
   return differences;

@@ -3,7 +3,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Health, HealthEntry } from '../../runtime/health.ts';
 import type { Refusal } from '../desired/frontend.ts';
-import type { MapName, ServiceMaps } from '../maps/port.ts';
+import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import type { Programmer } from '../reconcile/programmer.ts';
 import type { UpstreamState } from '../upstream/port.ts';
 
@@ -89,12 +89,12 @@ export function agentStatus(deps: StatusDeps): AgentStatusDocument {
       history: programmed?.position.storeId,
       revision: programmed?.position.revision,
       services: programmed?.services ?? 0,
-      frontends: programmer.desired.counts.reverseNat,
+      frontends: programmer.desired.counts.reverseNat + programmer.desired.counts.reverseNat6,
       backends: programmed?.backends ?? 0,
       last_reconcile_micros: programmed?.reconcileMicros,
     },
     refused: programmer.refusals(),
-    maps: { services: use('services'), backends: use('backends'), reverseNat: use('reverseNat') },
+    maps: forEachMap(use),
     ids: {
       services: { in_use: ids.services.inUse, resting: ids.services.resting },
       backends: { in_use: ids.backends.inUse, resting: ids.backends.resting },

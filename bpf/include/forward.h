@@ -6,59 +6,20 @@
 #ifndef CLUSTERMESH_FORWARD_H
 #define CLUSTERMESH_FORWARD_H
 
-#include <linux/errno.h>
-#include <linux/in.h>
 #include "backends.h"
 #include "endpoint.h"
 #include "reverse_sk.h"
-#include "services.h"
+#include "select.h"
 
-/* A call that is not rejected is either left alone or redirected. Rejections are negative errno values. */
-#define LEFT_ALONE 0
-#define REDIRECTED 1
-
-/*
- * A writer may lower the count and delete the last slot between our look at the master and our look at that slot. The second
- * try reads the new count.
- */
-#define SELECT_TRIES 2
-
-/* Spreads connections at random, and keeps one UDP socket with one backend while the count stays. */
-static __always_inline __u16 select_slot(struct bpf_sock_addr *ctx, __u16 count)
+static __always_inline int select_backend4(struct bpf_sock_addr *ctx, struct service4_key *key,
+					   struct selection *selection, struct endpoint4 *backend)
 {
-	__u32 number = ctx->protocol == IPPROTO_TCP ? bpf_get_prandom_u32() : (__u32)bpf_get_socket_cookie(ctx);
-
-	return (__u16)(number % count) + 1;
-}
-
-/*
- * Values are copied out before anything else: a row that is deleted meanwhile may be given to another key. A slot that then
- * says another service's id is such a row.
- */
-static __always_inline int select_backend(struct bpf_sock_addr *ctx, struct service4_key key, __be16 *rev_nat_id,
-					  struct endpoint4 *backend)
-{
-	const struct service4 *master = bpf_map_lookup_elem(&cm4_services, &key);
-	const struct service4 *slot;
+	int verdict = select_backend_id(ctx, &cm4_services, key, &key->slot, selection);
+	struct backend_key backend_key = { .backend_id = selection->backend_id };
 	const struct backend4 *found;
-	struct backend4_key backend_key;
-	__u16 count;
 
-	if (!master)
-		return LEFT_ALONE;
-	count = master->count;
-	*rev_nat_id = master->rev_nat_id;
-	if (count == 0)
-		return -EHOSTUNREACH;
-
-	key.slot = select_slot(ctx, count);
-	slot = bpf_map_lookup_elem(&cm4_services, &key);
-	if (!slot)
-		return -EHOSTUNREACH;
-	backend_key.backend_id = slot->backend_id;
-	if (slot->rev_nat_id != *rev_nat_id)
-		return -EHOSTUNREACH;
-
+	if (verdict != REDIRECTED)
+		return verdict;
 	found = bpf_map_lookup_elem(&cm4_backends, &backend_key);
 	if (!found)
 		return -EHOSTUNREACH;
@@ -67,9 +28,26 @@ static __always_inline int select_backend(struct bpf_sock_addr *ctx, struct serv
 	return REDIRECTED;
 }
 
+static __always_inline int select_backend6(struct bpf_sock_addr *ctx, struct service6_key *key,
+					   struct selection *selection, struct endpoint6 *backend)
+{
+	int verdict = select_backend_id(ctx, &cm6_services, key, &key->slot, selection);
+	struct backend_key backend_key = { .backend_id = selection->backend_id };
+	const struct backend6 *found;
+
+	if (verdict != REDIRECTED)
+		return verdict;
+	found = bpf_map_lookup_elem(&cm6_backends, &backend_key);
+	if (!found)
+		return -EHOSTUNREACH;
+	copy_address6(backend->address, found->address);
+	backend->port = found->port;
+	return REDIRECTED;
+}
+
 /* Most calls of a UDP socket go where the last one went: then there is nothing to write. */
-static __always_inline int remember(struct bpf_sock_addr *ctx, struct endpoint4 service, __be16 rev_nat_id,
-				    struct endpoint4 backend)
+static __always_inline int remember4(struct bpf_sock_addr *ctx, struct endpoint4 service, __be16 rev_nat_id,
+				     struct endpoint4 backend)
 {
 	struct reverse_sk4_key key = {
 		.cookie = bpf_get_socket_cookie(ctx),
@@ -89,6 +67,22 @@ static __always_inline int remember(struct bpf_sock_addr *ctx, struct endpoint4 
 	return bpf_map_update_elem(&cm4_reverse_sk, &key, &value, BPF_ANY) ? -ENOMEM : 0;
 }
 
+static __always_inline int remember6(struct bpf_sock_addr *ctx, const struct endpoint6 *service, __be16 rev_nat_id,
+				     const struct endpoint6 *backend)
+{
+	struct reverse_sk6_key key = { .cookie = bpf_get_socket_cookie(ctx), .port = backend->port };
+	struct reverse_sk6 value = { .port = service->port, .rev_nat_id = rev_nat_id };
+	const struct reverse_sk6 *known;
+
+	copy_address6(key.address, backend->address);
+	copy_address6(value.address, service->address);
+	known = bpf_map_lookup_elem(&cm6_reverse_sk, &key);
+	if (known && same_address6(known->address, value.address) && known->port == value.port &&
+	    known->rev_nat_id == value.rev_nat_id)
+		return 0;
+	return bpf_map_update_elem(&cm6_reverse_sk, &key, &value, BPF_ANY) ? -ENOMEM : 0;
+}
+
 /* Puts a backend into `endpoint` where it is REDIRECTED. */
 static __always_inline int forward4(struct bpf_sock_addr *ctx, struct endpoint4 *endpoint)
 {
@@ -98,24 +92,57 @@ static __always_inline int forward4(struct bpf_sock_addr *ctx, struct endpoint4 
 		.slot = MASTER_SLOT,
 		.protocol = (__u8)ctx->protocol,
 	};
+	struct selection selection = {};
 	struct endpoint4 backend = {};
-	__be16 rev_nat_id = 0;
 	int verdict = LEFT_ALONE;
 	int failure;
 
-	if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_UDP)
+	if (!is_balanced(ctx))
 		return LEFT_ALONE;
 
 #pragma unroll
 	for (int attempt = 0; attempt < SELECT_TRIES; attempt++) {
-		verdict = select_backend(ctx, key, &rev_nat_id, &backend);
+		verdict = select_backend4(ctx, &key, &selection, &backend);
 		if (verdict != -EHOSTUNREACH)
 			break;
 	}
 	if (verdict != REDIRECTED)
 		return verdict;
 
-	failure = remember(ctx, *endpoint, rev_nat_id, backend);
+	failure = remember4(ctx, *endpoint, selection.rev_nat_id, backend);
+	if (failure)
+		return failure;
+	*endpoint = backend;
+	return REDIRECTED;
+}
+
+/* The same for IPv6. */
+static __always_inline int forward6(struct bpf_sock_addr *ctx, struct endpoint6 *endpoint)
+{
+	struct service6_key key = {
+		.port = endpoint->port,
+		.slot = MASTER_SLOT,
+		.protocol = (__u8)ctx->protocol,
+	};
+	struct selection selection = {};
+	struct endpoint6 backend = {};
+	int verdict = LEFT_ALONE;
+	int failure;
+
+	if (!is_balanced(ctx))
+		return LEFT_ALONE;
+	copy_address6(key.address, endpoint->address);
+
+#pragma unroll
+	for (int attempt = 0; attempt < SELECT_TRIES; attempt++) {
+		verdict = select_backend6(ctx, &key, &selection, &backend);
+		if (verdict != -EHOSTUNREACH)
+			break;
+	}
+	if (verdict != REDIRECTED)
+		return verdict;
+
+	failure = remember6(ctx, endpoint, selection.rev_nat_id, &backend);
 	if (failure)
 		return failure;
 	*endpoint = backend;

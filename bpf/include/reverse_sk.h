@@ -25,11 +25,33 @@ struct reverse_sk4 {
 };
 ASSERT_SIZE(struct reverse_sk4, 8);
 
+struct reverse_sk6_key {
+	__u64 cookie;
+	__be32 address[4];
+	__be16 port;
+	__u16 pad[3];
+};
+ASSERT_SIZE(struct reverse_sk6_key, 32);
+
+struct reverse_sk6 {
+	__be32 address[4];
+	__be16 port;
+	__be16 rev_nat_id;
+};
+ASSERT_SIZE(struct reverse_sk6, 20);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__type(key, struct reverse_sk4_key);
 	__type(value, struct reverse_sk4);
 	__uint(max_entries, ENTRIES_DEFAULT);
 } cm4_reverse_sk SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct reverse_sk6_key);
+	__type(value, struct reverse_sk6);
+	__uint(max_entries, ENTRIES_DEFAULT);
+} cm6_reverse_sk SEC(".maps");
 
 #endif

@@ -20,7 +20,18 @@ struct service4_key {
 };
 ASSERT_SIZE(struct service4_key, 12);
 
-struct service4 {
+struct service6_key {
+	__be32 address[4];
+	__be16 port;
+	__u16 slot;
+	__u8 protocol;
+	__u8 scope;
+	__u8 pad[2];
+};
+ASSERT_SIZE(struct service6_key, 24);
+
+/* The same for both families. */
+struct service {
 	/* In a slot. A master has 0, or its affinity timeout. */
 	__u32 backend_id;
 	/* In a master, like qcount. */
@@ -31,13 +42,20 @@ struct service4 {
 	__u8 flags2;
 	__u16 qcount;
 };
-ASSERT_SIZE(struct service4, 12);
+ASSERT_SIZE(struct service, 12);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, struct service4_key);
-	__type(value, struct service4);
+	__type(value, struct service);
 	__uint(max_entries, ENTRIES_DEFAULT);
 } cm4_services SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct service6_key);
+	__type(value, struct service);
+	__uint(max_entries, ENTRIES_DEFAULT);
+} cm6_services SEC(".maps");
 
 #endif

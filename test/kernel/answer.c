@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Backends: listens on every ADDRESS:PORT given, by TCP and by UDP, and answers each connection and each datagram with the
+ * Backends: listens on every ADDRESS:PORT and [ADDRESS]:PORT given, by TCP and by UDP, and answers each connection and each datagram with the
  * ADDRESS:PORT it came in at. Prints `ready` when it listens.
  */
 #include <arpa/inet.h>
@@ -14,12 +14,18 @@
 
 #define BACKENDS_MAX 64
 
-static int open_socket(const struct sockaddr_in *name, int type)
+union name {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static int open_socket(const union name *name, int type)
 {
-	int fd = socket(AF_INET, type, 0), on = 1;
+	int fd = socket(name->any.sa_family, type, 0), on = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)name, sizeof(*name)) < 0 ||
+	if (bind(fd, &name->any, sizeof(*name)) < 0 ||
 	    (type == SOCK_STREAM && listen(fd, 4096) < 0)) {
 		perror("listen");
 		exit(1);
@@ -29,12 +35,12 @@ static int open_socket(const struct sockaddr_in *name, int type)
 
 static void answer_datagram(int fd, const char *text)
 {
-	struct sockaddr_in from;
+	union name from;
 	socklen_t length = sizeof(from);
 	char got[512];
 
-	if (recvfrom(fd, got, sizeof(got), 0, (struct sockaddr *)&from, &length) >= 0)
-		sendto(fd, text, strlen(text), 0, (struct sockaddr *)&from, length);
+	if (recvfrom(fd, got, sizeof(got), 0, &from.any, &length) >= 0)
+		sendto(fd, text, strlen(text), 0, &from.any, length);
 }
 
 static void answer_connection(int fd, const char *text)
@@ -53,14 +59,21 @@ int main(int argc, char **argv)
 	int count = 0;
 
 	for (int i = 1; i < argc && i <= BACKENDS_MAX; i++) {
-		struct sockaddr_in name = { .sin_family = AF_INET };
-		char address[32];
+		union name name = {};
+		char address[64];
 		int port;
 
-		if (sscanf(argv[i], "%31[^:]:%d", address, &port) != 2)
+		if (sscanf(argv[i], "[%63[^]]]:%d", address, &port) == 2) {
+			name.v6.sin6_family = AF_INET6;
+			name.v6.sin6_port = htons(port);
+			inet_pton(AF_INET6, address, &name.v6.sin6_addr);
+		} else if (sscanf(argv[i], "%63[^:]:%d", address, &port) == 2) {
+			name.v4.sin_family = AF_INET;
+			name.v4.sin_port = htons(port);
+			inet_pton(AF_INET, address, &name.v4.sin_addr);
+		} else {
 			return 2;
-		inet_pton(AF_INET, address, &name.sin_addr);
-		name.sin_port = htons(port);
+		}
 		sockets[count++] = (struct pollfd){ .fd = open_socket(&name, SOCK_STREAM), .events = POLLIN };
 		sockets[count++] = (struct pollfd){ .fd = open_socket(&name, SOCK_DGRAM), .events = POLLIN };
 	}

@@ -2,7 +2,7 @@
 // clang, make and bpftool, but no root.
 
 import { describe, expect, test } from 'vitest';
-import { LAYOUTS } from '../../agent/maps/layout.ts';
+import { LAYOUTS } from '../../agent/maps/structs.ts';
 import { runCommand } from '../../lab/command.ts';
 import { skippedWithout } from '../../lab/installed.ts';
 import { compileObject } from './room.ts';

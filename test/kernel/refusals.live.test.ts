@@ -152,7 +152,7 @@ const volatile _Bool can_set_retval = 0;
 SEC("cgroup/connect4")
 int cm_connect4(struct bpf_sock_addr *ctx)
 {
-	struct backend4_key key = { .backend_id = ctx->user_port };
+	struct backend_key key = { .backend_id = ctx->user_port };
 	struct backend4 *found = bpf_map_lookup_elem(&cm4_backends, &key);
 	return found->state == can_set_retval;
 }

@@ -1,7 +1,7 @@
 // A datapath that is opened again, by the next agent, while a process dials as fast as it can: no call may fail. Needs root, clang,
 // make, iproute2 and a cgroup2 mount.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, unlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Datapath, openDatapath, openPinnedMaps, removeDatapath } from '../../agent/datapath/index.ts';
 import { createCgroup, removeCgroup } from '../../lab/cgroup.ts';
@@ -73,7 +73,7 @@ describe.skipIf(skipped)('restart', () => {
     pinned.close();
 
     const { removed, left } = await removeDatapath({ pinDir });
-    expect(removed.length).toBe(11);
+    expect(removed.length).toBe(16);
     expect(left).toEqual([]);
     expect(existsSync(pinDir)).toBe(false);
     await expect.poll(dial).toBe(`error ${ENETUNREACH}`);
@@ -81,17 +81,38 @@ describe.skipIf(skipped)('restart', () => {
   });
 
   test('another size than the pinned one is said, and the pinned map stays', async () => {
-    const maps = await open();
-    await fill(maps);
-    maps.close();
+    const first = await open();
+    await fill(first);
+    first.close();
     const warnings: unknown[] = [];
     const log = { ...silentLog, warn: (message: string, fields: unknown) => void warnings.push([message, fields]) };
     const again = await open({ services: 4096, log });
     expect(again.info('services').maxEntries).toBe(1024);
     expect((await again.dump('services')).length).toBe(2);
-    const fields = { map: 'cm4_services', size: 1024, wanted: 4096, pinDir };
-    expect(warnings).toEqual([['pinned map keeps its size: another one needs new pins', fields]]);
+    const message = 'pinned map keeps its size: another one needs new pins';
+    const fields = { size: 1024, wanted: 4096, pinDir };
+    const maps = ['cm4_services', 'cm6_services'];
+    expect(warnings).toEqual(maps.map((map) => [message, { map, ...fields }]));
     again.close();
+  });
+
+  test('maps and programs of a version without IPv6 are gone on with: what is new is made, no connect fails', async () => {
+    await room.startBackends('10.1.0.1:8080');
+    const before = await open();
+    await fill(before);
+    before.close();
+    for (const name of readdirSync(`${pinDir}/maps`)) if (name.startsWith('cm6_')) unlinkSync(`${pinDir}/maps/${name}`);
+    unlinkSync(`${pinDir}/links/cm_sendmsg6`);
+    const client = await room.startClient();
+    const storm = client.ask(`storm ${VIP} 80 500`);
+    const after = await open();
+    expect(after.attachments.filter(({ replaced }) => !replaced).map(({ program }) => program)).toEqual([
+      'cm_sendmsg6',
+    ]);
+    expect((await after.dump('services')).length).toBe(2);
+    expect(await after.dump('services6')).toEqual([]);
+    expect((await storm).split(' ').slice(2)).toEqual(['0', '0']);
+    after.close();
   });
 
   test('pins of another cgroup are refused, and left as they are', async () => {
@@ -101,7 +122,7 @@ describe.skipIf(skipped)('restart', () => {
     const other = `${room.cgroup}/other`;
     createCgroup(other);
     await expect(open({ cgroup: other })).rejects.toMatchObject({ code: 'DATAPATH_PIN_MISMATCH' });
-    expect(readdirSync(`${pinDir}/links`).length).toBe(7);
+    expect(readdirSync(`${pinDir}/links`).length).toBe(8);
     const again = await open();
     expect((await again.dump('services')).length).toBe(2);
     again.close();
@@ -113,7 +134,7 @@ describe.skipIf(skipped)('restart', () => {
     createCgroup(room.cgroup);
     // The kernel lets go of links to a removed cgroup a moment later.
     const maps = await vi.waitFor(() => open(), { timeout: 5_000 });
-    expect(maps.attachments.map(({ replaced }) => replaced)).toEqual(Array(7).fill(false));
+    expect(maps.attachments.map(({ replaced }) => replaced)).toEqual(Array(8).fill(false));
     await fill(maps);
     await room.startBackends('10.1.0.1:8080');
     const client = await room.startClient();

@@ -72,7 +72,8 @@ export async function makeRoom(...addresses: readonly string[]): Promise<Room> {
     await createNetns(name);
     await configureNetns(
       name,
-      addresses.map((address) => `addr add ${address}/32 dev lo`),
+      // An IPv6 address is used at once only where nobody looks first whether another host has it.
+      addresses.map((address) => `addr add ${address}${address.includes(':') ? '/128 dev lo nodad' : '/32 dev lo'}`),
     );
   } catch (error) {
     await remove();

@@ -10,7 +10,8 @@ import {
   serviceKey,
   slotValue,
 } from '../../agent/maps/layout.ts';
-import type { ServiceMaps } from '../../agent/maps/port.ts';
+import { mapNameOf, type ServiceMaps } from '../../agent/maps/port.ts';
+import { familyOf } from '../../mesh/model/address.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
 
 export interface TestService {
@@ -26,7 +27,7 @@ export interface TestService {
 
 export async function writeBackend(maps: ServiceMaps, id: number, address: string, port: number): Promise<void> {
   const row = { address: address as IpAddress, port, protocol: 'TCP', state: 'active', clusterId: 2 } as const;
-  await maps.update('backends', [{ key: backendKey(id), value: backendValue(row) }]);
+  await maps.update(mapNameOf('backends', familyOf(row.address)), [{ key: backendKey(id), value: backendValue(row) }]);
 }
 
 export async function writeService(maps: ServiceMaps, service: TestService): Promise<void> {
@@ -37,10 +38,14 @@ export async function writeService(maps: ServiceMaps, service: TestService): Pro
     value: slotValue({ backendId, revNatId }),
   }));
   const master = { key: serviceKey({ ...frontend, slot: 0 }), value: masterValue({ count, revNatId }) };
-  await maps.update('services', [...slots, master]);
-  await maps.update('reverseNat', [{ key: reverseNatKey(revNatId), value: reverseNatValue(frontend) }]);
+  const family = familyOf(frontend.address);
+  await maps.update(mapNameOf('services', family), [...slots, master]);
+  await maps.update(mapNameOf('reverseNat', family), [
+    { key: reverseNatKey(revNatId), value: reverseNatValue(frontend) },
+  ]);
 }
 
-export async function removeMaster(maps: ServiceMaps, { address, port, protocol }: TestService): Promise<void> {
-  await maps.remove('services', [serviceKey({ address: address as IpAddress, port, protocol, slot: 0 })]);
+export async function removeMaster(maps: ServiceMaps, { port, protocol, ...service }: TestService): Promise<void> {
+  const address = service.address as IpAddress;
+  await maps.remove(mapNameOf('services', familyOf(address)), [serviceKey({ address, port, protocol, slot: 0 })]);
 }

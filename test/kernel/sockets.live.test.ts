@@ -8,6 +8,7 @@ import { type Client, makeRoom, type Room, skipped } from './room.ts';
 import { removeMaster, type TestService, writeBackend, writeService } from './rows.ts';
 
 const VIP = '172.20.0.10';
+const VIP6 = 'fd00:20::10';
 const EHOSTUNREACH = 113;
 const ENETUNREACH = 101;
 const ECONNREFUSED = 111;
@@ -20,8 +21,9 @@ describe.skipIf(skipped)('sockets', () => {
   let rejected: string;
 
   beforeAll(async () => {
-    room = await makeRoom('10.1.0.1', '10.1.0.2', '10.1.0.3');
-    await room.startBackends('10.1.0.1:8080', '10.1.0.2:8080', '10.1.0.3:53');
+    room = await makeRoom('10.1.0.1', '10.1.0.2', '10.1.0.3', 'fd00:1::1', 'fd00:1::2', 'fd00:1::3');
+    const v6 = ['[fd00:1::1]:8080', '[fd00:1::2]:8080', '[fd00:1::3]:53'];
+    await room.startBackends('10.1.0.1:8080', '10.1.0.2:8080', '10.1.0.3:53', ...v6);
     maps = await openDatapath({
       pinDir: `${room.bpffs}/node`,
       cgroup: room.cgroup,
@@ -39,6 +41,12 @@ describe.skipIf(skipped)('sockets', () => {
     await writeService(maps, { ...empty, protocol: 'UDP', revNatId: 4 });
     await writeService(maps, broken);
     await writeService(maps, short);
+    await writeBackend(maps, 11, 'fd00:1::1', 8080);
+    await writeBackend(maps, 12, 'fd00:1::2', 8080);
+    await writeBackend(maps, 13, 'fd00:1::3', 53);
+    for (const service of [web6, dns6, { ...empty, address: VIP6, revNatId: 13 }, broken6]) {
+      await writeService(maps, service);
+    }
     client = await room.startClient();
   });
   afterAll(async () => {
@@ -53,6 +61,11 @@ describe.skipIf(skipped)('sockets', () => {
   const broken: TestService = { address: VIP, port: 82, protocol: 'TCP', revNatId: 5, backends: [999] };
   /** Has fewer slots than it says. */
   const short: TestService = { address: VIP, port: 83, protocol: 'TCP', revNatId: 6, backends: [], count: 2 };
+
+  const web6: TestService = { address: VIP6, port: 80, protocol: 'TCP', revNatId: 11, backends: [11, 12] };
+  const dns6: TestService = { address: VIP6, port: 53, protocol: 'UDP', revNatId: 12, backends: [13] };
+  /** Names a backend that is there, but among those of IPv4. */
+  const broken6: TestService = { address: VIP6, port: 82, protocol: 'TCP', revNatId: 14, backends: [1] };
 
   const tcp = (address: string, port: number, family = 4) =>
     client
@@ -106,6 +119,49 @@ describe.skipIf(skipped)('sockets', () => {
     expect([connected, peer]).toEqual(['ok', `ok ::ffff:${VIP} ${port}`]);
     const sent = await client.do('open udp 6', `sendto ::ffff:${VIP} 53 hello`, 'recv', 'close');
     expect(sent[2]).toBe(`ok 10.1.0.3:53 from ::ffff:${VIP} 53`);
+  });
+
+  test('IPv6 by TCP reaches each backend, and the peer is the service', async () => {
+    const answers = new Set<string>();
+    for (let round = 0; round < 64; round += 1) {
+      const [connected, peer, answer = ''] = await tcp(VIP6, 80, 6);
+      expect([connected, peer]).toEqual(['ok', `ok ${VIP6} 80`]);
+      answers.add(answer.split(' ')[1] ?? '');
+    }
+    expect(answers).toEqual(new Set(['[fd00:1::1]:8080', '[fd00:1::2]:8080']));
+  });
+
+  test('IPv6 by UDP, connected and not: the answer comes from the service', async () => {
+    const answer = `ok [fd00:1::3]:53 from ${VIP6} 53`;
+    const connected = await client.do('open udp 6', `connect ${VIP6} 53`, 'peer', 'send hello', 'recv', 'close');
+    expect(connected.slice(1, 5)).toEqual(['ok', `ok ${VIP6} 53`, 'ok', answer]);
+    const sent = await client.do('open udp 6', `sendto ${VIP6} 53 hello`, 'recv', `sendto ${VIP6} 53 again`, 'recv');
+    expect(sent).toEqual(['ok', 'ok', answer, 'ok', answer]);
+    await client.ask('close');
+  });
+
+  test.each([
+    ['a backend itself', 'tcp', 'fd00:1::1', 8080, 'ok'],
+    ['a port of the service that is none', 'tcp', VIP6, 443, `error ${ENETUNREACH}`],
+    ['a service without backends', 'tcp', VIP6, 81, 'rejected'],
+    ['a service whose backend is missing', 'tcp', VIP6, 82, 'rejected'],
+    ['an IPv4 service by a mapped address', 'tcp', `::ffff:${VIP}`, 80, 'ok'],
+  ])('connect by IPv6 to %s', async (_, kind, address, port, expected) => {
+    const [, connected] = await client.do(`open ${kind} 6`, `connect ${address} ${port}`, 'close');
+    expect(connected).toBe(expected === 'rejected' ? rejected : expected);
+  });
+
+  test('IPv6 names are translated back only while the service is the one that was dialled', async () => {
+    await client.do('open udp 6', `connect ${VIP6} 53`);
+    expect(await client.ask('peer')).toBe(`ok ${VIP6} 53`);
+    await writeService(maps, { ...dns6, count: 0 });
+    expect(await client.ask('peer')).toBe('ok fd00:1::3 53');
+    await writeService(maps, dns6);
+    expect(await client.ask('peer')).toBe(`ok ${VIP6} 53`);
+    await removeMaster(maps, dns6);
+    expect(await client.ask('peer')).toBe('ok fd00:1::3 53');
+    await writeService(maps, dns6);
+    await client.ask('close');
   });
 
   test.each([

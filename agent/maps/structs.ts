@@ -1,0 +1,66 @@
+// STABLE: where every field of the service maps' rows stands, byte for byte as in Cilium's load-balancer maps, so that its tools
+// can read ours. The C side is bpf/include/; a test compares the offsets here with the types in the compiled object. The rows
+// themselves are written and read in layout.ts.
+
+import type { Family } from '../../mesh/model/address.ts';
+
+/** A struct in bpf/include/: its size, and the offset of every field by the field's name in C. */
+export interface Layout<Field extends string = string> {
+  readonly struct: string;
+  readonly size: number;
+  readonly offsets: Readonly<Record<Field, number>>;
+}
+
+/** The same fields for both families, where the addresses in them have different lengths. */
+export type FamilyLayout<Field extends string = string> = Readonly<Record<Family, Layout<Field>>>;
+
+const layout = <Field extends string>(
+  struct: string,
+  size: number,
+  offsets: Readonly<Record<Field, number>>,
+): Layout<Field> => ({ struct, size, offsets });
+
+export const SERVICE_KEY = {
+  4: layout('service4_key', 12, { address: 0, port: 4, slot: 6, protocol: 8, scope: 9, pad: 10 }),
+  6: layout('service6_key', 24, { address: 0, port: 16, slot: 18, protocol: 20, scope: 21, pad: 22 }),
+} as const;
+export const SERVICE_VALUE = layout('service', 12, {
+  backend_id: 0,
+  count: 4,
+  rev_nat_id: 6,
+  flags: 8,
+  flags2: 9,
+  qcount: 10,
+});
+export const BACKEND_KEY = layout('backend_key', 4, { backend_id: 0 });
+export const BACKEND_VALUE = {
+  4: layout('backend4', 12, { address: 0, port: 4, protocol: 6, state: 7, cluster_id: 8, zone: 10, pad: 11 }),
+  6: layout('backend6', 24, { address: 0, port: 16, protocol: 18, state: 19, cluster_id: 20, zone: 22, pad: 23 }),
+} as const;
+export const REVERSE_NAT_KEY = layout('reverse_nat_key', 2, { rev_nat_id: 0 });
+export const REVERSE_NAT_VALUE = {
+  4: layout('reverse_nat4', 6, { address: 0, port: 4 }),
+  6: layout('reverse_nat6', 18, { address: 0, port: 16 }),
+} as const;
+/** Written by the programs alone, read by tests and tools. */
+export const REVERSE_SK_KEY = {
+  4: layout('reverse_sk4_key', 16, { cookie: 0, address: 8, port: 12, pad: 14 }),
+  6: layout('reverse_sk6_key', 32, { cookie: 0, address: 8, port: 24, pad: 26 }),
+} as const;
+export const REVERSE_SK_VALUE = {
+  4: layout('reverse_sk4', 8, { address: 0, port: 4, rev_nat_id: 6 }),
+  6: layout('reverse_sk6', 20, { address: 0, port: 16, rev_nat_id: 18 }),
+} as const;
+
+const both = (of: FamilyLayout): readonly Layout[] => [of[4], of[6]];
+
+export const LAYOUTS: readonly Layout[] = [
+  ...both(SERVICE_KEY),
+  SERVICE_VALUE,
+  BACKEND_KEY,
+  ...both(BACKEND_VALUE),
+  REVERSE_NAT_KEY,
+  ...both(REVERSE_NAT_VALUE),
+  ...both(REVERSE_SK_KEY),
+  ...both(REVERSE_SK_VALUE),
+];

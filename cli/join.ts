@@ -33,13 +33,19 @@ export function inviteCommand(): Command {
 export function joinCommand(): Command {
   return new Command('join')
     .description('join the cluster that a token is from; exit 1 when the two do not fit together')
-    .argument('<token>', 'the line that `clustermesh invite` printed there')
+    .argument('<token>', 'the line that `clustermesh invite` printed there; - reads it from standard input')
     .option('--dry-run', 'only show the other side, the plan, and what both sides find')
     .option('--yes', 'do not ask')
     .addOption(serverOption())
     .addOption(outputOption())
-    .action(async (token: string, options: Common & { readonly dryRun?: true; readonly yes?: true }) => {
+    .addHelpText(
+      'after',
+      '\nWithout --yes it asks; with -o json, or where standard input is no terminal, it then changes nothing.' +
+        '\nA token on the command line is seen by every user of this machine: - keeps it from them.',
+    )
+    .action(async (given: string, options: Common & { readonly dryRun?: true; readonly yes?: true }) => {
       const { server, output, dryRun, yes } = options;
+      const token = given === '-' ? await standardInput() : given;
       const ask = async (dry_run: boolean) =>
         (await changeJson(server, 'POST', '/v1/joins', { token, dry_run })) as JoinDocument;
       try {
@@ -149,6 +155,18 @@ async function confirmed(question: string): Promise<boolean> {
   } finally {
     terminal.close();
   }
+}
+
+/** Longer than any token. */
+const INPUT_LENGTH_MAX = 16 * 1024;
+
+async function standardInput(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin) {
+    text += String(chunk);
+    if (text.length > INPUT_LENGTH_MAX) break;
+  }
+  return text.trim();
 }
 
 function clusterName(text: string): string {

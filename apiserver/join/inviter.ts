@@ -6,7 +6,7 @@ import { createHash, createHmac, type X509Certificate } from 'node:crypto';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { formatTime } from '../../mesh/wire/time.ts';
 import { answerProof, NONCE_BYTES, requestProof, sameProof, verifierOf } from '../../pki/join/proof.ts';
-import { ENDPOINTS_MAX, encodeToken, INVITATION_BYTES, type JoinToken, SECRET_BYTES } from '../../pki/join/token.ts';
+import { encodeToken, INVITATION_BYTES, type JoinToken, PINS_MAX, SECRET_BYTES } from '../../pki/join/token.ts';
 import { fingerprintWords } from '../../pki/join/words.ts';
 import { spkiPin, spkiPins } from '../../pki/spki.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -78,7 +78,7 @@ export class Inviter {
     if (peer === own.self) throw refusal('JOIN_OWN_TOKEN', peer, 'a cluster cannot be its own peer');
     if (isPeer(peer)) throw refusal('JOIN_ALREADY_PEER', peer, `${peer} is a peer of ${own.self}`);
     own.offer();
-    const pins = spkiPins([own.ca]).slice(0, ENDPOINTS_MAX);
+    const pins = spkiPins([own.ca]).slice(0, PINS_MAX);
     await Promise.all(advertise.map((endpoint) => probe(endpoint, pins)));
     const token: JoinToken = {
       cluster: own.self,

@@ -35,7 +35,7 @@ const PIN_PREFIX = 'sha256/';
 const CHECKSUM_BYTES = 6;
 /** A few replicas by name and by address; a few authorities during a rotation. More would not fit on a line. */
 export const ENDPOINTS_MAX = 8;
-const PINS_MAX = 8;
+export const PINS_MAX = 8;
 const TOKEN_LENGTH_MAX = 3_072;
 const ENDPOINT = /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?):([1-9][0-9]{0,4})$/;
 

@@ -253,16 +253,12 @@ export class AdmissionEngine implements PeerIntake {
         continue;
       }
       known.admitConfig(standing);
-      if (!known.hasNewCard || this.#hasNewcomer(name)) continue;
+      // A range of the card that is held back as new leaves the card as it was.
+      if (!known.hasNewCard || this.#evaluation.hasNewcomer(name)) continue;
       known.admitCard();
       this.#evaluation.declare(name, known.declarations);
       admitted = true;
     }
     return admitted;
-  }
-
-  /** A range of the card is held back as new: the card is not admitted as it stands. */
-  #hasNewcomer(name: ClusterName): boolean {
-    return this.#evaluation.rangeConflicts.some(({ code, loser }) => code === 'CM-CIDR-005' && loser.cluster === name);
   }
 }

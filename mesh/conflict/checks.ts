@@ -137,8 +137,8 @@ function materialOf({ clusters, local, indexes, context }: MeshEvaluation): Mate
   return {
     clusters: all.length,
     cards: where(({ standing }) => standing.card !== undefined).length,
-    clustersWithRanges: where(({ standing }) => standing.ranges.length > 0).length,
-    declaringPods: where(({ standing }) => standing.declared !== undefined).length,
+    clustersWithRanges: where(({ standing, observed }) => standing.ranges.length + observed.size > 0).length,
+    declaringPods: where(({ standing }) => standing.isBounded).length,
     histories: where(({ standing }) => standing.admitted !== undefined).length,
     records: all.some(({ records: known }) => known.size > 0),
     sharedServices: done !== true,

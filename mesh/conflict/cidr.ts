@@ -1,12 +1,10 @@
-// Ranges of addresses that meet: CM-CIDR-001, 002, 003 and 005. Every pair of clusters is compared, whether or not the local one
-// is part of it, by one sorted sweep: prefixes are nested or disjoint, so whatever a prefix overlaps is on the stack of those
-// around it. Addresses inside the ranges are not looked at here.
+// Two ranges of addresses that meet: CM-CIDR-001, 002, 003 and 005. What kind of meeting it is, which of the two loses, and under
+// which name it is told; which ranges meet is found by range-conflicts.ts, and single addresses are not looked at here.
 
 import type { ClusterName } from '../model/names.ts';
-import { containsPrefix, intersection, type Prefix } from '../model/prefix.ts';
-import type { Party, Severity } from './finding.ts';
-import { pairFingerprint } from './finding.ts';
-import { compareRanks, compareText } from './order.ts';
+import { intersection, type Prefix } from '../model/prefix.ts';
+import { type Party, pairFingerprint, type Severity } from './finding.ts';
+import { compareRanks } from './order.ts';
 import type { ClusterRange, RangeKind } from './ranges.ts';
 import type { Standing } from './standing.ts';
 
@@ -28,42 +26,8 @@ export const rangeParty = (range: ClusterRange): Party => ({
   value: range.prefix.text,
 });
 
-/** All conflicts, in an order that depends on the ranges alone. */
-export function rangeConflicts(standings: ReadonlyMap<ClusterName, Standing>): readonly RangeConflict[] {
-  const ranges = [...standings.values()].flatMap((standing) => standing.ranges);
-  const conflicts: RangeConflict[] = [];
-  forEachOverlap(ranges, (a, b) => {
-    const conflict = judge(a, b, standings);
-    if (conflict !== undefined) conflicts.push(conflict);
-  });
-  return conflicts.sort((a, b) => compareText(a.code, b.code) || compareText(a.fingerprint, b.fingerprint));
-}
-
-/** O(n log n) and the number of pairs that do overlap. */
-function forEachOverlap(ranges: readonly ClusterRange[], visit: (a: ClusterRange, b: ClusterRange) => void): void {
-  const sorted = [...ranges].sort((a, b) => comparePrefixes(a.prefix, b.prefix));
-  const around: ClusterRange[] = [];
-  for (const range of sorted) {
-    for (let last = around.at(-1); last !== undefined; last = around.at(-1)) {
-      if (containsPrefix(last.prefix, range.prefix)) break;
-      around.pop();
-    }
-    for (const outer of around) visit(outer, range);
-    around.push(range);
-  }
-}
-
-/** By family, then first address, the wider one first: the order in which nesting is a stack. */
-function comparePrefixes(a: Prefix, b: Prefix): number {
-  if (a.family !== b.family) return a.family - b.family;
-  for (let at = 0; at < a.bytes.length; at += 1) {
-    const difference = (a.bytes[at] ?? 0) - (b.bytes[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
-}
-
-function judge(
+/** Undefined where the two may lie as they do. */
+export function rangeConflict(
   a: ClusterRange,
   b: ClusterRange,
   standings: ReadonlyMap<ClusterName, Standing>,
@@ -97,9 +61,9 @@ function meetingOf(a: RangeKind, b: RangeKind): RangeConflict['meeting'] | undef
 }
 
 /** Judged by the part that meets: a range that grew is new only where it grew. */
-function isNew(standing: Standing, range: ClusterRange, shared: Prefix): boolean {
-  if (!range.declared || standing.admittedRanges === undefined) return false;
-  return !standing.admittedRanges.some((known) => known.kind === range.kind && containsPrefix(known.prefix, shared));
+function isNew({ admittedRanges }: Standing, { kind, declared, grown }: ClusterRange, shared: Prefix): boolean {
+  if (!declared || !grown || admittedRanges === undefined) return false;
+  return !admittedRanges.covering(shared).includes(kind);
 }
 
 /** Blocking while one of the two is only about to join; a plain peer is connected or not, it never joins. */

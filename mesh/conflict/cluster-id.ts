@@ -8,6 +8,7 @@ import type { Drafts } from './drafts.ts';
 import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
 import type { HoldBook } from './holds.ts';
 import { compareRanks } from './order.ts';
+import type { ClusterRange } from './ranges.ts';
 import type { Standing } from './standing.ts';
 
 export interface ClusterRuleInput {
@@ -16,6 +17,8 @@ export interface ClusterRuleInput {
   readonly local: ClusterName | undefined;
   readonly drafts: Drafts;
   readonly holds: HoldBook;
+  /** Where the cluster's pods are, declared or seen. */
+  readonly podRanges: (cluster: ClusterName) => readonly ClusterRange[];
 }
 
 export function clusterIdRules(input: ClusterRuleInput): void {

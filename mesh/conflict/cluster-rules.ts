@@ -1,40 +1,39 @@
-// All rules about clusters, run together: they read standings and fill one book of holds. Cheap enough to run whole
-// whenever a standing changes, so there is no incremental bookkeeping and no order to get wrong.
+// All rules about clusters but for their ranges, run together: they read standings and fill one book of holds. Cheap enough to run
+// whole whenever a standing changes, so there is no incremental bookkeeping and no order to get wrong.
 
 import type { ClusterName } from '../model/names.ts';
 import { CARDS_PREFIX } from '../wire/card.ts';
-import { type RangeConflict, rangeConflicts } from './cidr.ts';
 import { clusterIdRules } from './cluster-id.ts';
 import { configRules } from './config.ts';
 import { Drafts } from './drafts.ts';
 import { soleFingerprint } from './finding.ts';
-import { HoldBook } from './holds.ts';
+import { HoldBook, type RangeHolds } from './holds.ts';
 import { compareText } from './order.ts';
+import type { ClusterRange } from './ranges.ts';
 import type { Standing } from './standing.ts';
 
 export interface ClusterRuling {
   readonly holds: HoldBook;
   readonly drafts: Drafts;
-  readonly conflicts: readonly RangeConflict[];
 }
 
-export function clusterRules(
-  standings: ReadonlyMap<ClusterName, Standing>,
-  local: ClusterName | undefined,
-): ClusterRuling {
-  const holds = new HoldBook(local);
+export interface ClusterRulesDeps {
+  readonly standings: ReadonlyMap<ClusterName, Standing>;
+  readonly local: ClusterName | undefined;
+  readonly rangeHolds: RangeHolds;
+  /** Where the cluster's pods are, declared or seen. */
+  readonly podRanges: (cluster: ClusterName) => readonly ClusterRange[];
+}
+
+export function clusterRules({ standings, local, rangeHolds, podRanges }: ClusterRulesDeps): ClusterRuling {
+  const holds = new HoldBook(local, rangeHolds);
   const drafts = new Drafts();
   const sorted = [...standings.values()].sort((a, b) => compareText(a.name, b.name));
-  const input = { standings: sorted, local, drafts, holds };
+  const input = { standings: sorted, local, drafts, holds, podRanges };
   clusterIdRules(input);
   configRules(input);
   for (const standing of sorted) fieldDrafts(standing, drafts);
-  const conflicts = rangeConflicts(standings);
-  for (const { code, meeting, loser, winner, intersection, fingerprint } of conflicts) {
-    const backendsOnly = meeting === 'CM-CIDR-002';
-    holds.loseRange(loser.cluster, winner.cluster, intersection, { code, fingerprint, backendsOnly });
-  }
-  return { holds, drafts, conflicts };
+  return { holds, drafts };
 }
 
 /** CM-REC-001 of a card or cluster-config: one for each field or range. */

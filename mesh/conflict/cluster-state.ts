@@ -1,12 +1,14 @@
 // Everything the evaluation keeps of one cluster: what it declares, its records, and the indexes over them. Mutable; the
 // evaluation is its one writer.
 
+import type { ClusterCard } from '../model/cluster.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { Declarations } from './facts.ts';
-import { compareText } from './order.ts';
+import { ObservedRanges } from './observed-ranges.ts';
+import type { ClusterRange } from './ranges.ts';
 import { newRecord, type RecordState } from './record-state.ts';
 import { kindOfRecord } from './record-value.ts';
-import { type ObservedRange, type Standing, standingOf } from './standing.ts';
+import { type Standing, standingOf } from './standing.ts';
 
 export class ClusterState {
   readonly name: ClusterName;
@@ -24,14 +26,16 @@ export class ClusterState {
   /** What others were compared with last. */
   place = '';
   declarationsChanged = true;
-  nodesChanged = false;
   idsChanged = false;
+  readonly observed: ObservedRanges;
+  /** The declared ranges as they are compared with those of others. */
+  placed: readonly ClusterRange[] = [];
   readonly #observedIds = new Map<number, number>();
-  #observed: readonly ObservedRange[] = [];
 
   constructor(name: ClusterName) {
     this.name = name;
-    this.standing = standingOf({ name, declarations: {}, observed: [], observedId: undefined });
+    this.standing = standingOf({ name, declarations: {}, observedId: undefined });
+    this.observed = new ObservedRanges(name);
   }
 
   /** The state of the key, made when it is new; undefined for a key that is no record of ours. */
@@ -76,29 +80,23 @@ export class ClusterState {
   restand(): boolean {
     const before = standingText(this.standing);
     const { name, declarations } = this;
-    this.standing = standingOf({ name, declarations, observed: this.#observed, observedId: this.#observedId() });
+    this.standing = standingOf({ name, declarations, observedId: this.#observedId() });
     this.declarationsChanged = false;
     this.idsChanged = false;
     return standingText(this.standing) !== before;
   }
 
-  /** Reads the ranges off the nodes; true when they are others. */
-  observeNodes(): boolean {
-    this.nodesChanged = false;
-    const ranges = new Map<string, ObservedRange>();
-    const nodes = [...this.records.values()].filter(({ kind }) => kind === 'nodes');
-    for (const { key, good } of nodes.sort((a, b) => compareText(a.key, b.key))) {
-      if (good?.value.kind !== 'nodes') continue;
-      const note = (kind: ObservedRange['kind'], text: string) => {
-        const name = `${kind} ${text}`;
-        if (!ranges.has(name)) ranges.set(name, { kind, text, key });
-      };
-      for (const address of good.value.addresses) note('node', address);
-      for (const range of good.value.allocations) note('pod', range);
+  /** Everything that is compared with the ranges of others. */
+  get ranges(): readonly ClusterRange[] {
+    return [...this.placed, ...this.observed.all()];
+  }
+
+  /** Reads the ranges off all nodes, after what is compared of them has changed. */
+  observeAgain(): void {
+    this.observed.clear();
+    for (const { kind, key, good } of this.records.values()) {
+      if (kind === 'nodes') this.observed.note(key, undefined, good?.value, this.standing);
     }
-    const before = observedText(this.#observed);
-    this.#observed = [...ranges.values()];
-    return observedText(this.#observed) !== before;
   }
 
   /** What most records carry, the smallest where several are equally common. */
@@ -108,16 +106,32 @@ export class ClusterState {
   }
 }
 
-const observedText = (ranges: readonly ObservedRange[]): string =>
-  ranges.map(({ kind, text, key }) => `${kind} ${text} ${key}`).join('\n');
-
 /** Without the card's clock, which changes with every write and decides nothing here. */
-function standingText({ card, declared: _declared, ranges, admittedRanges, admitted, ...rest }: Standing): string {
+function standingText({
+  card,
+  declared: _declared,
+  admittedRanges: _admittedRanges,
+  ranges,
+  admitted,
+  ...rest
+}: Standing): string {
   return JSON.stringify([
     rest,
     card === undefined ? null : { ...card, time: '' },
     admitted?.uid ?? null,
-    ranges.map(({ kind, prefix, key }) => [kind, prefix.text, key]),
-    admittedRanges?.map(({ kind, prefix }) => [kind, prefix.text]) ?? null,
+    rangesText(ranges),
+    admittedText(admitted),
   ]);
 }
+
+const rangesText = (ranges: readonly ClusterRange[]): string =>
+  ranges.map(({ kind, prefix, key, grown }) => [kind, prefix.text, key, grown].join(' ')).join('\n');
+
+const admittedText = (card: ClusterCard | undefined): string =>
+  card === undefined
+    ? ''
+    : [card.podCIDRs, card.serviceCIDRs, card.nodeCIDRs].map((texts) => texts.join(' ')).join(';');
+
+/** What a cluster's ranges are judged by; two texts are equal when all that was judged of them still holds. */
+export const rangeBasis = ({ rank, plain, ranges, admitted }: Standing): string =>
+  [rank.joinedAt, plain, admitted === undefined, admittedText(admitted), rangesText(ranges)].join('\n');

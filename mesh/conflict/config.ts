@@ -62,11 +62,11 @@ function judge(rule: PairRule, a: WithCard, b: WithCard, input: ClusterRuleInput
 }
 
 /** Only the two cannot reach each other's pods; a third cluster may reach both. Host addresses need no datapath mode. */
-function withholdUnreachable(a: Standing, b: Standing, cause: Cause, { local, holds }: ClusterRuleInput): void {
+function withholdUnreachable(a: Standing, b: Standing, cause: Cause, input: ClusterRuleInput): void {
+  const { local, holds, podRanges } = input;
   const peer = a.name === local ? b : b.name === local ? a : undefined;
-  for (const range of peer?.ranges ?? []) {
-    if (range.kind !== 'pod') continue;
-    holds.withholdRange(range.cluster, range.prefix, { ...cause, backendsOnly: false });
+  for (const { cluster, prefix } of peer === undefined ? [] : podRanges(peer.name)) {
+    holds.withholdRange(cluster, prefix, cause);
   }
 }
 

@@ -4,19 +4,21 @@
 
 import { compareBytes } from '../model/address.ts';
 import type { ClusterName } from '../model/names.ts';
+import { PrefixTrie } from '../model/prefix-trie.ts';
 import type { RangeConflict } from './cidr.ts';
 import { clusterRules } from './cluster-rules.ts';
-import { ClusterState } from './cluster-state.ts';
+import { ClusterState, rangeBasis } from './cluster-state.ts';
 import { Drafts } from './drafts.ts';
 import type { Declarations } from './facts.ts';
-import { HoldBook } from './holds.ts';
+import { HoldBook, RangeHolds } from './holds.ts';
 import { judge } from './judge.ts';
 import { claimsOf } from './judge-addresses.ts';
 import type { JudgeContext, Judgement } from './judgement.ts';
+import { RangeConflicts } from './range-conflicts.ts';
 import { RecordIndexes } from './record-indexes.ts';
 import { accept, carriedId } from './record-reading.ts';
-import { type Hold, orNone, type RecordState } from './record-state.ts';
-import { identityOf } from './record-value.ts';
+import { type GoodValue, type Hold, orNone, type RecordState } from './record-state.ts';
+import { addressUses, identityOf } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
 /** Keys of which what is admitted or withheld may be other than before the last settling. */
@@ -29,19 +31,25 @@ export class MeshEvaluation {
   readonly #standings = new Map<ClusterName, Standing>();
   #context: JudgeContext;
   #clusterDrafts = new Drafts();
-  #rangeConflicts: readonly RangeConflict[] = [];
+  readonly #conflicts = new RangeConflicts(this.#standings);
+  readonly #rangeHolds: RangeHolds;
   /** To be read (again) when settling. */
   #unread = new Set<RecordState>();
   /** To be judged (again) when settling. */
   readonly #touched = new Set<RecordState>();
+  /** Clusters that declare something else, or are known by other ids. */
+  readonly #redeclared = new Set<ClusterState>();
   /** Clusters whose standing changed. */
   readonly #restood = new Set<ClusterName>();
+  /** Clusters whose ranges are to be compared anew. */
+  readonly #reranged = new Set<ClusterState>();
   #membersChanged = false;
   #changes = new Map<ClusterName, Set<string>>();
 
   constructor(local: ClusterName | undefined) {
     this.local = local;
-    const holds = new HoldBook(local);
+    this.#rangeHolds = new RangeHolds(local);
+    const holds = new HoldBook(local, this.#rangeHolds);
     this.#context = { local, standings: this.#standings, holds, indexes: this.indexes };
   }
 
@@ -49,8 +57,14 @@ export class MeshEvaluation {
     return this.#clusters;
   }
 
+  /** In an order that depends on the ranges alone. */
   get rangeConflicts(): readonly RangeConflict[] {
-    return this.#rangeConflicts;
+    return this.#conflicts.all();
+  }
+
+  /** Whether a range of the cluster is held back as new (CM-CIDR-005). */
+  hasNewcomer(name: ClusterName): boolean {
+    return this.#conflicts.hasNewcomer(name);
   }
 
   /** What the rules about clusters said when they last ran. */
@@ -64,7 +78,9 @@ export class MeshEvaluation {
   }
 
   declare(name: ClusterName, declarations: Declarations): void {
-    this.#cluster(name).declare(declarations);
+    const cluster = this.#cluster(name);
+    cluster.declare(declarations);
+    if (cluster.declarationsChanged) this.#redeclared.add(cluster);
   }
 
   /** `undefined`: the record was deleted. A key that is no record of ours is passed over. */
@@ -83,6 +99,8 @@ export class MeshEvaluation {
       if (record.admitted !== undefined || record.holds.length > 0) this.#changed(name, record.key);
       this.#release(record);
     }
+    this.#conflicts.removeAll(cluster.ranges);
+    for (const clusters of [this.#redeclared, this.#reranged]) clusters.delete(cluster);
     this.#clusters.delete(name);
     this.#standings.delete(name);
     this.#membersChanged = true;
@@ -118,9 +136,8 @@ export class MeshEvaluation {
   // ---- what clusters declare
 
   #restand(): void {
-    for (const cluster of this.#clusters.values()) {
-      if (cluster.declarationsChanged || cluster.idsChanged) this.#restandOne(cluster);
-    }
+    for (const cluster of this.#redeclared) this.#restandOne(cluster);
+    this.#redeclared.clear();
   }
 
   #restandOne(cluster: ClusterState): void {
@@ -129,6 +146,7 @@ export class MeshEvaluation {
     const after = cluster.standing;
     this.#standings.set(cluster.name, after);
     this.#restood.add(cluster.name);
+    if (rangeBasis(after) !== rangeBasis(before)) this.#reranged.add(cluster);
     const sameEyes =
       after.id === before.id &&
       after.recordsName === before.recordsName &&
@@ -142,6 +160,7 @@ export class MeshEvaluation {
 
   #read(): void {
     this.#learnIds();
+    this.#range();
     // Standings are settled now; whoever is read under new eyes is in the list too.
     const batch = this.#unread;
     this.#unread = new Set();
@@ -152,28 +171,47 @@ export class MeshEvaluation {
       // The new state of a rebuilt cluster is not looked into before somebody has confirmed it.
       if (!cluster.standing.rebuilt) this.#accept(record, cluster);
     }
-    for (const cluster of this.#clusters.values()) {
-      if (cluster.nodesChanged && cluster.observeNodes()) this.#restandOne(cluster);
+  }
+
+  /** What a cluster's ranges are judged by has changed: all of them are taken out, and put in as they are now. */
+  #range(): void {
+    for (const cluster of this.#reranged) {
+      this.#conflicts.removeAll(cluster.ranges);
+      cluster.placed = cluster.standing.ranges;
+      cluster.observeAgain();
+      for (const range of cluster.ranges) this.#conflicts.add(range);
     }
+    this.#reranged.clear();
   }
 
   /** The id of a cluster that declares none follows from its records, and decides how each of them is read. */
   #learnIds(): void {
     for (const record of this.#unread) {
       const cluster = this.#ownerOf(record);
-      if (cluster !== undefined && !cluster.standing.declaresId) cluster.countId(record, carriedId(record));
+      if (cluster === undefined || cluster.standing.declaresId) continue;
+      cluster.countId(record, carriedId(record));
+      if (cluster.idsChanged) this.#redeclared.add(cluster);
     }
     this.#restand();
   }
 
   #accept(record: RecordState, cluster: ClusterState): void {
-    if (record.kind === 'nodes') cluster.nodesChanged = true;
     const before = record.good;
     const { good, rejected } = accept(record, cluster.standing);
     record.good = good;
     record.rejected = rejected;
+    if (record.kind === 'nodes') this.#observe(record, before, cluster);
     this.#touchAll(this.indexes.update(record, before));
     if (record.raw === undefined) this.#forget(record, cluster);
+  }
+
+  #observe({ key, good }: RecordState, before: GoodValue | undefined, cluster: ClusterState): void {
+    const { gone, come } = cluster.observed.note(key, before?.value, good?.value, cluster.standing);
+    for (const range of gone) this.#conflicts.remove(range);
+    for (const range of come) this.#conflicts.add(range);
+    // Where a cluster with a card does not say where its pods are, its nodes do, and rules about clusters ask for it.
+    if (!cluster.standing.plain && [...gone, ...come].some(({ kind }) => kind === 'pod'))
+      this.#restood.add(cluster.name);
   }
 
   /** A deleted record: nothing of it is left, and whoever it stood against is judged again. */
@@ -198,11 +236,16 @@ export class MeshEvaluation {
   // ---- rules about clusters
 
   #rule(): void {
+    this.#holdRanges();
     if (this.#restood.size === 0 && !this.#membersChanged) return;
-    const ruling = clusterRules(this.#standings, this.local);
+    const ruling = clusterRules({
+      standings: this.#standings,
+      local: this.local,
+      rangeHolds: this.#rangeHolds,
+      podRanges: (name) => this.#clusters.get(name)?.ranges.filter(({ kind }) => kind === 'pod') ?? [],
+    });
     this.#context = { ...this.#context, holds: ruling.holds };
     this.#clusterDrafts = ruling.drafts;
-    this.#rangeConflicts = ruling.conflicts;
     for (const cluster of this.#clusters.values()) {
       const signature = ruling.holds.signature(cluster.name);
       const place = placeText(cluster.standing, ruling.holds);
@@ -217,6 +260,27 @@ export class MeshEvaluation {
     }
     this.#restood.clear();
     this.#membersChanged = false;
+  }
+
+  /** Follows what became of ranges that meet, and touches the records of both sides that lie where they do. */
+  #holdRanges(): void {
+    const { gone, come } = this.#conflicts.takeChange();
+    for (const conflict of gone) this.#rangeHolds.regain(conflict);
+    for (const conflict of come) this.#rangeHolds.lose(conflict);
+    const where = new Map<ClusterName, PrefixTrie<true>>();
+    for (const { loser, winner, intersection } of [...gone, ...come]) {
+      for (const { cluster } of [loser, winner]) {
+        const table = where.get(cluster) ?? new PrefixTrie<true>();
+        where.set(cluster, table);
+        table.add(intersection, true);
+      }
+    }
+    for (const [name, table] of where) {
+      for (const record of this.#clusters.get(name)?.records.values() ?? []) {
+        if (record.good === undefined || this.#touched.has(record)) continue;
+        if (addressUses(record.good.value).some(({ prefix }) => table.touches(prefix))) this.#touched.add(record);
+      }
+    }
   }
 
   /** Whoever was compared with the record by the place that its cluster had. */

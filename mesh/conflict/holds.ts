@@ -4,7 +4,8 @@
 
 import type { ClusterName } from '../model/names.ts';
 import type { Prefix } from '../model/prefix.ts';
-import { PrefixTable } from './prefix-table.ts';
+import { PrefixTrie } from '../model/prefix-trie.ts';
+import type { RangeConflict } from './cidr.ts';
 
 /** The finding because of which something is withheld. */
 export interface Cause {
@@ -17,16 +18,60 @@ export interface RangeHold extends Cause {
   readonly backendsOnly: boolean;
 }
 
-export class HoldBook {
+/** What follows from ranges that meet; kept current conflict by conflict. */
+export class RangeHolds {
   readonly #local: ClusterName | undefined;
-  readonly #whole = new Map<ClusterName, Cause[]>();
-  readonly #frozen = new Map<ClusterName, Cause>();
-  readonly #ranges = new Map<ClusterName, PrefixTable<RangeHold>>();
-  readonly #forfeited = new Set<ClusterName>();
-  readonly #forfeitedRanges = new Map<ClusterName, PrefixTable<true>>();
+  readonly #withheld = new Map<ClusterName, PrefixTrie<RangeHold>>();
+  readonly #forfeited = new Map<ClusterName, PrefixTrie<RangeHold>>();
+  readonly #held = new Map<string, RangeHold>();
 
   constructor(local: ClusterName | undefined) {
     this.#local = local;
+  }
+
+  lose({ code, meeting, fingerprint, loser, winner, intersection }: RangeConflict): void {
+    const hold: RangeHold = { code, fingerprint, backendsOnly: meeting === 'CM-CIDR-002' };
+    this.#held.set(fingerprint, hold);
+    tableIn(this.#forfeited, loser.cluster).add(intersection, hold);
+    const here = this.#withholding(loser.cluster, winner.cluster);
+    if (here !== this.#local) tableIn(this.#withheld, here).add(intersection, hold);
+  }
+
+  regain({ fingerprint, loser, winner, intersection }: RangeConflict): void {
+    const hold = this.#held.get(fingerprint);
+    if (hold === undefined) return;
+    this.#held.delete(fingerprint);
+    takeFrom(this.#forfeited, loser.cluster, intersection, hold);
+    takeFrom(this.#withheld, this.#withholding(loser.cluster, winner.cluster), intersection, hold);
+  }
+
+  withheldAt(cluster: ClusterName, prefix: Prefix): readonly RangeHold[] {
+    return this.#withheld.get(cluster)?.touching(prefix) ?? NOTHING;
+  }
+
+  forfeits(cluster: ClusterName, prefix: Prefix): boolean {
+    return this.#forfeited.get(cluster)?.touches(prefix) ?? false;
+  }
+
+  #withholding(loser: ClusterName, winner: ClusterName): ClusterName {
+    return loser === this.#local ? winner : loser;
+  }
+}
+
+const NOTHING: readonly RangeHold[] = [];
+
+/** What follows from what clusters declare of themselves, over what follows from ranges that meet. */
+export class HoldBook {
+  readonly #local: ClusterName | undefined;
+  readonly #ranges: RangeHolds;
+  readonly #whole = new Map<ClusterName, Cause[]>();
+  readonly #frozen = new Map<ClusterName, Cause>();
+  readonly #unreachable = new Map<ClusterName, PrefixTrie<RangeHold>>();
+  readonly #forfeited = new Set<ClusterName>();
+
+  constructor(local: ClusterName | undefined, ranges: RangeHolds) {
+    this.#local = local;
+    this.#ranges = ranges;
   }
 
   /** `loser` loses against `winner`, if there is one, in everything. */
@@ -41,13 +86,9 @@ export class HoldBook {
     this.#whole.set(cluster, [...(this.#whole.get(cluster) ?? []), cause]);
   }
 
-  loseRange(loser: ClusterName, winner: ClusterName, prefix: Prefix, hold: RangeHold): void {
-    tableIn(this.#forfeitedRanges, loser).add(prefix, true);
-    this.withholdRange(loser === this.#local ? winner : loser, prefix, hold);
-  }
-
-  withholdRange(cluster: ClusterName, prefix: Prefix, hold: RangeHold): void {
-    if (cluster !== this.#local) tableIn(this.#ranges, cluster).add(prefix, hold);
+  withholdRange(cluster: ClusterName, prefix: Prefix, cause: Cause): void {
+    if (cluster === this.#local) return;
+    tableIn(this.#unreachable, cluster).add(prefix, { ...cause, backendsOnly: false });
   }
 
   /** Nothing new of the cluster is admitted, and nothing old is taken away. */
@@ -63,38 +104,49 @@ export class HoldBook {
     return this.#frozen.get(cluster);
   }
 
-  rangesOf(cluster: ClusterName): PrefixTable<RangeHold> | undefined {
-    return this.#ranges.get(cluster);
+  /** Why what the cluster has at the prefix is withheld. */
+  withheldAt(cluster: ClusterName, prefix: Prefix): readonly RangeHold[] {
+    const lost = this.#ranges.withheldAt(cluster, prefix);
+    const unreachable = this.#unreachable.get(cluster)?.touching(prefix) ?? NOTHING;
+    return unreachable.length === 0 ? lost : [...lost, ...unreachable];
   }
 
   /** Whether the cluster's claim to the prefix counts less than anybody else's. */
   forfeits(cluster: ClusterName, prefix: Prefix): boolean {
-    if (this.#forfeited.has(cluster)) return true;
-    const ranges = this.#forfeitedRanges.get(cluster);
-    return ranges !== undefined && ranges.touching(prefix).length > 0;
+    return this.#forfeited.has(cluster) || this.#ranges.forfeits(cluster, prefix);
   }
 
   forfeitsAll(cluster: ClusterName): boolean {
     return this.#forfeited.has(cluster);
   }
 
-  /** A text that changes whenever what is said of the cluster does: to see whether its records must be judged again. */
+  /**
+   * A text that changes whenever what is said here of the cluster does: to see whether its records must be judged again. What
+   * follows from ranges that meet is not in it; that is told conflict by conflict.
+   */
   signature(cluster: ClusterName): string {
-    const holds = [...this.wholeOf(cluster), ...(this.#ranges.get(cluster)?.values() ?? [])];
     const frozen = this.#frozen.get(cluster);
+    const holds = [...this.wholeOf(cluster), ...(this.#unreachable.get(cluster)?.values() ?? [])];
     return [
       this.#forfeited.has(cluster) ? 'forfeited' : '',
       ...holds.map(({ fingerprint }) => fingerprint).sort(),
       frozen === undefined ? '' : `frozen ${frozen.fingerprint}`,
-      ...(this.#forfeitedRanges.get(cluster)?.prefixes() ?? []).map(({ text }) => text).sort(),
     ].join(' ');
   }
 }
 
-function tableIn<T>(tables: Map<ClusterName, PrefixTable<T>>, cluster: ClusterName): PrefixTable<T> {
+type Tables = Map<ClusterName, PrefixTrie<RangeHold>>;
+
+function tableIn(tables: Tables, cluster: ClusterName): PrefixTrie<RangeHold> {
   const known = tables.get(cluster);
   if (known !== undefined) return known;
-  const table = new PrefixTable<T>();
+  const table = new PrefixTrie<RangeHold>();
   tables.set(cluster, table);
   return table;
+}
+
+function takeFrom(tables: Tables, cluster: ClusterName, prefix: Prefix, hold: RangeHold): void {
+  const table = tables.get(cluster);
+  table?.delete(prefix, hold);
+  if (table?.size === 0) tables.delete(cluster);
 }

@@ -4,7 +4,7 @@
 import type { ClusterName } from '../model/names.ts';
 import type { Claim, ClaimIndex } from './claims.ts';
 import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
-import type { Cause, RangeHold } from './holds.ts';
+import type { Cause } from './holds.ts';
 import { type JudgeContext, lostAgainst, type Pad, type Subject } from './judgement.ts';
 import type { GoodValue, Hold, RecordState } from './record-state.ts';
 import { type AddressUse, addressUses } from './record-value.ts';
@@ -30,7 +30,7 @@ export function outside(
     evidence: {
       addresses: strangers.slice(0, ADDRESSES_SHOWN_MAX).map(({ text }) => text),
       addresses_total: strangers.length,
-      declared: standing.ranges.filter(({ declared }) => declared).map(({ prefix }) => prefix.text),
+      declared: standing.ranges.map(({ prefix }) => prefix.text),
     },
   });
   for (const use of strangers) pad.holds.push({ code, fingerprint, part: withhold(use), count: 1 });
@@ -41,12 +41,8 @@ const ADDRESSES_SHOWN_MAX = 10;
 
 /** Where no node range is declared, the addresses of the cluster's own nodes are its own. */
 function isDeclared(use: AddressUse, standing: Standing, claims: ClaimIndex<RecordState>): boolean {
-  if (standing.declared === undefined || standing.declared.covering(use.prefix).length > 0) return true;
+  if (!standing.isBounded || standing.declared.covering(use.prefix).length > 0) return true;
   return !standing.declaresNodes && claims.hasNode(use.text, standing.name);
-}
-
-export function rangeHolds(use: AddressUse, cluster: ClusterName, { holds }: JudgeContext): readonly RangeHold[] {
-  return holds.rangesOf(cluster)?.touching(use.prefix) ?? [];
 }
 
 export function lostClaims(cluster: ClusterName, address: string, context: JudgeContext): readonly Cause[] {

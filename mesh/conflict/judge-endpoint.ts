@@ -4,7 +4,7 @@
 import { inRange } from '../model/identity.ts';
 import { identityKey } from '../wire/identity.ts';
 import { soleFingerprint } from './finding.ts';
-import { lostClaims, outside, rangeHolds } from './judge-addresses.ts';
+import { lostClaims, outside } from './judge-addresses.ts';
 import { type Judge, type Pad, whole } from './judgement.ts';
 import { withIdentity } from './record-parts.ts';
 import type { RecordState } from './record-state.ts';
@@ -14,7 +14,8 @@ export const judgeEndpoint: Judge = (subject, context, pad) => {
   const { record, good, standing } = subject;
   const [use] = addressUses(good.value);
   if (use !== undefined) {
-    for (const hold of rangeHolds(use, record.cluster, context)) if (!hold.backendsOnly) pad.holds.push(whole(hold));
+    for (const hold of context.holds.withheldAt(record.cluster, use.prefix))
+      if (!hold.backendsOnly) pad.holds.push(whole(hold));
     outside(subject, [use], context, pad, () => 'record');
     for (const cause of lostClaims(record.cluster, use.text, context)) pad.holds.push(whole(cause));
   }

@@ -2,7 +2,7 @@
 // any internal address is withheld whole.
 
 import type { Cause } from './holds.ts';
-import { lostClaims, outside, rangeHolds } from './judge-addresses.ts';
+import { lostClaims, outside } from './judge-addresses.ts';
 import type { Judge } from './judgement.ts';
 import { withoutAddresses } from './record-parts.ts';
 import type { Hold } from './record-state.ts';
@@ -17,7 +17,7 @@ export const judgeNode: Judge = (subject, context, pad) => {
   const causes: Cause[] = [];
   for (const use of uses) {
     const found: readonly Cause[] = [
-      ...rangeHolds(use, record.cluster, context).filter(({ backendsOnly }) => !backendsOnly),
+      ...context.holds.withheldAt(record.cluster, use.prefix).filter(({ backendsOnly }) => !backendsOnly),
       ...(use.role === 'node' ? lostClaims(record.cluster, use.text, context) : []),
     ];
     if (found.length > 0) dropped.add(use.text);

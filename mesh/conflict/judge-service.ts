@@ -3,7 +3,7 @@
 
 import { type Party, pairFingerprint } from './finding.ts';
 import type { Cause } from './holds.ts';
-import { lostClaims, outside, rangeHolds } from './judge-addresses.ts';
+import { lostClaims, outside } from './judge-addresses.ts';
 import { better, type Judge, type JudgeContext, type Pad, type Subject } from './judgement.ts';
 import { compareRanks } from './order.ts';
 import { withoutBackends } from './record-parts.ts';
@@ -19,7 +19,7 @@ export const judgeService: Judge = (subject, context, pad) => {
     pad.holds.push({ code: cause.code, fingerprint: cause.fingerprint, part: 'backends', count: 1 });
   };
   for (const use of uses) {
-    for (const hold of rangeHolds(use, record.cluster, context)) drop(use.text, hold);
+    for (const hold of context.holds.withheldAt(record.cluster, use.prefix)) drop(use.text, hold);
     for (const cause of lostClaims(record.cluster, use.text, context)) drop(use.text, cause);
   }
   foreignAddresses(subject, uses, context, pad, drop);

@@ -5,7 +5,6 @@ import type { Prefix } from '../model/prefix.ts';
 
 export type RangeKind = 'pod' | 'service' | 'node';
 
-/** A range that a cluster uses: declared in its card, or seen at its nodes. */
 export interface ClusterRange {
   readonly cluster: ClusterName;
   readonly kind: RangeKind;
@@ -14,4 +13,6 @@ export interface ClusterRange {
   readonly key: string;
   /** False for what was only seen at nodes: it has no history that could be compared. */
   readonly declared: boolean;
+  /** Declared, and not wholly inside what the cluster had when it was admitted. */
+  readonly grown: boolean;
 }

@@ -162,10 +162,6 @@ export function addressUses(value: RecordValue): readonly AddressUse[] {
   }
 }
 
-/** The prefix that an address or a range stands for: one, or none where the text is neither. */
-export const prefixesOf = (text: string): readonly Prefix[] =>
-  (text.includes('/') ? range('node', text) : [single('node', text as IpAddress)]).map(({ prefix }) => prefix);
-
 function single(role: AddressUse['role'], address: IpAddress): AddressUse {
   const bytes = addressBytes(address);
   const length = bytes.length * 8;

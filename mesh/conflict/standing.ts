@@ -5,14 +5,13 @@
 import type { ClusterCard } from '../model/cluster.ts';
 import { type IdentityRange, identityRange } from '../model/identity.ts';
 import { type ClusterId, type ClusterName, type MaxConnectedClusters, parseClusterId } from '../model/names.ts';
-import { type Prefix, parsePrefix } from '../model/prefix.ts';
+import { parsePrefix } from '../model/prefix.ts';
+import { PrefixTrie } from '../model/prefix-trie.ts';
 import { cardKey } from '../wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX } from '../wire/cluster-config.ts';
 import type { Declarations, FieldProblem, Reading } from './facts.ts';
-import { compareText, parseInstant, type Rank } from './order.ts';
-import { PrefixTable } from './prefix-table.ts';
+import { parseInstant, type Rank } from './order.ts';
 import type { ClusterRange, RangeKind } from './ranges.ts';
-import { prefixesOf } from './record-value.ts';
 
 export interface Standing {
   readonly name: ClusterName;
@@ -34,36 +33,31 @@ export interface Standing {
   readonly identities: IdentityRange | undefined;
   readonly card: ClusterCard | undefined;
   readonly admitted: ClusterCard | undefined;
+  /** All declared ranges; what is only seen at nodes is in observed-ranges.ts. */
   readonly ranges: readonly ClusterRange[];
-  readonly admittedRanges: readonly { readonly kind: RangeKind; readonly prefix: Prefix }[] | undefined;
-  /** All declared ranges; undefined where none are (CM-CIDR-006 cannot be judged). */
-  readonly declared: PrefixTable<RangeKind> | undefined;
+  /** What it had when it was admitted; undefined without that history. */
+  readonly admittedRanges: PrefixTrie<RangeKind> | undefined;
+  /** The same, to be asked which of them hold an address. */
+  readonly declared: PrefixTrie<RangeKind>;
+  /** Whether it can be told of an address that it is not the cluster's (CM-CIDR-006). */
+  readonly isBounded: boolean;
+  readonly declaresPods: boolean;
   readonly declaresNodes: boolean;
   /** Another uid than the admitted card's (CM-ID-004): nothing new of it is looked at before that is confirmed. */
   readonly rebuilt: boolean;
   readonly problems: readonly FieldProblem[];
 }
 
-/** A range seen at a node: its allocation, or its own address. As text, because most clusters have many and declare them anyway. */
-export interface ObservedRange {
-  readonly kind: 'pod' | 'node';
-  /** Canonical: a range, or an address without a length. */
-  readonly text: string;
-  readonly key: string;
-}
-
 export interface StandingInput {
   readonly name: ClusterName;
   readonly declarations: Declarations;
-  /** In key order, without doubles. */
-  readonly observed: readonly ObservedRange[];
   /** What the records carry, for a cluster that declares no id anywhere. */
   readonly observedId: number | undefined;
 }
 
 const DEFAULT_WIDTH: MaxConnectedClusters = 255;
 
-export function standingOf({ name, declarations, observed, observedId }: StandingInput): Standing {
+export function standingOf({ name, declarations, observedId }: StandingInput): Standing {
   const problems: FieldProblem[] = [...(declarations.problems ?? [])];
   const card = read(declarations.card, cardKey(name), problems);
   const config = read(declarations.config, `${CLUSTER_CONFIG_PREFIX}${name}`, problems);
@@ -82,13 +76,14 @@ export function standingOf({ name, declarations, observed, observedId }: Standin
       reason: `differs from the id ${card.id} on the card`,
     });
   }
-  const declaredRanges = card === undefined ? [] : rangesOf(name, card, problems);
-  const declared = tableOf(declaredRanges);
+  const { admitted } = declarations;
+  const admittedRanges = admitted === undefined ? undefined : tableOf(rangesOf(name, admitted, undefined, []));
+  const ranges = card === undefined ? [] : rangesOf(name, card, admittedRanges, problems);
   // Declared in a way that cannot be read is not undeclared: nothing is inside it.
   const podsUnreadable = problems.some(
     ({ key, field, severity }) => key === cardKey(name) && field === 'podCIDRs' && severity === 'error',
   );
-  const declaresNodes = declaredRanges.some(({ kind }) => kind === 'node');
+  const declaresPods = ranges.some(({ kind }) => kind === 'pod');
   return {
     name,
     claimedName: [card?.name, config?.name].find((claimed) => claimed !== undefined && claimed !== name) ?? name,
@@ -103,12 +98,14 @@ export function standingOf({ name, declarations, observed, observedId }: Standin
     width,
     identities: id === undefined ? undefined : identityRange(id, width),
     card,
-    admitted: declarations.admitted,
-    ranges: [...declaredRanges, ...observedRanges(name, observed, declaredRanges, declared)],
-    admittedRanges: declarations.admitted === undefined ? undefined : rangesOf(name, declarations.admitted, []),
-    declared: declaredRanges.some(({ kind }) => kind === 'pod') || podsUnreadable ? declared : undefined,
-    declaresNodes,
-    rebuilt: card !== undefined && declarations.admitted !== undefined && card.uid !== declarations.admitted.uid,
+    admitted,
+    ranges,
+    admittedRanges,
+    declared: tableOf(ranges),
+    isBounded: declaresPods || podsUnreadable,
+    declaresPods,
+    declaresNodes: ranges.some(({ kind }) => kind === 'node'),
+    rebuilt: card !== undefined && admitted !== undefined && card.uid !== admitted.uid,
     problems,
   };
 }
@@ -141,7 +138,12 @@ const CARD_FIELDS = [
   ['nodeCIDRs', 'node'],
 ] as const;
 
-function rangesOf(cluster: ClusterName, card: ClusterCard, problems: FieldProblem[]): readonly ClusterRange[] {
+function rangesOf(
+  cluster: ClusterName,
+  card: ClusterCard,
+  known: PrefixTrie<RangeKind> | undefined,
+  problems: FieldProblem[],
+): readonly ClusterRange[] {
   const ranges = new Map<string, ClusterRange>();
   const key = cardKey(cluster);
   for (const [field, kind] of CARD_FIELDS) {
@@ -155,31 +157,15 @@ function rangesOf(cluster: ClusterName, card: ClusterCard, problems: FieldProble
       if (hostBits) {
         problems.push({ severity: 'warning', key, field, value, reason: `host bits are set; read as ${prefix.text}` });
       }
-      ranges.set(`${kind} ${prefix.text}`, { cluster, kind, prefix, key: field, declared: true });
+      const grown = known?.covering(prefix).includes(kind) === false;
+      ranges.set(`${kind} ${prefix.text}`, { cluster, kind, prefix, key: field, declared: true, grown });
     }
   }
   return [...ranges.values()];
 }
 
-function tableOf(ranges: readonly ClusterRange[]): PrefixTable<RangeKind> {
-  const table = new PrefixTable<RangeKind>();
+function tableOf(ranges: readonly ClusterRange[]): PrefixTrie<RangeKind> {
+  const table = new PrefixTrie<RangeKind>();
   for (const { prefix, kind } of ranges) table.add(prefix, kind);
   return table;
-}
-
-/** A plain cluster's ranges are those of its nodes; of others only node addresses that no declared node range holds. */
-function observedRanges(
-  cluster: ClusterName,
-  observed: readonly ObservedRange[],
-  declaredRanges: readonly ClusterRange[],
-  declared: PrefixTable<RangeKind>,
-): readonly ClusterRange[] {
-  const declaresPods = declaredRanges.some(({ kind }) => kind === 'pod');
-  return observed
-    .filter(({ kind }) => kind === 'node' || !declaresPods)
-    .flatMap(({ kind, text, key }) =>
-      prefixesOf(text).map((prefix) => ({ cluster, kind, prefix, key, declared: false })),
-    )
-    .filter(({ kind, prefix }) => kind === 'pod' || !declared.covering(prefix).includes('node'))
-    .sort((a, b) => compareText(a.key, b.key));
 }

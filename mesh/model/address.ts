@@ -87,56 +87,89 @@ function parseV4(text: string): Result<Uint8Array, string> {
   return ok(bytes);
 }
 
+const COLON = 0x3a;
+const GROUP_DIGITS_MAX = 4;
+
+/** Groups from left to right; what stands behind "::" is moved to the end in the end. */
 function parseV6(text: string): Result<Uint8Array, string> {
   if (text.includes('%')) return err('has a zone');
-  const gap = text.indexOf('::');
-  if (gap < 0) {
-    const groups = parseGroups(text);
-    if (!groups.ok) return groups;
-    return groups.value.length === 16 ? ok(Uint8Array.from(groups.value)) : err('does not have eight groups');
-  }
-  // A third colon, or a second "::", is an empty group on one of the sides.
-  const head = gap === 0 ? NO_GROUPS : parseGroups(text.slice(0, gap), false);
-  if (!head.ok) return head;
-  const tail = gap + 2 === text.length ? NO_GROUPS : parseGroups(text.slice(gap + 2));
-  if (!tail.ok) return tail;
-  // "::" stands for at least one group (RFC 4291).
-  if (head.value.length + tail.value.length > 14) return err('has more than seven groups beside "::"');
   const bytes = new Uint8Array(16);
-  bytes.set(head.value, 0);
-  bytes.set(tail.value, 16 - tail.value.length);
-  return ok(bytes);
-}
-
-const NO_GROUPS: Result<readonly number[], string> = ok([]);
-const GROUP = /^[0-9a-fA-F]{1,4}$/;
-
-/** The bytes of groups between colons; where the text of the address ends here, its last group may be an IPv4 address. */
-function parseGroups(text: string, last = true): Result<readonly number[], string> {
-  const bytes: number[] = [];
-  const groups = text.split(':');
-  for (const [index, group] of groups.entries()) {
-    if (last && index === groups.length - 1 && group.includes('.')) {
-      const embedded = parseV4(group);
+  let filled = 0;
+  let gap = -1;
+  let at = 0;
+  if (text.charCodeAt(0) === COLON && text.charCodeAt(1) === COLON) {
+    gap = 0;
+    at = 2;
+  }
+  while (at < text.length) {
+    const start = at;
+    let group = 0;
+    for (let digit = hexDigit(text, at); digit >= 0; digit = hexDigit(text, at)) {
+      group = group * 16 + digit;
+      at += 1;
+    }
+    if (text.charCodeAt(at) === DOT) {
+      // The last 32 bits may be written as an IPv4 address.
+      const embedded = parseV4(text.slice(start));
       if (!embedded.ok) return embedded;
-      bytes.push(...embedded.value);
-    } else if (GROUP.test(group)) {
-      const value = Number.parseInt(group, 16);
-      bytes.push(value >> 8, value & 0xff);
-    } else return err(`group "${group}" is not one to four hexadecimal digits`);
+      if (filled > 12) return err('has more than eight groups');
+      bytes.set(embedded.value, filled);
+      filled += 4;
+      break;
+    }
+    if (at === start || at - start > GROUP_DIGITS_MAX) return err('a group is not one to four hexadecimal digits');
+    if (filled === 16) return err('has more than eight groups');
+    bytes[filled] = group >> 8;
+    bytes[filled + 1] = group & 0xff;
+    filled += 2;
+    if (at === text.length) break;
+    if (text.charCodeAt(at) !== COLON) return err('a group is not one to four hexadecimal digits');
+    at += 1;
+    if (text.charCodeAt(at) === COLON) {
+      if (gap >= 0) return err('has "::" twice');
+      gap = filled;
+      at += 1;
+    } else if (at === text.length) return err('ends in a colon');
   }
+  if (gap < 0) return filled === 16 ? ok(bytes) : err('does not have eight groups');
+  // "::" stands for at least one group (RFC 4291).
+  if (filled > 14) return err('has more than seven groups beside "::"');
+  const moved = 16 - (filled - gap);
+  bytes.copyWithin(moved, gap, filled);
+  bytes.fill(0, gap, moved);
   return ok(bytes);
 }
 
-function formatV6(bytes: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, index) => ((bytes[index * 2] ?? 0) << 8) | (bytes[index * 2 + 1] ?? 0));
-  let best = { start: 0, length: 1 };
-  for (let start = 0; start < 8; start += 1) {
-    let length = 0;
-    while (start + length < 8 && groups[start + length] === 0) length += 1;
-    if (length > best.length) best = { start, length };
-  }
-  const hex = groups.map((group) => group.toString(16));
-  if (best.length === 1) return hex.join(':');
-  return `${hex.slice(0, best.start).join(':')}::${hex.slice(best.start + best.length).join(':')}`;
+/** Negative for anything else, also behind the end. */
+function hexDigit(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
+  if (unit >= ZERO && unit <= NINE) return unit - ZERO;
+  const letter = unit | 0x20;
+  return letter >= 0x61 && letter <= 0x66 && unit < 0x80 ? letter - 0x57 : -1;
 }
+
+/** RFC 5952: the longest run of zero groups is left out, the first of several, and never a single one. */
+function formatV6(bytes: Uint8Array): string {
+  let start = -1;
+  let longest = 1;
+  for (let from = 0; from < 8; from += 1) {
+    let length = 0;
+    while (from + length < 8 && groupAt(bytes, from + length) === 0) length += 1;
+    if (length > longest) {
+      start = from;
+      longest = length;
+    }
+    from += length;
+  }
+  if (start < 0) return groupsText(bytes, 0, 8);
+  return `${groupsText(bytes, 0, start)}::${groupsText(bytes, start + longest, 8)}`;
+}
+
+function groupsText(bytes: Uint8Array, from: number, to: number): string {
+  let text = '';
+  for (let at = from; at < to; at += 1) text += `${at === from ? '' : ':'}${groupAt(bytes, at).toString(16)}`;
+  return text;
+}
+
+const groupAt = (bytes: Uint8Array, group: number): number =>
+  ((bytes[group * 2] ?? 0) << 8) | (bytes[group * 2 + 1] ?? 0);

@@ -26,30 +26,62 @@ const MAPPED_LENGTH = 96;
 export function parsePrefix(text: string): Result<ParsedPrefix, string> {
   const slash = text.indexOf('/');
   if (slash < 0) return err('has no prefix length');
-  const digits = text.slice(slash + 1);
-  if (!/^(0|[1-9]\d{0,2})$/.test(digits)) return err(`prefix length "${digits}" is not a decimal number`);
+  const given = parseLength(text, slash + 1);
+  if (given === undefined) return err(`prefix length "${text.slice(slash + 1)}" is not a decimal number`);
   const written = text.slice(0, slash);
   const address = parseAddressBytes(written);
   if (!address.ok) return address;
   const bytes = address.value;
-  const given = Number(digits);
   const mapped = bytes.length === 4 && written.includes(':');
   if (given > (mapped ? 128 : bytes.length * 8)) return err(`prefix length ${given} is too large`);
   if (mapped && given < MAPPED_LENGTH) return err('an IPv4-mapped range reaches beyond IPv4');
-  return ok(makePrefix(bytes, mapped ? given - MAPPED_LENGTH : given));
+  const length = mapped ? given - MAPPED_LENGTH : given;
+  const hostBits = mask(bytes, length);
+  // There is one way to write an IPv4 range, and it was just read.
+  const canonical = bytes.length === 4 && !mapped && !hostBits;
+  return ok({ prefix: prefixOf(bytes, length, canonical ? text : undefined), hostBits });
 }
 
 /** Masks the host bits. `bytes` has 4 or 16 entries; `length` is in range for them. */
 export function makePrefix(bytes: Uint8Array, length: number): ParsedPrefix {
   const masked = bytes.slice();
-  for (let index = 0; index < masked.length; index += 1) {
-    const keep = Math.max(0, Math.min(8, length - index * 8));
-    masked[index] = (masked[index] ?? 0) & (0xff << (8 - keep)) & 0xff;
+  const hostBits = mask(masked, length);
+  return { prefix: prefixOf(masked, length), hostBits };
+}
+
+/** `bytes` are masked, and nobody else's. */
+const prefixOf = (bytes: Uint8Array, length: number, text = `${formatNetwork(bytes)}/${length}`): Prefix => ({
+  family: bytes.length === 4 ? 4 : 6,
+  bytes,
+  length,
+  text,
+});
+
+/** Clears everything behind the first `length` bits, and says whether there was anything. */
+function mask(bytes: Uint8Array, length: number): boolean {
+  let cleared = 0;
+  for (let index = length >> 3; index < bytes.length; index += 1) {
+    const behind = index === length >> 3 ? 0xff >> (length & 7) : 0xff;
+    cleared |= (bytes[index] ?? 0) & behind;
+    bytes[index] = (bytes[index] ?? 0) & ~behind;
   }
-  const hostBits = masked.some((byte, index) => byte !== bytes[index]);
-  const family: Family = bytes.length === 4 ? 4 : 6;
-  const text = `${formatNetwork(masked)}/${length}`;
-  return { prefix: { family, bytes: masked, length, text }, hostBits };
+  return cleared !== 0;
+}
+
+const ZERO = 0x30;
+const LENGTH_DIGITS_MAX = 3;
+
+/** Decimal, without leading zeros. */
+function parseLength(text: string, start: number): number | undefined {
+  const digits = text.length - start;
+  if (digits < 1 || digits > LENGTH_DIGITS_MAX || (digits > 1 && text.charCodeAt(start) === ZERO)) return undefined;
+  let length = 0;
+  for (let at = start; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    length = length * 10 + digit;
+  }
+  return length;
 }
 
 /** The range of one address: /32 or /128. */

@@ -1,0 +1,240 @@
+// Ranges with something attached, in one binary trie per family whose chains without a fork are folded into one step. Answers
+// which of them contain a range, lie inside it, or fit it most closely, in as many steps as there are forks on the way, and takes
+// a change without looking at the rest. Pure data structure: what it means that two ranges meet is the caller's business.
+
+import type { Prefix } from './prefix.ts';
+
+/** A range of the trie. One without values is only the fork of two others, and is folded away with the last but one of them. */
+class Place<T extends Value> {
+  // The bits, from the first on, as signed words; an IPv4 range has only the first.
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+  readonly length: number;
+  /** The first value stands by itself: most ranges have only one. */
+  value: T | undefined;
+  more: readonly T[] = NONE;
+  zero: Place<T> | undefined = undefined;
+  one: Place<T> | undefined = undefined;
+
+  constructor(a: number, b: number, c: number, d: number, length: number, value: T | undefined) {
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.d = d;
+    this.length = length;
+    this.value = value;
+  }
+}
+
+type Value = NonNullable<unknown>;
+const NONE: readonly never[] = [];
+
+export class PrefixTrie<T extends Value> {
+  readonly #v4 = new Place<T>(0, 0, 0, 0, 0, undefined);
+  readonly #v6 = new Place<T>(0, 0, 0, 0, 0, undefined);
+  #size = 0;
+
+  /** How many values there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  add(prefix: Prefix, value: T): void {
+    const added = placeOf<T>(prefix, value);
+    this.#size += 1;
+    let above = this.#root(prefix);
+    while (above.length !== added.length) {
+      const below = next(above, added);
+      if (below === undefined) {
+        attach(above, added);
+        return;
+      }
+      const shared = Math.min(sharedBits(below, added), below.length, added.length);
+      if (shared < below.length) {
+        // Either the new range goes between the two, or both hang from a fork where they part.
+        const between = shared === added.length ? added : forkOf(added, shared);
+        attach(above, between);
+        attach(between, below);
+        if (between !== added) attach(between, added);
+        return;
+      }
+      above = below;
+    }
+    if (above.value === undefined) above.value = value;
+    else above.more = [...above.more, value];
+  }
+
+  /** False: there is no such value at this range. */
+  delete(prefix: Prefix, value: T): boolean {
+    const wanted = placeOf<T>(prefix, undefined);
+    let grandparent: Place<T> | undefined;
+    let parent: Place<T> | undefined;
+    let place: Place<T> | undefined = this.#root(prefix);
+    while (place !== undefined && place.length < wanted.length && covers(place, wanted)) {
+      grandparent = parent;
+      parent = place;
+      place = next(place, wanted);
+    }
+    if (place === undefined || place.length !== wanted.length || !covers(place, wanted)) return false;
+    if (!takeValue(place, value)) return false;
+    this.#size -= 1;
+    if (parent !== undefined) fold(place, parent);
+    if (grandparent !== undefined && parent !== undefined) fold(parent, grandparent);
+    return true;
+  }
+
+  /** What is attached to ranges that contain all of `prefix`, or are it; the widest first. */
+  covering(prefix: Prefix): readonly T[] {
+    return this.#find(prefix, true, false);
+  }
+
+  /** What is attached to ranges inside `prefix` that are not it. */
+  inside(prefix: Prefix): readonly T[] {
+    return this.#find(prefix, false, true);
+  }
+
+  /** What is attached to ranges that share an address with `prefix`: two ranges do exactly when one contains the other. */
+  touching(prefix: Prefix): readonly T[] {
+    return this.#find(prefix, true, true);
+  }
+
+  /** What is attached to the narrowest range that contains all of `prefix`: for an address, the longest match. */
+  closest(prefix: Prefix): readonly T[] {
+    const wanted = placeOf<T>(prefix, undefined);
+    let narrowest: Place<T> | undefined;
+    let place: Place<T> | undefined = this.#root(prefix);
+    while (place !== undefined && covers(place, wanted)) {
+      if (place.value !== undefined) narrowest = place;
+      if (place.length === wanted.length) break;
+      place = next(place, wanted);
+    }
+    return narrowest === undefined ? NONE : gather(narrowest, []);
+  }
+
+  /** Whether any range shares an address with `prefix`. */
+  touches(prefix: Prefix): boolean {
+    if (this.#size === 0) return false;
+    const wanted = placeOf<T>(prefix, undefined);
+    let place: Place<T> | undefined = this.#root(prefix);
+    while (place !== undefined && place.length < wanted.length && covers(place, wanted)) {
+      if (place.value !== undefined) return true;
+      place = next(place, wanted);
+    }
+    // Every place has a value, or one below it; only a root may have none at all.
+    if (place === undefined || !covers(wanted, place)) return false;
+    return place.length > 0 || place.value !== undefined || place.zero !== undefined || place.one !== undefined;
+  }
+
+  values(): readonly T[] {
+    const found: T[] = [];
+    gatherBelow(this.#v4, found);
+    gatherBelow(this.#v6, found);
+    return found;
+  }
+
+  #root(prefix: Prefix): Place<T> {
+    return prefix.family === 4 ? this.#v4 : this.#v6;
+  }
+
+  #find(prefix: Prefix, around: boolean, inside: boolean): readonly T[] {
+    if (this.#size === 0) return NONE;
+    const wanted = placeOf<T>(prefix, undefined);
+    let found: T[] | undefined;
+    let place: Place<T> | undefined = this.#root(prefix);
+    while (place !== undefined && covers(place, wanted)) {
+      if (around && place.value !== undefined) found = gather(place, found ?? []);
+      if (place.length === wanted.length) break;
+      place = next(place, wanted);
+    }
+    if (!inside || place === undefined || !covers(wanted, place)) return found ?? NONE;
+    found ??= [];
+    if (place.length !== wanted.length) return gatherBelow(place, found);
+    if (place.zero !== undefined) gatherBelow(place.zero, found);
+    return place.one === undefined ? found : gatherBelow(place.one, found);
+  }
+}
+
+function placeOf<T extends Value>({ bytes, length }: Prefix, value: T | undefined): Place<T> {
+  if (bytes.length === 4) return new Place<T>(word(bytes, 0), 0, 0, 0, length, value);
+  return new Place<T>(word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12), length, value);
+}
+
+const word = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+
+/** How many bits from the first on are equal; bits behind the lengths count as they are. */
+function sharedBits<T extends Value>(x: Place<T>, y: Place<T>): number {
+  if (x.a !== y.a) return Math.clz32(x.a ^ y.a);
+  if (x.b !== y.b) return 32 + Math.clz32(x.b ^ y.b);
+  if (x.c !== y.c) return 64 + Math.clz32(x.c ^ y.c);
+  return 96 + Math.clz32(x.d ^ y.d);
+}
+
+const covers = <T extends Value>(outer: Place<T>, inner: Place<T>): boolean =>
+  outer.length <= inner.length && sharedBits(outer, inner) >= outer.length;
+
+/** The first bit behind `above` that `place` has. */
+function bitBehind<T extends Value>(above: Place<T>, place: Place<T>): number {
+  const at = above.length;
+  const bits = at < 32 ? place.a : at < 64 ? place.b : at < 96 ? place.c : place.d;
+  return (bits >>> (31 - (at & 31))) & 1;
+}
+
+const next = <T extends Value>(above: Place<T>, wanted: Place<T>): Place<T> | undefined =>
+  bitBehind(above, wanted) === 0 ? above.zero : above.one;
+
+function attach<T extends Value>(above: Place<T>, below: Place<T>): void {
+  if (bitBehind(above, below) === 0) above.zero = below;
+  else above.one = below;
+}
+
+/** The first `length` bits of a place. */
+function forkOf<T extends Value>({ a, b, c, d }: Place<T>, length: number): Place<T> {
+  return new Place<T>(
+    kept(a, length),
+    kept(b, length - 32),
+    kept(c, length - 64),
+    kept(d, length - 96),
+    length,
+    undefined,
+  );
+}
+
+const kept = (bits: number, count: number): number =>
+  count <= 0 ? 0 : count >= 32 ? bits : bits & (0xffff_ffff << (32 - count));
+
+/** Takes a place without values out, where nothing forks at it. */
+function fold<T extends Value>(place: Place<T>, above: Place<T>): void {
+  if (place.value !== undefined || (place.zero !== undefined && place.one !== undefined)) return;
+  const below = place.zero ?? place.one;
+  if (above.zero === place) above.zero = below;
+  else if (above.one === place) above.one = below;
+}
+
+function takeValue<T extends Value>(place: Place<T>, value: T): boolean {
+  if (place.value === value) {
+    const [first, ...rest] = place.more;
+    place.value = first;
+    place.more = rest.length === 0 ? NONE : rest;
+    return true;
+  }
+  const at = place.more.indexOf(value);
+  if (at < 0) return false;
+  place.more = place.more.filter((_, index) => index !== at);
+  return true;
+}
+
+function gather<T extends Value>(place: Place<T>, found: T[]): T[] {
+  if (place.value !== undefined) found.push(place.value);
+  for (const value of place.more) found.push(value);
+  return found;
+}
+
+function gatherBelow<T extends Value>(place: Place<T>, found: T[]): T[] {
+  gather(place, found);
+  if (place.zero !== undefined) gatherBelow(place.zero, found);
+  if (place.one !== undefined) gatherBelow(place.one, found);
+  return found;
+}

@@ -2,6 +2,7 @@
 // decided here; the parts are in their folders.
 
 import { hostname } from 'node:os';
+import { assessKernels } from '../mesh/conflict/kernel.ts';
 import type { ClusterName } from '../mesh/model/names.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Health } from '../runtime/health.ts';
@@ -13,6 +14,10 @@ import { serverCredentials } from '../runtime/tls/certificate-source.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { AdmissionEngine } from './admission/engine.ts';
 import type { ApiServerConfig } from './config.ts';
+import { FindingLog } from './diagnostics/finding-log.ts';
+import { kernelsOf } from './diagnostics/kernels.ts';
+import { releaseFinding } from './diagnostics/release.ts';
+import { withheldCounts } from './diagnostics/withheld.ts';
 import { servicesDocument, statusDocument } from './documents.ts';
 import { createDoor } from './door/server.ts';
 import { doorTrust } from './door-trust.ts';
@@ -124,7 +129,9 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     reflector.onRecords(peer, keys);
     reflector.onDeclarations(peer);
   });
-  for (const observer of [new FilledHistory(view), door.observer, localFacts(name, admission)]) etcd.observe(observer);
+  let leader = false;
+  for (const observer of [new FilledHistory(view), door.observer, localFacts(name, admission, () => leader)])
+    etcd.observe(observer);
   etcd.observe({
     onBatch(batch) {
       publisher.foreignChange(batch);
@@ -132,7 +139,6 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     },
   });
 
-  let leader = false;
   const election = new Election({ store: etcd.store, clock, random, log: log.child({ part: 'election' }) });
   const lead: Part = {
     name: 'leader',
@@ -164,6 +170,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       admission.report({
         revision: etcd.mirror.state.position?.revision,
         ownStateCurrent: etcd.mirror.state.phase === 'live',
+        more: assessKernels(kernelsOf(rpc.agents), { local: name, now: clock.now() }),
       }),
       peers,
     );
@@ -209,16 +216,21 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       clients: door.clients,
       storeOf: (peer) => trust.storeOf(peer),
     });
+  const onFindings = (listener: () => void) => admission.onFindings(listener);
+  const findingLog = new FindingLog({ report, onFindings, clock, log: log.child({ part: 'findings' }) });
   const routes = apiRoutes({
     health,
     status,
     report,
     services: () => servicesDocument(view.current, (key) => localServiceOf(etcd.mirror.entries, key)),
-    onFindings: (listener) => admission.onFindings(listener),
+    onFindings,
     quarantine: () => quarantineEntries(admission),
+    release: (fingerprint) =>
+      releaseFinding(fingerprint, { admission, report, own: etcd.mirror.entries, leading: () => leader, clock, log }),
     metrics: createMetrics({
       status,
       report,
+      withheld: () => withheldCounts(admission),
       queues: () => ({ reflect: reflector.depth, publish: publisher.state.queueDepth }),
     }),
   });
@@ -239,6 +251,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
         await peers.run(signal);
       },
     },
+    { name: 'findings', run: (signal) => findingLog.run(signal) },
     lead,
   ];
 }

@@ -2,15 +2,21 @@
 // and the own card and config.
 
 import type { ClusterName } from '../mesh/model/names.ts';
-import { cardKey } from '../mesh/wire/card.ts';
+import { CARDS_PREFIX, cardKey } from '../mesh/wire/card.ts';
 import { clusterConfigKey } from '../mesh/wire/cluster-config.ts';
 import { STATE_ROOT } from '../mesh/wire/state-keys.ts';
 import type { AdmissionEngine } from './admission/engine.ts';
 import type { MirrorObserver, StoreEvent } from './store/port.ts';
 
-export function localFacts(self: ClusterName, admission: AdmissionEngine): MirrorObserver {
+/** `leading`: this replica writes what was admitted; the others take it over from there. */
+export function localFacts(self: ClusterName, admission: AdmissionEngine, leading: () => boolean): MirrorObserver {
   const card = cardKey(self);
   const config = clusterConfigKey(self);
+  /** What the leader admitted of a peer is history here too: a person may have decided so. */
+  const takeOver = (name: string, value: Uint8Array | undefined) => {
+    const peer = admission.peers.find((known) => known === name);
+    if (peer !== undefined && value !== undefined && !leading()) admission.seedAdmittedCard(peer, value);
+  };
   return {
     onBatch({ events }) {
       const records: StoreEvent[] = [];
@@ -20,6 +26,7 @@ export function localFacts(self: ClusterName, admission: AdmissionEngine): Mirro
         if (key.startsWith(STATE_ROOT)) records.push(event);
         else if (key === card) admission.setLocalCard(value);
         else if (key === config) admission.setLocalConfig(value);
+        else if (key.startsWith(CARDS_PREFIX)) takeOver(key.slice(CARDS_PREFIX.length), value);
       }
       if (records.length > 0) admission.applyLocalBatch(records);
     },

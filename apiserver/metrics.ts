@@ -2,13 +2,16 @@
 // no second bookkeeping that could disagree.
 
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { catalogueRow } from '../mesh/conflict/catalogue.ts';
 import { clustersOf } from '../mesh/conflict/finding.ts';
 import type { Report } from '../mesh/conflict/report.ts';
+import type { WithheldCount } from './diagnostics/withheld.ts';
 import type { StatusDocument } from './status.ts';
 
 export interface MetricsDeps {
   readonly status: () => StatusDocument;
   readonly report: () => Report;
+  readonly withheld: () => readonly WithheldCount[];
   /** Keys that wait to be written, by queue. */
   readonly queues: () => Readonly<Record<string, number>>;
 }
@@ -26,6 +29,8 @@ export function createMetrics(deps: MetricsDeps): () => Promise<string> {
   const peerUp = gauge('peer_connected', '1 while the link to the peer is live', ['peer']);
   const heartbeat = gauge('peer_heartbeat_age_seconds', "age of the peer's last heartbeat", ['peer']);
   const records = gauge('peer_records', 'records of the peer, admitted or withheld', ['peer', 'outcome']);
+  const withheld = gauge('peer_withheld_records', 'records of the peer that are withheld', ['peer', 'kind']);
+  const checks = gauge('checks', 'checks by status: those that were not made are skipped or unknown', ['status']);
   const findings = gauge('findings', 'findings present', ['code', 'severity', 'peer']);
   const agents = gauge('agent_connected', "1 while the node's agent is connected", ['node']);
   const lag = gauge('agent_lag_revisions', "revisions that the node's kernel is behind", ['node']);
@@ -35,7 +40,7 @@ export function createMetrics(deps: MetricsDeps): () => Promise<string> {
 
   return async () => {
     const status = deps.status();
-    for (const metric of [peerUp, heartbeat, records, findings, agents, lag, refused]) metric.reset();
+    for (const metric of [peerUp, heartbeat, records, withheld, checks, findings, agents, lag, refused]) metric.reset();
     leader.set(status.leader ? 1 : 0);
     revision.set(status.snapshot.revision ?? 0);
     services.set(status.snapshot.services);
@@ -46,9 +51,17 @@ export function createMetrics(deps: MetricsDeps): () => Promise<string> {
       records.set({ peer: peer.name, outcome: 'admitted' }, peer.admitted);
       records.set({ peer: peer.name, outcome: 'withheld' }, peer.quarantined);
     }
-    for (const finding of deps.report().findings) {
-      const [peer = ''] = clustersOf(finding);
+    for (const { peer, kind, count } of deps.withheld()) withheld.set({ peer, kind }, count);
+    const report = deps.report();
+    for (const { status } of report.checks) checks.inc({ status });
+    for (const finding of report.findings) {
+      // The own cluster is one side of most; whoever watches asks which peer it is about.
+      const clusters = clustersOf(finding);
+      const peer = clusters.find((name) => name !== report.cluster) ?? clusters[0] ?? '';
       findings.inc({ code: finding.code, severity: finding.severity, peer });
+    }
+    for (const { code, cluster, count } of report.omitted) {
+      findings.inc({ code, severity: catalogueRow(code).severity, peer: cluster }, count);
     }
     for (const agent of status.agents) {
       agents.set({ node: agent.node }, agent.connected ? 1 : 0);

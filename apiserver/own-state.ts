@@ -7,7 +7,7 @@ import type { LocalService } from '../mesh/model/service.ts';
 import { cardKey } from '../mesh/wire/card.ts';
 import { decodeLocalService, localServiceKey } from '../mesh/wire/local-service.ts';
 import type { AdmissionEngine } from './admission/engine.ts';
-import type { QuarantineEntry } from './http/routes.ts';
+import type { QuarantineEntry } from './http/schema/quarantine.ts';
 import type { PeerSet } from './peers/peer-set.ts';
 import type { PeerIntake } from './peers/port.ts';
 import type { KeyValue } from './store/port.ts';

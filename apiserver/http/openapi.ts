@@ -2,18 +2,22 @@
 // A test holds it against the routes themselves.
 
 import { z } from 'zod';
-import { filterSchema } from './schema/filter.ts';
+import { inviteSchema, joinSchema } from '../join/routes.ts';
+import { filterSchema, quarantineFilterSchema } from './schema/filter.ts';
+import { invitationSchema, joinDocumentSchema, peersSchema, removedSchema } from './schema/joining.ts';
 import { problemSchema } from './schema/problem.ts';
 import { quarantineSchema, releaseSchema } from './schema/quarantine.ts';
 import { findingSchema, reportSchema } from './schema/report.ts';
 import { servicesSchema, statusSchema } from './schema/status.ts';
 
 interface Operation {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'delete';
   readonly path: string;
   readonly summary: string;
   readonly query?: z.ZodObject;
-  readonly answers: Readonly<Record<number, Answer>>;
+  readonly body?: z.ZodType;
+  /** By status; `default` for every other one. */
+  readonly answers: Readonly<Record<number, Answer>> & { readonly default?: Answer };
 }
 
 interface Answer {
@@ -31,6 +35,10 @@ const problem = (description: string): Answer => ({
   content: { 'application/problem+json': problemSchema },
 });
 const unchanged: Answer = { description: 'Unchanged since the ETag in If-None-Match' };
+
+const REFUSED = {
+  default: problem('Refused; findings that are the reason stand in it'),
+} as const;
 
 const healthSchema = z.object({ status: z.string() });
 const readinessSchema = z.object({ status: z.enum(['ready', 'starting']), parts: statusSchema.shape.health });
@@ -97,7 +105,7 @@ const OPERATIONS: readonly Operation[] = [
     method: 'get',
     path: '/v1/quarantine',
     summary: 'Withheld records',
-    query: z.strictObject({ peer: z.string().optional() }),
+    query: quarantineFilterSchema,
     answers: { 200: json('The records', quarantineSchema), 304: unchanged, 400: problem('A filter that is not known') },
   },
   {
@@ -107,18 +115,47 @@ const OPERATIONS: readonly Operation[] = [
       'Decide that what the finding withholds is right: a cluster was rebuilt on purpose (CM-ID-004). Takes no body',
     answers: {
       200: json('Decided; used from here on', releaseSchema),
-      403: problem('Asked by a browser, on behalf of some page'),
+      403: problem('Asked from another machine, or by a web page'),
       404: problem('No such finding is present'),
       409: problem(
         'The finding goes when its cause does, and is not for a person to decide; or this replica does not write',
       ),
     },
   },
+  {
+    method: 'get',
+    path: '/v1/peers',
+    summary: 'Every peer in both directions, with the keys that are trusted for it',
+    answers: { 200: json('The peers', peersSchema), 304: unchanged },
+  },
+  {
+    method: 'post',
+    path: '/v1/invitations',
+    summary: 'Make a token with which one other cluster may join',
+    body: inviteSchema,
+    answers: { 200: json('The token', invitationSchema), ...REFUSED },
+  },
+  {
+    method: 'post',
+    path: '/v1/joins',
+    summary: 'Join the cluster that a token is from, or show what that would bring',
+    body: joinSchema,
+    answers: { 200: json('What was done, or would be', joinDocumentSchema), ...REFUSED },
+  },
+  {
+    method: 'delete',
+    path: '/v1/peers/{name}',
+    summary: 'Remove a peer that a join has added, and its trust store',
+    answers: { 200: json('What was removed', removedSchema), ...REFUSED },
+  },
 ];
 
 /** Documents that are referred to by name. */
 const DOCUMENTS: Readonly<Record<string, z.ZodType>> = {
   Finding: findingSchema,
+  Invitation: invitationSchema,
+  Join: joinDocumentSchema,
+  Peers: peersSchema,
   Problem: problemSchema,
   Quarantine: quarantineSchema,
   Release: releaseSchema,
@@ -129,12 +166,15 @@ const DOCUMENTS: Readonly<Record<string, z.ZodType>> = {
 
 export function openApiDocument(version: string): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const { method, path, summary, query, answers } of OPERATIONS) {
+  for (const { method, path, summary, query, body, answers } of OPERATIONS) {
     paths[path] ??= {};
     paths[path][method] = {
       summary,
       operationId: operationId(method, path),
       parameters: [...pathParameters(path), ...queryParameters(query)],
+      ...(body === undefined
+        ? {}
+        : { requestBody: { required: true, content: { 'application/json': { schema: inline(body) } } } }),
       responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, responseOf(answer)])),
     };
   }

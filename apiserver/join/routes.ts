@@ -30,11 +30,11 @@ const name = z.string().transform((text, context): ClusterName => {
   context.addIssue({ code: 'custom', message: parsed.error });
   return z.NEVER;
 });
-const inviteSchema = z.strictObject({
+export const inviteSchema = z.strictObject({
   peer: name,
   ttl_seconds: z.number().int().min(TTL_SECONDS_MIN).max(TTL_SECONDS_MAX).default(TTL_SECONDS_DEFAULT),
 });
-const joinSchema = z.strictObject({ token: z.string().max(4096), dry_run: z.boolean().default(false) });
+export const joinSchema = z.strictObject({ token: z.string().max(4096), dry_run: z.boolean().default(false) });
 
 export function joinRoutes(deps: JoinRouteDeps): readonly Route[] {
   return [

@@ -8,16 +8,18 @@ import { compareText } from './order.ts';
 export type Severity = 'blocking' | 'error' | 'warning' | 'info';
 export const SEVERITIES: readonly Severity[] = ['blocking', 'error', 'warning', 'info'];
 
-export type Category =
-  | 'cidr'
-  | 'cluster-id'
-  | 'identity'
-  | 'trust'
-  | 'config'
-  | 'service'
-  | 'freshness'
-  | 'record'
-  | 'kernel';
+export const CATEGORIES = [
+  'cidr',
+  'cluster-id',
+  'identity',
+  'trust',
+  'config',
+  'service',
+  'freshness',
+  'record',
+  'kernel',
+] as const;
+export type Category = (typeof CATEGORIES)[number];
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 

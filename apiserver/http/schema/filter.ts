@@ -7,12 +7,15 @@ import type { ReportFilter } from '../../../mesh/conflict/report.ts';
 import { parseClusterName, parseServiceKey } from '../../../mesh/model/names.ts';
 import { categorySchema, severitySchema } from './report.ts';
 
+const peer = z
+  .string()
+  .refine((text) => parseClusterName(text).ok, 'is no cluster name')
+  .optional();
+
+export const quarantineFilterSchema = z.strictObject({ peer: peer.meta({ description: 'Records of this cluster' }) });
+
 export const filterSchema = z.strictObject({
-  peer: z
-    .string()
-    .refine((text) => parseClusterName(text).ok, 'is no cluster name')
-    .optional()
-    .meta({ description: 'Findings that name this cluster' }),
+  peer: peer.meta({ description: 'Findings that name this cluster' }),
   severity: severitySchema.optional(),
   category: categorySchema.optional(),
   code: z

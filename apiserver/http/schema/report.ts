@@ -3,23 +3,12 @@
 // compiler below and by a test on real reports.
 
 import { z } from 'zod';
-import type { Finding } from '../../../mesh/conflict/finding.ts';
+import { CATEGORIES, type Finding, SEVERITIES } from '../../../mesh/conflict/finding.ts';
 import type { Report } from '../../../mesh/conflict/report.ts';
 import { count, instant, json, list, schemaVersion } from './shapes.ts';
 
-export const severitySchema = z.enum(['blocking', 'error', 'warning', 'info']);
-
-export const categorySchema = z.enum([
-  'cidr',
-  'cluster-id',
-  'identity',
-  'trust',
-  'config',
-  'service',
-  'freshness',
-  'record',
-  'kernel',
-]);
+export const severitySchema = z.enum(SEVERITIES);
+export const categorySchema = z.enum(CATEGORIES);
 
 const thing = {
   kind: z.string().meta({ description: 'What kind of thing: pod-cidr, service, identity, node …' }),

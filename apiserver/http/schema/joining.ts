@@ -1,0 +1,66 @@
+// The documents of joining as schemas. The types are those of apiserver/join and apiserver/peers; that both say the same is checked
+// by the compiler.
+
+import { z } from 'zod';
+import type { IssuedInvitation } from '../../join/inviter.ts';
+import type { JoinDocument } from '../../join/joiner.ts';
+import type { PeersDocument } from '../../peers/peers-document.ts';
+import { findingSchema } from './report.ts';
+import { count, instant, list, schemaVersion } from './shapes.ts';
+
+export const invitationSchema = z.object({
+  token: z.string().meta({ description: 'To be handed to the other administrator; good for one join' }),
+  words: z.string().meta({ description: 'To be compared by voice' }),
+  peer: z.string(),
+  expires_at: instant,
+  endpoints: list(z.string()),
+}) satisfies z.ZodType<IssuedInvitation>;
+
+export const joinDocumentSchema = z.object({
+  schema_version: schemaVersion,
+  state: z.enum(['planned', 'joined']),
+  cluster: z.string(),
+  peer: z.object({
+    name: z.string(),
+    id: z.number().int(),
+    uid: z.string(),
+    pod_cidrs: list(z.string()),
+    service_cidrs: list(z.string()),
+    node_cidrs: list(z.string()),
+    software: z.string(),
+    endpoints: list(z.string()),
+    spki_pins: list(z.string()),
+  }),
+  words: z.string(),
+  expires_at: instant,
+  steps: list(z.string()),
+  blocked: z.boolean(),
+  findings: z.object({ here: list(findingSchema), there: list(findingSchema) }),
+}) satisfies z.ZodType<JoinDocument>;
+
+const peerEntry = z.object({
+  name: z.string(),
+  plain: z.boolean(),
+  outbound: z.object({
+    phase: z.string(),
+    endpoints: list(z.string()),
+    freshness: z.string(),
+    synced: z.boolean(),
+    age_ms: z.number().nullable(),
+    last_error: z.string().nullable(),
+  }),
+  inbound: z.object({ connected: z.boolean(), calls: count, watches: count }),
+  trust: z.object({
+    files: list(z.string()),
+    authorities: list(z.object({ subject: z.string(), spki_pin: z.string(), valid_to: instant })),
+    problem: z.string().nullable(),
+  }),
+});
+
+export const peersSchema = z.object({
+  schema_version: schemaVersion,
+  cluster: z.string(),
+  peers: list(peerEntry),
+}) satisfies z.ZodType<PeersDocument>;
+
+export const removedSchema = z.object({ peer: z.string(), removed: list(z.string()) });

@@ -2,6 +2,7 @@
 // it makes it removes. Needs root, clang, make, iproute2 and util-linux.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -27,6 +28,8 @@ export interface Room {
   readonly objectPath: string;
   /** The client of dial.c, in the namespace and in the cgroup. */
   startClient(): Promise<Client>;
+  /** Runs a program of this folder to its end, in the namespace and in the cgroup. */
+  run(program: string, ...args: readonly string[]): Promise<void>;
   /** The backends of answer.c, in the namespace and outside the cgroup. */
   startBackends(...endpoints: readonly string[]): Promise<void>;
   remove(): Promise<void>;
@@ -87,6 +90,11 @@ export async function makeRoom(...addresses: readonly string[]): Promise<Room> {
     netns: name,
     objectPath,
     startClient: async () => talkTo(start(compile(dir, 'dial'), [], { cgroup })),
+    async run(program, ...args) {
+      const child = start(compile(dir, program), args, { cgroup });
+      const [code] = await once(child, 'exit');
+      if (code !== 0) throw new Error(`${program} ended with ${code}`);
+    },
     async startBackends(...endpoints) {
       const child = start(compile(dir, 'answer'), endpoints, {});
       await linesOf(child).next();

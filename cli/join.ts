@@ -1,14 +1,15 @@
 // `clustermesh invite`, `join` and `leave`: connects two clusters whose administrators share nothing but a line of text, and ends it
 // again. The API server does it; these commands ask it, show what would happen, and wait for a yes.
 
-import { createInterface } from 'node:readline/promises';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { IssuedInvitation } from '../apiserver/join/inviter.ts';
 import type { JoinDocument } from '../apiserver/join/joiner.ts';
+import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
 import { explain } from '../mesh/conflict/explain.ts';
 import type { Finding } from '../mesh/conflict/finding.ts';
 import { parseClusterName } from '../mesh/model/names.ts';
 import { changeJson, RefusedChange } from './api-client.ts';
+import { confirmed } from './confirm.ts';
 import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
 
 interface Common {
@@ -141,21 +142,13 @@ function renderJoin({ state, cluster, peer, words, expires_at, steps, findings, 
 const renderFindings = (findings: readonly Finding[]): string =>
   findings
     .map((finding) => {
+      // The other side may run a newer version, with findings that this one does not know.
+      if (!CATALOGUE.has(finding.code))
+        return `  ${finding.code} ${finding.severity}\n    what  ${finding.title}\n    fix   ${finding.remediation}`;
       const { what, why, fix } = explain(finding);
       return `  ${finding.code} ${finding.severity}\n    what  ${what}\n    why   ${why}\n    fix   ${fix}`;
     })
     .join('\n');
-
-/** Asks whoever sits there; nobody does where standard input is no terminal. */
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
-}
 
 /** Longer than any token. */
 const INPUT_LENGTH_MAX = 16 * 1024;

@@ -8,12 +8,15 @@ import { Command, CommanderError } from 'commander';
 import { causeChain, OperationalError } from '../runtime/errors.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { completionCommand } from './completion.ts';
+import { diagnoseCommand } from './diagnose.ts';
+import { explainCommand } from './explain.ts';
 import { inviteCommand, joinCommand, leaveCommand } from './join.ts';
 import { mapsCommand } from './maps.ts';
 import { peersCommand } from './peers.ts';
 import { pkiCommand } from './pki.ts';
 import { preflightCommand } from './preflight.ts';
 import { agentCommand, apiServerCommand } from './programs.ts';
+import { releaseCommand } from './release.ts';
 import { servicesCommand } from './services.ts';
 import { statusCommand } from './status.ts';
 
@@ -33,6 +36,9 @@ export function buildCommand(): Command {
     statusCommand(),
     servicesCommand(),
     peersCommand(),
+    diagnoseCommand(),
+    explainCommand(),
+    releaseCommand(),
     inviteCommand(),
     joinCommand(),
     leaveCommand(),

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
+import { explainCommand, nearestCodes } from './explain.ts';
+
+let printed: string;
+beforeEach(() => {
+  const write = (text: unknown) => {
+    printed += String(text);
+    return true;
+  };
+  vi.spyOn(process.stdout, 'write').mockImplementation(write);
+  vi.spyOn(process.stderr, 'write').mockImplementation(write);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+async function explain(...args: readonly string[]): Promise<string> {
+  printed = '';
+  await explainCommand().parseAsync(args, { from: 'user' });
+  return printed;
+}
+
+test('says what a code means, how to confirm it and how to fix it', async () => {
+  const text = await explain('cm-cidr-001');
+  expect(text).toMatch(/^CM-CIDR-001 \(error\)\n\nPod CIDRs of two clusters overlap/);
+  for (const part of ['Arises', 'Effect', 'Confirm', 'Fix']) expect(text).toContain(`- ${part}: `);
+  expect(text).not.toMatch(/^#|CM-CIDR-002$/m);
+});
+
+test('has an entry for every code of the catalogue', async () => {
+  for (const code of CATALOGUE.keys()) expect(await explain(code)).toMatch(new RegExp(`^${code} \\(\\w+\\)\n\n.{20}`));
+  expect(await explain('CM-CIDR-004')).toMatch('Reserved');
+});
+
+test('lists all codes when none is given', async () => {
+  const lines = (await explain()).trimEnd().split('\n');
+  expect(lines).toHaveLength(CATALOGUE.size + 1);
+});
+
+test('suggests the nearest codes for one that does not exist', async () => {
+  expect(await explain('CM-CIDR-01')).toMatch('the nearest are CM-CIDR-001');
+  expect(process.exitCode).toBe(1);
+  expect(nearestCodes('IDENT-5')).toContain('CM-IDENT-005');
+});

@@ -1,0 +1,93 @@
+// `clustermesh explain`: what a code means, from the page that ships with the program: how it arises, what it does, how to confirm
+// and how to fix it. Without a code, the list of all.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
+import { OperationalError, reasonOf } from '../runtime/errors.ts';
+import { packageRoot } from '../runtime/package-root.ts';
+import { table } from './table.ts';
+
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('say what a code means and what to do, or list all codes; exit 1 when there is no such code')
+    .argument('[code]', 'as in a finding: CM-CIDR-001')
+    .action(async (given: string | undefined) => {
+      if (given === undefined) {
+        process.stdout.write(`${listOfCodes()}\n`);
+        return;
+      }
+      const code = given.toUpperCase();
+      const entry = entryOf(code, await readFindings());
+      if (entry === undefined) {
+        process.stderr.write(
+          `clustermesh: there is no code ${given}; the nearest are ${nearestCodes(code).join(', ')}\n`,
+        );
+        process.exitCode = 1;
+        return;
+      }
+      process.stdout.write(`${entry}\n`);
+    });
+}
+
+const listOfCodes = (): string =>
+  table(
+    ['CODE', 'SEVERITY', 'WHAT'],
+    [...CATALOGUE.values()].map(({ code, severity, title }) => [code, severity, title]),
+  );
+
+async function readFindings(): Promise<string> {
+  const path = join(packageRoot(), 'docs/findings.md');
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new OperationalError({
+      code: 'EXPLAIN_PAGE',
+      operation: 'read the page of findings',
+      subject: path,
+      reason: reasonOf(cause),
+      hint: 'it is part of the package: install it whole',
+      cause,
+    });
+  }
+}
+
+/** The section of the page under the code, without the marks of its heading. */
+export function entryOf(code: string, page: string): string | undefined {
+  const lines = page.split('\n');
+  const start = lines.indexOf(`## ${code}`);
+  if (start < 0) return undefined;
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => /^##? /.test(line));
+  const severity = CATALOGUE.get(code)?.severity;
+  const body = rest.slice(0, end < 0 ? undefined : end).join('\n');
+  return `${code}${severity === undefined ? '' : ` (${severity})`}\n\n${body.replaceAll('**', '').trim()}`;
+}
+
+const NEAREST_SHOWN = 3;
+
+/** By the number of letters to change; `CIDR-1` is near to CM-CIDR-001. */
+export function nearestCodes(code: string): readonly string[] {
+  return [...CATALOGUE.keys()]
+    .map((known) => ({ known, distance: distance(code, known) }))
+    .sort((a, b) => a.distance - b.distance || (a.known < b.known ? -1 : 1))
+    .slice(0, NEAREST_SHOWN)
+    .map(({ known }) => known);
+}
+
+/** Levenshtein's. */
+function distance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (const [row, letter] of [...a].entries()) {
+    const current = [row + 1];
+    for (const [column, other] of [...b].entries()) {
+      const above = previous[column + 1] ?? 0;
+      const left = current[column] ?? 0;
+      const diagonal = previous[column] ?? 0;
+      current.push(Math.min(above + 1, left + 1, diagonal + (letter === other ? 0 : 1)));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}

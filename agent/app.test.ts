@@ -42,7 +42,7 @@ beforeEach(() => {
   const deps = { clock: systemClock, random: seededRandom(1), log: silentLog, nextTurn, health, maps, upstream };
   app = createAgentApp({ ...deps, node: 'w1', cluster: 'west' });
   const metrics = createAgentMetrics(app.status);
-  routes = agentRoutes({ health, status: app.status, maps: app.describeMaps, metrics });
+  routes = agentRoutes({ health, status: app.status, maps: app.describeMaps, check: app.checkMaps, metrics });
   stop = new AbortController();
   running = app.run(stop.signal);
 });
@@ -110,5 +110,6 @@ test('after it, status, maps and metrics tell what is programmed and what is not
     ['shop/big', 'west', 'west'],
     ['shop/none'],
   ]);
+  expect((await get('/v1/maps/check')).json).toMatchObject({ compared: true, frontends: 2, differences: [] });
   expect((await get('/metrics')).text).toContain('clustermesh_agent_programmed_revision 42');
 });

@@ -17,6 +17,7 @@ import { createBreather } from './breather.ts';
 import type { AgentConfig } from './config.ts';
 import { describeMaps, type MapsDocument } from './maps/describe.ts';
 import type { ServiceMaps } from './maps/port.ts';
+import { checkMaps, type MapsCheckDocument } from './reconcile/check.ts';
 import { observe } from './reconcile/observe.ts';
 import { Programmer } from './reconcile/programmer.ts';
 import { sizesOf } from './reconcile/sizes.ts';
@@ -49,6 +50,8 @@ export interface AgentApp {
   status(): AgentStatusDocument;
   /** Reads the maps; rejects when they cannot be read. */
   describeMaps(): Promise<MapsDocument>;
+  /** Compares the maps with what is desired; rejects when they cannot be read. */
+  checkMaps(): Promise<MapsCheckDocument>;
 }
 
 export function createAgentApp(deps: AgentAppDeps): AgentApp {
@@ -68,6 +71,13 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
         serviceOf: programmer.desired.serviceOf.bind(programmer.desired),
       };
       return describeMaps({ image, datapath: maps.kind, sizes: sizesOf(maps), names });
+    },
+    checkMaps: () => {
+      const { desired, reconciler } = programmer;
+      const wanted = programmer.snapshot !== undefined;
+      const now = () => clock.monotonic();
+      const refusals = () => programmer.refusals();
+      return checkMaps({ maps, desired, reconciler, refusals, wanted, now, pause: createBreather(clock, nextTurn) });
     },
   };
 }
@@ -98,7 +108,7 @@ export async function composeAgent(
   const app = createAgentApp({ ...deps, node: config.node.name, cluster, upstream, maps, health });
   const { status } = app;
   const metrics = createAgentMetrics(status);
-  const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), metrics });
+  const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), check: () => app.checkMaps(), metrics });
   return [
     { name: 'maps', stop: async () => maps.close() },
     { name: 'tls', run: (signal) => tls.run(signal) },

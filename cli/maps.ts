@@ -1,8 +1,10 @@
-// `clustermesh maps dump`: what a node's kernel holds, with names instead of bytes, as the node's agent reads it. And
+// `clustermesh maps dump`: what a node's kernel holds, with names instead of bytes, as the node's agent reads it. `clustermesh maps
+// check`: where that differs from what is desired, and why. And
 // `clustermesh maps remove`: the one way to take away what an agent left pinned, since stopping an agent never does.
 
 import { Command } from 'commander';
 import { type MapsDocument, renderMaps } from '../agent/maps/describe.ts';
+import { type ExplainedDifference, type MapsCheckDocument, renderMapsCheck } from '../agent/reconcile/check.ts';
 import { getJson } from './api-client.ts';
 import { agentOption, type OutputFormat, outputOption, print } from './options.ts';
 
@@ -10,6 +12,7 @@ export function mapsCommand(): Command {
   return new Command('maps')
     .description("look into a node's service maps, or remove them")
     .addCommand(dumpCommand())
+    .addCommand(checkCommand())
     .addCommand(removeCommand());
 }
 
@@ -22,6 +25,21 @@ function dumpCommand(): Command {
       const maps = (await getJson(agent, '/v1/maps')) as MapsDocument;
       print(output, maps, renderMaps);
       if (maps.problems.length > 0) process.exitCode = 1;
+    });
+}
+
+function checkCommand(): Command {
+  return new Command('check')
+    .description(
+      'compare the maps with what is desired and explain each difference; exit 1 when one is felt by connections, or is foreign',
+    )
+    .addOption(agentOption())
+    .addOption(outputOption())
+    .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
+      const check = (await getJson(agent, '/v1/maps/check')) as MapsCheckDocument;
+      print(output, check, renderMapsCheck);
+      const isWrong = ({ type, cause }: ExplainedDifference) => type !== 'leftover' || cause === 'foreign';
+      if (!check.compared || check.differences.some(isWrong)) process.exitCode = 1;
     });
 }
 

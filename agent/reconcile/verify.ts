@@ -1,5 +1,5 @@
-// Do the maps hold what is desired? Reads every row anew, follows it as a program in the kernel would, and knows nothing of
-// images and plans: it is what tests and diagnostics hold the reconciler against.
+// Do the maps hold what is desired? Follows every row as a program in the kernel would, and knows nothing of plans: it is what
+// tests and diagnostics hold the reconciler against.
 
 import type { BackendState } from '../../mesh/model/service.ts';
 import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
@@ -40,7 +40,11 @@ export async function desiredOf(snapshot: MeshSnapshot, sizes: MapCounts): Promi
 
 /** Empty when the maps hold what is desired and nothing else. */
 export async function verify(maps: ServiceMaps, desired: Desired): Promise<readonly Difference[]> {
-  const image = await observe(maps, () => 0, noPause);
+  return differencesOf(await observe(maps, () => 0, noPause), desired);
+}
+
+/** The same of maps that were read. */
+export function differencesOf(image: MapImage, desired: Desired): readonly Difference[] {
   const differences: Difference[] = [];
   const note = (type: Difference['type'], subject: string, detail: string) =>
     differences.push({ type, subject, detail });

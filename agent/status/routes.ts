@@ -3,6 +3,7 @@
 import type { Health } from '../../runtime/health.ts';
 import type { HttpAnswer, Route } from '../../runtime/http.ts';
 import type { MapsDocument } from '../maps/describe.ts';
+import type { MapsCheckDocument } from '../reconcile/check.ts';
 import type { AgentStatusDocument } from './document.ts';
 
 export interface AgentRouteDeps {
@@ -10,10 +11,12 @@ export interface AgentRouteDeps {
   readonly status: () => AgentStatusDocument;
   /** Read from the maps when asked for. */
   readonly maps: () => Promise<MapsDocument>;
+  /** The maps against what is desired. */
+  readonly check: () => Promise<MapsCheckDocument>;
   readonly metrics: () => Promise<string>;
 }
 
-export function agentRoutes({ health, status, maps, metrics }: AgentRouteDeps): readonly Route[] {
+export function agentRoutes({ health, status, maps, check, metrics }: AgentRouteDeps): readonly Route[] {
   const get = (path: string, handle: Route['handle']): Route => ({ method: 'GET', path, handle });
   return [
     get('/healthz', () => ({ json: { status: 'ok' } })),
@@ -21,6 +24,7 @@ export function agentRoutes({ health, status, maps, metrics }: AgentRouteDeps): 
     get('/metrics', async () => ({ text: await metrics(), contentType: 'text/plain; version=0.0.4' })),
     get('/v1/status', () => ({ json: status() })),
     get('/v1/maps', async () => ({ json: await maps() })),
+    get('/v1/maps/check', async () => ({ json: await check() })),
   ];
 }
 

@@ -93,7 +93,7 @@ async function openAt(endpoint: string, { token, pair, randomBytes }: JoinClient
   try {
     const nonceJoiner = randomBytes(NONCE_BYTES);
     const hello = await send('POST', PATHS.hello, jsonBytes({ nonce: Buffer.from(nonceJoiner).toString('base64url') }));
-    const { nonce, time } = parseReply(endpoint, hello, helloAnswerSchema);
+    const { nonce, time } = parseJson(endpoint, hello, helloAnswerSchema);
     const nonceInviter = Buffer.from(nonce, 'base64url');
     const inviterTime = parseTime(time);
     const [shown] = hello.chain;
@@ -130,7 +130,7 @@ async function fetchAnchors(endpoint: string, pins: readonly string[]): Promise<
   const agent = new Agent({ rejectUnauthorized: false, maxCachedSessions: 0, minVersion: 'TLSv1.3' });
   try {
     const reply = await exchange(endpoint, { agent, method: 'GET', path: PATHS.authority }, new Uint8Array());
-    const { ca } = parseReply(endpoint, reply, authorityAnswerSchema);
+    const { ca } = parseJson(endpoint, reply, authorityAnswerSchema);
     const anchors = certificatesOf(ca).filter((certificate) => pins.includes(spkiPin(certificate)));
     if (anchors.length > 0) return anchors;
   } catch (error) {
@@ -225,26 +225,24 @@ function unproved(endpoint: string, { status }: Reply): JoinRefusal {
   return refusal('JOIN_PROTOCOL', endpoint, `it answered ${status} without proof that it knows the token`);
 }
 
-function parseReply<T>(endpoint: string, { status, body }: Reply, schema: z.ZodType<T>): T {
+/** An answer that was proved: its refusals count. */
+function parseReply<T>(endpoint: string, reply: Reply, schema: z.ZodType<T>): T {
+  if (reply.status === 200) return parseJson(endpoint, reply, schema);
+  throw refusalOf(endpoint, parseJson(endpoint, { ...reply, status: 200 }, problemSchema));
+}
+
+function parseJson<T>(endpoint: string, { status, body }: Reply, schema: z.ZodType<T>): T {
+  if (status !== 200) throw refusal('JOIN_PROTOCOL', endpoint, `it answered ${status}`);
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));
   } catch (cause) {
-    throw refusal('JOIN_PROTOCOL', endpoint, `it answered ${status} and no JSON`, { cause });
-  }
-  if (status !== 200) {
-    const problem = problemSchema.safeParse(value);
-    throw problem.success
-      ? refusalOf(endpoint, problem.data)
-      : refusal('JOIN_PROTOCOL', endpoint, `it answered ${status}`);
+    throw refusal('JOIN_PROTOCOL', endpoint, 'its answer is not JSON', { cause });
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw refusal(
-    'JOIN_PROTOCOL',
-    endpoint,
-    `${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`,
-  );
+  const [issue] = parsed.error.issues;
+  throw refusal('JOIN_PROTOCOL', endpoint, `its answer: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
 const jsonBytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));

@@ -58,9 +58,13 @@ export interface Answer {
   readonly proof?: Uint8Array;
 }
 
+/** From prepare until the link to the new peer has its card: what comes later is told by the link. */
+const JOINING_MS = 60_000;
+
 export class Inviter {
   readonly #deps: InviterDeps;
   readonly #attempts: Attempts;
+  readonly #prepared = new Map<ClusterName, { readonly offer: Offer; readonly until: number }>();
   /** Nonces are recognised by it instead of being remembered; another process, another key. */
   readonly #nonceKey: Uint8Array;
   /** Stands for the verifier of an invitation that does not exist, so that the answer takes as long. */
@@ -173,20 +177,42 @@ export class Inviter {
     if (isPeer(read.name) && !invitations.isRepeat(invitation, joiner)) {
       throw refusal('JOIN_ALREADY_PEER', read.name, `${read.name} is a peer of ${own.self}`);
     }
-    const { findings, blocking } = own.plan(read);
+    const { findings, blocking } = own.plan(read, this.#joining());
     if (path === PATHS.plan) return { offer: own.offer(), findings };
     if (blocking.length > 0) {
       throw refusal('JOIN_CONFLICTS', read.name, `${blocking.length} blocking findings`, { findings });
     }
     if (path === PATHS.prepare) {
-      await files.assertWritable();
-      await invitations.prepare(invitation.id, joiner);
+      await this.#prepare(invitation.id, joiner, read.offer);
       return { offer: own.offer(), findings };
     }
     await invitations.commit(invitation.id, joiner);
     await files.write({ name: read.name, endpoints: read.offer.endpoints, ca: read.offer.ca });
     log.info('joined', { peer: read.name, role: 'inviter' });
     return { committed: true };
+  }
+
+  async #prepare(id: string, joiner: JoinerId, offer: Offer): Promise<void> {
+    const { files, invitations, clock } = this.#deps;
+    // Noted in the same turn in which it was judged: nobody is judged in between without it.
+    const entry = { offer, until: clock.monotonic() + JOINING_MS };
+    const before = this.#prepared.get(joiner.name);
+    this.#prepared.set(joiner.name, entry);
+    try {
+      await files.assertWritable();
+      await invitations.prepare(id, joiner);
+    } catch (error) {
+      if (before !== undefined) this.#prepared.set(joiner.name, before);
+      else if (this.#prepared.get(joiner.name) === entry) this.#prepared.delete(joiner.name);
+      throw error;
+    }
+  }
+
+  /** Whoever has prepared may be a member in a moment: of two that do not fit together, the second is refused. */
+  #joining(): ReadonlyMap<ClusterName, Offer> {
+    const now = this.#deps.clock.monotonic();
+    for (const [name, { until }] of this.#prepared) if (until < now) this.#prepared.delete(name);
+    return new Map([...this.#prepared].map(([name, { offer }]) => [name, offer]));
   }
 
   #nonce(now: number, nonceJoiner: Uint8Array): Buffer {

@@ -1,16 +1,20 @@
 // Two clusters and a token, over real TLS on loopback: what a join leaves on both sides, and every way in which it is refused.
 
 import { request } from 'node:https';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readCard } from '../../mesh/conflict/facts.ts';
 import { encodeCard } from '../../mesh/wire/card.ts';
 import { createAuthority } from '../../pki/authority.ts';
 import { encodeToken, type JoinToken, parseToken } from '../../pki/join/token.ts';
 import { spkiPins } from '../../pki/spki.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { leaf, nameOf, TestCluster } from '../../test/join/two-clusters.ts';
 import { parsePeerSpec } from '../peers/peer-spec.ts';
+import type { KeyValue } from '../store/port.ts';
 import { openJoinSession } from './client.ts';
-import { PATHS, planAnswerSchema } from './protocol.ts';
+import { offerSchema, PATHS, planAnswerSchema } from './protocol.ts';
+import { isRefusal } from './refusal.ts';
 
 let west: TestCluster;
 let east: TestCluster;
@@ -148,6 +152,14 @@ describe('a join is refused', () => {
     expect(error).toMatchObject({ code: 'JOIN_CONFLICTS', findings: [{ code: 'CM-CIDR-001' }] });
   });
 
+  test('for a conflict with a cluster that is joining at the same time', async () => {
+    const twin = await another('twin', 7, ['10.2.0.0/16']);
+    const tokens = [await invite(), (await west.inviter.invite(twin.name, TTL_MS)).token];
+    const outcomes = await Promise.allSettled([east.joiner.join(tokens[0] ?? ''), twin.joiner.join(tokens[1] ?? '')]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'JOIN_CONFLICTS' } });
+  });
+
   test('for the same cluster id', async () => {
     const twin = await another('twin', 1, ['10.9.0.0/16']);
     const { token } = await west.inviter.invite(twin.name, TTL_MS);
@@ -260,6 +272,38 @@ describe('a join is refused', () => {
     await expect(invite()).rejects.toEqual(code('JOIN_UNREACHABLE'));
     expect(await west.states()).toEqual([]);
   });
+});
+
+test('offers with flipped bits are read, or refused, and harm nobody', () => {
+  const offer = east.own.offer();
+  const body = Buffer.from(JSON.stringify({ ...offer, card: JSON.parse(offer.card) }));
+  const chain = certificatesOf(east.pair.certificate);
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(), fc.nat(7)), { minLength: 1, maxLength: 3 }), (flips) => {
+      const flipped = Buffer.from(body);
+      for (const [at, bit] of flips) flipped[at % body.length] = (flipped[at % body.length] ?? 0) ^ (1 << bit);
+      try {
+        const { card, ...rest } = JSON.parse(flipped.toString()) as { card: unknown };
+        const parsed = offerSchema.safeParse({ ...rest, card: JSON.stringify(card) });
+        if (parsed.success) west.own.plan(west.own.read(parsed.data, chain, 'peer'));
+      } catch (error) {
+        expect(error instanceof SyntaxError || isRefusal(error)).toBe(true);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('what the other side says cannot steer a terminal', async () => {
+  const loud = await another('loud', 9);
+  const card = { ...loud.card, versions: { software: '\u001b[2J1.0', protocol: 1 }, podCIDRs: ['10.9.0.0/16\u0007'] };
+  loud.entries.set('clustermesh/v1/cards/loud', {
+    ...loud.entries.get('clustermesh/v1/cards/loud'),
+    value: encodeCard(card),
+  } as KeyValue);
+  const plan = await east.joiner.plan((await loud.inviter.invite(east.name, TTL_MS)).token);
+  expect(JSON.stringify(plan)).not.toMatch(/\\u00(1b|07)/);
+  expect(plan.peer.software).toBe('\\u{1b}[2J1.0');
 });
 
 test('a request cannot be replayed over another connection, or changed on its way', async () => {

@@ -14,6 +14,7 @@ import { type JoinSession, openJoinSession } from './client.ts';
 import { clocksDiffer, type OwnSide, type ReadOffer } from './own-side.ts';
 import { CLOCK_DIFFERENCE_MS_MAX, committedSchema, PATHS, planAnswerSchema } from './protocol.ts';
 import { refusal } from './refusal.ts';
+import { shown } from './shown.ts';
 
 export interface JoinerDeps {
   readonly own: OwnSide;
@@ -136,9 +137,9 @@ export class Joiner {
       );
     }
     const here = own.plan(peer);
-    const there = findings as unknown as readonly Finding[];
-    const blocked = [...here.findings, ...there].some(({ severity }) => severity === 'blocking');
-    return { peer, document: this.#document(token, peer, blocked, { here: here.findings, there }) };
+    const blocked = [...here.findings, ...findings].some(({ severity }) => severity === 'blocking');
+    const document = this.#document(token, peer, blocked, { here: here.findings, there: findings });
+    return { peer, document: shown(document) };
   }
 
   #document(

@@ -64,7 +64,8 @@ export class JoinListener {
       },
       (request, response) => {
         this.#handle(request, response).catch((error: unknown) => {
-          log.error('join request failed', { error });
+          // A request that was cut off is nobody's fault here.
+          if (!request.destroyed || request.complete) log.error('join request failed', { error });
           response.destroy();
         });
       },
@@ -77,6 +78,7 @@ export class JoinListener {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(listen, error)));
       server.listen(port, host, resolve);
     });
+    server.on('error', (error) => log.error('join listener failed', { error }));
     return (server.address() as AddressInfo).port;
   }
 

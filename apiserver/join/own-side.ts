@@ -2,7 +2,7 @@
 // it judges by, and the check of everything that the other side sends before any of it is used.
 
 import type { X509Certificate } from 'node:crypto';
-import type { ClusterFacts } from '../../mesh/conflict/facts.ts';
+import { type ClusterFacts, readCard } from '../../mesh/conflict/facts.ts';
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import { type ClusterName, parseClusterName } from '../../mesh/model/names.ts';
 import { CARDS_PREFIX, cardKey, decodeCard } from '../../mesh/wire/card.ts';
@@ -99,15 +99,24 @@ export class OwnSide {
     return { name: name.value, card: card.value.card, pins: spkiPins([offer.ca]), offer };
   }
 
-  /** Refuses where the clocks are too far apart for each other's certificates. */
-  plan({ name, offer }: ReadOffer): JoinPlan {
+  /**
+   * Refuses where the clocks are too far apart for each other's certificates. `joining` are those that are about to be members, and
+   * are judged as if they were.
+   */
+  plan({ name, offer }: ReadOffer, joining: ReadonlyMap<ClusterName, Offer> = new Map()): JoinPlan {
     const { self, facts, clock } = this.#deps;
     const now = clock.now();
     const theirs = parseTime(offer.time);
     const clockOffsetMs = theirs.ok ? theirs.value - now : 0;
     if (Math.abs(clockOffsetMs) > CLOCK_DIFFERENCE_MS_MAX) throw clocksDiffer(name, self, now + clockOffsetMs, now);
     const { card, members } = offer;
-    return planJoin({ local: self, own: facts(), other: { name, card, members, clockOffsetMs }, now });
+    const own = new Map(facts());
+    for (const [member, { card }] of joining) {
+      if (!own.has(member) && member !== name) {
+        own.set(member, { name: member, card: readCard(encodeText(card)), records: new Map() });
+      }
+    }
+    return planJoin({ local: self, own, other: { name, card, members, clockOffsetMs }, now });
   }
 }
 

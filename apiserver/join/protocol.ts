@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { NONCE_BYTES } from '../../pki/join/proof.ts';
 import { INVITATION_BYTES } from '../../pki/join/token.ts';
+import { findingSchema } from '../http/schema/report.ts';
 
 /**
  * authority: the inviter's CA certificates, for anybody; whoever has a token knows which keys to expect. hello: a nonce and the
@@ -79,12 +80,11 @@ export type Offer = z.infer<typeof offerSchema>;
 export const helloSchema = z.strictObject({ nonce: z.string().max(64) });
 export const helloAnswerSchema = z.object({ nonce: z.string().max(64), time });
 export const authorityAnswerSchema = z.object({ ca: z.string().max(64 * 1024) });
-/** Findings are shown and passed on, never acted on: their shape is the reader's to doubt. */
-const finding = z.looseObject({
-  code: z.string(),
-  severity: z.enum(['blocking', 'error', 'warning', 'info']),
-  fingerprint: z.string(),
-});
-export const planAnswerSchema = z.object({ offer: offerSchema, findings: z.array(finding).max(10_000) });
+const findings = z.array(findingSchema).max(10_000);
+export const planAnswerSchema = z.object({ offer: offerSchema, findings });
 export const committedSchema = z.object({ committed: z.literal(true) });
-export const problemSchema = z.looseObject({ status: z.number(), title: z.string(), detail: z.string() });
+export const problemSchema = z.object({
+  code: z.string().optional(),
+  detail: z.string(),
+  findings: findings.optional(),
+});

@@ -4,6 +4,7 @@
 import type { Finding } from '../../mesh/conflict/finding.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Problem } from '../../runtime/http.ts';
+import { shown } from './shown.ts';
 
 const REFUSALS = {
   JOIN_TOKEN: { status: 400, title: 'Not a token', hint: 'copy the whole line that `clustermesh invite` printed' },
@@ -129,10 +130,16 @@ export function problemOf({ code, reason, findings }: JoinRefusal): Problem {
 /** What everybody gets who has not proved to have the token. */
 export const UNIFORM: Problem = problemOf(refusal('JOIN_DENIED', '', 'the token was not accepted'));
 
+/** What the other side answers when it refuses. */
+export interface ForeignProblem {
+  readonly code?: string | undefined;
+  readonly detail: string;
+  readonly findings?: readonly Finding[] | undefined;
+}
+
 /** A refusal that the other side gave and proved to be its own. */
-export function refusalOf(subject: string, problem: { readonly [name: string]: unknown }): JoinRefusal {
-  const code =
-    typeof problem.code === 'string' && problem.code in REFUSALS ? (problem.code as RefusalCode) : 'JOIN_REFUSED';
-  const findings = Array.isArray(problem.findings) ? (problem.findings as readonly Finding[]) : [];
-  return refusal(code, subject, String(problem.detail), { findings });
+export function refusalOf(subject: string, problem: ForeignProblem): JoinRefusal {
+  const { code, detail, findings = [] } = shown(problem);
+  const known = code !== undefined && Object.hasOwn(REFUSALS, code) ? (code as RefusalCode) : 'JOIN_REFUSED';
+  return refusal(known, subject, detail, { findings });
 }

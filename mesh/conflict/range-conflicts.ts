@@ -37,8 +37,7 @@ export class RangeConflicts {
   }
 
   add(range: ClusterRange): void {
-    const touching = this.#ranges.touching(range.prefix);
-    this.#ranges.add(range.prefix, range);
+    const touching = this.#ranges.add(range.prefix, range);
     if (touching.length === 0) return;
     for (const inner of touching) if (holds(range, inner)) this.#leaveOut(inner);
     if (touching.some((outer) => holds(outer, range))) this.#leftOut.add(range);

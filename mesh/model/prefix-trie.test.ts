@@ -6,7 +6,7 @@ import IPCIDR from 'ip-cidr';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
 import { addressFromBytes } from './address.ts';
-import { containsPrefix, makePrefix, type Prefix, parsePrefix } from './prefix.ts';
+import { containsPrefix, makePrefix, overlaps, type Prefix, parsePrefix } from './prefix.ts';
 import { PrefixTrie } from './prefix-trie.ts';
 
 /** Few distinct bits, so that ranges often lie in each other; both families, every length. */
@@ -55,8 +55,9 @@ function replay(steps: readonly Step[]): { readonly trie: PrefixTrie<number>; re
   const trie = new PrefixTrie<number>();
   const list = new List();
   for (const step of steps) {
+    const touching = list.where((prefix) => overlaps(prefix, step.prefix));
     const there = list.apply(step);
-    if (step.add) trie.add(step.prefix, step.value);
+    if (step.add) expect(sorted(trie.add(step.prefix, step.value))).toEqual(sorted(touching));
     else expect(trie.delete(step.prefix, step.value)).toBe(there);
   }
   return { trie, list };

@@ -41,15 +41,19 @@ export class PrefixTrie<T extends Value> {
     return this.#size;
   }
 
-  add(prefix: Prefix, value: T): void {
+  /** Returns what was there before and shares an address with it, as `touching` would have. */
+  add(prefix: Prefix, value: T): readonly T[] {
     const added = placeOf<T>(prefix, value);
     this.#size += 1;
+    let touching: T[] | undefined;
     let above = this.#root(prefix);
-    while (above.length !== added.length) {
+    for (;;) {
+      if (above.value !== undefined) touching = gather(above, touching ?? []);
+      if (above.length === added.length) break;
       const below = next(above, added);
       if (below === undefined) {
         attach(above, added);
-        return;
+        return touching ?? NONE;
       }
       const shared = Math.min(sharedBits(below, added), below.length, added.length);
       if (shared < below.length) {
@@ -57,13 +61,16 @@ export class PrefixTrie<T extends Value> {
         const between = shared === added.length ? added : forkOf(added, shared);
         attach(above, between);
         attach(between, below);
-        if (between !== added) attach(between, added);
-        return;
+        if (between === added) return gatherAll(below, touching ?? []);
+        attach(between, added);
+        return touching ?? NONE;
       }
       above = below;
     }
+    touching = gatherBelow(above, touching ?? []);
     if (above.value === undefined) above.value = value;
     else above.more = [...above.more, value];
+    return touching;
   }
 
   /** False: there is no such value at this range. */
@@ -129,8 +136,8 @@ export class PrefixTrie<T extends Value> {
 
   values(): readonly T[] {
     const found: T[] = [];
-    gatherBelow(this.#v4, found);
-    gatherBelow(this.#v6, found);
+    gatherAll(this.#v4, found);
+    gatherAll(this.#v6, found);
     return found;
   }
 
@@ -150,9 +157,7 @@ export class PrefixTrie<T extends Value> {
     }
     if (!inside || place === undefined || !covers(wanted, place)) return found ?? NONE;
     found ??= [];
-    if (place.length !== wanted.length) return gatherBelow(place, found);
-    if (place.zero !== undefined) gatherBelow(place.zero, found);
-    return place.one === undefined ? found : gatherBelow(place.one, found);
+    return place.length === wanted.length ? gatherBelow(place, found) : gatherAll(place, found);
   }
 }
 
@@ -233,8 +238,11 @@ function gather<T extends Value>(place: Place<T>, found: T[]): T[] {
 }
 
 function gatherBelow<T extends Value>(place: Place<T>, found: T[]): T[] {
-  gather(place, found);
-  if (place.zero !== undefined) gatherBelow(place.zero, found);
-  if (place.one !== undefined) gatherBelow(place.one, found);
+  if (place.zero !== undefined) gatherAll(place.zero, found);
+  if (place.one !== undefined) gatherAll(place.one, found);
   return found;
+}
+
+function gatherAll<T extends Value>(place: Place<T>, found: T[]): T[] {
+  return gatherBelow(place, gather(place, found));
 }

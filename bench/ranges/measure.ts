@@ -1,0 +1,142 @@
+// What is measured of ranges that meet, once: the check of all of them from their texts, one change among all of them, and the same
+// by other means in the same run.
+
+import IPCIDR from 'ip-cidr';
+import { MeshEvaluation } from '../../mesh/conflict/evaluation.ts';
+import { RangeConflicts } from '../../mesh/conflict/range-conflicts.ts';
+import type { ClusterRange } from '../../mesh/conflict/ranges.ts';
+import { standingOf } from '../../mesh/conflict/standing.ts';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { type Prefix, parsePrefix } from '../../mesh/model/prefix.ts';
+import { type NodeRecord, networkValue, nodeKind } from '../../mesh/wire/node.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type SampleRange, sampleClusters } from './sample.ts';
+import { sweep } from './sweep.ts';
+
+/** Milliseconds, but for the changes. */
+export interface Round {
+  readonly check: number;
+  readonly checkParsing: number;
+  readonly sweep: number;
+  readonly ipCidrParsing: number;
+  /** Microseconds each. */
+  readonly changes: readonly number[];
+  readonly conflicts: number;
+  /** By the sweep. */
+  readonly pairs: number;
+}
+
+const CHANGES = 2_000;
+
+export function measureRanges(sample: readonly SampleRange[], clock: Clock): Round {
+  let begun = clock.monotonic();
+  const passed = (): number => {
+    const now = clock.monotonic();
+    const elapsed = now - begun;
+    begun = now;
+    return elapsed;
+  };
+  const ranges = sample.map(({ cluster, text }) => rangeOf(cluster, prefixOf(text)));
+  const checkParsing = passed();
+  const conflicts = conflictsOfNobody();
+  for (const range of ranges) conflicts.add(range);
+  const { come } = conflicts.takeChange();
+  const check = checkParsing + passed();
+
+  const pairs = sweep(sample.map(({ cluster, text }) => ({ cluster, prefix: prefixOf(text) })));
+  const swept = passed();
+  for (const { text } of sample) new IPCIDR(text);
+  const ipCidrParsing = passed();
+
+  const changes: number[] = [];
+  for (let at = 0; at < CHANGES; at += 1) {
+    const before = ranges[(at * 7919) % ranges.length];
+    if (before === undefined) continue;
+    // Its cluster gives the range up, and another one takes it: whatever it met before is met by another one now.
+    const after = { ...before, cluster: sampleClusters[at % sampleClusters.length] ?? before.cluster };
+    begun = clock.monotonic();
+    conflicts.remove(before);
+    conflicts.add(after);
+    conflicts.takeChange();
+    changes.push(passed() * 1_000);
+    conflicts.remove(after);
+    conflicts.add(before);
+    conflicts.takeChange();
+  }
+  return { check, checkParsing, sweep: swept, ipCidrParsing, changes, conflicts: come.length, pairs };
+}
+
+/** Two ranges a node: its pods', and its own address. */
+const RANGES_PER_NODE = 2;
+const NOW = 0;
+
+/**
+ * Microseconds of changes in a judgement of plain clusters that show `ranges` ranges at their nodes: each change is a node with another
+ * range for its pods, from its bytes to the records that are admitted.
+ */
+export function measureEvaluation(ranges: number, clock: Clock): readonly number[] {
+  const evaluation = new MeshEvaluation(undefined);
+  const nodes = Math.ceil(ranges / RANGES_PER_NODE / sampleClusters.length);
+  for (const [id, cluster] of sampleClusters.entries()) {
+    for (let at = 0; at < nodes; at += 1) evaluation.put(cluster, ...node(cluster, id + 1, at, at));
+  }
+  evaluation.settle(NOW);
+  const changes: number[] = [];
+  for (let at = 0; at < CHANGES; at += 1) {
+    const id = (at * 31) % sampleClusters.length;
+    const cluster = sampleClusters[id];
+    if (cluster === undefined) continue;
+    // Every tenth takes what is its neighbour's.
+    const owner = at % 10 === 0 ? ((id + 1) % sampleClusters.length) + 1 : id + 1;
+    const [key, bytes] = node(cluster, id + 1, at % nodes, nodes + (at % 50), owner);
+    const begun = clock.monotonic();
+    evaluation.put(cluster, key, bytes);
+    evaluation.settle(NOW);
+    changes.push((clock.monotonic() - begun) * 1_000);
+  }
+  return changes;
+}
+
+function node(cluster: ClusterName, id: number, at: number, pods: number, owner = id): readonly [string, Uint8Array] {
+  const value: NodeRecord = {
+    Name: `node-${at}`,
+    Cluster: cluster,
+    IPAddresses: [{ Type: 'InternalIP', IP: `100.${id}.${at >> 8}.${at & 255}` }],
+    IPv4AllocCIDR: networkValue(prefixOf(`10.${owner}.${pods & 255}.0/24`)),
+    IPv4SecondaryAllocCIDRs: null,
+    IPv6AllocCIDR: null,
+    IPv6SecondaryAllocCIDRs: null,
+    IPv4HealthIP: '',
+    IPv6HealthIP: '',
+    IPv4IngressIP: '',
+    IPv6IngressIP: '',
+    ClusterID: id,
+    Source: 'custom-resource',
+    EncryptionKey: 0,
+    Labels: { 'kubernetes.io/hostname': `node-${at}` },
+    Annotations: null,
+    WireguardPubKey: '',
+    BootID: '',
+  };
+  return [nodeKind.stateKey(cluster, value.Name), nodeKind.encode(value)];
+}
+
+function prefixOf(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (!parsed.ok) throw new Error(`${text}: ${parsed.error}`);
+  return parsed.value.prefix;
+}
+
+const rangeOf = (cluster: ClusterName, prefix: Prefix): ClusterRange => ({
+  cluster,
+  kind: 'pod',
+  prefix,
+  key: 'podCIDRs',
+  declared: true,
+  grown: false,
+});
+
+function conflictsOfNobody(): RangeConflicts {
+  const standings = sampleClusters.map((name) => standingOf({ name, declarations: {}, observedId: undefined }));
+  return new RangeConflicts(new Map(standings.map((standing) => [standing.name, standing])));
+}

@@ -54,7 +54,7 @@ async function readFindings(): Promise<string> {
 }
 
 /** The section of the page under the code, without the marks of its heading. */
-export function entryOf(code: string, page: string): string | undefined {
+function entryOf(code: string, page: string): string | undefined {
   const lines = page.split('\n');
   const start = lines.indexOf(`## ${code}`);
   if (start < 0) return undefined;

@@ -1,10 +1,6 @@
 // What standard output is: how wide, and whether it shows colours. A file or a pipe is wrapped at a fixed width and has none.
 
-import type { Colours } from '../runtime/colours.ts';
-import { coloursFor } from '../runtime/colours.ts';
-
-/** Without colours. */
-export const PLAIN: Colours = coloursFor({}, {});
+import { type Colours, coloursFor } from '../runtime/colours.ts';
 
 /** What a file is wrapped at: fits on a page, and in a review. */
 const WIDTH_WITHOUT_TERMINAL = 120;

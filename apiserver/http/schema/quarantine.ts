@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { findingSchema } from './report.ts';
 import { instant, list, schemaVersion } from './shapes.ts';
 
-export const quarantineEntrySchema = z.object({
+const quarantineEntrySchema = z.object({
   peer: z.string(),
   key: z.string().meta({ description: "The peer's own key" }),
   codes: list(z.string()),

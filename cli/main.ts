@@ -19,6 +19,7 @@ import { agentCommand, apiServerCommand } from './programs.ts';
 import { releaseCommand } from './release.ts';
 import { servicesCommand } from './services.ts';
 import { statusCommand } from './status.ts';
+import { trustCommand } from './trust.ts';
 
 export function buildCommand(): Command {
   const program = new Command('clustermesh')
@@ -45,6 +46,7 @@ export function buildCommand(): Command {
     mapsCommand(),
     preflightCommand(),
     pkiCommand(),
+    trustCommand(),
     completionCommand(program),
   ]) {
     program.addCommand(command.exitOverride());

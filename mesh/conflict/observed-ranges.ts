@@ -1,10 +1,11 @@
 // The ranges that a cluster shows at its nodes, as far as they are compared with those of others: what its card declares anyway
 // is not kept. Each change of a node says which ranges came and which went; the rest is not looked at.
 
+import { parseAddress } from '../model/address.ts';
 import type { ClusterName } from '../model/names.ts';
-import type { Prefix } from '../model/prefix.ts';
+import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import type { ClusterRange } from './ranges.ts';
-import { addressUses, type RecordValue } from './record-value.ts';
+import type { RecordValue } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
 export interface RangeChange {
@@ -12,109 +13,132 @@ export interface RangeChange {
   readonly come: readonly ClusterRange[];
 }
 
-/** A range with the keys of all nodes that show it; its own is the first of them. */
-interface Seen {
-  readonly range: ClusterRange & Shown;
-  readonly others: readonly string[];
-}
-
+type Kind = 'pod' | 'node';
 const UNCHANGED: RangeChange = { gone: [], come: [] };
 
 export class ObservedRanges {
   readonly #cluster: ClusterName;
-  /** By kind and range: `pod 10.0.0.0/24`. */
-  readonly #seen = new Map<string, Seen>();
+  /** By text, which tells the kind: an address of a node has no length, a range of its pods has one. */
+  readonly #ranges = new Map<string, ObservedRange>();
+  /** Nodes that show a range which another one, earlier in order, shows too; few. */
+  readonly #laterKeys = new Map<string, readonly string[]>();
 
   constructor(cluster: ClusterName) {
     this.#cluster = cluster;
   }
 
   get size(): number {
-    return this.#seen.size;
+    return this.#ranges.size;
   }
 
-  all(): readonly ClusterRange[] {
-    return [...this.#seen.values()].map(({ range }) => range);
+  all(): Iterable<ClusterRange> {
+    return this.#ranges.values();
   }
 
   clear(): void {
-    this.#seen.clear();
+    this.#ranges.clear();
+    this.#laterKeys.clear();
   }
 
   /** The node at `key` said `before`, and says `after` now. */
   note(key: string, before: RecordValue | undefined, after: RecordValue | undefined, standing: Standing): RangeChange {
-    if (sameRanges(before, after)) return UNCHANGED;
-    const was = this.#compared(before, standing);
-    const is = this.#compared(after, standing);
+    const was = textsOf(before);
+    const is = textsOf(after);
+    if (sameTexts(was, is)) return UNCHANGED;
     const gone: ClusterRange[] = [];
     const come: ClusterRange[] = [];
-    for (const name of was.keys()) if (!is.has(name)) this.#drop(name, key, gone, come);
-    for (const [name, use] of is) if (!was.has(name)) this.#show(name, key, use, gone, come);
-    return gone.length + come.length === 0 ? UNCHANGED : { gone, come };
-  }
-
-  #compared(value: RecordValue | undefined, standing: Standing): ReadonlyMap<string, Shown> {
-    const shown = new Map<string, Shown>();
-    if (value?.kind !== 'nodes') return shown;
-    for (const { role, prefix } of addressUses(value)) {
-      const kind = role === 'allocation' ? 'pod' : 'node';
-      if (isCompared(kind, prefix, standing)) shown.set(`${kind} ${prefix.text}`, { kind, prefix });
+    for (const text of was) if (!is.includes(text)) this.#drop(text, key, gone, come);
+    for (const text of is) {
+      if (!was.includes(text) && isCompared(text, standing)) this.#show(text, key, gone, come);
     }
-    return shown;
+    return { gone, come };
   }
 
-  #show(name: string, key: string, { kind, prefix }: Shown, gone: ClusterRange[], come: ClusterRange[]): void {
-    const seen = this.#seen.get(name);
-    const keys = seen === undefined ? [key] : [seen.range.key, ...seen.others, key].sort();
-    this.#keep(name, seen, keys, { kind, prefix }, gone, come);
+  #show(text: string, key: string, gone: ClusterRange[], come: ClusterRange[]): void {
+    const known = this.#ranges.get(text);
+    const keys = known === undefined ? [key] : [known.key, key, ...(this.#laterKeys.get(text) ?? [])].sort();
+    this.#keep(text, known, keys, gone, come);
   }
 
-  #drop(name: string, key: string, gone: ClusterRange[], come: ClusterRange[]): void {
-    const seen = this.#seen.get(name);
-    if (seen === undefined) return;
-    const keys = [seen.range.key, ...seen.others].filter((other) => other !== key);
-    this.#keep(name, seen, keys, seen.range, gone, come);
+  #drop(text: string, key: string, gone: ClusterRange[], come: ClusterRange[]): void {
+    const known = this.#ranges.get(text);
+    if (known === undefined) return;
+    const keys = [known.key, ...(this.#laterKeys.get(text) ?? [])].filter((other) => other !== key);
+    this.#keep(text, known, keys, gone, come);
   }
 
+  /** A range is that of the first node that shows it. */
   #keep(
-    name: string,
-    seen: Seen | undefined,
-    [first, ...others]: readonly string[],
-    { kind, prefix }: Shown,
+    text: string,
+    known: ObservedRange | undefined,
+    [first, ...later]: readonly string[],
     gone: ClusterRange[],
     come: ClusterRange[],
   ): void {
-    if (first !== undefined && first === seen?.range.key) {
-      this.#seen.set(name, { range: seen.range, others });
-      return;
-    }
-    if (seen !== undefined) gone.push(seen.range);
-    if (first === undefined) {
-      this.#seen.delete(name);
-      return;
-    }
-    const range = { cluster: this.#cluster, kind, prefix, key: first, declared: false, grown: false };
-    this.#seen.set(name, { range, others });
+    if (later.length > 0) this.#laterKeys.set(text, later);
+    else this.#laterKeys.delete(text);
+    if (known !== undefined && known.key === first) return;
+    if (known !== undefined) gone.push(known);
+    this.#ranges.delete(text);
+    if (first === undefined) return;
+    const range = new ObservedRange(this.#cluster, text, first);
+    this.#ranges.set(text, range);
     come.push(range);
   }
 }
 
-interface Shown {
-  readonly kind: 'pod' | 'node';
-  readonly prefix: Prefix;
+/** Kept as the text that the node's value has anyway: a mesh may show half a million of them. */
+class ObservedRange implements ClusterRange {
+  readonly cluster: ClusterName;
+  readonly key: string;
+  readonly #text: string;
+
+  constructor(cluster: ClusterName, text: string, key: string) {
+    this.cluster = cluster;
+    this.#text = text;
+    this.key = key;
+  }
+
+  get kind(): Kind {
+    return kindOf(this.#text);
+  }
+
+  get prefix(): Prefix {
+    return prefixOf(this.#text);
+  }
+
+  get declared(): false {
+    return false;
+  }
+
+  get grown(): false {
+    return false;
+  }
 }
 
+const kindOf = (text: string): Kind => (text.includes('/') ? 'pod' : 'node');
+
+/** Of texts that were canonical when they were read. */
+function prefixOf(text: string): Prefix {
+  if (text.includes('/')) {
+    const range = parsePrefix(text);
+    if (range.ok) return range.value.prefix;
+  } else {
+    const address = parseAddress(text);
+    if (address.ok) return singlePrefix(address.value);
+  }
+  throw new Error(`not a range: ${text}`);
+}
+
+const textsOf = (value: RecordValue | undefined): readonly string[] =>
+  value?.kind === 'nodes' ? [...value.addresses, ...value.allocations] : [];
+
 /** A plain cluster's ranges are those of its nodes; of others only node addresses that no declared node range holds. */
-function isCompared(kind: 'pod' | 'node', prefix: Prefix, { declaresPods, declared }: Standing): boolean {
-  return kind === 'pod' ? !declaresPods : !declared.covering(prefix).includes('node');
+function isCompared(text: string, { declaresPods, declaresNodes, declared }: Standing): boolean {
+  if (kindOf(text) === 'pod') return !declaresPods;
+  return !declaresNodes || !declared.covering(prefixOf(text)).includes('node');
 }
 
 /** Most changes of a node are of its labels or its health. */
-function sameRanges(before: RecordValue | undefined, after: RecordValue | undefined): boolean {
-  if (before === after) return true;
-  if (before?.kind !== 'nodes' || after?.kind !== 'nodes') return false;
-  return sameTexts(before.addresses, after.addresses) && sameTexts(before.allocations, after.allocations);
-}
-
 const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((text, at) => text === b[at]);

@@ -47,7 +47,8 @@ function outcome(
     return [{ name: 'failure', attributes, content: failed.map(textOf).join('\n\n') }];
   }
   if (findings.length > 0) return [{ name: 'system-out', content: findings.map(textOf).join('\n\n') }];
-  if (status === 'passed' || status === 'failed') return [];
+  if (status === 'failed') return [{ name: 'system-out', content: `${reason}, none of which the filter leaves` }];
+  if (status === 'passed') return [];
   return [{ name: 'skipped', attributes: { message: `${status}: ${reason}` } }];
 }
 

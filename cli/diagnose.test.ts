@@ -65,6 +65,12 @@ describe('formats', () => {
     expect(exit).toBe(1);
   });
 
+  test('junit does not pass off a check as passed whose findings the filter has taken out', async () => {
+    const { text, exit } = await offline(MESH, '-o', 'junit', '--peer', 'plain');
+    expect(text).toContain('<system-out>1 finding, none of which the filter leaves</system-out>');
+    expect(exit).toBe(0);
+  });
+
   test('json is the report that the API serves', async () => {
     const { text } = await offline(MESH, '-o', 'json');
     expect(reportSchema.parse(JSON.parse(text))).toEqual(JSON.parse(text));

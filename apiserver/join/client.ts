@@ -26,7 +26,7 @@ import {
   problemSchema,
   type SignedPath,
 } from './protocol.ts';
-import { type JoinRefusal, refusal, refusalOf } from './refusal.ts';
+import { isRefusal, type JoinRefusal, refusal, refusalOf } from './refusal.ts';
 
 /** A listener that does not answer within this is taken for one behind a firewall. */
 const CONNECT_MS_MAX = 5_000;
@@ -63,9 +63,8 @@ export async function openJoinSession(deps: JoinClientDeps): Promise<JoinSession
     try {
       return await openAt(endpoint, deps);
     } catch (error) {
-      const failure = error as JoinRefusal;
-      if (failure.code !== 'JOIN_UNREACHABLE') throw error;
-      last = failure;
+      if (!isRefusal(error) || error.code !== 'JOIN_UNREACHABLE') throw error;
+      last = error;
     }
   }
   throw last ?? refusal('JOIN_UNREACHABLE', deps.token.cluster, 'the token names no endpoint');
@@ -134,7 +133,7 @@ async function fetchAnchors(endpoint: string, pins: readonly string[]): Promise<
     const anchors = certificatesOf(ca).filter((certificate) => pins.includes(spkiPin(certificate)));
     if (anchors.length > 0) return anchors;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('JOIN_')) throw error;
+    if (isRefusal(error)) throw error;
     throw refusal('JOIN_WRONG_PIN', endpoint, `its certificates cannot be read: ${reasonOf(error)}`, { cause: error });
   } finally {
     agent.destroy();
@@ -145,11 +144,10 @@ async function fetchAnchors(endpoint: string, pins: readonly string[]): Promise<
 /** OpenSSL has verified the chain; this is whose it is. */
 function nameProblem(certificate: PeerCertificate, { cluster }: JoinToken): Error | undefined {
   const role = claimedRole(certificate.raw);
-  if (!role.ok) return new Error(role.error);
-  if (role.value.role === 'apiserver' && role.value.cluster === cluster) return undefined;
-  return new Error(
-    `the certificate is that of ${role.value.role} of ${role.value.cluster}, not of an API server of ${cluster}`,
-  );
+  if (role.ok && role.value.role === 'apiserver' && role.value.cluster === cluster) return undefined;
+  const whose = role.ok ? `that of ${role.value.role} of ${role.value.cluster}` : role.error;
+  const reason = `the certificate is not that of an API server of ${cluster}: ${whose}`;
+  return Object.assign(new Error(reason), { code: 'ERR_TLS_CERT_NAME' });
 }
 
 /** What was presented in the handshake of each connection: Node tells it once. */
@@ -158,12 +156,10 @@ const CHAINS = new WeakMap<object, readonly X509Certificate[]>();
 function exchange(endpoint: string, options: RequestOptions, body: Uint8Array): Promise<Reply> {
   const { host, port } = hostPort(endpoint);
   return new Promise((resolve, reject) => {
-    let socket: TLSSocket | undefined;
     let secured = false;
     const fail = (cause: unknown) =>
       reject(
-        isCertificateError(cause) ||
-          (socket?.authorizationError !== undefined && socket.authorizationError !== null && !secured)
+        isCertificateError(cause)
           ? refusal('JOIN_WRONG_PIN', endpoint, `its certificate is not usable: ${reasonOf(cause)}`, { cause })
           : refusal('JOIN_UNREACHABLE', endpoint, reasonOf(cause), { cause }),
       );
@@ -178,7 +174,6 @@ function exchange(endpoint: string, options: RequestOptions, body: Uint8Array): 
       if (!secured) asked.destroy(new Error(`no connection in ${CONNECT_MS_MAX / 1000} s`));
     });
     asked.once('socket', (taken) => {
-      socket = taken as TLSSocket;
       secured = asked.reusedSocket;
       taken.once('secureConnect', () => {
         secured = true;
@@ -210,14 +205,9 @@ function exchange(endpoint: string, options: RequestOptions, body: Uint8Array): 
   });
 }
 
-/** Node's codes for a chain or name that does not verify. */
-const isCertificateError = (error: unknown): boolean => {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return (
-    /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code) ||
-    (error instanceof Error && error.message.startsWith('the certificate is that of'))
-  );
-};
+/** Node's codes for a chain that does not verify, and ours for a name. */
+const isCertificateError = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(String(error.code));
 
 function unproved(endpoint: string, { status }: Reply): JoinRefusal {
   if (status === 401) return refusal('JOIN_DENIED', endpoint, 'it does not know this token');

@@ -11,11 +11,12 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
-import { spkiPin } from '../spki.ts';
-import { type ClusterStore, sharedAuthorities } from './authorities.ts';
-import { type FindingContext, trustFinding, withoutDoubles } from './findings.ts';
+import { type BoundAuthority, sharedAuthorities } from './authorities.ts';
+import { readCertificate } from './certificate.ts';
+import { trustFinding, withoutDoubles } from './findings.ts';
 import { handshakeProblems, type SeenHandshake } from './handshake.ts';
-import type { TrustCode, TrustProblem } from './problem.ts';
+import { printable } from './printable.ts';
+import type { TrustCode } from './problem.ts';
 import { type ChainVerification, verifyChain } from './verify-chain.ts';
 
 export interface TrustInput {
@@ -53,76 +54,90 @@ const VERIFIED: readonly TrustCode[] = [
 
 const OFFLINE_FILES = { chain: 'chain.pem', ca: 'ca.pem' };
 
-interface Looked {
+/** One cluster's trust, judged: the costly part, which needs to be done again only when something has changed, or for the time. */
+export interface JudgedTrust {
+  readonly cluster: ClusterName;
   readonly findings: readonly Finding[];
-  /** Clusters whose chain was verified, whose handshake was seen, and whose pins could be compared. */
-  readonly verified: ReadonlySet<string>;
-  readonly greeted: ReadonlySet<string>;
-  readonly remembered: ReadonlySet<string>;
-  readonly stores: readonly ClusterStore[];
+  readonly authorities: readonly BoundAuthority[];
+  readonly verified: boolean;
+  readonly greeted: boolean;
+  /** Its pins were compared with those of its card as last admitted. */
+  readonly remembered: boolean;
+  /** What could not be looked at, and why. */
   readonly doubts: readonly string[];
 }
 
 export function assessTrust(inputs: readonly TrustInput[]): Assessment {
-  const looked = lookAt(inputs);
-  const findings = [...looked.findings].sort(compareFindings);
-  const enough = (count: number, lacking: string) => ({ count, lacking });
-  const { verified, greeted, remembered, stores, doubts } = looked;
-  const stated = (code: TrustCode, { count, lacking }: { count: number; lacking: string }, inDoubt: boolean) =>
-    checkOf(code, findings, count, lacking, inDoubt ? doubts : []);
-  const chains = enough(verified.size, 'no chain was given together with a trust store');
+  const [first] = inputs;
+  return assessmentOf(inputs.map(judgeTrust), { local: first?.local, now: first?.now ?? 0 });
+}
+
+export function judgeTrust(input: TrustInput): JudgedTrust {
+  const { cluster, local, now, missing, handshake, admittedPins } = input;
+  const where = input.where ?? OFFLINE_FILES;
+  const store = certificatesIn(input.ca);
+  const chain = certificatesIn(input.chain);
+  const doubts = [
+    ...(missing === undefined ? [] : [missing]),
+    ...(store?.ok === false ? [`${where.ca} ${store.error}`] : []),
+    ...(chain?.ok === false ? [`${where.chain} ${chain.error}`] : []),
+  ];
+  const verdict = store?.ok && chain?.ok ? verifyChain(verification(input, chain.value)) : undefined;
+  const problems = [...(verdict?.problems ?? []), ...handshakeProblems(handshake, cluster, verdict)];
+  const authorities = store?.ok ? boundAuthorities(cluster, store.value) : [];
+  const storePins = [...new Set(authorities.map(({ pin }) => pin))];
+  const context = { cluster, local, now, where, path: verdict?.path ?? [], storePins };
+  return {
+    cluster,
+    findings: problems.map((problem) => trustFinding(problem, context)),
+    authorities,
+    verified: verdict !== undefined,
+    greeted: handshake !== undefined,
+    remembered: verdict !== undefined && (admittedPins ?? []).length > 0,
+    doubts: doubts.map((doubt) => `${cluster}: ${doubt}`),
+  };
+}
+
+export function assessmentOf(
+  judged: readonly JudgedTrust[],
+  { local, now }: { readonly local: ClusterName | undefined; readonly now: number },
+): Assessment {
+  const shared = sharedAuthorities(
+    judged.flatMap(({ authorities }) => authorities),
+    { local, now },
+  );
+  const seenNow = { last_seen: new Date(now).toISOString() };
+  const findings = withoutDoubles([...judged.flatMap((one) => one.findings), ...shared])
+    .map((finding) => ({ ...finding, ...seenNow }))
+    .sort(compareFindings);
+  const doubts = [...new Set(judged.flatMap((one) => one.doubts))];
+  const count = (holds: (one: JudgedTrust) => boolean) =>
+    new Set(judged.filter(holds).map(({ cluster }) => cluster)).size;
+  const verified = count((one) => one.verified);
+  const stores = count((one) => one.authorities.length > 0);
+  const [greeted, remembered] = [count((one) => one.greeted), count((one) => one.remembered)];
   return {
     findings,
     omitted: [],
     checks: [
-      ...VERIFIED.map((code) => stated(code, chains, true)),
-      stated('CM-TRUST-002', enough(greeted.size, 'no handshake was made'), greeted.size > 0),
-      stated(
-        'CM-TRUST-007',
-        enough(Math.max(verified.size, stores.length > 1 ? stores.length : 0), chains.lacking),
-        true,
-      ),
-      stated('CM-TRUST-008', enough(remembered.size, 'no card as last admitted to compare with'), remembered.size > 0),
+      ...VERIFIED.map((code) => checkOf(code, findings, verified, NO_CHAIN, doubts)),
+      checkOf('CM-TRUST-002', findings, greeted, 'no handshake was made', greeted > 0 ? doubts : []),
+      checkOf('CM-TRUST-007', findings, Math.max(verified, stores > 1 ? stores : 0), NO_CHAIN, doubts),
+      checkOf('CM-TRUST-008', findings, remembered, NO_HISTORY, remembered > 0 ? doubts : []),
     ],
   };
 }
 
-function lookAt(inputs: readonly TrustInput[]): Looked {
-  const findings: Finding[] = [];
-  const [verified, greeted, remembered] = [new Set<string>(), new Set<string>(), new Set<string>()];
-  const stores = new Map<ClusterName, ClusterStore>();
-  const doubts = new Set<string>();
-  for (const input of inputs) {
-    const { cluster, ca, chain, missing, handshake, admittedPins } = input;
-    if (missing !== undefined) doubts.add(`${cluster}: ${missing}`);
-    const where = input.where ?? OFFLINE_FILES;
-    const store = ca === undefined ? undefined : certificatesIn(ca);
-    const presented = chain === undefined ? undefined : certificatesIn(chain);
-    if (store?.ok === false) doubts.add(`${cluster}: ${where.ca} ${store.error}`);
-    if (presented?.ok === false) doubts.add(`${cluster}: ${where.chain} ${presented.error}`);
-    if (store?.ok === true) stores.set(cluster, { cluster, certificates: store.value });
-    const problems: TrustProblem[] = [];
-    let path: FindingContext['path'] = [];
-    if (handshake !== undefined) greeted.add(cluster);
-    if (store?.ok === true && presented?.ok === true) {
-      const verdict = verifyChain(verification(input, presented.value));
-      path = verdict.path;
-      problems.push(...verdict.problems, ...handshakeProblems(handshake, cluster, verdict));
-      verified.add(cluster);
-      if (admittedPins !== undefined && admittedPins.length > 0) remembered.add(cluster);
-    } else problems.push(...handshakeProblems(handshake, cluster, undefined));
-    const storePins = store?.ok === true ? [...new Set(store.value.map(spkiPin))] : [];
-    const context = { cluster, local: input.local, now: input.now, where, path, storePins };
-    findings.push(...problems.map((problem) => trustFinding(problem, context)));
-  }
-  const [first] = inputs;
-  if (first !== undefined) findings.push(...sharedAuthorities([...stores.values()], first));
-  return {
-    findings: withoutDoubles(findings),
-    ...{ verified, greeted, remembered },
-    stores: [...stores.values()],
-    doubts: [...doubts],
-  };
+const NO_CHAIN = 'no chain was given together with a trust store';
+const NO_HISTORY = 'no card as last admitted to compare with';
+
+function boundAuthorities(cluster: ClusterName, store: readonly X509Certificate[]): readonly BoundAuthority[] {
+  return store.flatMap((x509): readonly BoundAuthority[] => {
+    const read = readCertificate(x509);
+    if (!read.ok) return [];
+    const { subject, subjectText, pin } = read.value;
+    return [{ cluster, name: JSON.stringify(subject), subject: printable(subjectText), pin }];
+  });
 }
 
 function verification(input: TrustInput, chain: readonly X509Certificate[]): ChainVerification {
@@ -142,7 +157,8 @@ function verification(input: TrustInput, chain: readonly X509Certificate[]): Cha
   };
 }
 
-function certificatesIn(pem: string): Result<readonly X509Certificate[], string> {
+function certificatesIn(pem: string | undefined): Result<readonly X509Certificate[], string> | undefined {
+  if (pem === undefined) return undefined;
   try {
     return ok(certificatesOf(pem));
   } catch (error) {

@@ -2,42 +2,35 @@
 // other, and a name that two keys bear makes chains fail for a reason that names do not show. One finding for each key or name, with
 // all clusters that have it.
 
-import type { X509Certificate } from 'node:crypto';
 import { finish } from '../../mesh/conflict/evaluate.ts';
 import type { Draft, Finding, OtherParty } from '../../mesh/conflict/finding.ts';
 import { fingerprint } from '../../mesh/conflict/fingerprint.ts';
+import { compareText } from '../../mesh/conflict/order.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { type Certificate, readCertificate } from './certificate.ts';
-import { printable } from './printable.ts';
 
-export interface ClusterStore {
+/** One certificate of the trust store that is bound to a cluster. */
+export interface BoundAuthority {
   readonly cluster: ClusterName;
-  readonly certificates: readonly X509Certificate[];
-}
-
-interface Held {
-  readonly cluster: ClusterName;
-  readonly certificate: Certificate;
+  /** Equal for equal names; see names.ts. */
+  readonly name: string;
+  /** For people. */
+  readonly subject: string;
+  readonly pin: string;
 }
 
 const CODE = 'CM-TRUST-007';
+/** A whole mesh may share one authority; the first of it show what is meant. */
+const SHOWN_MAX = 20;
 
 export function sharedAuthorities(
-  stores: readonly ClusterStore[],
+  authorities: readonly BoundAuthority[],
   { local, now }: { readonly local: ClusterName | undefined; readonly now: number },
 ): readonly Finding[] {
-  const held = [...stores]
-    .sort((a, b) => (a.cluster < b.cluster ? -1 : 1))
-    .flatMap(({ cluster, certificates }) =>
-      certificates.flatMap((x509): readonly Held[] => {
-        const certificate = readCertificate(x509);
-        return certificate.ok ? [{ cluster, certificate: certificate.value }] : [];
-      }),
-    );
-  const keys = grouped(held, ({ pin }) => pin).filter((group) => clustersOf(group).length > 1);
-  const names = grouped(held, ({ subject }) => JSON.stringify(subject)).filter(
+  const sorted = [...authorities].sort((a, b) => compareText(a.cluster, b.cluster));
+  const keys = grouped(sorted, ({ pin }) => pin).filter((group) => clustersOf(group).length > 1);
+  const names = grouped(sorted, ({ name }) => name).filter(
     // Within one store it is the verification of that cluster that says so.
-    (group) => clustersOf(group).length > 1 && new Set(group.map(({ certificate }) => certificate.pin)).size > 1,
+    (group) => clustersOf(group).length > 1 && new Set(group.map(({ pin }) => pin)).size > 1,
   );
   const finished = (draft: Draft, remediation: string): Finding => ({
     ...finish(draft, { local, now, since: now, effects: new Map() }),
@@ -52,36 +45,39 @@ export function sharedAuthorities(
     ),
     ...names.map((group) =>
       finished(
-        draftOf('ca-name', group, ({ subjectText }) => printable(subjectText)),
+        draftOf('ca-name', group, ({ subject }) => subject),
         `Give the authorities of ${clustersOf(group).join(', ')} different names.`,
       ),
     ),
   ];
 }
 
-function grouped(held: readonly Held[], keyOf: (certificate: Certificate) => string): readonly (readonly Held[])[] {
-  const groups = new Map<string, Held[]>();
-  for (const one of held) {
-    const key = keyOf(one.certificate);
+function grouped(
+  authorities: readonly BoundAuthority[],
+  keyOf: (authority: BoundAuthority) => string,
+): readonly (readonly BoundAuthority[])[] {
+  const groups = new Map<string, BoundAuthority[]>();
+  for (const authority of authorities) {
+    const key = keyOf(authority);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [one]);
-    else group.push(one);
+    if (group === undefined) groups.set(key, [authority]);
+    else group.push(authority);
   }
   return [...groups.values()];
 }
 
-const clustersOf = (group: readonly Held[]): readonly ClusterName[] => [
+const clustersOf = (group: readonly BoundAuthority[]): readonly ClusterName[] => [
   ...new Set(group.map(({ cluster }) => cluster)),
 ];
 
 function draftOf(
   kind: 'ca-key' | 'ca-name',
-  group: readonly Held[],
-  textOf: (certificate: Certificate) => string,
+  group: readonly BoundAuthority[],
+  textOf: (authority: BoundAuthority) => string,
 ): Draft {
-  const [first, ...others] = clustersOf(group);
-  const held = group.find(({ cluster }) => cluster === first);
-  const value = held === undefined ? '' : textOf(held.certificate);
+  const [subject, ...others] = clustersOf(group);
+  const [first] = group;
+  const value = first === undefined ? '' : textOf(first);
   const what = { kind, key: 'ca.pem', value };
   const [second] = others;
   const other: OtherParty =
@@ -89,14 +85,10 @@ function draftOf(
   return {
     code: CODE,
     severity: 'warning',
-    subject: { cluster: first ?? '', ...what },
+    subject: { cluster: subject ?? '', ...what },
     other,
     evidence: {
-      authorities: group.map(({ cluster, certificate }) => ({
-        cluster,
-        subject: printable(certificate.subjectText),
-        pin: certificate.pin,
-      })),
+      authorities: group.slice(0, SHOWN_MAX).map(({ cluster, subject, pin }) => ({ cluster, subject, pin })),
     },
     winner: null,
     fingerprint: fingerprint([CODE, kind, value]),

@@ -212,6 +212,7 @@ const isCertificateError = (error: unknown): boolean =>
 function unproved(endpoint: string, { status }: Reply): JoinRefusal {
   if (status === 401) return refusal('JOIN_DENIED', endpoint, 'it does not know this token');
   if (status === 429) return refusal('JOIN_DENIED', endpoint, 'it takes no more attempts from here for a minute');
+  if (status === 503) return refusal('JOIN_NOT_READY', endpoint, 'its API server cannot answer now; see its log');
   return refusal('JOIN_PROTOCOL', endpoint, `it answered ${status} without proof that it knows the token`);
 }
 

@@ -253,6 +253,12 @@ describe('a join is refused', () => {
     expect(await west.states()).toEqual(['open']);
   });
 
+  test('for the moment, when the inviter cannot reach its etcd', async () => {
+    const token = await invite();
+    west.store.fail();
+    await expect(east.joiner.join(token)).rejects.toEqual(code('JOIN_NOT_READY'));
+  });
+
   test('when the clusters are connected already', async () => {
     const token = await invite();
     const card = (cluster: TestCluster) => ({

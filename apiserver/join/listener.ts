@@ -34,6 +34,8 @@ const CONNECTIONS_MAX = 64;
 /** A body of the largest size over a slow link. */
 const REQUEST_MS_MAX = 15_000;
 const HEADERS_MS_MAX = 5_000;
+/** How late a limit of time may be noticed. */
+const CHECK_MS = 2_000;
 const HEADER_BYTES_MAX = 4 * 1024;
 /** Intermediates that a chain may have before it is cut: more is no chain. */
 const CHAIN_LENGTH_MAX = 10;
@@ -61,12 +63,15 @@ export class JoinListener {
         maxHeaderSize: HEADER_BYTES_MAX,
         headersTimeout: HEADERS_MS_MAX,
         requestTimeout: REQUEST_MS_MAX,
+        connectionsCheckingInterval: CHECK_MS,
+        handshakeTimeout: HEADERS_MS_MAX,
       },
       (request, response) => {
         this.#handle(request, response).catch((error: unknown) => {
           // A request that was cut off is nobody's fault here.
           if (!request.destroyed || request.complete) log.error('join request failed', { error });
-          response.destroy();
+          if (response.headersSent) response.destroy();
+          else send(response, NOT_READY);
         });
       },
     );
@@ -134,6 +139,8 @@ const isSignedPath = (path: string): path is SignedPath =>
   path === PATHS.plan || path === PATHS.prepare || path === PATHS.commit;
 
 const json = (status: number, value: unknown): Answer => ({ status, body: Buffer.from(JSON.stringify(value)) });
+/** What is wrong here, the etcd out of reach, is not for strangers to know. */
+const NOT_READY = json(503, { type: 'about:blank', status: 503, title: 'Not ready', detail: 'try again later' });
 const NOT_FOUND = json(404, { type: 'about:blank', status: 404, title: 'Not found', detail: 'there is nothing here' });
 
 function send(response: ServerResponse, { status, body, proof }: Answer): void {

@@ -14,6 +14,7 @@ export type DatapathStep =
   | 'read pin'
   | 'pin'
   | 'attach program'
+  | 'query programs'
   | 'replace program'
   | 'dump map';
 

@@ -9,8 +9,10 @@ export {
   type DatapathSizes,
   openDatapath,
   openPinnedMaps,
+  otherPrograms,
   removeDatapath,
   requireLibbpf,
   tryPrograms,
 } from './open.ts';
+export type { OtherProgram } from './others.ts';
 export { listPins } from './pins.ts';

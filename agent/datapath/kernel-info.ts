@@ -1,4 +1,4 @@
-// What the kernel says of a map or a link behind a descriptor: the first fields of its bpf_map_info and bpf_link_info, whose
+// What the kernel says of a map, a link or a program behind a descriptor: the first fields of its bpf_*_info struct, whose
 // layout is the kernel's stable interface. Undefined where there is nothing to say, such as of a link that is no cgroup's.
 
 import type { Libbpf } from './libbpf.ts';
@@ -16,6 +16,9 @@ export interface CgroupLinkDescription {
 
 /** More than any of these structs has in the kernels we know; a shorter one is filled as far as it goes. */
 const INFO_BYTES = 256;
+/** In struct bpf_prog_info. */
+const PROGRAM_NAME_OFFSET = 64;
+const NAME_BYTES = 16;
 /** enum bpf_link_type. */
 const LINK_TYPE_CGROUP = 3;
 
@@ -35,6 +38,15 @@ export function describeCgroupLink(calls: Libbpf, fd: number): CgroupLinkDescrip
   const info = describe(calls, fd);
   if (info === undefined || info.getUint32(0, true) !== LINK_TYPE_CGROUP) return undefined;
   return { cgroupId: info.getBigUint64(16, true), attachType: info.getUint32(24, true) };
+}
+
+/** At most 15 characters, as the kernel keeps them. */
+export function programNameOf(calls: Libbpf, fd: number): string | undefined {
+  const info = describe(calls, fd);
+  if (info === undefined) return undefined;
+  const name = new Uint8Array(info.buffer, PROGRAM_NAME_OFFSET, NAME_BYTES);
+  const end = name.indexOf(0);
+  return Buffer.from(name.subarray(0, end < 0 ? NAME_BYTES : end)).toString('latin1');
 }
 
 function describe(calls: Libbpf, fd: number): DataView | undefined {

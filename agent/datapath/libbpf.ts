@@ -39,6 +39,17 @@ export interface Libbpf {
   /** Puts another program into a link; there is no moment without one. */
   updateLink(linkFd: number, programFd: number, options: null): Status;
 
+  /** The ids of the programs that are attached at that cgroup itself; `count` holds how many fit, and afterwards how many there are. */
+  queryPrograms(
+    cgroupFd: number,
+    attachType: number,
+    queryFlags: number,
+    attachFlags: Uint32Array,
+    ids: Uint32Array,
+    count: Uint32Array,
+  ): Status;
+  openProgram(id: number): Descriptor;
+
   pin(fd: number, path: string): Status;
   openPin(path: string, options: Bytes): Descriptor;
   /** Fills `info` with one of the kernel's bpf_*_info structs. */
@@ -130,6 +141,10 @@ function bind(library: LibraryHandle): Libbpf {
     attachType: library.func('int bpf_program__expected_attach_type(void *program)'),
     createLink: library.func('int bpf_link_create(int program, int target, int type, const void *opts)'),
     updateLink: library.func('int bpf_link_update(int link, int program, const void *opts)'),
+    queryPrograms: library.func(
+      'int bpf_prog_query(int target, int type, uint32_t query, void *attach, void *ids, void *count)',
+    ),
+    openProgram: library.func('int bpf_prog_get_fd_by_id(uint32_t id)'),
     pin: library.func('int bpf_obj_pin(int fd, const char *path)'),
     openPin: library.func('int bpf_obj_get_opts(const char *path, const void *opts)'),
     describe: library.func('int bpf_obj_get_info_by_fd(int fd, void *info, void *length)'),

@@ -14,6 +14,7 @@ import { loadLibbpf } from './libbpf.ts';
 import { type Attachment, attachPrograms } from './links.ts';
 import { type KernelMapName, MAP_SPECS } from './map-specs.ts';
 import { loadObject, tryObject } from './object.ts';
+import { findOtherPrograms, type OtherProgram } from './others.ts';
 import { preparePinDir, type RemovedPins, removePins } from './pins.ts';
 
 /** Entries per map. Those of IPv6 that are not given are as large as their IPv4 counterparts. */
@@ -88,6 +89,11 @@ export function requireLibbpf(): void {
 /** Throws where the kernel does not take the programs; attaches and keeps nothing. */
 export function tryPrograms(objectPath: string): void {
   tryObject(loadLibbpf(), objectPath);
+}
+
+/** Programs that others attached to our hooks, at this cgroup or above; throws where the kernel does not tell. */
+export function otherPrograms(cgroup: string): readonly OtherProgram[] {
+  return findOtherPrograms(loadLibbpf().calls, cgroup);
 }
 
 /** Ends forwarding: detaches the programs and drops the maps. Stopping an agent does not do this. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BPFFS_MAGIC, CGROUP2_MAGIC } from '../datapath/file-systems.ts';
 import { judgePreflight } from './checks.ts';
 import type { PreflightObserved } from './observed.ts';
-import { capabilities, memlockBytes } from './proc.ts';
+import { capabilities, lockdownMode, memlockBytes } from './proc.ts';
 
 const good: PreflightObserved = {
   platform: 'linux',
@@ -13,6 +13,10 @@ const good: PreflightObserved = {
   libbpf: { ok: true },
   pinDir: { path: '/sys/fs/bpf/clustermesh', exists: false, fileSystem: BPFFS_MAGIC },
   cgroup: { path: '/sys/fs/cgroup', exists: true, fileSystem: CGROUP2_MAGIC },
+  cgroupIsRoot: true,
+  jitEnabled: true,
+  lockdown: 'none',
+  others: [],
   kernelBtf: true,
   load: { ok: true },
 };
@@ -20,7 +24,9 @@ const good: PreflightObserved = {
 test('a host that has everything passes every check', () => {
   const checks = judgePreflight(good);
   expect(checks.map(({ status }) => status)).toEqual(checks.map(() => 'passed'));
-  expect(checks.map(({ id }) => id)).toEqual('platform libbpf capabilities memlock bpffs cgroup2 btf load'.split(' '));
+  expect(checks.map(({ id }) => id)).toEqual(
+    'platform libbpf capabilities memlock bpffs cgroup2 cgroup-root conflicts jit lockdown btf load'.split(' '),
+  );
 });
 
 const TMPFS = 0x01021994;
@@ -53,12 +59,17 @@ test.each<[string, Partial<PreflightObserved>, string, string]>([
 test.each<[string, Partial<PreflightObserved>]>([
   ['CAP_SYS_ADMIN stands for CAP_BPF', { capabilities: (1n << 21n) | (1n << 12n) }],
   ['an old kernel without a limit', { kernelRelease: '5.10.0', memlockBytes: Number.POSITIVE_INFINITY }],
-  ['a folder that nobody named is not checked', { pinDir: undefined, cgroup: undefined }],
+  ['a folder that nobody named is not checked', { pinDir: undefined, cgroup: undefined, others: undefined }],
 ])('%s', (_, changes) => {
   expect(judgePreflight({ ...good, ...changes }).every(({ status }) => status === 'passed')).toBe(true);
 });
 
 test.each<[string, Partial<PreflightObserved>, string]>([
+  ['no compiler', { jitEnabled: false }, 'jit'],
+  ['a part of the node', { cgroupIsRoot: false }, 'cgroup-root'],
+  ['a program of others', { others: [{ cgroup: '/x', hook: 'connect4', name: 'cil_sock4' }] }, 'conflicts'],
+  ['hooks that cannot be asked', { others: { unknown: 'EPERM' } }, 'conflicts'],
+  ['a lockdown that nobody tells', { lockdown: undefined }, 'lockdown'],
   ['no BTF', { kernelBtf: false }, 'btf'],
   ['programs that could not be tried', { load: undefined }, 'load'],
   ['capabilities that /proc does not tell', { capabilities: undefined }, 'capabilities'],
@@ -77,4 +88,6 @@ test('reads what /proc says', () => {
     Number.POSITIVE_INFINITY,
   );
   expect(memlockBytes('')).toBeUndefined();
+  expect(lockdownMode('none [integrity] confidentiality\n')).toBe('integrity');
+  expect(lockdownMode('')).toBeUndefined();
 });

@@ -73,6 +73,33 @@ const ROWS: readonly CheckRow[] = [
     },
   },
   {
+    id: 'cgroup-root',
+    title: 'the cgroup is the whole node',
+    judge: ({ cgroup, cgroupIsRoot }) => {
+      if (cgroup === undefined || cgroupIsRoot === undefined) return undefined;
+      return cgroupIsRoot
+        ? PASSED
+        : unknown(`only processes below ${cgroup.path} get the services, not those of the whole node`);
+    },
+  },
+  { id: 'conflicts', title: 'no other program is attached to the hooks', judge: judgeOthers },
+  {
+    id: 'jit',
+    title: 'programs are compiled to machine code',
+    judge: ({ jitEnabled }) =>
+      jitEnabled === false
+        ? unknown('net.core.bpf_jit_enable is 0: every call is interpreted, which works but is slower; set it to 1')
+        : PASSED,
+  },
+  {
+    id: 'lockdown',
+    title: 'kernel lockdown leaves the programs alone',
+    judge: ({ lockdown }) =>
+      lockdown === undefined
+        ? unknown('/sys/kernel/security/lockdown does not say; programs for sockets run in every mode')
+        : PASSED,
+  },
+  {
     id: 'btf',
     title: 'the kernel describes its types (BTF)',
     judge: ({ kernelBtf }) =>
@@ -105,6 +132,18 @@ function judgeCapabilities({ capabilities }: PreflightObserved): Verdict {
   ];
   if (missing.length === 0) return PASSED;
   return failed(`${missing.join(' and ')} missing`, `run as root, or grant ${missing.join(' and ')}`);
+}
+
+function judgeOthers({ others }: PreflightObserved): Verdict | undefined {
+  if (others === undefined) return undefined;
+  if ('unknown' in others) return unknown(others.unknown);
+  if (others.length === 0) return PASSED;
+  const named = others.map(
+    ({ cgroup, hook, name }) => `${name === '' ? 'a program without a name' : name} at ${hook} of ${cgroup}`,
+  );
+  return unknown(
+    `${named.join(', ')}: harmless unless it balances the same services, as Cilium does (see bpftool cgroup tree)`,
+  );
 }
 
 function judgeLoad(observed: PreflightObserved): Verdict {

@@ -1,14 +1,14 @@
 // Looks at the host before the datapath is opened: the agent does it at its start, `clustermesh preflight` and the demo to say
 // what is missing. It changes nothing: the programs are loaded, attached to nothing, and let go of.
 
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { endianness, platform, release } from 'node:os';
 import { dirname } from 'node:path';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
-import { COMPILED_OBJECT, requireLibbpf, tryPrograms } from '../datapath/index.ts';
+import { COMPILED_OBJECT, otherPrograms, requireLibbpf, tryPrograms } from '../datapath/index.ts';
 import { judgePreflight, type PreflightCheck } from './checks.ts';
 import type { Attempt, ObservedFolder, PreflightObserved } from './observed.ts';
-import { capabilities, memlockBytes } from './proc.ts';
+import { capabilities, lockdownMode, memlockBytes } from './proc.ts';
 
 export type { PreflightCheck } from './checks.ts';
 
@@ -20,12 +20,16 @@ export interface PreflightOptions {
   readonly cgroup?: string;
 }
 
+/** The kernel numbers the root of the whole node's tree 1, whatever a cgroup namespace shows as its root. */
+const ROOT_CGROUP_INODE = 1;
+
 export function runPreflight(options: PreflightOptions = {}): readonly PreflightCheck[] {
   return judgePreflight(observe(options));
 }
 
 function observe({ objectPath = COMPILED_OBJECT, pinDir, cgroup }: PreflightOptions): PreflightObserved {
   const libbpf = attempt(requireLibbpf);
+  const jit = textOf('/proc/sys/net/core/bpf_jit_enable').trim();
   return {
     platform: platform(),
     littleEndian: endianness() === 'LE',
@@ -35,9 +39,21 @@ function observe({ objectPath = COMPILED_OBJECT, pinDir, cgroup }: PreflightOpti
     libbpf,
     pinDir: pinDir === undefined ? undefined : folder(pinDir),
     cgroup: cgroup === undefined ? undefined : folder(cgroup),
+    cgroupIsRoot: cgroup === undefined || !existsSync(cgroup) ? undefined : statSync(cgroup).ino === ROOT_CGROUP_INODE,
+    jitEnabled: jit === '' ? undefined : jit !== '0',
+    lockdown: lockdownMode(textOf('/sys/kernel/security/lockdown')),
+    others: cgroup === undefined ? undefined : othersAt(cgroup),
     kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
     load: libbpf.ok ? attempt(() => tryPrograms(objectPath)) : undefined,
   };
+}
+
+function othersAt(cgroup: string): PreflightObserved['others'] {
+  try {
+    return otherPrograms(cgroup);
+  } catch (error) {
+    return { unknown: reasonOf(error) };
+  }
 }
 
 function attempt(work: () => void): Attempt {

@@ -1,5 +1,7 @@
 // What the checks look at, as one value: read once from the host, judged without touching it again.
 
+import type { OtherProgram } from '../datapath/index.ts';
+
 export interface PreflightObserved {
   readonly platform: string;
   readonly littleEndian: boolean;
@@ -13,6 +15,14 @@ export interface PreflightObserved {
   /** Undefined where no folder was named. */
   readonly pinDir: ObservedFolder | undefined;
   readonly cgroup: ObservedFolder | undefined;
+  /** Where the named cgroup is in the tree of the whole node; undefined where none was named, or it is not there. */
+  readonly cgroupIsRoot: boolean | undefined;
+  /** net.core.bpf_jit_enable; undefined where the kernel has no such setting: it then compiles always. */
+  readonly jitEnabled: boolean | undefined;
+  /** The mode that is in force; undefined where the kernel does not say. */
+  readonly lockdown: string | undefined;
+  /** At our hooks, on the cgroup and above; a reason where they could not be asked for; undefined where no cgroup was named. */
+  readonly others: readonly OtherProgram[] | { readonly unknown: string } | undefined;
   readonly kernelBtf: boolean;
   /** Loading the programs, attached to nothing; undefined where it could not be tried. */
   readonly load: Attempt | undefined;

@@ -6,6 +6,9 @@ export function capabilities(status: string): bigint | undefined {
   return found === undefined ? undefined : BigInt(`0x${found}`);
 }
 
+/** `none [integrity] confidentiality`: the one in brackets is in force. */
+export const lockdownMode = (text: string): string | undefined => /\[(\w+)\]/.exec(text)?.[1];
+
 /** `Max locked memory         8388608              8388608              bytes`: soft, then hard. */
 export function memlockBytes(limits: string): number | undefined {
   const soft = /^Max locked memory\s+(\d+|unlimited)/m.exec(limits)?.[1];

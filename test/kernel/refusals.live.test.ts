@@ -1,9 +1,10 @@
 // What the datapath says when it cannot be opened: a code, the cause and what to do, and nothing left behind. Needs root, clang,
 // make, iproute2, util-linux, bpftool and a cgroup2 mount.
 
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type DatapathOptions, openDatapath, openPinnedMaps } from '../../agent/datapath/index.ts';
+import { type DatapathOptions, openDatapath, openPinnedMaps, otherPrograms } from '../../agent/datapath/index.ts';
+import { runPreflight } from '../../agent/preflight/index.ts';
 import { runCommand } from '../../lab/command.ts';
 import { skippedWithout } from '../../lab/installed.ts';
 import { OperationalError } from '../../runtime/errors.ts';
@@ -116,6 +117,35 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () 
     expect(failed.map(({ id }: { readonly id: string }) => id)).toEqual(['capabilities']);
   });
 
+  test('programs of others at our hooks are found, ours are not', async () => {
+    (await open()).close();
+    expect(otherPrograms(room.cgroup)).toEqual([]);
+    const source = `${room.dir}/other.bpf.c`;
+    const objectPath = `${room.dir}/other.bpf.o`;
+    writeFileSync(source, OTHER);
+    await runCommand('clang', [...CLANG_BPF, '-c', source, '-o', objectPath]);
+    await runCommand('bpftool', ['prog', 'load', objectPath, `${room.bpffs}/other`]);
+    await runCommand('bpftool', [
+      'cgroup',
+      'attach',
+      room.cgroup,
+      'connect4',
+      'pinned',
+      `${room.bpffs}/other`,
+      'multi',
+    ]);
+    const below = `${room.cgroup}/below`;
+    mkdirSync(below);
+    const other = { cgroup: room.cgroup, hook: 'connect4', name: 'someone' };
+    expect(otherPrograms(room.cgroup)).toEqual([other]);
+    expect(otherPrograms(below)).toEqual([other]);
+    expect(runPreflight({ cgroup: below }).find(({ id }) => id === 'conflicts')).toMatchObject({
+      status: 'unknown',
+      reason: expect.stringContaining('someone at connect4'),
+    });
+    rmdirSync(below);
+  });
+
   test('maps that nobody pinned', async () => {
     await expect(openPinnedMaps({ pinDir: `${room.bpffs}/node` })).rejects.toMatchObject({
       code: 'DATAPATH_PIN_MISSING',
@@ -141,6 +171,17 @@ const CLANG_BPF = [
   '-idirafter',
   `/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
 ];
+
+const OTHER = `
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("cgroup/connect4")
+int someone(struct bpf_sock_addr *ctx)
+{
+	return 1;
+}
+char _license[] SEC("license") = "GPL";
+`;
 
 /** Reads a row without asking whether it is there. */
 const REJECTED = `

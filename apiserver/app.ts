@@ -2,6 +2,7 @@
 // decided here; the parts are in their folders.
 
 import { hostname } from 'node:os';
+import { together } from '../mesh/conflict/assessments.ts';
 import { assessKernels } from '../mesh/conflict/kernel.ts';
 import type { ClusterName } from '../mesh/model/names.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -32,6 +33,7 @@ import { OwnEtcd } from './own-etcd.ts';
 import { localServiceOf, peerIntake, quarantineEntries, withHeartbeatAges } from './own-state.ts';
 import { aborted, objectCount, sourceHealth, sourcePart, tlsHealth, writeHealth } from './parts.ts';
 import { peerOutcomes } from './peer-outcome.ts';
+import { watchPeerTrust } from './peer-trust.ts';
 import { doorOpener } from './peers/door-client.ts';
 import { PeerSet } from './peers/peer-set.ts';
 import { peersDocument } from './peers/peers-document.ts';
@@ -119,7 +121,10 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'epoch' }),
   });
 
+  const peerTrust = watchPeerTrust({ self: name, config, peers, admission, trust, clock, random, log });
+
   function peerChanged(peer: ClusterName): void {
+    peerTrust.peerChanged(peer);
     trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
     if (peers.names.has(peer)) publisher.markJoined(clock.now());
     else door.disconnect(peer);
@@ -170,7 +175,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       admission.report({
         revision: etcd.mirror.state.position?.revision,
         ownStateCurrent: etcd.mirror.state.phase === 'live',
-        more: assessKernels(kernelsOf(rpc.agents), { local: name, now: clock.now() }),
+        more: together(assessKernels(kernelsOf(rpc.agents), { local: name, now: clock.now() }), peerTrust.assessment()),
       }),
       peers,
     );
@@ -216,7 +221,12 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       clients: door.clients,
       storeOf: (peer) => trust.storeOf(peer),
     });
-  const onFindings = (listener: () => void) => admission.onFindings(listener);
+  const onFindings = (listener: () => void) => {
+    const stops = [admission.onFindings(listener), peerTrust.onChange(listener)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  };
   const findingLog = new FindingLog({ report, onFindings, clock, log: log.child({ part: 'findings' }) });
   const routes = apiRoutes({
     health,
@@ -251,6 +261,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
         await peers.run(signal);
       },
     },
+    { name: 'trust', run: (signal) => peerTrust.run(signal) },
     { name: 'findings', run: (signal) => findingLog.run(signal) },
     lead,
   ];

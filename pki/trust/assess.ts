@@ -92,7 +92,7 @@ export function judgeTrust(input: TrustInput): JudgedTrust {
     findings: problems.map((problem) => trustFinding(problem, context)),
     authorities,
     verified: verdict !== undefined,
-    greeted: handshake !== undefined,
+    greeted: handshake !== undefined && handshake.answered !== false,
     remembered: verdict !== undefined && (admittedPins ?? []).length > 0,
     doubts: doubts.map((doubt) => `${cluster}: ${doubt}`),
   };

@@ -7,6 +7,8 @@ import type { TrustProblem, TrustVerdict } from './problem.ts';
 export interface SeenHandshake {
   /** The name that the connection is made to. */
   readonly serverName?: string | undefined;
+  /** Whether it is known what the other side makes of our client certificate. @default true */
+  readonly answered?: boolean;
   /** How the other side refused our client certificate; undefined when it did not. */
   readonly clientRefused?: string | undefined;
   /** Why the TLS of this process does not accept the chain presented; undefined when it does. */

@@ -1,0 +1,60 @@
+// The watch over the trust between this cluster and its peers, with what the other parts know of them.
+
+import type { ClusterName } from '../mesh/model/names.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Random } from '../runtime/random.ts';
+import type { AdmissionEngine } from './admission/engine.ts';
+import type { ApiServerConfig } from './config.ts';
+import type { DoorTrust } from './door-trust.ts';
+import type { PeerSet } from './peers/peer-set.ts';
+import { probeDoor } from './peers/trust-probe.ts';
+import { type PeerKnowledge, PeerTrustWatch } from './peers/trust-watch.ts';
+
+export interface PeerTrustDeps {
+  readonly self: ClusterName;
+  readonly config: ApiServerConfig;
+  readonly peers: Pick<PeerSet, 'specs' | 'state'>;
+  readonly admission: Pick<AdmissionEngine, 'standing'>;
+  readonly trust: Pick<DoorTrust, 'own'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export function watchPeerTrust({
+  self,
+  config,
+  peers,
+  admission,
+  trust,
+  clock,
+  random,
+  log,
+}: PeerTrustDeps): PeerTrustWatch {
+  return new PeerTrustWatch({
+    self,
+    specs: () => peers.specs,
+    failures(peer) {
+      const state = peers.state(peer);
+      return (state?.failures ?? 0) + (state?.disconnects ?? 0);
+    },
+    known: (peer) => knownOf(peer, admission),
+    ownCa: () => trust.own,
+    client: config.peers.client,
+    probe: probeDoor,
+    clock,
+    random,
+    log: log.child({ part: 'trust' }),
+  });
+}
+
+/** A peer of which no card was ever seen may be a plain one: it is given the benefit of the doubt until it has shown a card. */
+function knownOf(peer: ClusterName, admission: PeerTrustDeps['admission']): PeerKnowledge {
+  const standing = admission.standing(peer);
+  const admitted = standing?.admitted;
+  return {
+    plain: standing?.card === undefined && admitted === undefined,
+    admittedPins: admitted?.trust.spkiPins,
+  };
+}

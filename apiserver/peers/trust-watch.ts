@@ -1,0 +1,215 @@
+// Watches whether trust holds between this cluster and its peers: probes every door when a peer appears, when its link fails, and
+// every few minutes, and judges what was presented against the trust store that is bound to the peer. The last chain seen counts
+// until another is: a door that does not answer has not become trusted, nor untrusted.
+
+import { readFile } from 'node:fs/promises';
+import type { Assessment } from '../../mesh/conflict/evaluate.ts';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { assessmentOf, type JudgedTrust, judgeTrust, type TrustInput } from '../../pki/trust/assess.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import { reasonOf } from '../../runtime/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+import { WorkQueue } from '../../runtime/work-queue.ts';
+import type { PeerSpec } from './peer-spec.ts';
+import type { ProbeDoor, ProbeOutcome } from './trust-probe.ts';
+
+/** What else is known of a peer, at the moment of asking. */
+export type PeerKnowledge = Pick<TrustInput, 'plain' | 'admittedPins'>;
+
+export interface TrustWatchDeps {
+  readonly self: ClusterName;
+  /** The peers that are configured. */
+  readonly specs: () => readonly PeerSpec[];
+  /** How often the link of a peer has failed. */
+  readonly failures: (peer: ClusterName) => number;
+  readonly known: (peer: ClusterName) => PeerKnowledge;
+  /** PEM texts of the own authorities. */
+  readonly ownCa: () => readonly string[];
+  /** What this cluster shows where a peer's document does not say otherwise: paths of PEM files. */
+  readonly client: { readonly cert: string; readonly key: string } | undefined;
+  readonly probe: ProbeDoor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** A certificate that is replaced is noticed within this; a handshake costs both sides some milliseconds. */
+const PROBE_EVERY_MS = 5 * 60_000;
+/** While something is wrong somebody is at work on it. */
+const PROBE_FAULTY_EVERY_MS = 30_000;
+/** A link that fails again and again is not a reason to probe as often. */
+const PROBE_PAUSE_MS = 10_000;
+/** Spreads the probes of many peers. */
+const JITTER_SHARE = 0.1;
+/** A door may have several replicas, each with its own certificate. */
+const ENDPOINTS_MAX = 8;
+/** Peers that are probed at the same time. */
+const PARALLEL_MAX = 8;
+/** An end without an alert may be a door that restarts: it is taken for a refusal when it happens twice. */
+const SECOND_LOOK_MS = 1_000;
+
+interface WatchedPeer {
+  readonly spec: string;
+  failures: number;
+  probedAt: number;
+  cancel: () => void;
+  /** By endpoint. */
+  readonly seen: Map<string, JudgedTrust>;
+}
+
+export class PeerTrustWatch {
+  readonly #deps: TrustWatchDeps;
+  readonly #queue: WorkQueue<ClusterName>;
+  readonly #peers = new Map<ClusterName, WatchedPeer>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(deps: TrustWatchDeps) {
+    this.#deps = deps;
+    this.#queue = new WorkQueue({
+      name: 'trust',
+      clock: deps.clock,
+      random: deps.random,
+      batchMax: PARALLEL_MAX,
+      work: (peers, signal) => this.#probeAll(peers, signal),
+      onError: (error) => deps.log.error('cannot probe the trust of peers', { error }),
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (const { name } of this.#deps.specs()) this.peerChanged(name);
+    await this.#queue.run(signal);
+    for (const { cancel } of this.#peers.values()) cancel();
+  }
+
+  /** Something about the peer may be other than before: it is there or gone, reached otherwise, or its link failed. */
+  peerChanged(name: ClusterName): void {
+    const { specs, failures: failuresOf, clock } = this.#deps;
+    const spec = specs().find((one) => one.name === name);
+    const known = this.#peers.get(name);
+    const text = spec === undefined ? undefined : JSON.stringify(spec);
+    const failures = failuresOf(name);
+    if (text === undefined || known?.spec !== text) {
+      known?.cancel();
+      this.#peers.delete(name);
+      if (known !== undefined) this.#tell();
+      if (text === undefined) return;
+      this.#peers.set(name, {
+        spec: text,
+        failures,
+        probedAt: Number.NEGATIVE_INFINITY,
+        cancel: () => {},
+        seen: new Map(),
+      });
+      this.#queue.add(name);
+      return;
+    }
+    if (failures === known.failures) return;
+    known.failures = failures;
+    this.#later(name, known, known.probedAt + PROBE_PAUSE_MS - clock.monotonic());
+  }
+
+  /** What is known now; of peers that were not reached yet, that it is not known. */
+  assessment(): Assessment {
+    const { self, ownCa, clock } = this.#deps;
+    const now = clock.now();
+    const own = judgeTrust({ cluster: self, ca: ownCa().join('\n'), local: self, now });
+    const peers = [...this.#peers].flatMap(([cluster, { seen }]) =>
+      seen.size > 0
+        ? [...seen.values()]
+        : [judgeTrust({ cluster, local: self, now, missing: 'its door was not looked at yet' })],
+    );
+    return assessmentOf([...(peers.length === 0 ? [] : [own]), ...peers], { local: self, now });
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #probeAll(peers: readonly ClusterName[], signal: AbortSignal): Promise<undefined> {
+    await Promise.all(peers.map((peer) => this.#probePeer(peer, signal)));
+    this.#tell();
+  }
+
+  async #probePeer(name: ClusterName, signal: AbortSignal): Promise<void> {
+    const { specs, clock, random } = this.#deps;
+    const watched = this.#peers.get(name);
+    const spec = specs().find((one) => one.name === name);
+    if (watched === undefined || spec === undefined) return;
+    const endpoints = spec.endpoints.slice(0, ENDPOINTS_MAX);
+    for (const endpoint of endpoints) {
+      const judged = await this.#probeEndpoint(spec, endpoint, watched.seen.get(endpoint), signal);
+      if (signal.aborted || this.#peers.get(name) !== watched) return;
+      watched.seen.set(endpoint, judged);
+    }
+    watched.probedAt = clock.monotonic();
+    const sound = [...watched.seen.values()].every(
+      ({ findings, doubts }) => findings.length === 0 && doubts.length === 0,
+    );
+    const pause = sound ? PROBE_EVERY_MS : PROBE_FAULTY_EVERY_MS;
+    this.#later(name, watched, pause * (1 - JITTER_SHARE + 2 * JITTER_SHARE * random.next()));
+  }
+
+  async #probeEndpoint(
+    spec: PeerSpec,
+    endpoint: string,
+    before: JudgedTrust | undefined,
+    signal: AbortSignal,
+  ): Promise<JudgedTrust> {
+    const { self, clock, known } = this.#deps;
+    const { name: cluster } = spec;
+    const about = { cluster, local: self, where: { chain: endpoint, ca: spec.ca[0] ?? '' } };
+    try {
+      const store = await Promise.all(spec.ca.map((path) => readFile(path, 'utf8')));
+      const outcome = await this.#ask(spec, endpoint, store, signal);
+      const missing = outcome.problem === undefined ? undefined : `${endpoint}: ${outcome.problem}`;
+      // The last chain seen stays known while the door is away; what is wrong with the way there is the link's to say.
+      if (outcome.chain.length === 0 && before?.verified === true) return before;
+      const input: TrustInput = { ...about, ...known(cluster), ca: store.join('\n'), now: clock.now() };
+      if (outcome.chain.length === 0) return judgeTrust({ ...input, missing });
+      const { chainRefused, clientRefused, accepted } = outcome;
+      return judgeTrust({
+        ...input,
+        chain: outcome.chain.map(String).join('\n'),
+        handshake: {
+          serverName: spec.serverName,
+          chainRefused,
+          clientRefused,
+          answered: accepted || clientRefused !== undefined,
+        },
+        missing,
+      });
+    } catch (error) {
+      return judgeTrust({ ...about, now: clock.now(), missing: reasonOf(error) });
+    }
+  }
+
+  async #ask(spec: PeerSpec, endpoint: string, store: readonly string[], signal: AbortSignal): Promise<ProbeOutcome> {
+    const { probe, clock, client } = this.#deps;
+    const paths = spec.client ?? client;
+    if (paths === undefined) throw new Error('this cluster has no certificate to show there');
+    const [certificate, key] = await Promise.all([readFile(paths.cert, 'utf8'), readFile(paths.key, 'utf8')]);
+    const { hostname, port } = new URL(endpoint);
+    const door = {
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? 443 : Number(port),
+      serverName: spec.serverName,
+      store,
+      client: { certificate, key },
+    };
+    const outcome = await probe(door, signal);
+    if (outcome.clientRefused === undefined || outcome.clientRefused.startsWith('alert')) return outcome;
+    await sleep(clock, SECOND_LOOK_MS, signal);
+    return probe(door, signal);
+  }
+
+  #later(name: ClusterName, watched: WatchedPeer, delayMs: number): void {
+    watched.cancel();
+    watched.cancel = this.#deps.clock.after(Math.max(0, delayMs), () => this.#queue.add(name));
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -2,6 +2,7 @@
 // told otherwise.
 
 import { z } from 'zod';
+import { CARD_LIMITS, PLAIN_LIMITS } from '../mesh/conflict/freshness.ts';
 import { ENDPOINTS_MAX, isEndpoint } from '../pki/join/token.ts';
 
 const files = z.array(z.string().min(1)).min(1);
@@ -52,8 +53,8 @@ export const apiServerConfigSchema = z.strictObject({
       trust: z.string().min(1).optional(),
       /** What this cluster shows at its peers' doors. */
       client: z.strictObject(pair).optional(),
-      freshness: freshness.default({ ageingMs: 10_000, staleMs: 60_000, expiredMs: 900_000 }),
-      plainFreshness: freshness.default({ ageingMs: 75_000, staleMs: 150_000, expiredMs: 900_000 }),
+      freshness: freshness.default(CARD_LIMITS),
+      plainFreshness: freshness.default(PLAIN_LIMITS),
     })
     .refine((peers) => peers.folder === undefined || peers.client !== undefined, {
       message: 'a folder of peers needs the client certificate to show at their doors (peers.client)',

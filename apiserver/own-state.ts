@@ -26,8 +26,8 @@ export function peerIntake(
     },
     applyPeerBatch: (peer, events) => admission.applyPeerBatch(peer, events),
     retainRecords: (peer, entries) => admission.retainRecords(peer, entries),
-    setCard(peer, bytes) {
-      admission.setCard(peer, bytes);
+    setCard(peer, bytes, writtenNow) {
+      admission.setCard(peer, bytes, writtenNow);
       onDeclarations(peer);
     },
     setConfig(peer, bytes) {

@@ -235,6 +235,50 @@ describe('cards', () => {
     expect(jsonOf(setting.engine.admittedCard(named('central')))).toMatchObject(grown);
   });
 
+  test('a range that the own cluster adds is a newcomer here as it is at its peers, until it is free', () => {
+    const setting = new Setting().join(central);
+    const grown = { ...sampleCard(west), podCIDRs: ['10.1.0.0/16', '10.2.64.0/18'] };
+    setting.engine.setLocalCard(encodeCard(grown));
+    setting.say('central', put(endpoint('10.2.64.1', identityNumber(2))));
+    const finding = only(setting.engine.report(), 'CM-CIDR-005');
+    // West joined first, and loses all the same; on its own side the part of the winner is what it cannot use.
+    expect(finding).toMatchObject({ winner: 'central', subject: { cluster: 'west', value: '10.2.64.0/18' } });
+    expect(finding.effect.withheld).toMatchObject({ endpoints: 1 });
+    expect(setting.admitted('central', ip('10.2.64.1'))).toBeUndefined();
+    expect(setting.engine.quarantine(named('central')).get(ip('10.2.64.1'))?.codes).toEqual(['CM-CIDR-005']);
+    expect(setting.admitted('central', ip('10.2.0.5'))).toBeDefined();
+    setting.engine.setLocalCard(encodeCard(sampleCard(west)));
+    expect(codes(setting.engine.report())).toEqual([]);
+    expect(setting.admitted('central', ip('10.2.64.1'))).toBeDefined();
+  });
+
+  test('the own cluster knows who it is: another uid of it is no reason to wait', () => {
+    const setting = new Setting().join(central);
+    setting.engine.setLocalCard(encodeCard({ ...sampleCard(west), uid: 'from a backup' }));
+    expect(codes(setting.engine.report())).toEqual([]);
+  });
+
+  test.each([
+    ['late', -61_000, true, 'warning'],
+    ['late', -61_000, false, undefined],
+    ['late', -400_000, true, 'error'],
+    ['early', 61_000, true, 'warning'],
+    ['early', 400_000, false, 'error'],
+    ['right', -20_000, true, undefined],
+  ] as const)('CM-CFG-004: a clock that is %s by %i ms, on a card that came as it was written: %s', (...row) => {
+    const [, offsetMs, writtenNow, severity] = row;
+    const setting = new Setting().join(central);
+    const time = new Date(NOW + offsetMs).toISOString();
+    setting.engine.setCard(named('central'), encodeCard({ ...sampleCard(central), time }), writtenNow);
+    const report = setting.engine.report();
+    expect(report.findings.map((finding) => finding.severity)).toEqual(severity === undefined ? [] : [severity]);
+    if (severity !== undefined) expect(only(report, 'CM-CFG-004').evidence).toMatchObject({ offset_ms: offsetMs });
+    expect(setting.engine.quarantine(named('central')).size).toBe(0);
+    for (const { key, bytes } of central.records ?? []) {
+      expect(setting.engine.admittedRecord(named('central'), key)).toEqual(bytes);
+    }
+  });
+
   test('a rebuilt cluster changes nothing before somebody has confirmed it', () => {
     const setting = new Setting().join(central);
     const before = new Map(setting.world);

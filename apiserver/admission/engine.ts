@@ -5,10 +5,13 @@
 import { type Assessment, reportOf } from '../../mesh/conflict/evaluate.ts';
 import { MeshEvaluation } from '../../mesh/conflict/evaluation.ts';
 import { type ClusterFacts, readCard } from '../../mesh/conflict/facts.ts';
+import { kindOfRecord } from '../../mesh/conflict/record-value.ts';
 import type { Report } from '../../mesh/conflict/report.ts';
 import type { Standing } from '../../mesh/conflict/standing.ts';
+import { compareBytes } from '../../mesh/model/address.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { encodeCard } from '../../mesh/wire/card.ts';
+import { cardKey, encodeCard } from '../../mesh/wire/card.ts';
+import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import type { QuarantinedRecord } from '../../mesh/wire/quarantine.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { PeerFreshness, PeerIntake } from '../peers/port.ts';
@@ -16,6 +19,7 @@ import type { StoreEvent } from '../store/port.ts';
 import { FindingMemory } from './finding-memory.ts';
 import { KnownCluster } from './known-cluster.ts';
 import { memberFacts } from './member-facts.ts';
+import { type Change, DEFAULT_PACE, type PaceLimits, PeerPace } from './pace.ts';
 import { encodedQuarantine, MappedView, quarantinedRecord } from './quarantine.ts';
 import { DEFAULT_QUOTA, PeerQuota, type QuotaLimits } from './quota.ts';
 
@@ -24,6 +28,7 @@ export interface AdmissionDeps {
   readonly local: ClusterName;
   readonly clock: Clock;
   readonly quota?: QuotaLimits;
+  readonly pace?: PaceLimits;
 }
 
 /**
@@ -64,30 +69,32 @@ export class AdmissionEngine implements PeerIntake {
 
   applyPeerBatch(peer: ClusterName, events: readonly StoreEvent[]): void {
     const known = this.#knownOf(peer);
-    for (const event of events) {
-      if (event.type === 'put') this.#intake(known, event.kv.key, event.kv.value);
-      else this.#intake(known, event.key, undefined);
-    }
-    this.#settle(known);
+    this.#receive(
+      known,
+      events.map((event) =>
+        event.type === 'put' ? { key: event.kv.key, value: event.kv.value } : { key: event.key, value: undefined },
+      ),
+    );
   }
 
   retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void {
     const known = this.#knownOf(peer);
-    const keys = known.quota?.keys ?? [...(this.#evaluation.clusters.get(peer)?.records.keys() ?? [])];
-    for (const key of keys) if (!entries.has(key)) this.#intake(known, key, undefined);
-    this.#settle(known);
+    const keys =
+      known.limits === undefined
+        ? [...(this.#evaluation.clusters.get(peer)?.records.keys() ?? [])]
+        : [...known.limits.quota.keys, ...[...known.limits.pace.waitingKeys].filter((key) => kindOfRecord(key))];
+    this.#receive(
+      known,
+      keys.filter((key) => !entries.has(key)).map((key) => ({ key, value: undefined })),
+    );
   }
 
   setConfig(peer: ClusterName, bytes: Uint8Array | undefined): void {
-    const known = this.#knownOf(peer);
-    known.readConfig(bytes);
-    this.#settle(known);
+    this.#receive(this.#knownOf(peer), [{ key: clusterConfigKey(peer), value: bytes }]);
   }
 
-  setCard(peer: ClusterName, bytes: Uint8Array | undefined): void {
-    const known = this.#knownOf(peer);
-    known.readCard(bytes, this.#deps.clock.now());
-    this.#settle(known);
+  setCard(peer: ClusterName, bytes: Uint8Array | undefined, writtenNow = false): void {
+    this.#receive(this.#knownOf(peer), [{ key: cardKey(peer), value: bytes }], writtenNow);
   }
 
   setFreshness(peer: ClusterName, freshness: PeerFreshness): void {
@@ -97,6 +104,7 @@ export class AdmissionEngine implements PeerIntake {
   }
 
   removePeer(peer: ClusterName): void {
+    this.#known.get(peer)?.limits?.pace.stop();
     this.#known.delete(peer);
     this.#evaluation.remove(peer);
     this.#settle();
@@ -216,15 +224,60 @@ export class AdmissionEngine implements PeerIntake {
   #knownOf(name: ClusterName): KnownCluster {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    const { local, quota = DEFAULT_QUOTA } = this.#deps;
-    const added = new KnownCluster(name, name === local ? undefined : new PeerQuota(quota));
+    const { local, clock, quota = DEFAULT_QUOTA, pace = DEFAULT_PACE } = this.#deps;
+    const limits = {
+      quota: new PeerQuota(quota),
+      pace: new PeerPace(pace, clock, () => this.#resume(added)),
+    };
+    const added = new KnownCluster(name, name === local ? undefined : limits);
     this.#known.set(name, added);
     return added;
   }
 
-  #intake({ name, quota }: KnownCluster, key: string, value: Uint8Array | undefined): void {
-    const changes = quota === undefined ? [{ key, value }] : quota.change(key, value);
-    for (const change of changes) this.#evaluation.put(name, change.key, change.value);
+  /** Takes in what does not come too fast, and sees to it that the rest is taken in later. */
+  #receive(known: KnownCluster, changes: readonly Change[], writtenNow = false): void {
+    const pace = known.limits?.pace;
+    const waited = pace?.exceeded ?? false;
+    let taken = 0;
+    for (const change of changes) {
+      if (this.#isKnown(known, change)) continue;
+      if (pace?.holdsBack(change, costOf(known, change.key)) === true) continue;
+      this.#take(known, change, writtenNow);
+      taken += 1;
+    }
+    if (taken > 0 || changes.length === 0 || pace?.exceeded !== waited) this.#settle(known);
+  }
+
+  /** A list that was made anew brings mostly what is known. */
+  #isKnown({ name, limits }: KnownCluster, { key, value }: Change): boolean {
+    if (value === undefined || limits?.pace.isWaiting(key) === true) return false;
+    const raw = this.#evaluation.clusters.get(name)?.records.get(key)?.raw;
+    return raw !== undefined && compareBytes(raw, value) === 0;
+  }
+
+  #take(known: KnownCluster, { key, value }: Change, writtenNow: boolean): void {
+    if (key === cardKey(known.name)) {
+      const changed = known.readCard(value, this.#deps.clock.now(), writtenNow);
+      if (changed) known.limits?.pace.charge(known.limits.quota.size);
+    } else if (key === clusterConfigKey(known.name)) {
+      known.readConfig(value);
+    } else {
+      const { limits, name } = known;
+      const changes = limits === undefined ? [{ key, value }] : limits.quota.change(key, value);
+      for (const change of changes) this.#evaluation.put(name, change.key, change.value);
+    }
+  }
+
+  /** Takes in what came too fast before, as far as it may come now. */
+  #resume(known: KnownCluster): void {
+    const next = () => known.limits?.pace.next((key) => costOf(known, key));
+    let declared = false;
+    for (let change = next(); change !== undefined; change = next()) {
+      this.#take(known, change, false);
+      declared ||= kindOfRecord(change.key) === undefined;
+    }
+    this.#settle(known);
+    if (declared) this.#tell(known.name, NO_KEYS);
   }
 
   /** Judges what `changed` and whatever depends on it, and tells. */
@@ -247,7 +300,12 @@ export class AdmissionEngine implements PeerIntake {
     let admitted = false;
     for (const [name, known] of this.#known) {
       const standing = this.standing(name);
-      if (standing === undefined || standing.rebuilt || name === this.#deps.local) continue;
+      if (standing === undefined) continue;
+      if (name === this.#deps.local) {
+        admitted = this.#admitOwnCard(known, standing) || admitted;
+        continue;
+      }
+      if (standing.rebuilt) continue;
       if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
         known.withholdConfig();
         continue;
@@ -261,4 +319,25 @@ export class AdmissionEngine implements PeerIntake {
     }
     return admitted;
   }
+
+  /**
+   * The own card becomes history as that of a peer does, so that a range which the cluster adds is a newcomer here as it is for its
+   * peers. Who the own cluster is, it knows best: another uid is no reason to wait for anybody.
+   */
+  #admitOwnCard(known: KnownCluster, { rebuilt }: Standing): boolean {
+    if (!known.hasNewCard || (!rebuilt && this.#evaluation.hasNewcomer(known.name))) return false;
+    known.admitCard();
+    this.#evaluation.declare(known.name, known.declarations);
+    return true;
+  }
+}
+
+/** A card or config is read by all rules about clusters, however little of it has changed. */
+const DECLARATION_COST = 100;
+
+/** What is new is bounded by the quota, so that a first list of any size is taken in at once. */
+function costOf({ name, limits, hasCard, hasConfig }: KnownCluster, key: string): number {
+  if (key === cardKey(name)) return hasCard ? DECLARATION_COST : 0;
+  if (key === clusterConfigKey(name)) return hasConfig ? DECLARATION_COST : 0;
+  return limits?.quota.has(key) === true ? 1 : 0;
 }

@@ -1,19 +1,25 @@
 // What is known of one cluster beside its records: what it declares, what of that was admitted last, how fresh it is and how much of
 // it is taken in. Keeps the last good reading of a card or config when a later one cannot be read.
 
-import type { ConfigFact, Declarations, FreshnessFact, Reading } from '../../mesh/conflict/facts.ts';
+import type { ConfigFact, Declarations, FreshnessFact, QuotaFact, Reading } from '../../mesh/conflict/facts.ts';
 import { clockOffset, readCard, readConfig } from '../../mesh/conflict/facts.ts';
 import type { Standing } from '../../mesh/conflict/standing.ts';
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { misfit } from '../../mesh/wire/record.ts';
 import type { PeerFreshness } from '../peers/port.ts';
+import type { PeerPace } from './pace.ts';
 import type { PeerQuota } from './quota.ts';
+
+/** What is taken in of a peer; the local cluster is never limited. */
+export interface PeerLimits {
+  readonly quota: PeerQuota;
+  readonly pace: PeerPace;
+}
 
 export class KnownCluster {
   readonly name: ClusterName;
-  /** Undefined for the local cluster, which is never limited. */
-  readonly quota: PeerQuota | undefined;
+  readonly limits: PeerLimits | undefined;
   #card: Reading<ClusterCard> | undefined;
   #admittedCard: ClusterCard | undefined;
   #clockOffsetMs: number | undefined;
@@ -22,9 +28,9 @@ export class KnownCluster {
   #admittedConfig: Uint8Array | undefined;
   #freshness: FreshnessFact | undefined;
 
-  constructor(name: ClusterName, quota: PeerQuota | undefined) {
+  constructor(name: ClusterName, limits: PeerLimits | undefined) {
     this.name = name;
-    this.quota = quota;
+    this.limits = limits;
   }
 
   /** The card as it was admitted last: what a later one is compared with. */
@@ -36,6 +42,14 @@ export class KnownCluster {
     return this.#admittedConfig;
   }
 
+  get hasCard(): boolean {
+    return this.#card !== undefined;
+  }
+
+  get hasConfig(): boolean {
+    return this.#config !== undefined;
+  }
+
   get declarations(): Declarations {
     return {
       ...(this.#card === undefined ? {} : { card: this.#card }),
@@ -43,14 +57,17 @@ export class KnownCluster {
       ...(this.#admittedCard === undefined ? {} : { admitted: this.#admittedCard }),
       ...(this.#clockOffsetMs === undefined ? {} : { clockOffsetMs: this.#clockOffsetMs }),
       ...(this.#freshness === undefined ? {} : { freshness: this.#freshness }),
-      ...(this.quota === undefined ? {} : { quota: this.quota.fact }),
+      ...(this.limits === undefined ? {} : { quota: quotaFact(this.limits) }),
     };
   }
 
-  readCard(bytes: Uint8Array | undefined, now: number): void {
-    const earlier = this.#card?.value ?? this.#admittedCard;
+  /** True when it says anything else than before, but for the time. `writtenNow`: it was not found in a list. */
+  readCard(bytes: Uint8Array | undefined, now: number, writtenNow: boolean): boolean {
+    const before = this.#card;
+    const earlier = before?.value ?? this.#admittedCard;
     this.#card = bytes === undefined ? withdrawn(earlier) : readCard(bytes, earlier);
-    this.#clockOffsetMs = clockOffset(this.#card?.value, now);
+    this.#clockOffsetMs = clockOffset(this.#card?.value, now, writtenNow);
+    return timeless(before) !== timeless(this.#card);
   }
 
   readConfig(bytes: Uint8Array | undefined): void {
@@ -98,6 +115,15 @@ export class KnownCluster {
     this.#admittedConfig = undefined;
   }
 }
+
+const timeless = (reading: Reading<ClusterCard> | undefined): string =>
+  reading?.value === undefined ? '' : JSON.stringify({ ...reading.value, time: '' });
+
+const quotaFact = ({ quota, pace }: PeerLimits): QuotaFact => ({
+  ...quota.fact,
+  changesPerSecondMax: pace.limits.changesPerSecond,
+  tooFast: pace.exceeded,
+});
 
 /** A cluster that had a card is held to it: it cannot shed what it declared by hiding it. */
 function withdrawn(earlier: ClusterCard | undefined): Reading<ClusterCard> | undefined {

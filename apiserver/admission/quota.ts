@@ -2,6 +2,7 @@
 // the peer's mirror holds anyway, so keeping them costs nothing more.
 
 import type { QuotaFact } from '../../mesh/conflict/facts.ts';
+import type { Change } from './pace.ts';
 
 export interface QuotaLimits {
   readonly records: number;
@@ -10,12 +11,6 @@ export interface QuotaLimits {
 
 /** Four times what the largest clusters known to us publish. */
 export const DEFAULT_QUOTA: QuotaLimits = { records: 1_000_000, bytes: 512 * 1024 * 1024 };
-
-/** A key with the value that now counts; undefined: it is gone. */
-export interface Intake {
-  readonly key: string;
-  readonly value: Uint8Array | undefined;
-}
 
 export class PeerQuota {
   readonly #limits: QuotaLimits;
@@ -27,7 +22,7 @@ export class PeerQuota {
     this.#limits = limits;
   }
 
-  get fact(): QuotaFact {
+  get fact(): Pick<QuotaFact, 'records' | 'bytes' | 'recordsMax' | 'bytesMax' | 'excess'> {
     const { records, bytes } = this.#limits;
     return {
       records: this.#sizes.size,
@@ -42,8 +37,17 @@ export class PeerQuota {
     return [...this.#sizes.keys(), ...this.#excess.keys()];
   }
 
+  has(key: string): boolean {
+    return this.#sizes.has(key) || this.#excess.has(key);
+  }
+
+  /** How many records are taken in. */
+  get size(): number {
+    return this.#sizes.size;
+  }
+
   /** What is to be taken in because of this change: nothing, the change itself, and whatever there is room for now. */
-  change(key: string, value: Uint8Array | undefined): readonly Intake[] {
+  change(key: string, value: Uint8Array | undefined): readonly Change[] {
     this.#excess.delete(key);
     if (value === undefined) return this.#drop(key);
     if (this.#fits(key, value)) return [this.#take(key, value), ...this.#moveUp()];
@@ -51,7 +55,7 @@ export class PeerQuota {
     return [];
   }
 
-  #drop(key: string): readonly Intake[] {
+  #drop(key: string): readonly Change[] {
     const size = this.#sizes.get(key);
     if (size === undefined) return [];
     this.#sizes.delete(key);
@@ -59,7 +63,7 @@ export class PeerQuota {
     return [{ key, value: undefined }, ...this.#moveUp()];
   }
 
-  #take(key: string, value: Uint8Array): Intake {
+  #take(key: string, value: Uint8Array): Change {
     this.#bytes += value.length - (this.#sizes.get(key) ?? 0);
     this.#sizes.set(key, value.length);
     return { key, value };
@@ -72,8 +76,8 @@ export class PeerQuota {
   }
 
   /** In the order in which they came, as far as they fit. */
-  #moveUp(): readonly Intake[] {
-    const moved: Intake[] = [];
+  #moveUp(): readonly Change[] {
+    const moved: Change[] = [];
     for (const [key, value] of this.#excess) {
       if (!this.#fits(key, value)) break;
       this.#excess.delete(key);

@@ -21,6 +21,7 @@ let stop: AbortController;
 let seen: {
   records: string[];
   card: (string | undefined)[];
+  writtenNow: boolean[];
   config: (string | undefined)[];
   freshness: PeerFreshness[];
   retained: string[][];
@@ -31,7 +32,7 @@ beforeEach(() => {
   store = new MemoryStore();
   clock = new ManualClock();
   stop = new AbortController();
-  seen = { records: [], card: [], config: [], freshness: [], retained: [] };
+  seen = { records: [], card: [], writtenNow: [], config: [], freshness: [], retained: [] };
   hiddenCard = false;
 });
 afterEach(() => stop.abort());
@@ -53,7 +54,10 @@ function follow(): PeerLink {
       applyPeerBatch: (_, events) => seen.records.push(...events.map(describeEvent)),
       retainRecords: (_, entries) =>
         seen.retained.push([...entries.keys()].filter((key) => key.startsWith('cilium/state/'))),
-      setCard: (_, card) => seen.card.push(text(card)),
+      setCard(_, card, writtenNow = false) {
+        seen.card.push(text(card));
+        seen.writtenNow.push(writtenNow);
+      },
       setConfig: (_, config) => seen.config.push(text(config)),
       setFreshness: (_, freshness) => seen.freshness.push(freshness),
       removePeer() {},
@@ -89,6 +93,19 @@ test('takes card, config and records, and is synced when all canaries have been 
     card: ['{"name":"east"}'],
     config: ['{"id":2}'],
   });
+});
+
+test('tells a card that it sees written from one that may have lain there', async () => {
+  await put(keys.card, 'listed');
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.phase).toBe('live'));
+  await put(keys.card, 'caught up with');
+  await vi.waitFor(() => expect(seen.card.at(-1)).toBe('caught up with'));
+  clock.advance(6_000);
+  await put(keys.card, 'written now');
+  await vi.waitFor(() => expect(seen.card).toEqual(['listed', 'caught up with', 'written now']));
+  expect(seen.writtenNow).toEqual([false, false, true]);
 });
 
 test('without the last canary a peer is not synced', async () => {
@@ -141,7 +158,7 @@ test('a peer whose etcd was emptied loses nothing until it is whole again, and t
   await publish();
   const link = follow();
   await vi.waitFor(() => expect(link.state.synced).toBe(true));
-  seen = { records: [], card: [], config: [], freshness: [], retained: [] };
+  seen = { records: [], card: [], writtenNow: [], config: [], freshness: [], retained: [] };
   store.wipe('00000000000000bb');
   // A store that stands behind what is known could be a replica that lags, and is given time.
   for (let revision = 0; revision < 20; revision += 1) await put('elsewhere');

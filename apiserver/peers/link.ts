@@ -2,14 +2,14 @@
 // receives goes to the intake (admission) unread but for the canaries and the heartbeat, which say how complete and how
 // fresh the rest is. Losing the connection withdraws nothing; only removing the peer does, and that is not decided here.
 
-import type { HistoryLoss } from '../../mesh/conflict/facts.ts';
+import type { Freshness, HistoryLoss } from '../../mesh/conflict/facts.ts';
+import { type FreshnessLimits, freshnessAt } from '../../mesh/conflict/freshness.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Mirror, MirrorBatch, MirrorState } from '../store/port.ts';
-import { type Freshness, type FreshnessLimits, freshnessOf } from './freshness.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
@@ -33,6 +33,8 @@ const QUESTION_DEADLINE_MS = 10_000;
 const FRESHNESS_TICK_MS = 1_000;
 /** For how long a peer that was emptied must be whole again before what it lacks is taken away. */
 const REFILLED_MS = 5_000;
+/** Once it has followed the peer for so long, a link has caught up with what was written while it was away. */
+const CAUGHT_UP_MS = 5_000;
 
 export class PeerLink {
   readonly #deps: PeerLinkDeps;
@@ -44,6 +46,7 @@ export class PeerLink {
   #phase: PeerPhase = 'connecting';
   #plain = false;
   #mirror: Mirror | undefined;
+  #liveSince: number | undefined;
   #heartbeatAt: number | undefined;
   #freshness: Freshness = 'fresh';
   #synced = false;
@@ -154,7 +157,7 @@ export class PeerLink {
       if (key === this.#keys.heartbeat) {
         if (value !== undefined) this.#heartbeatAt = clock.monotonic();
       } else if (this.#keys.isCanary(key) || (value === undefined && this.#refilling)) continue;
-      else if (key === this.#keys.card) intake.setCard(name, value);
+      else if (key === this.#keys.card) intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
       else if (key === this.#keys.config) intake.setConfig(name, value);
       else records.push(event);
     }
@@ -162,6 +165,10 @@ export class PeerLink {
     // The mirror of a link that was set up anew does not know what the one before it had handed over.
     if (batch.relisted && !this.#refilling) this.#retainRecords();
     this.#measure();
+  }
+
+  get #hasCaughtUp(): boolean {
+    return this.#liveSince !== undefined && this.#deps.clock.monotonic() - this.#liveSince >= CAUGHT_UP_MS;
   }
 
   #readCanaries({ events, relisted }: MirrorBatch): void {
@@ -205,8 +212,12 @@ export class PeerLink {
   #followed(state: MirrorState): void {
     if (state.phase === 'live') {
       this.#lastError = undefined;
+      this.#liveSince ??= this.#deps.clock.monotonic();
       this.#enter('live');
-    } else this.#enter(state.phase === 'listing' ? 'listing' : 'reconnecting');
+    } else {
+      this.#liveSince = undefined;
+      this.#enter(state.phase === 'listing' ? 'listing' : 'reconnecting');
+    }
     this.#measure();
   }
 
@@ -224,7 +235,7 @@ export class PeerLink {
     const { clock, limits, intake, spec } = this.#deps;
     this.#settleRefilling();
     const silenceMs = this.#heartbeatAge() ?? clock.monotonic() - this.#configuredAt;
-    const freshness = freshnessOf(silenceMs, this.#plain ? limits.plain : limits.card);
+    const freshness = freshnessAt(silenceMs, this.#plain ? limits.plain : limits.card);
     // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
     const listed = this.#mirror?.state.position !== undefined;
     const synced = this.#synced || (listed && this.#hasAllCanaries);

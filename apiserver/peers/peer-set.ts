@@ -2,13 +2,13 @@
 // read keeps its last good peer; only a document that is gone removes one.
 
 import { basename } from 'node:path';
+import type { FreshnessLimits } from '../../mesh/conflict/freshness.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { type FolderRead, watchFolder } from '../../runtime/watched-folder.ts';
 import { isCiliumConfigName, isCiliumConfigText, parseCiliumConfig } from './cilium-config.ts';
-import type { FreshnessLimits } from './freshness.ts';
 import { PeerLink } from './link.ts';
 import { type PeerSpec, parsePeerSpec } from './peer-spec.ts';
 import type { OpenDoor, PeerIntake, PeerLinkState } from './port.ts';

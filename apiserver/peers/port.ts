@@ -1,9 +1,8 @@
 // What a peer link needs from the rest: a client for the peer's door, and somewhere to put what comes through it.
 
-import type { HistoryLoss } from '../../mesh/conflict/facts.ts';
+import type { Freshness, HistoryLoss } from '../../mesh/conflict/facts.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Mirror, MirrorObserver, Store, StoreEvent } from '../store/port.ts';
-import type { Freshness } from './freshness.ts';
 import type { PeerSpec } from './peer-spec.ts';
 
 /** A connection to a peer's door, or to the etcd of a plain Cilium cluster. */
@@ -26,8 +25,11 @@ export interface PeerIntake {
   /** Forgets the records that are not in `entries`: the peer was listed from scratch, and this is everything it has. */
   retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void;
   setConfig(peer: ClusterName, bytes: Uint8Array | undefined): void;
-  /** `undefined`: the peer has no card, a plain Cilium cluster. */
-  setCard(peer: ClusterName, bytes: Uint8Array | undefined): void;
+  /**
+   * `undefined`: the peer has no card, a plain Cilium cluster. `writtenNow`: it came as it was written, and not from a list or out of
+   * a history that was caught up with; only then does its time say how late the peer's clock is.
+   */
+  setCard(peer: ClusterName, bytes: Uint8Array | undefined, writtenNow?: boolean): void;
   setFreshness(peer: ClusterName, freshness: PeerFreshness): void;
   removePeer(peer: ClusterName): void;
 }

@@ -61,6 +61,9 @@ export interface QuotaFact {
   readonly bytesMax: number;
   /** Records that were left outside. */
   readonly excess: number;
+  readonly changesPerSecondMax: number;
+  /** Changes wait because they came too fast, or did a moment ago. */
+  readonly tooFast: boolean;
 }
 
 /** What a cluster says of itself. */
@@ -109,8 +112,12 @@ export function readConfig(name: string, bytes: Uint8Array, earlier?: ConfigFact
   return { value, problems: [] };
 }
 
-/** A card may have lain in its etcd for long before it is read, so only one from the future says something of the clock. */
-export function clockOffset(card: ClusterCard | undefined, now: number): number | undefined {
+/**
+ * The cluster's clock minus ours. A card that was found may have lain in its etcd for long, so that only one from the future says
+ * something; one that is received as it is written says both.
+ */
+export function clockOffset(card: ClusterCard | undefined, now: number, writtenNow = false): number | undefined {
   const time = card === undefined ? undefined : parseInstant(card.time);
-  return time === undefined ? undefined : Math.max(0, time - now);
+  if (time === undefined) return undefined;
+  return writtenNow ? time - now : Math.max(0, time - now);
 }

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../lab/command.ts';
 import { configureNetns, createNetns, deleteNetns } from '../../lab/netns.ts';
-import { commandAt, type Place } from '../../lab/place.ts';
+import { type CommandLine, commandAt, type Place } from '../../lab/place.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 import { ADDRESSES, BACKEND_PORT, VIP_RANGE } from './services.ts';
 
@@ -38,7 +38,7 @@ export class Arena {
       `route add ${VIP_RANGE} dev lo src ${OWN}`,
     ]);
     const endpoints = ADDRESSES.map((address) => `${address}:${BACKEND_PORT}`);
-    const line = commandAt({ netns: this.netns }, { command: this.#compile('answer'), args: endpoints });
+    const line = commandAt({ netns: this.netns }, onOneProcessor(this.#compile('answer'), endpoints));
     this.#backends = spawn(line.command, line.args, { stdio: ['ignore', 'pipe', 'inherit'] });
     if (this.#backends.stdout !== null) await once(this.#backends.stdout, 'data');
   }
@@ -58,7 +58,7 @@ export class Arena {
   async time(place: Place, address: string, port: number, times: number): Promise<Latency> {
     const file = join(this.#dir, 'records');
     const args = ['tcp', address, String(port), String(times), file];
-    const line = commandAt({ ...place, netns: this.netns }, { command: this.#compile('hammer'), args });
+    const line = commandAt({ ...place, netns: this.netns }, onOneProcessor(this.#compile('hammer'), args));
     await runCommand(line.command, line.args);
     const records = readFileSync(file);
     const took: number[] = [];
@@ -78,3 +78,12 @@ export class Arena {
     return out;
   }
 }
+
+/**
+ * Client and backends share a processor: waking one that sleeps costs as much as all the rest of a connect, and whether it sleeps
+ * depends on what else the machine does.
+ */
+const onOneProcessor = (command: string, args: readonly string[]): CommandLine => ({
+  command: 'taskset',
+  args: ['-c', '0', command, ...args],
+});

@@ -4,9 +4,11 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ClusterName, isDnsSubdomain, parseClusterName } from '../mesh/model/names.ts';
+import { type ClusterName, isDnsSubdomain, parseClusterId, parseClusterName } from '../mesh/model/names.ts';
+import type { StoredAuthority } from '../pki/authority-files.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
+import { leafLifeOption } from './leaf-life.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 
 export function pkiCommand(): Command {
@@ -17,6 +19,12 @@ export function pkiCommand(): Command {
 
 interface InitOptions {
   readonly cluster: ClusterName;
+  readonly id?: number;
+  readonly ca?: string;
+  readonly caKey?: string;
+  readonly caPassphraseFile?: string;
+  readonly leafLife: number;
+  readonly dryRun?: true;
   readonly dir: string;
   readonly node: readonly string[];
   readonly etcdAddress: readonly string[];
@@ -30,6 +38,12 @@ function initCommand(): Command {
     .description("make a cluster's authority and certificates, or renew those that no longer serve")
     .addOption(clusterOption('--cluster <name>', 'the cluster'))
     .requiredOption('--dir <folder>', 'where they stand')
+    .addOption(new Option('--id <number>', "the cluster's id, kept beside its name").argParser(parseId))
+    .option('--ca <file>', 'take this root or intermediate, with the chain up to its root; PEM or PKCS#12')
+    .option('--ca-key <file>', 'its private key, PEM, where the first file does not hold it')
+    .option('--ca-passphrase-file <file>', 'what opens the key or the PKCS#12 container')
+    .addOption(leafLifeOption())
+    .option('--dry-run', 'print what would be written, and write nothing')
     .addOption(listOption('--node <name>', 'a node whose agent gets a certificate; may be repeated', parseNode))
     .addOption(
       listOption('--etcd-address <address>', 'how the API server reaches etcd, besides loopback', parseAddress),
@@ -44,19 +58,48 @@ function initCommand(): Command {
       '\nPeers and agents expect the names that every door and rpc certificate carries, whatever the address.' +
         "\nThe authority's key, DIR/ca/key.pem, is needed here only: keep it away from the servers, and back it up.",
     )
-    .action(async ({ cluster, dir, node, etcdAddress, doorAddress, rpcAddress, output }: InitOptions) => {
-      const { initCluster } = await import('../pki/init.ts');
-      const { layout, written } = await initCluster({
+    .action(async (options: InitOptions) => {
+      const { initCluster, planCluster } = await import('../pki/init.ts');
+      const { cluster, dir, id, node, etcdAddress, doorAddress, rpcAddress, leafLife, dryRun = false } = options;
+      const given = await givenAuthority(options);
+      const { layout, written } = await (dryRun ? planCluster : initCluster)({
         dir,
         cluster,
+        ...(id === undefined ? {} : { id }),
+        ...(given === undefined ? {} : { given }),
         nodes: node,
         addresses: { etcd: etcdAddress, door: doorAddress, rpc: rpcAddress },
         now: systemClock.now(),
+        leafLifeMs: leafLife,
       });
-      print(output, { cluster, dir, authority: layout.authority.cert, written }, ({ written }) =>
-        written.length === 0 ? `${cluster}: everything is in order` : written.join('\n'),
+      print(options.output, { cluster, dir, authority: layout.authority.cert, dryRun, written }, ({ written }) =>
+        written.length === 0
+          ? `${cluster}: everything is in order`
+          : [...(dryRun ? ['would be written:'] : []), ...written].join('\n'),
       );
     });
+}
+
+async function givenAuthority(options: InitOptions): Promise<StoredAuthority | undefined> {
+  const { cluster, ca, caKey, caPassphraseFile } = options;
+  if (ca === undefined) return undefined;
+  const { importAuthority } = await import('../pki/import-authority.ts');
+  const passphrase = caPassphraseFile && (await readCredential(caPassphraseFile)).toString().replace(/\r?\n$/, '');
+  const imported = await importAuthority({
+    cluster,
+    certificates: await readCredential(ca),
+    key: caKey && (await readCredential(caKey)).toString(),
+    passphrase,
+    now: systemClock.now(),
+  });
+  if (imported.ok) return imported.value;
+  throw new OperationalError({
+    code: 'PKI_NOT_AN_AUTHORITY',
+    operation: 'take over certificate authority',
+    subject: ca,
+    reason: imported.error,
+    hint: 'give the certificate that signs, its chain up to the root, and the key, in PEM or PKCS#12',
+  });
 }
 
 interface TrustOptions {
@@ -78,7 +121,7 @@ function trustCommand(): Command {
       const { trustPeer } = await import('../pki/init.ts');
       const { clusterLayout } = await import('../pki/layout.ts');
       const { parsePeerAuthority } = await import('../pki/peer-authority.ts');
-      const pem = await readAuthority(ca);
+      const pem = (await readCredential(ca)).toString();
       const parsed = parsePeerAuthority(pem);
       if (!parsed.ok) {
         throw new OperationalError({
@@ -100,16 +143,16 @@ function trustCommand(): Command {
     });
 }
 
-async function readAuthority(path: string): Promise<string> {
+async function readCredential(path: string): Promise<Buffer> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(path);
   } catch (cause) {
     throw new OperationalError({
       code: 'PKI_FILE',
-      operation: 'read certificate',
+      operation: 'read credential',
       subject: path,
       reason: reasonOf(cause),
-      hint: 'check the path given with --ca',
+      hint: 'check the path',
       cause,
     });
   }
@@ -125,6 +168,15 @@ const clusterOption = (flags: string, description: string): Option =>
 /** An option that may be repeated. */
 const listOption = (flags: string, description: string, parse: (text: string) => string): Option =>
   new Option(flags, description).default([], 'none').argParser((text, all: readonly string[]) => [...all, parse(text)]);
+
+/** The widest range of ids that a mesh may have; the API server narrows it by its setting. */
+const CLUSTERS_MAX = 511;
+
+function parseId(text: string): number {
+  const id = parseClusterId(Number(text), CLUSTERS_MAX);
+  if (!id.ok) throw new InvalidArgumentError(id.error);
+  return id.value;
+}
 
 function parseNode(text: string): string {
   if (!isDnsSubdomain(text)) throw new InvalidArgumentError('the name of a node is a DNS name in lower case.');

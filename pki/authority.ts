@@ -1,5 +1,5 @@
-// A cluster's own certificate authority: one self-signed root per cluster, P-256. It is a value, PEM in and PEM out; where it
-// is kept is files.ts and layout.ts.
+// The authority of one cluster as a value, PEM in and PEM out: a self-signed P-256 root that is made here, or a root or
+// intermediate that the operator brings. Where it is kept is authority-files.ts.
 
 import {
   createPrivateKey,
@@ -14,10 +14,12 @@ import { KEY_ALGORITHM, pemFile, SIGNING_ALGORITHM, x509 } from './x509.ts';
 
 export interface Authority {
   readonly cluster: ClusterName;
-  /** PEM. */
+  /** PEM of the one certificate whose key signs. */
   readonly certificate: string;
   /** PKCS#8 PEM. Never logged, never in an error. */
   readonly key: string;
+  /** PEM: what a leaf shows behind itself, from `certificate` up to the root without it. Empty, or absent, for a root. */
+  readonly intermediates?: string;
 }
 
 export interface AuthorityRequest {

@@ -23,6 +23,7 @@ const init = (more: Partial<ClusterCredentials> = {}) =>
     nodes: ['n1', 'n2'],
     addresses: { etcd: [], door: ['10.1.0.1'], rpc: ['10.1.0.1'] },
     now: NOW,
+    leafLifeMs: 90 * DAY_MS,
     ...more,
   });
 
@@ -39,7 +40,7 @@ async function contents(): Promise<Record<string, string>> {
 describe('the credentials of a cluster', () => {
   test('are made once: the second run changes nothing', async () => {
     const first = await init();
-    expect(first.written).toHaveLength(9);
+    expect(first.written).toHaveLength(10);
     const before = await contents();
     expect((await init()).written).toEqual([]);
     expect(await contents()).toEqual(before);
@@ -48,7 +49,7 @@ describe('the credentials of a cluster', () => {
   test('keep every private key to their owner, and leave no stray file', async () => {
     await init();
     const files = await filesBelow(dir);
-    expect(files.filter((file) => !file.endsWith('.pem'))).toEqual([]);
+    expect(files.filter((file) => !file.endsWith('.pem'))).toEqual([join(dir, 'cluster.json')]);
     for (const file of files) {
       const { mode } = await stat(file);
       const secret = (await readFile(file, 'utf8')).includes('PRIVATE KEY');

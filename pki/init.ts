@@ -1,20 +1,25 @@
-// Gives a cluster its credentials: an authority, and a leaf for each profile and node. Doing it again changes nothing but what
-// no longer serves: a leaf that is missing, damaged, near its end, of another authority, or without a name that is wanted.
+// Gives a cluster its credentials: an authority, and a leaf for each profile and node. First it is decided what to do, then it is
+// done; the plan alone is what `--dry-run` shows. Doing it again changes nothing but what no longer serves: a leaf that is
+// missing, damaged, due for renewal, of another authority, or without a name that is wanted.
 
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { ClusterName } from '../mesh/model/names.ts';
-import { OperationalError, reasonOf } from '../runtime/errors.ts';
-import { type Authority, createAuthority, DAY_MS, openAuthority } from './authority.ts';
-import { createPrivate, type Pair, readIfPresent, writePair, writePublic } from './files.ts';
-import { issue } from './issue.ts';
+import { OperationalError } from '../runtime/errors.ts';
+import { type Authority, createAuthority, DAY_MS } from './authority.ts';
+import { readAuthority, type StoredAuthority, writeAuthority } from './authority-files.ts';
+import { type ClusterRecord, readClusterRecord, settledRecord, writeClusterRecord } from './cluster-record.ts';
+import { readIfPresent, writePair, writePublic } from './files.ts';
+import { type IssueRequest, issue } from './issue.ts';
 import { type ClusterLayout, clusterLayout } from './layout.ts';
+import { issuerProblem, type LeafPlace, readLeaf, renewalOf } from './leaf-files.ts';
 import { namesOf, type Profile } from './profiles.ts';
 import { urisOf } from './verify.ts';
 
 export interface ClusterCredentials {
   readonly dir: string;
   readonly cluster: ClusterName;
+  readonly id?: number;
   /** Names of the nodes whose agents get a certificate. */
   readonly nodes: readonly string[];
   /** IP addresses and DNS names by which others reach the listeners. */
@@ -23,39 +28,43 @@ export interface ClusterCredentials {
     readonly door: readonly string[];
     readonly rpc: readonly string[];
   };
+  /** An authority to take instead of making one (import-authority.ts). */
+  readonly given?: StoredAuthority;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** @default AUTHORITY_DAYS */
   readonly authorityDays?: number;
-  /** @default LEAF_DAYS */
-  readonly leafDays?: number;
+  /** @default LEAF_LIFE_MS */
+  readonly leafLifeMs?: number;
 }
 
 export interface InitOutcome {
   readonly layout: ClusterLayout;
-  /** What was written and why, one line each; empty when everything was in order. */
+  /** What was, or would be, written and why, one line each; empty when everything was in order. */
   readonly written: readonly string[];
 }
 
 /** Ten years: replacing a root means touching every peer. */
 const AUTHORITY_DAYS = 3650;
 /** What is issued here is renewed only by doing it again, so it must last between two visits of a person. */
-const LEAF_DAYS = 90;
-/** A leaf with less than this share of its life left is issued anew. */
-const RENEW_BELOW = 1 / 3;
+const LEAF_LIFE_MS = 90 * DAY_MS;
 
 export async function initCluster(credentials: ClusterCredentials): Promise<InitOutcome> {
-  const layout = clusterLayout(credentials.dir);
-  const written: string[] = [];
-  const authority = await authorityOf(credentials, layout, written);
-  for (const wanted of wantedLeaves(credentials, layout)) {
-    const reason = await whyIssue(wanted, authority, credentials.now);
-    if (reason === undefined) continue;
-    const { paths, ...request } = wanted;
-    const ttlMs = (credentials.leafDays ?? LEAF_DAYS) * DAY_MS;
-    await writePair(paths, await issue({ ...request, authority, now: credentials.now, ttlMs }));
-    written.push(`${paths.cert}: ${reason}`);
+  const { layout, record, authority, leaves, written } = await plan(credentials);
+  const { cluster, now, leafLifeMs = LEAF_LIFE_MS } = credentials;
+  if (record !== undefined) await writeClusterRecord(layout, record);
+  const stored = 'make' in authority ? await make(authority, credentials) : authority.stored;
+  if (authority.write) await writeAuthority(layout.authority, stored);
+  for (const { paths, ...request } of leaves) {
+    const wanted: IssueRequest = { ...request, authority: { ...stored.authority, cluster }, now, ttlMs: leafLifeMs };
+    await writePair(paths, await issue(wanted));
   }
+  return { layout, written };
+}
+
+/** What `initCluster` would do now. Writes nothing. */
+export async function planCluster(credentials: ClusterCredentials): Promise<InitOutcome> {
+  const { layout, written } = await plan(credentials);
   return { layout, written };
 }
 
@@ -66,45 +75,84 @@ export async function trustPeer(layout: ClusterLayout, peer: ClusterName, caPem:
   return path;
 }
 
-async function authorityOf(
-  { cluster, now, authorityDays = AUTHORITY_DAYS }: ClusterCredentials,
-  { authority: paths }: ClusterLayout,
-  written: string[],
-): Promise<Authority> {
-  const [certificate, key] = await Promise.all([readIfPresent(paths.cert), readIfPresent(paths.key)]);
-  if (certificate !== undefined && key !== undefined) {
-    const authority = { cluster, certificate, key };
-    try {
-      openAuthority(authority);
-    } catch (cause) {
-      throw damaged(paths, reasonOf(cause), cause);
-    }
-    return authority;
-  }
-  if (certificate !== undefined) throw damaged(paths, 'the certificate is there and the key is missing');
-  // A key without a certificate is what a crash between the two writes leaves: the same key signs itself again.
-  const authority = await createAuthority({ cluster, now, days: authorityDays, ...(key === undefined ? {} : { key }) });
-  if (key === undefined) await createPrivate(paths.key, authority.key);
-  await writePublic(paths.cert, authority.certificate);
-  written.push(`${paths.cert}: ${key === undefined ? 'new authority' : 'the key had no certificate'}`);
-  return authority;
+type AuthorityPlan =
+  | { readonly stored: StoredAuthority; readonly write: boolean }
+  /** `make`: the key to keep, when a crash left it without a certificate. */
+  | { readonly make: string | undefined; readonly write: true };
+
+interface Plan {
+  readonly layout: ClusterLayout;
+  /** Absent when it stands already. */
+  readonly record: ClusterRecord | undefined;
+  readonly authority: AuthorityPlan;
+  readonly leaves: readonly WantedLeaf[];
+  readonly written: readonly string[];
 }
 
-function damaged(paths: Pair, reason: string, cause?: unknown): OperationalError {
+async function plan(credentials: ClusterCredentials): Promise<Plan> {
+  const { dir, cluster, id } = credentials;
+  const layout = clusterLayout(dir);
+  const written: string[] = [];
+  const known = await readClusterRecord(layout);
+  const record = settledRecord(layout, known, { cluster, ...(id === undefined ? {} : { id }) });
+  const changed = known?.cluster !== record.cluster || known.id !== record.id;
+  if (changed) written.push(`${layout.record}: ${known === undefined ? 'whose folder this is' : `id ${record.id}`}`);
+  const authority = await planAuthority(credentials, layout, written);
+  const leaves: WantedLeaf[] = [];
+  for (const wanted of wantedLeaves(credentials, layout)) {
+    const signer = 'stored' in authority ? authority.stored.authority : undefined;
+    const reason = await whyIssue(wanted, signer, credentials);
+    if (reason === undefined) continue;
+    leaves.push(wanted);
+    written.push(`${wanted.paths.cert}: ${reason}`);
+  }
+  return { layout, record: changed ? record : undefined, authority, leaves, written };
+}
+
+async function planAuthority(
+  { cluster, given }: ClusterCredentials,
+  layout: ClusterLayout,
+  written: string[],
+): Promise<AuthorityPlan> {
+  const { cert, key } = layout.authority;
+  const there = await readAuthority(layout, cluster);
+  if (there !== undefined) {
+    if (given !== undefined && fingerprint(there) !== fingerprint(given)) throw another(cert);
+    return { stored: there, write: false };
+  }
+  // A key without a certificate is what a crash between the two writes leaves: the same key signs itself again.
+  const left = await readIfPresent(key);
+  if (given !== undefined) {
+    if (left !== undefined && left !== given.authority.key) throw another(key);
+    written.push(`${cert}: the authority that was given`);
+    return { stored: given, write: true };
+  }
+  written.push(`${cert}: ${left === undefined ? 'new authority' : 'the key had no certificate'}`);
+  return { make: left, write: true };
+}
+
+async function make(
+  { make: key }: { readonly make: string | undefined },
+  { cluster, now, authorityDays: days = AUTHORITY_DAYS }: ClusterCredentials,
+): Promise<StoredAuthority> {
+  const authority = await createAuthority({ cluster, now, days, ...(key === undefined ? {} : { key }) });
+  return { authority, bundle: authority.certificate };
+}
+
+const fingerprint = ({ authority }: StoredAuthority): string =>
+  new X509Certificate(authority.certificate).fingerprint256;
+
+function another(path: string): OperationalError {
   return new OperationalError({
-    code: 'PKI_AUTHORITY',
-    operation: 'open certificate authority',
-    subject: paths.cert,
-    reason,
-    hint: 'restore both files from a backup; a new authority would have to be introduced to every peer',
-    cause,
+    code: 'PKI_EXISTS',
+    operation: 'take over certificate authority',
+    subject: path,
+    reason: 'the cluster has another authority, which is never overwritten',
+    hint: 'peers know the present one; a cluster that starts anew needs a folder of its own',
   });
 }
 
-interface WantedLeaf {
-  readonly paths: Pair;
-  readonly profile: Profile;
-  readonly node?: string;
+interface WantedLeaf extends LeafPlace {
   readonly dnsNames: readonly string[];
   readonly ips: readonly string[];
 }
@@ -128,20 +176,18 @@ function wantedLeaves({ nodes, addresses }: ClusterCredentials, layout: ClusterL
 }
 
 /** Why a leaf has to be issued; `undefined` when the one on disk serves. */
-async function whyIssue(wanted: WantedLeaf, authority: Authority, now: number): Promise<string | undefined> {
-  const [text, key] = await Promise.all([readIfPresent(wanted.paths.cert), readIfPresent(wanted.paths.key)]);
-  if (text === undefined || key === undefined) return 'missing';
-  try {
-    const certificate = new X509Certificate(text);
-    const root = new X509Certificate(authority.certificate);
-    if (!certificate.checkPrivateKey(createPrivateKey(key))) return 'certificate and key do not belong together';
-    if (!certificate.checkIssued(root) || !certificate.verify(root.publicKey)) return 'issued by another authority';
-    const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
-    if (to - now < (to - from) * RENEW_BELOW) return `ends on ${certificate.validTo}`;
-    return missingName(certificate, wanted, authority.cluster);
-  } catch (error) {
-    return `damaged: ${reasonOf(error)}`;
-  }
+async function whyIssue(
+  wanted: WantedLeaf,
+  authority: Authority | undefined,
+  { cluster, now }: ClusterCredentials,
+): Promise<string | undefined> {
+  const leaf = await readLeaf(wanted.paths);
+  if (!leaf.ok) return leaf.error;
+  const otherIssuer =
+    authority === undefined ? 'issued by another authority' : issuerProblem(leaf.value, authority.certificate);
+  if (otherIssuer !== undefined) return otherIssuer;
+  if (now >= renewalOf(leaf.value).dueAt) return `ends on ${leaf.value.validTo}`;
+  return missingName(leaf.value, wanted, cluster);
 }
 
 function missingName(certificate: X509Certificate, wanted: WantedLeaf, cluster: ClusterName): string | undefined {

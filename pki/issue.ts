@@ -1,9 +1,9 @@
 // Issues one leaf by profile: fresh key, names, usages, and an end that is never later than the authority's own.
 
-import { type KeyObject, webcrypto } from 'node:crypto';
 import { type Authority, CLOCK_SKEW_MS, generateKeys, openAuthority, privatePem, randomSerial } from './authority.ts';
 import { namesOf, type Profile, type Usage } from './profiles.ts';
-import { KEY_ALGORITHM, pemFile, SIGNING_ALGORITHM, x509 } from './x509.ts';
+import { signingKey } from './signing.ts';
+import { pemFile, x509 } from './x509.ts';
 
 export interface IssueRequest {
   readonly authority: Authority;
@@ -37,26 +37,39 @@ export async function issue(request: IssueRequest): Promise<IssuedCertificate> {
     ...(request.node === undefined ? {} : { node: request.node }),
   });
   const keys = await generateKeys();
+  const signer = await signingKey(issuer.key);
+  const issuerCertificate = new x509.X509Certificate(authority.certificate);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: randomSerial(),
     subject: [{ CN: [names.commonName] }, { O: [`${authority.cluster}.clustermesh`] }],
     // The issuer's name exactly as its certificate encodes it: a name that is parsed and written again may differ in bytes.
-    issuer: new x509.X509Certificate(authority.certificate).subjectName,
+    issuer: issuerCertificate.subjectName,
     notBefore: new Date(now - CLOCK_SKEW_MS),
     notAfter: new Date(Math.min(now + ttlMs, issuerEnd)),
     publicKey: keys.publicKey,
-    signingKey: await signingKey(issuer.key),
-    signingAlgorithm: SIGNING_ALGORITHM,
+    signingKey: signer.key,
+    signingAlgorithm: signer.signature,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([extendedUsage(names.usage)]),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(new x509.X509Certificate(authority.certificate).publicKey),
+      await authorityKeyIdentifier(issuerCertificate),
       ...subjectAlternativeNames(request, names),
     ],
   });
-  return { certificate: pemFile(certificate.toString('pem')), key: await privatePem(keys.privateKey) };
+  return {
+    certificate: pemFile(certificate.toString('pem')) + (authority.intermediates ?? ''),
+    key: await privatePem(keys.privateKey),
+  };
+}
+
+/** The identifier that the issuer gives itself: there are several ways to compute one, and OpenSSL compares. */
+async function authorityKeyIdentifier(issuer: x509.X509Certificate): Promise<x509.AuthorityKeyIdentifierExtension> {
+  const own = issuer.getExtension(x509.SubjectKeyIdentifierExtension);
+  return own === null
+    ? x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)
+    : new x509.AuthorityKeyIdentifierExtension(own.keyId);
 }
 
 const extendedUsage = (usage: Usage) =>
@@ -73,6 +86,3 @@ function subjectAlternativeNames(
   ];
   return all.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(all)];
 }
-
-const signingKey = (key: KeyObject): Promise<webcrypto.CryptoKey> =>
-  webcrypto.subtle.importKey('pkcs8', key.export({ format: 'der', type: 'pkcs8' }), KEY_ALGORITHM, false, ['sign']);

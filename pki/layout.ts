@@ -1,6 +1,7 @@
 // Where a cluster's credentials stand below one folder. STABLE: configurations name these paths.
 //
-//   ca/{ca.pem,key.pem}            the authority
+//   cluster.json                   whose folder this is: {cluster, id?}
+//   ca/{ca.pem,key.pem}            the authority: everybody who may vouch for this cluster, and the key that signs
 //   <profile>/{cert.pem,key.pem}   etcd-server, etcd-client, door, peer, rpc, admin
 //   agents/<node>/{cert.pem,key.pem}
 //   trust/<peer>/ca.pem            the trust store bound to that peer, and to no other
@@ -11,6 +12,7 @@ import type { Profile } from './profiles.ts';
 
 export interface ClusterLayout {
   readonly dir: string;
+  readonly record: string;
   readonly authority: Pair;
   leaf(profile: Exclude<Profile, 'agent'>): Pair;
   agent(node: string): Pair;
@@ -24,6 +26,7 @@ export function clusterLayout(dir: string): ClusterLayout {
   });
   return {
     dir,
+    record: join(dir, 'cluster.json'),
     authority: { cert: join(dir, 'ca', 'ca.pem'), key: join(dir, 'ca', 'key.pem') },
     leaf: (profile) => pair(profile),
     agent: (node) => pair('agents', node),

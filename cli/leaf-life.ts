@@ -1,0 +1,22 @@
+// How long a certificate lives, as people write it: `24h`, `90d`.
+
+import { InvalidArgumentError, Option } from 'commander';
+
+const HOUR_MS = 3_600_000;
+/** Below, a renewal that fails twice could not be noticed in time; above, a stolen key is of use for too long. */
+const LIFE_MS_MIN = HOUR_MS;
+const LIFE_MS_MAX = 398 * 24 * HOUR_MS;
+
+export const leafLifeOption = (): Option =>
+  new Option('--leaf-life <duration>', 'how long the certificates live that are issued, such as 24h or 90d')
+    .default(90 * 24 * HOUR_MS, '90d')
+    .argParser(parseLife);
+
+function parseLife(text: string): number {
+  const [, count, unit] = /^([1-9]\d{0,4})([hd])$/.exec(text) ?? [];
+  const ms = Number(count) * (unit === 'd' ? 24 : 1) * HOUR_MS;
+  if (count === undefined || ms < LIFE_MS_MIN || ms > LIFE_MS_MAX) {
+    throw new InvalidArgumentError('from 1h to 398d.');
+  }
+  return ms;
+}

@@ -1,4 +1,4 @@
-// Needs the `openssl` command: what operators bring was made by it, or by something like it.
+// Needs the `openssl` command: what operators bring was made by it, or by something like it. Needs no privileges.
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

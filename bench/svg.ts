@@ -34,6 +34,7 @@ export function drawPlot({ title, x, y, lines }: Plot): string {
   const bottom = HEIGHT - MARGIN.bottom;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
     text(MARGIN.left, 24, title, 'font-size="15"'),
     text((MARGIN.left + WIDTH - MARGIN.right) / 2, HEIGHT - 12, x, 'text-anchor="middle"'),
@@ -83,4 +84,6 @@ function legendPlaces(lines: readonly Line[], place: (value: number) => number):
 }
 
 const text = (x: number, y: number, content: string, attributes = ''): string =>
-  `<text x="${x}" y="${y}" ${attributes}>${content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`;
+  `<text x="${x}" y="${y}" ${attributes}>${escaped(content)}</text>`;
+
+const escaped = (content: string): string => content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');

@@ -204,6 +204,25 @@ describe('ranges', () => {
     expect(textOf(admitted(mesh, 'stray', 'cilium/state/services/v1/stray/shop/cart'))).toContain('10.9.0.7');
   });
 
+  test("a node's own endpoints, health and ingress, are held to the ranges of pods", () => {
+    const health = (cluster: string, id: number, ip: string, name: string) => {
+      const { key, bytes } = node(cluster, id, `192.168.${id}.4`, `10.${id}.4.0/24`, name);
+      return { key, bytes: bytesOf({ ...(jsonOf(bytes) as object), IPv4HealthIP: ip }) };
+    };
+    const key = (name: string) => `cilium/state/nodes/v1/late/${name}`;
+    const card = { podCIDRs: ['10.9.0.0/16', '10.2.64.0/18'] };
+    const records = [
+      health('late', 9, '10.9.4.1', 'right'),
+      health('late', 9, '10.2.64.1', 'contested'),
+      health('late', 9, '8.8.8.8', 'outside'),
+    ];
+    const { report, mesh } = judged('west', [west, central, wholeCluster('late', 9, { card, records })]);
+    expect(codes(report)).toEqual(['CM-CIDR-001', 'CM-CIDR-006']);
+    expect(jsonOf(admitted(mesh, 'late', key('right')))).toMatchObject({ IPv4HealthIP: '10.9.4.1' });
+    expect(jsonOf(admitted(mesh, 'late', key('contested')))).toMatchObject({ IPv4HealthIP: '' });
+    expect(admitted(mesh, 'late', key('outside'))).toBeUndefined();
+  });
+
   test('CM-CIDR-006 takes the addresses of the own nodes for declared where no node range is', () => {
     const bare = wholeCluster('bare', 9, {
       card: { nodeCIDRs: [] },

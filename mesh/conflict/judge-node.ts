@@ -1,4 +1,4 @@
-// The verdict on a node: its addresses and the ranges that it allocates from. What is withheld of it is taken out; a node without
+// The verdict on a node: its addresses, those of its own endpoints, and the ranges that it allocates from. What is withheld of it is taken out; a node without
 // any internal address is withheld whole.
 
 import type { Cause } from './holds.ts';
@@ -11,14 +11,20 @@ import { addressUses } from './record-value.ts';
 export const judgeNode: Judge = (subject, context, pad) => {
   const { record, good } = subject;
   const uses = addressUses(good.value);
-  const allocations = uses.filter(({ role }) => role === 'allocation');
-  outside(subject, allocations, context, pad, () => 'record');
+  // A node may be anywhere; its pods may not.
+  outside(
+    subject,
+    uses.filter(({ role }) => role !== 'node'),
+    context,
+    pad,
+    () => 'record',
+  );
   const dropped = new Set<string>();
   const causes: Cause[] = [];
   for (const use of uses) {
     const found: readonly Cause[] = [
       ...context.holds.withheldAt(record.cluster, use.prefix).filter(({ backendsOnly }) => !backendsOnly),
-      ...(use.role === 'node' ? lostClaims(record.cluster, use.text, context) : []),
+      ...(use.role !== 'allocation' ? lostClaims(record.cluster, use.text, context) : []),
     ];
     if (found.length > 0) dropped.add(use.text);
     causes.push(...found);

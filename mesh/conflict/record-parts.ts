@@ -4,7 +4,7 @@
 import { parseAddress } from '../model/address.ts';
 import { clusterServiceKind, type PortsByAddress } from '../wire/cluster-service.ts';
 import { ipIdentityKind } from '../wire/ip-identity.ts';
-import { type NetworkValue, networkPrefix, nodeKind } from '../wire/node.ts';
+import { type NetworkValue, NODE_ENDPOINT_FIELDS, networkPrefix, nodeKind } from '../wire/node.ts';
 
 /** The endpoint with another identity. */
 export function withIdentity(bytes: Uint8Array, identity: number): Uint8Array | undefined {
@@ -54,8 +54,12 @@ export function withoutAddresses(bytes: Uint8Array, dropped: ReadonlySet<string>
   const one = (network: NetworkValue | null) => (network !== null && keepsRange(network, dropped) ? network : null);
   const many = (networks: readonly NetworkValue[] | null) =>
     networks?.filter((network) => keepsRange(network, dropped)) ?? networks;
+  const endpoints = NODE_ENDPOINT_FIELDS.map(
+    (field) => [field, keeps(node[field], dropped) ? node[field] : ''] as const,
+  );
   return nodeKind.encode({
     ...node,
+    ...Object.fromEntries(endpoints),
     IPAddresses: addresses,
     IPv4AllocCIDR: one(node.IPv4AllocCIDR ?? null),
     IPv4SecondaryAllocCIDRs: many(node.IPv4SecondaryAllocCIDRs),

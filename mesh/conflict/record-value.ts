@@ -9,7 +9,7 @@ import { err, ok, type Result } from '../model/result.ts';
 import { clusterServiceKind } from '../wire/cluster-service.ts';
 import { identityKind, labelText, parseIdentityNumber } from '../wire/identity.ts';
 import { ipIdentityKind, ipPrefix } from '../wire/ip-identity.ts';
-import { allocationPrefixes, nodeKind } from '../wire/node.ts';
+import { allocationPrefixes, NODE_ENDPOINT_FIELDS, nodeKind } from '../wire/node.ts';
 import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
 import { kindOfKey, statePrefix } from '../wire/state-keys.ts';
 import { type ServiceShape, serviceShape } from './service.ts';
@@ -26,6 +26,8 @@ export type RecordValue =
   | {
       readonly kind: 'nodes';
       readonly addresses: readonly IpAddress[];
+      /** Of the node's own endpoints. */
+      readonly endpoints: readonly IpAddress[];
       /** Canonical ranges. */
       readonly allocations: readonly string[];
     }
@@ -72,8 +74,9 @@ const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
   nodes: (_, bytes) =>
     decoded(nodeKind, bytes, (node) => {
       const addresses = canonical((node.IPAddresses ?? []).map(({ IP }) => IP));
+      const endpoints = canonical(NODE_ENDPOINT_FIELDS.map((field) => node[field]));
       const allocations = [...new Set(allocationPrefixes(node).map(({ text }) => text))];
-      return ok({ value: { kind: 'nodes', addresses, allocations }, clusterId: node.ClusterID });
+      return ok({ value: { kind: 'nodes', addresses, endpoints, allocations }, clusterId: node.ClusterID });
     }),
   identities: (key, bytes) =>
     decoded(identityKind, bytes, ({ labels }) => {
@@ -112,14 +115,16 @@ function decoded<T>(
   return digested.ok ? ok({ ...digested.value, problems: (context) => kind.validate(read.value, context) }) : digested;
 }
 
+const NONE: readonly never[] = [];
+
 /** Each address once; what cannot be read is the validator's business and left out. */
 function canonical(texts: readonly string[]): readonly IpAddress[] {
   const addresses = new Set<IpAddress>();
   for (const text of texts) {
-    const parsed = parseAddress(text);
-    if (parsed.ok) addresses.add(parsed.value);
+    const parsed = text === '' ? undefined : parseAddress(text);
+    if (parsed?.ok === true) addresses.add(parsed.value);
   }
-  return [...addresses];
+  return addresses.size === 0 ? NONE : [...addresses];
 }
 
 /** The number of an identity, or the one that an endpoint carries. */
@@ -153,6 +158,7 @@ export function addressUses(value: RecordValue): readonly AddressUse[] {
     case 'nodes':
       return [
         ...value.addresses.map((address) => single('node', address)),
+        ...value.endpoints.map((address) => single('endpoint', address)),
         ...value.allocations.flatMap((text) => range('allocation', text)),
       ];
     case 'ip':

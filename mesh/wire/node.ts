@@ -176,7 +176,8 @@ function maskLength(mask: string): { readonly bytes: number; readonly ones: numb
 
 const bitOf = (bytes: string, at: number): boolean => ((bytes.charCodeAt(at >> 3) >> (7 - (at & 7))) & 1) === 1;
 
-const ADDRESS_FIELDS = ['IPv4HealthIP', 'IPv6HealthIP', 'IPv4IngressIP', 'IPv6IngressIP'] as const;
+/** Addresses of endpoints that Cilium runs on the node itself, for health and for ingress. */
+export const NODE_ENDPOINT_FIELDS = ['IPv4HealthIP', 'IPv6HealthIP', 'IPv4IngressIP', 'IPv6IngressIP'] as const;
 
 function validate(value: NodeRecord, { key, cluster, clusterId }: RecordContext): readonly RecordProblem[] {
   const parts = parseRecordKey(LAYOUT, key);
@@ -189,7 +190,7 @@ function validate(value: NodeRecord, { key, cluster, clusterId }: RecordContext)
   if (value.Name !== suffix) problems.push(misfit('Name', `is "${value.Name}", the key names ${suffix}`));
   if (!isDnsSubdomain(value.Name)) problems.push(misfit('Name', `"${value.Name}" is not an RFC 1123 subdomain`));
   for (const { IP: ip } of value.IPAddresses ?? []) problems.push(...addressProblem('IPAddresses', ip));
-  for (const field of ADDRESS_FIELDS) {
+  for (const field of NODE_ENDPOINT_FIELDS) {
     const ip = value[field] ?? '';
     if (ip !== '') problems.push(...addressProblem(field, ip));
   }

@@ -8,15 +8,16 @@ import type { AdmissionEngine } from './admission/engine.ts';
 import type { ApiServerConfig } from './config.ts';
 import type { DoorTrust } from './door-trust.ts';
 import type { PeerSet } from './peers/peer-set.ts';
+import type { PeerKnowledge } from './peers/seen-door.ts';
 import { probeDoor } from './peers/trust-probe.ts';
-import { type PeerKnowledge, PeerTrustWatch } from './peers/trust-watch.ts';
+import { PeerTrustWatch } from './peers/trust-watch.ts';
 
 export interface PeerTrustDeps {
   readonly self: ClusterName;
   readonly config: ApiServerConfig;
   readonly peers: Pick<PeerSet, 'specs' | 'state'>;
   readonly admission: Pick<AdmissionEngine, 'standing'>;
-  readonly trust: Pick<DoorTrust, 'own'>;
+  readonly trust: Pick<DoorTrust, 'own' | 'storeOf'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -39,7 +40,7 @@ export function watchPeerTrust({
       const state = peers.state(peer);
       return (state?.failures ?? 0) + (state?.disconnects ?? 0);
     },
-    known: (peer) => knownOf(peer, admission),
+    known: (peer) => knownOf(peer, admission, trust),
     ownCa: () => trust.own,
     client: config.peers.client,
     probe: probeDoor,
@@ -50,11 +51,16 @@ export function watchPeerTrust({
 }
 
 /** A peer of which no card was ever seen may be a plain one: it is given the benefit of the doubt until it has shown a card. */
-function knownOf(peer: ClusterName, admission: PeerTrustDeps['admission']): PeerKnowledge {
+function knownOf(
+  peer: ClusterName,
+  admission: PeerTrustDeps['admission'],
+  trust: PeerTrustDeps['trust'],
+): PeerKnowledge {
   const standing = admission.standing(peer);
   const admitted = standing?.admitted;
   return {
     plain: standing?.card === undefined && admitted === undefined,
     admittedPins: admitted?.trust.spkiPins,
+    ca: trust.storeOf(peer)?.join('\n') ?? '',
   };
 }

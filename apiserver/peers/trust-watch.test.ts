@@ -24,8 +24,9 @@ import {
   type Wish,
 } from '../../test/samples/certificates.ts';
 import type { PeerSpec } from './peer-spec.ts';
+import type { PeerKnowledge } from './seen-door.ts';
 import { probeDoor } from './trust-probe.ts';
-import { type PeerKnowledge, PeerTrustWatch } from './trust-watch.ts';
+import { PeerTrustWatch } from './trust-watch.ts';
 
 const NOW = Date.now();
 const VALID = { from: NOW - DAY, to: NOW + 200 * DAY };
@@ -103,7 +104,6 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
   const shown = await certify({ name: 'remote-west', issuer: west, extended: [CLIENT], ...VALID });
   await writeFile(join(dir, 'cert.pem'), shown.pem);
   await writeFile(join(dir, 'key.pem'), await keyPem(shown.keys), { mode: 0o600 });
-  await writeFile(join(dir, 'east.pem'), store.pem);
   const spec = {
     name: EAST,
     endpoints: [`https://127.0.0.1:${port}`],
@@ -117,7 +117,7 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
       self: WEST,
       specs: () => [state.spec],
       failures: () => state.failures,
-      known: () => known,
+      known: () => ({ ca: store.pem, ...known }),
       ownCa: () => [west.pem],
       client: { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') },
       probe: (door, signal) => probeDoor({ ...door, handshakeMs: 500 }, signal),
@@ -188,6 +188,14 @@ describe('a watch over the trust in a peer', () => {
     expect(assessment.findings).toMatchObject([
       { code: 'CM-TRUST-002', severity: 'blocking', subject: { cluster: 'east' }, other: { cluster: 'west' } },
     ]);
+  });
+
+  test('judges again what it saw, once more is known of the peer', async () => {
+    const known: { plain: boolean; admittedPins?: readonly string[] } = { plain: true };
+    const state = await watched(await startDoor([await doorLeaf({ uris: [] }), middle], west), known);
+    expect(codesOf(await lookedAt(state))).toEqual([]);
+    Object.assign(known, { plain: false, admittedPins: ['sha256/gone'] });
+    expect(codesOf(state.watch.assessment())).toEqual(['CM-TRUST-006', 'CM-TRUST-008']);
   });
 
   test('warns of pins that vanished and of an authority that two clusters share', async () => {

@@ -5,17 +5,15 @@
 import { readFile } from 'node:fs/promises';
 import type { Assessment } from '../../mesh/conflict/evaluate.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { assessmentOf, type JudgedTrust, judgeTrust, type TrustInput } from '../../pki/trust/assess.ts';
+import { assessmentOf, judgeTrust } from '../../pki/trust/assess.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
 import type { PeerSpec } from './peer-spec.ts';
+import { type PeerKnowledge, SeenDoor } from './seen-door.ts';
 import type { ProbeDoor, ProbeOutcome } from './trust-probe.ts';
-
-/** What else is known of a peer, at the moment of asking. */
-export type PeerKnowledge = Pick<TrustInput, 'plain' | 'admittedPins'>;
 
 export interface TrustWatchDeps {
   readonly self: ClusterName;
@@ -55,7 +53,7 @@ interface WatchedPeer {
   probedAt: number;
   cancel: () => void;
   /** By endpoint. */
-  readonly seen: Map<string, JudgedTrust>;
+  readonly seen: Map<string, SeenDoor>;
 }
 
 export class PeerTrustWatch {
@@ -111,12 +109,12 @@ export class PeerTrustWatch {
 
   /** What is known now; of peers that were not reached yet, that it is not known. */
   assessment(): Assessment {
-    const { self, ownCa, clock } = this.#deps;
+    const { self, ownCa, known, clock } = this.#deps;
     const now = clock.now();
     const own = judgeTrust({ cluster: self, ca: ownCa().join('\n'), local: self, now });
     const peers = [...this.#peers].flatMap(([cluster, { seen }]) =>
       seen.size > 0
-        ? [...seen.values()]
+        ? [...seen.values()].map((door) => door.judged(known(cluster), now))
         : [judgeTrust({ cluster, local: self, now, missing: 'its door was not looked at yet' })],
     );
     return assessmentOf([...(peers.length === 0 ? [] : [own]), ...peers], { local: self, now });
@@ -133,59 +131,42 @@ export class PeerTrustWatch {
   }
 
   async #probePeer(name: ClusterName, signal: AbortSignal): Promise<void> {
-    const { specs, clock, random } = this.#deps;
+    const { specs, known, clock, random } = this.#deps;
     const watched = this.#peers.get(name);
     const spec = specs().find((one) => one.name === name);
     if (watched === undefined || spec === undefined) return;
-    const endpoints = spec.endpoints.slice(0, ENDPOINTS_MAX);
-    for (const endpoint of endpoints) {
-      const judged = await this.#probeEndpoint(spec, endpoint, watched.seen.get(endpoint), signal);
+    for (const endpoint of spec.endpoints.slice(0, ENDPOINTS_MAX)) {
+      const seen = await this.#look(spec, endpoint, signal);
       if (signal.aborted || this.#peers.get(name) !== watched) return;
-      watched.seen.set(endpoint, judged);
+      // The last chain stays known while the door is away; what is wrong with the way there is the link's to say.
+      if (seen.presented || watched.seen.get(endpoint)?.presented !== true) watched.seen.set(endpoint, seen);
     }
     watched.probedAt = clock.monotonic();
-    const sound = [...watched.seen.values()].every(
-      ({ findings, doubts }) => findings.length === 0 && doubts.length === 0,
-    );
+    const sound = [...watched.seen.values()]
+      .map((door) => door.judged(known(name), clock.now()))
+      .every(({ findings, doubts }) => findings.length === 0 && doubts.length === 0);
     const pause = sound ? PROBE_EVERY_MS : PROBE_FAULTY_EVERY_MS;
     this.#later(name, watched, pause * (1 - JITTER_SHARE + 2 * JITTER_SHARE * random.next()));
   }
 
-  async #probeEndpoint(
-    spec: PeerSpec,
-    endpoint: string,
-    before: JudgedTrust | undefined,
-    signal: AbortSignal,
-  ): Promise<JudgedTrust> {
-    const { self, clock, known } = this.#deps;
-    const { name: cluster } = spec;
-    const about = { cluster, local: self, where: { chain: endpoint, ca: spec.ca[0] ?? '' } };
+  async #look(spec: PeerSpec, endpoint: string, signal: AbortSignal): Promise<SeenDoor> {
+    const { self, known, clock } = this.#deps;
+    const where = { chain: endpoint, ca: spec.ca[0] ?? '' };
+    const about = { cluster: spec.name, local: self, now: clock.now(), where };
+    const { ca: store = '' } = known(spec.name);
     try {
-      const store = await Promise.all(spec.ca.map((path) => readFile(path, 'utf8')));
-      const outcome = await this.#ask(spec, endpoint, store, signal);
-      const missing = outcome.problem === undefined ? undefined : `${endpoint}: ${outcome.problem}`;
-      // The last chain seen stays known while the door is away; what is wrong with the way there is the link's to say.
-      if (outcome.chain.length === 0 && before?.verified === true) return before;
-      const input: TrustInput = { ...about, ...known(cluster), ca: store.join('\n'), now: clock.now() };
-      if (outcome.chain.length === 0) return judgeTrust({ ...input, missing });
-      const { chainRefused, clientRefused, accepted } = outcome;
-      return judgeTrust({
-        ...input,
-        chain: outcome.chain.map(String).join('\n'),
-        handshake: {
-          serverName: spec.serverName,
-          chainRefused,
-          clientRefused,
-          answered: accepted || clientRefused !== undefined,
-        },
-        missing,
-      });
+      const { chain, chainRefused, clientRefused, accepted, problem } = await this.#ask(spec, endpoint, store, signal);
+      const missing = problem === undefined ? undefined : `${endpoint}: ${problem}`;
+      if (chain.length === 0) return new SeenDoor({ ...about, missing }, store);
+      const answered = accepted || clientRefused !== undefined;
+      const handshake = { serverName: spec.serverName, chainRefused, clientRefused, answered };
+      return new SeenDoor({ ...about, chain: chain.map(String).join('\n'), handshake, missing }, store);
     } catch (error) {
-      return judgeTrust({ ...about, now: clock.now(), missing: reasonOf(error) });
+      return new SeenDoor({ ...about, missing: reasonOf(error) }, store);
     }
   }
 
-  async #ask(spec: PeerSpec, endpoint: string, store: readonly string[], signal: AbortSignal): Promise<ProbeOutcome> {
+  async #ask(spec: PeerSpec, endpoint: string, store: string, signal: AbortSignal): Promise<ProbeOutcome> {
     const { probe, clock, client } = this.#deps;
     const paths = spec.client ?? client;
     if (paths === undefined) throw new Error('this cluster has no certificate to show there');
@@ -195,7 +176,8 @@ export class PeerTrustWatch {
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? 443 : Number(port),
       serverName: spec.serverName,
-      store,
+      // Text without a certificate is an error for TLS, and none is not.
+      store: store === '' ? [] : [store],
       client: { certificate, key },
     };
     const outcome = await probe(door, signal);

@@ -7,7 +7,17 @@ import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import { spkiPin } from '../spki.ts';
 import { type KeyStrength, keyStrength, signatureName } from './algorithms.ts';
-import { contextTag, type Element, elementsOf, expectTag, hex, instant, sequenceOf, soleElement, TAG } from './der.ts';
+import {
+  contextTag,
+  type Element,
+  elementsOf,
+  expectTag,
+  instant,
+  numberText,
+  sequenceOf,
+  soleElement,
+  TAG,
+} from './der.ts';
 import { type Extensions, readExtensions } from './extensions.ts';
 import { type CanonicalName, canonicalName, commonNames, emailAddresses } from './names.ts';
 
@@ -59,7 +69,7 @@ function certificateOf(x509: X509Certificate): Certificate {
     issuerText: oneLine(x509.issuer),
     commonNames: commonNames(subjectName),
     emailAddresses: emailAddresses(subjectName),
-    serial: withoutZeros(hex(expectTag(serial, TAG.integer).content)),
+    serial: numberText(expectTag(serial, TAG.integer)),
     notBefore: instant(notBefore),
     notAfter: instant(notAfter),
     signature: signatureName(expectTag(signatureAlgorithm, TAG.sequence)),
@@ -74,8 +84,6 @@ function versionOf(element: Element | undefined): 1 | 2 | 3 {
   const version = expectTag(elementsOf(element?.content ?? new Uint8Array())[0], TAG.integer).content.at(-1);
   return version === 0 ? 1 : version === 1 ? 2 : 3;
 }
-
-export const withoutZeros = (digits: string): string => digits.replace(/^0+(?=.)/, '');
 
 /** Node writes a name over several lines, and nothing where there is none. */
 const oneLine = (name: string | undefined): string => (name ?? '').split('\n').join(', ');

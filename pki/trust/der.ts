@@ -103,6 +103,9 @@ export function smallInteger({ content }: Element): number {
   return content.reduce((sum, octet) => sum * 256 + octet, 0);
 }
 
+/** A whole number of any size, hexadecimal, without leading zeros. */
+export const numberText = ({ content }: Element): string => hex(content).replace(/^0+(?=.)/, '');
+
 export const isTrue = ({ content }: Element): boolean => content.some((octet) => octet !== 0);
 
 /** The bits of a BIT STRING as a number, the first bit the highest of 16; what is beyond 16 bits does not count. */

@@ -8,6 +8,7 @@ import {
   firstBits,
   hex,
   isTrue,
+  numberText,
   objectId,
   sequenceOf,
   smallInteger,
@@ -162,6 +163,6 @@ function authorityKeyId(element: Element): AuthorityKeyId {
   return {
     keyId: keyId === undefined ? undefined : hex(keyId.content),
     issuer: directory?.name,
-    serial: serial === undefined ? undefined : hex(serial.content).replace(/^0+(?=.)/, ''),
+    serial: serial === undefined ? undefined : numberText(serial),
   };
 }

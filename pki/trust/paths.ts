@@ -3,6 +3,7 @@
 // name and identifier is preferred to any that was presented, and from there on only the store counts: that is how OpenSSL goes, and
 // so every TLS connection of the mesh. Where several fit (cross-signed, issued anew, two authorities of one name), each is tried.
 
+import { sameName } from './names.ts';
 import { identifies, isSelfSigned, type Member, type Pool } from './pool.ts';
 
 /**
@@ -70,7 +71,4 @@ function extend(members: readonly Member[], pool: Pool, paths: Path[]): void {
   else end(inStore ? 'store-intermediate' : 'unknown-issuer');
 }
 
-const sameNameOtherKey = (a: Member, b: Member): boolean =>
-  a.pin !== b.pin &&
-  a.subject.length === b.subject.length &&
-  a.subject.every((part, index) => part === b.subject[index]);
+const sameNameOtherKey = (a: Member, b: Member): boolean => a.pin !== b.pin && sameName(a.subject, b.subject);

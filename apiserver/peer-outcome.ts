@@ -25,8 +25,13 @@ function peerOutcome(name: ClusterName, peers: PeerSet, admission: AdmissionEngi
     record: { name, ...(id === undefined ? {} : { id }), freshness, synced },
     admitted: admission.admitted(name),
     quarantined: admission.encodedQuarantine(name),
-    config: configOf(admission.admittedConfig(name)),
-    card: admission.admittedCard(name),
+    // Only when asked for: a changed record does not change these, and is looked up by the same way.
+    get config() {
+      return configOf(admission.admittedConfig(name));
+    },
+    get card() {
+      return admission.admittedCard(name);
+    },
     complete: synced && !admission.isFrozen(name),
   };
 }

@@ -63,11 +63,17 @@ export class SnapshotHistory {
     return this.#entries[this.#indexAt(position) + 1]?.publishedAt;
   }
 
-  /** Index of the newest entry at or before the position, -1 when there is none. */
+  /** Index of the newest entry at or before the position, -1 when there is none. All entries are of one store, in order. */
   #indexAt({ storeId, revision }: Position): number {
-    return this.#entries.findLastIndex(
-      ({ snapshot: { position } }) => position.storeId === storeId && position.revision <= revision,
-    );
+    if (this.#entries[0]?.snapshot.position.storeId !== storeId) return -1;
+    let [low, high] = [0, this.#entries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const at = this.#entries[middle]?.snapshot.position.revision ?? revision;
+      if (at <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
   }
 }
 

@@ -216,6 +216,40 @@ describe('a peer that lies', () => {
     setting.expectOthersUntouched();
   });
 
+  test('says that it joined before everybody else, and comes no earlier for it', () => {
+    const setting = new Setting();
+    setting.engine.setCard(
+      named('rogue'),
+      encodeCard({
+        ...sampleCard(rogue),
+        joinedAt: '2020-01-01T00:00:00Z',
+        id: 2,
+        podCIDRs: ['10.9.0.0/16', '10.2.0.0/16'],
+      }),
+    );
+    const report = setting.engine.report();
+    expect(only(report, 'CM-ID-001')).toMatchObject({ winner: 'central', subject: { cluster: 'rogue' } });
+    expect(report.findings).toContainEqual(
+      expect.objectContaining({ code: 'CM-REC-001', evidence: expect.objectContaining({ field: 'joinedAt' }) }),
+    );
+    expect(setting.engine.admitted(named('rogue')).size).toBe(0);
+    setting.expectOthersUntouched();
+  });
+
+  test('takes the id of another later than it joined, and is the newcomer to it although it joined first', () => {
+    const setting = new Setting();
+    const early = wholeCluster('early', 4, { joinedDay: 0 });
+    setting.join(early);
+    setting.engine.setCard(named('early'), encodeCard({ ...sampleCard(early), id: 2 }));
+    expect(only(setting.engine.report(), 'CM-ID-001')).toMatchObject({
+      winner: 'central',
+      subject: { cluster: 'early' },
+    });
+    for (const { key, bytes } of central.records ?? []) {
+      expect(setting.engine.admittedRecord(named('central'), key)).toEqual(bytes);
+    }
+  });
+
   test('declares the whole address space, and is held to what nobody else has', () => {
     const setting = new Setting();
     setting.engine.setCard(

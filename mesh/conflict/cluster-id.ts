@@ -33,7 +33,9 @@ export function clusterIdRules(input: ClusterRuleInput): void {
 function duplicateIds({ standings, drafts, holds }: ClusterRuleInput): void {
   const withId = standings.filter(({ declaredId }) => declaredId !== undefined);
   for (const [a, b] of equalPairs(withId, ({ declaredId }) => String(declaredId))) {
-    const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
+    // Whoever takes an id later than it joined is the newcomer to it, however early it joined.
+    const aWins = a.isIdNew === b.isIdNew ? compareRanks(a.rank, b.rank) < 0 : b.isIdNew;
+    const [winner, loser] = aWins ? [a, b] : [b, a];
     const code = 'CM-ID-001';
     const cause = { code, fingerprint: pairFingerprint(code, idParty(a), idParty(b)) };
     holds.loseWhole(loser.name, winner.name, cause);

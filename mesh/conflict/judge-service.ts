@@ -27,11 +27,8 @@ export const judgeService: Judge = (subject, context, pad) => {
     dropped.add(use.text);
     return 'backends';
   });
-  const ports = withheldPorts(subject, context, pad);
-  if (ports === 'all') {
-    for (const { text } of uses) dropped.add(text);
-  }
-  const names = ports === 'all' ? new Set<string>() : ports;
+  const { names, backends } = withheldPorts(subject, context, pad);
+  if (backends) for (const { text } of uses) dropped.add(text);
   return dropped.size === 0 && names.size === 0 ? good.bytes : withoutBackends(good.bytes, dropped, names);
 };
 
@@ -59,19 +56,29 @@ function foreignAddresses(
   }
 }
 
+interface WithheldPorts {
+  /** Names of ports. */
+  readonly names: ReadonlySet<string>;
+  /** All backends, whatever the port. */
+  readonly backends: boolean;
+}
+
+const NO_PORTS: WithheldPorts = { names: new Set(), backends: false };
+
+/** A service may disagree with one cluster on its ports and with another one on whether it has any. */
 function withheldPorts(
   { record, good }: Subject,
   { indexes, standings, holds, local }: JudgeContext,
   pad: Pad,
-): 'all' | Set<string> {
-  const names = new Set<string>();
-  if (good.value.kind !== 'services') return names;
+): WithheldPorts {
+  if (good.value.kind !== 'services') return NO_PORTS;
   const { key } = good.value;
-  if (!indexes.services.disagrees(key)) return names;
+  if (!indexes.services.disagrees(key)) return NO_PORTS;
   const constituents = indexes.services.constituents(key);
   const own = constituents.find(({ cluster }) => cluster === record.cluster);
-  if (own === undefined) return names;
-  let all = false;
+  if (own === undefined) return NO_PORTS;
+  const names = new Set<string>();
+  let backends = false;
   for (const other of constituents) {
     if (other === own) continue;
     const conflict = serviceConflict(own.shape, other.shape);
@@ -88,12 +95,12 @@ function withheldPorts(
       fingerprint: serviceFingerprint(conflict.code, key, own.cluster, other.cluster),
     };
     if (conflict.code === 'CM-SVC-002') {
-      all = true;
+      backends = true;
       pad.holds.push({ ...cause, part: 'backends', count: backendsOf(good.value).length });
     } else {
       for (const name of conflict.ofA) names.add(name);
       pad.holds.push({ ...cause, part: 'ports', count: conflict.ofA.size });
     }
   }
-  return all ? 'all' : names;
+  return { names, backends };
 }

@@ -9,18 +9,21 @@ import { compareText } from './order.ts';
 /** What constituents must agree on. Target ports may differ, so only the frontend's ports count. */
 export interface ServiceShape {
   readonly headless: boolean;
-  /** By port name: `TCP/80`. */
-  readonly ports: ReadonlyMap<string, string>;
+  /** Each name with its port, `TCP/80`, once, in order. Frontends may contradict each other, and then a name has several. */
+  readonly ports: readonly (readonly [name: string, port: string])[];
   /** Equal texts, equal shapes. */
   readonly text: string;
 }
 
 export function serviceShape(frontends: readonly { readonly name: string; readonly port: string }[]): ServiceShape {
-  const ports = new Map(
-    [...frontends].sort((a, b) => compareText(a.name, b.name)).map((port) => [port.name, port.port]),
-  );
-  const headless = ports.size === 0;
-  return { headless, ports, text: headless ? 'headless' : [...ports].map((entry) => entry.join('=')).join(' ') };
+  const byText = new Map(frontends.map(({ name, port }) => [`${name}=${port}`, [name, port] as const]));
+  const sorted = [...byText].sort(([a], [b]) => compareText(a, b));
+  const headless = sorted.length === 0;
+  return {
+    headless,
+    ports: sorted.map(([, port]) => port),
+    text: headless ? 'headless' : sorted.map(([text]) => text).join(' '),
+  };
 }
 
 export type ServiceConflict =

@@ -27,6 +27,8 @@ export interface Standing {
   /** As declared, also when it is out of range. */
   readonly declaredId: number | undefined;
   readonly declaredWidth: number | undefined;
+  /** Another id than the cluster was admitted with. */
+  readonly isIdNew: boolean;
   /** Undefined while no valid id is known: records that depend on it wait. */
   readonly id: ClusterId | undefined;
   readonly width: MaxConnectedClusters;
@@ -89,11 +91,12 @@ export function standingOf({ name, declarations, observedId }: StandingInput): S
     claimedName: [card?.name, config?.name].find((claimed) => claimed !== undefined && claimed !== name) ?? name,
     recordsName: card?.name ?? config?.name ?? name,
     plain,
-    rank: { joinedAt: joinTime(name, card, problems), name },
+    rank: { joinedAt: joinTime(name, card, admitted, problems), name },
     uid: card?.uid,
     declaresId: card !== undefined || config !== undefined,
     declaredId,
     declaredWidth,
+    isIdNew: card !== undefined && admitted !== undefined && card.id !== admitted.id,
     id,
     width,
     identities: id === undefined ? undefined : identityRange(id, width),
@@ -117,19 +120,22 @@ function read<T>(reading: Reading<T> | undefined, key: string, problems: FieldPr
   return reading?.value;
 }
 
-function joinTime(name: ClusterName, card: ClusterCard | undefined, problems: FieldProblem[]): number | undefined {
+/** A cluster joins once: a time that is earlier than the one it was admitted with would take from others what they have. */
+function joinTime(
+  name: ClusterName,
+  card: ClusterCard | undefined,
+  admitted: ClusterCard | undefined,
+  problems: FieldProblem[],
+): number | undefined {
   if (card === undefined || card.joinedAt === null) return undefined;
   const joinedAt = parseInstant(card.joinedAt);
-  if (joinedAt === undefined) {
-    problems.push({
-      severity: 'error',
-      key: cardKey(name),
-      field: 'joinedAt',
-      value: card.joinedAt,
-      reason: 'not an RFC 3339 time; the cluster counts as not joined',
-    });
-  }
-  return joinedAt;
+  const known = admitted === undefined || admitted.joinedAt === null ? undefined : parseInstant(admitted.joinedAt);
+  const problem = (reason: string) =>
+    problems.push({ severity: 'error', key: cardKey(name), field: 'joinedAt', value: card.joinedAt ?? '', reason });
+  if (joinedAt === undefined) problem('not an RFC 3339 time; the cluster counts as not joined');
+  if (joinedAt === undefined || known === undefined || joinedAt >= known) return joinedAt;
+  problem(`earlier than ${admitted?.joinedAt}, with which the cluster was admitted; that time counts`);
+  return known;
 }
 
 const CARD_FIELDS = [

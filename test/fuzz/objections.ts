@@ -126,7 +126,7 @@ function endpointObjections(question: Question, value: Value): readonly string[]
   const found: string[] = [];
   const { ID: id, IP: ip } = value;
   if (typeof ip !== 'string') return ['has no address'];
-  const range = typeof value.Mask === 'string' ? `${ip}/${onesOf(value.Mask)}` : ip;
+  const range = typeof value.Mask === 'string' ? networkText(ip, value.Mask) : ip;
   const canonical = range.includes('/') ? rangeText(range) : addressText(range);
   if (canonical === undefined) return [`has no address: ${range}`];
   if (key !== `cilium/state/ip/v1/default/${canonical}`) found.push(`CM-REC-001: ${canonical} under another key`);
@@ -159,7 +159,7 @@ function nodeObjections(question: Question, value: Value): readonly string[] {
     ...listOf(value.IPv6SecondaryAllocCIDRs),
   ].filter((network) => network !== null && network !== undefined) as { IP: string; Mask: string }[];
   for (const { IP: ip, Mask: mask } of networks) {
-    found.push(...useObjections(question, `${ip}/${onesOf(mask)}`, 'allocation'));
+    found.push(...useObjections(question, networkText(ip, mask), 'allocation'));
   }
   return found;
 }
@@ -281,8 +281,12 @@ function rangeText(text: string): string | undefined {
 
 const dotted = (value: bigint): string => [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join('.');
 
-const onesOf = (mask: string): number =>
-  [...Buffer.from(mask, 'base64')].reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
+/** An IPv4 mask counts the bits of the IPv4 address, however that is spelled. */
+function networkText(ip: string, mask: string): string {
+  const bytes = Buffer.from(mask, 'base64');
+  const ones = [...bytes].reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
+  return `${ip}/${ip.includes(':') && bytes.length === 4 ? 96 + ones : ones}`;
+}
 
 // ---- values
 

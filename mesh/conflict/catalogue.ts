@@ -75,7 +75,7 @@ const ROWS: readonly CatalogueRow[] = [
     'error',
     'A pod CIDR overlaps a service CIDR of another cluster',
     'Nodes translate an address in the service range before it is routed, so the pods behind it cannot be reached.',
-    'Backends inside the intersection are withheld.',
+    'Backends inside the intersection are withheld; where it is the service range that loses, endpoints in it too.',
     'Move the range {value} of {subject} out of the range of {other}.',
   ),
   row(

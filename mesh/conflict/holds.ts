@@ -6,6 +6,7 @@ import type { ClusterName } from '../model/names.ts';
 import type { Prefix } from '../model/prefix.ts';
 import { PrefixTrie } from '../model/prefix-trie.ts';
 import type { RangeConflict } from './cidr.ts';
+import type { ClusterRange } from './ranges.ts';
 
 /** The finding because of which something is withheld. */
 export interface Cause {
@@ -30,11 +31,12 @@ export class RangeHolds {
   }
 
   lose({ code, meeting, fingerprint, loser, winner, intersection }: RangeConflict): void {
-    const hold: RangeHold = { code, fingerprint, backendsOnly: meeting === 'CM-CIDR-002' };
+    const here = this.#withholding(loser, winner);
+    // Pods in a range of services are what they say, and only cannot be reached; in its range of services no cluster has pods.
+    const hold: RangeHold = { code, fingerprint, backendsOnly: meeting === 'CM-CIDR-002' && here.kind === 'pod' };
     this.#held.set(fingerprint, hold);
     tableIn(this.#forfeited, loser.cluster).add(intersection, hold);
-    const here = this.#withholding(loser.cluster, winner.cluster);
-    if (here !== this.#local) tableIn(this.#withheld, here).add(intersection, hold);
+    if (here.cluster !== this.#local) tableIn(this.#withheld, here.cluster).add(intersection, hold);
   }
 
   regain({ fingerprint, loser, winner, intersection }: RangeConflict): void {
@@ -42,7 +44,7 @@ export class RangeHolds {
     if (hold === undefined) return;
     this.#held.delete(fingerprint);
     takeFrom(this.#forfeited, loser.cluster, intersection, hold);
-    takeFrom(this.#withheld, this.#withholding(loser.cluster, winner.cluster), intersection, hold);
+    takeFrom(this.#withheld, this.#withholding(loser, winner).cluster, intersection, hold);
   }
 
   withheldAt(cluster: ClusterName, prefix: Prefix): readonly RangeHold[] {
@@ -53,8 +55,8 @@ export class RangeHolds {
     return this.#forfeited.get(cluster)?.touches(prefix) ?? false;
   }
 
-  #withholding(loser: ClusterName, winner: ClusterName): ClusterName {
-    return loser === this.#local ? winner : loser;
+  #withholding(loser: ClusterRange, winner: ClusterRange): ClusterRange {
+    return loser.cluster === this.#local ? winner : loser;
   }
 }
 

@@ -1,18 +1,19 @@
 // How long a change takes from a cluster's etcd into another cluster's kernel: put in east's etcd → the first connect on a node of
 // west that reaches the new backend, over many changes in an idle mesh, beside a bare put → watch on the same etcd in the same run.
 //
-//   npm run bench:propagation -- [--changes 200] [--hops 50] [-o json]
+//   npm run bench:propagation -- [--changes 200] [--hops 50] [-o text|json] [--realtime] [--write]
 //
-// Needs root, etcd, cgroup2, bpffs, a kernel that takes the programs. Exit codes: 0 within the targets, 1 not, 2 wrong usage.
+// Needs root, etcd, cgroup2, bpffs, a kernel that takes the programs. `--realtime`: before everything else on this machine, which
+// need not be idle then. `--write` puts the results into docs/performance.md. Exit codes: 0 within the targets, 1 not, 2 wrong usage.
 
-import { cpus, loadavg, release } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { writeSection } from './markdown-section.ts';
 import { type Figures, figuresOf } from './propagation/moments.ts';
+import { goRealtime } from './propagation/realtime.ts';
+import { isWithinTargets, jsonReport, markdownReport, type Results, textReport } from './propagation/report.ts';
 import { PropagationStage } from './propagation/stage.ts';
 
-/** Against the bare put → watch of the same run. */
-const P50_RATIO_MAX = 5;
-const P99_MS_MAX = 50;
 /** Connections, code and caches are not what they are later. Not counted. */
 const WARM_UP = 20;
 const PROGRESS_EVERY = 25;
@@ -21,6 +22,8 @@ interface Options {
   readonly changes: number;
   readonly hops: number;
   readonly json: boolean;
+  readonly realtime: boolean;
+  readonly write: boolean;
 }
 
 function readOptions(): Options | undefined {
@@ -30,27 +33,31 @@ function readOptions(): Options | undefined {
         changes: { type: 'string', default: '200' },
         hops: { type: 'string', default: '50' },
         output: { type: 'string', short: 'o', default: 'text' },
+        realtime: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
       },
     });
     const [changes, hops] = [Number(values.changes), Number(values.hops)];
     const known = values.output === 'text' || values.output === 'json';
     if (known && Number.isInteger(changes) && changes > 0 && Number.isInteger(hops) && hops >= 0) {
-      return { changes, hops, json: values.output === 'json' };
+      return { changes, hops, json: values.output === 'json', realtime: values.realtime, write: values.write };
     }
   } catch {
     // Said below.
   }
-  process.stderr.write('usage: bench:propagation -- [--changes 200] [--hops 50] [-o text|json]\n');
+  process.stderr.write(
+    'usage: bench:propagation -- [--changes 200] [--hops 50] [-o text|json] [--realtime] [--write]\n',
+  );
   return undefined;
 }
 
-/** What else runs takes the processors from the seven processes that a change goes through, one after the other. */
-const busy = (): string | undefined => {
+/** What else runs takes the processors from the processes that a change goes through, one after the other. */
+function disturbance(): string | undefined {
   const [load = 0] = loadavg();
   return load > cpus().length / 2
-    ? `load ${load.toFixed(1)} on ${cpus().length} processors before the start`
+    ? `load ${load.toFixed(1)} on ${cpus().length} processors before it began`
     : undefined;
-};
+}
 
 const progress = (what: string): void => void process.stderr.write(`… ${what}\n`);
 
@@ -65,87 +72,56 @@ async function measure(stage: PropagationStage, { changes }: Options, signal: Ab
     raw.push(bare);
     if (whole.length % PROGRESS_EVERY === 0) progress(`${whole.length} of ${changes} changes`);
   }
-  return { raw: figuresOf(raw), whole: figuresOf(whole) };
+  return { raw: figuresOf(raw), propagation: figuresOf(whole) };
 }
 
-/** Milliseconds from the put to each place on the way; measured apart, since whoever listens is in the way. */
+/** Measured apart, since whoever listens is in the way. */
 async function measureHops(stage: PropagationStage, { hops }: Options, signal: AbortSignal) {
-  const moments = new Map<string, number[]>();
   if (hops === 0) return new Map<string, Figures>();
-  let passed = new Map<string, number>();
+  const changes: { begunAt: number; readonly passedAt: Map<string, number> }[] = [];
   await stage.listen(({ hop, at, backends }) => {
-    if (backends > 0 && !passed.has(hop)) passed.set(hop, at);
+    const passedAt = changes.at(-1)?.passedAt;
+    if (backends > 0 && passedAt?.has(hop) === false) passedAt.set(hop, at);
   });
   progress(`${hops} changes with somebody listening at each hop`);
   for (let at = 0; at < hops; at += 1) {
     signal.throwIfAborted();
+    // What the change before still passes is not taken for this one's.
     await stage.withdraw();
-    passed = new Map();
+    const change = { begunAt: 0, passedAt: new Map<string, number>() };
+    changes.push(change);
     const { begunAt, endedAt, connectedAt } = await stage.change();
-    passed.set('put answered', endedAt);
-    passed.set('first connect', connectedAt);
-    for (const [hop, when] of passed) moments.set(hop, [...(moments.get(hop) ?? []), when - begunAt]);
+    change.begunAt = begunAt;
+    change.passedAt.set('put answered', endedAt).set('first connect', connectedAt);
   }
-  const inOrder = [...moments].map(([hop, samples]) => [hop, figuresOf(samples)] as const);
-  return new Map(inOrder.sort(([, a], [, b]) => a.p50 - b.p50));
+  const names = new Set(changes.flatMap(({ passedAt }) => [...passedAt.keys()]));
+  const figures = [...names].map((hop) => {
+    const samples = changes.flatMap(({ begunAt, passedAt }) => (passedAt.get(hop) ?? Number.NaN) - begunAt);
+    return [hop, figuresOf(samples.filter(Number.isFinite))] as const;
+  });
+  return new Map(figures.sort(([, a], [, b]) => a.p50 - b.p50));
 }
-
-const round = (ms: number): number => Math.round(ms * 100) / 100;
-const row = (name: string, { p50, p99, max }: Figures): string =>
-  `${name.padEnd(34)}${[p50, p99, max].map((ms) => ms.toFixed(2).padStart(9)).join('')}`;
 
 async function main(): Promise<number> {
   const options = readOptions();
   if (options === undefined) return 2;
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => stop.abort(new Error(`ended by ${name}`)));
-  const disturbed = busy();
+  }
+  if (options.realtime && !goRealtime()) progress('the kernel does not let this process run before others');
+  const disturbed = options.realtime ? undefined : disturbance();
   if (disturbed !== undefined) progress(`this machine is not idle, and the figures show it: ${disturbed}`);
   const stage = new PropagationStage(progress);
   try {
     await stage.open(stop.signal);
-    const { raw, whole } = await measure(stage, options, stop.signal);
+    const measured = await measure(stage, options, stop.signal);
     const hops = await measureHops(stage, options, stop.signal);
-    const ratio = whole.p50 / raw.p50;
-    const ok = ratio <= P50_RATIO_MAX && whole.p99 <= P99_MS_MAX;
-    const machine = { cpu: cpus()[0]?.model ?? '', cpus: cpus().length, kernel: release(), node: process.version };
-    if (options.json) {
-      const figures = ({ count, ...ms }: Figures) => ({
-        count,
-        ...Object.fromEntries(Object.entries(ms).map(([name, value]) => [`${name}_ms`, round(value)])),
-      });
-      const document = {
-        schema_version: 1,
-        ok,
-        machine,
-        ...(disturbed === undefined ? {} : { disturbed }),
-        value_bytes: stage.valueBytes,
-        raw: figures(raw),
-        propagation: figures(whole),
-        p50_ratio: round(ratio),
-        targets: { p50_ratio_max: P50_RATIO_MAX, p99_ms_max: P99_MS_MAX },
-        hops: Object.fromEntries([...hops].map(([hop, at]) => [hop, figures(at)])),
-      };
-      process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-    } else {
-      const lines = [
-        `${machine.cpus} × ${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}; ${whole.count} changes, ${stage.valueBytes} B`,
-        '',
-        `${'milliseconds'.padEnd(34)}${['p50', 'p99', 'max'].map((head) => head.padStart(9)).join('')}`,
-        row('bare etcd: put → watch', raw),
-        row('put in east → first connect in west', whole),
-        '',
-        `p50 is ${ratio.toFixed(2)} × the bare one (target: at most ${P50_RATIO_MAX}); p99 ${whole.p99.toFixed(1)} ms (target: at most ${P99_MS_MAX})`,
-        ...(hops.size === 0 ? [] : ['', 'from the put, with somebody listening at each hop:']),
-        ...[...hops].map(([hop, figures]) => row(`  ${hop}`, figures)),
-        ...(disturbed === undefined ? [] : ['', `The machine was not idle: ${disturbed}.`]),
-        '',
-        ok ? 'Within the targets.' : 'Not within the targets.',
-      ];
-      process.stdout.write(`${lines.join('\n')}\n`);
-    }
-    return ok ? 0 : 1;
+    const command = ['npm run bench:propagation --', ...process.argv.slice(2)].join(' ');
+    const results: Results = { command, ...measured, hops, disturbed, valueBytes: stage.valueBytes };
+    process.stdout.write(`${options.json ? JSON.stringify(jsonReport(results), null, 2) : textReport(results)}\n`);
+    if (options.write) writeSection('propagation', markdownReport(results));
+    return isWithinTargets(results) ? 0 : 1;
   } finally {
     progress('removing everything that was made');
     for (const left of await stage.close()) progress(`could not be removed: ${left}`);

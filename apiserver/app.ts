@@ -135,9 +135,9 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     reflector.onDeclarations(peer);
   });
   let leader = false;
-  for (const observer of [new FilledHistory(view), door.observer, localFacts(name, admission, () => leader)])
-    etcd.observe(observer);
-  etcd.observe({
+  for (const observer of [new FilledHistory(view), door.observer]) etcd.observe(observer);
+  etcd.follow(localFacts(name, admission, () => leader));
+  etcd.follow({
     onBatch(batch) {
       publisher.foreignChange(batch);
       reflector.onOwnBatch(batch);

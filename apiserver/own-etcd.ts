@@ -1,4 +1,5 @@
-// The cluster's own etcd: one client, and one mirror whose batches go to everybody who works from it, in a fixed order.
+// The cluster's own etcd: one client, and one mirror whose batches go to everybody who works from it, in a fixed order: first to
+// those who pass them on, then to those who compare and write.
 
 import type { Clock } from '../runtime/clock.ts';
 import type { Health } from '../runtime/health.ts';
@@ -28,6 +29,7 @@ export class OwnEtcd {
   /** Resolves with the first complete list. */
   readonly listed: Promise<void>;
   readonly #observers: MirrorObserver[] = [];
+  readonly #followers: MirrorObserver[] = [];
   #resolveListed = (): void => {};
 
   constructor({ endpoints, tls, clock, random, log, health }: OwnEtcdDeps) {
@@ -53,15 +55,20 @@ export class OwnEtcd {
           else if (state.position !== undefined) {
             health.set('etcd', 'degraded', state.lastError?.message ?? 'following again');
           }
-          for (const observer of this.#observers) observer.onState?.(state);
+          for (const observer of [...this.#observers, ...this.#followers]) observer.onState?.(state);
         },
       },
     });
   }
 
-  /** Before the mirror runs. */
+  /** For those who pass on what they are told. Before the mirror runs, as `follow`. */
   observe(observer: MirrorObserver): void {
     this.#observers.push(observer);
+  }
+
+  /** For those who draw conclusions: they are told in the next turn, when what was passed on has left this process. */
+  follow(observer: MirrorObserver): void {
+    this.#followers.push(observer);
   }
 
   get part(): Part {
@@ -70,6 +77,9 @@ export class OwnEtcd {
 
   #deliver(batch: MirrorBatch): void {
     for (const observer of this.#observers) observer.onBatch(batch);
-    this.#resolveListed();
+    setImmediate(() => {
+      for (const follower of this.#followers) follower.onBatch(batch);
+      this.#resolveListed();
+    });
   }
 }

@@ -7,16 +7,22 @@ import type { PeerSet } from './peers/peer-set.ts';
 import type { ReflectedPeer, ReflectedPeers } from './reflect/port.ts';
 
 export function peerOutcomes(peers: PeerSet, admission: AdmissionEngine): ReflectedPeers {
+  const configOf = cachedConfigs();
   return {
     get known() {
       return peers.known;
     },
     names: () => peers.names,
-    peer: (name) => peerOutcome(name, peers, admission),
+    peer: (name) => peerOutcome(name, peers, admission, configOf),
   };
 }
 
-function peerOutcome(name: ClusterName, peers: PeerSet, admission: AdmissionEngine): ReflectedPeer | undefined {
+function peerOutcome(
+  name: ClusterName,
+  peers: PeerSet,
+  admission: AdmissionEngine,
+  configOf: ConfigOf,
+): ReflectedPeer | undefined {
   const link = peers.state(name);
   if (link === undefined) return undefined;
   const id = admission.standing(name)?.id;
@@ -36,7 +42,19 @@ function peerOutcome(name: ClusterName, peers: PeerSet, admission: AdmissionEngi
   };
 }
 
-function configOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
-  const config = bytes === undefined ? undefined : decodeClusterConfig(bytes);
-  return config?.ok === true ? encodeClusterConfig(cachedConfig(config.value)) : undefined;
+type ConfigOf = (admitted: Uint8Array | undefined) => Uint8Array | undefined;
+
+/** A config as it is cached, made once for the bytes that were admitted: they are asked for with every record of the peer. */
+function cachedConfigs(): ConfigOf {
+  const made = new WeakMap<Uint8Array, Uint8Array>();
+  return (admitted) => {
+    if (admitted === undefined) return undefined;
+    const known = made.get(admitted);
+    if (known !== undefined) return known;
+    const config = decodeClusterConfig(admitted);
+    if (!config.ok) return undefined;
+    const cached = encodeClusterConfig(cachedConfig(config.value));
+    made.set(admitted, cached);
+    return cached;
+  };
 }

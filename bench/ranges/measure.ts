@@ -1,5 +1,5 @@
-// What is measured of ranges that meet, once: the check of all of them from their texts, one change among all of them, and the same
-// by other means in the same run.
+// What is measured of ranges that meet, each once: the check of all of them from their texts, one change among all of them, and the
+// same by other means.
 
 import IPCIDR from 'ip-cidr';
 import { MeshEvaluation } from '../../mesh/conflict/evaluation.ts';
@@ -13,57 +13,59 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type SampleRange, sampleClusters } from './sample.ts';
 import { sweep } from './sweep.ts';
 
-/** Milliseconds, but for the changes. */
-export interface Round {
-  readonly check: number;
-  readonly checkParsing: number;
-  readonly sweep: number;
-  readonly ipCidrParsing: number;
-  /** Microseconds each. */
-  readonly changes: readonly number[];
-  readonly conflicts: number;
-  /** By the sweep. */
-  readonly pairs: number;
+/** Milliseconds, and what was found. */
+export interface Check {
+  readonly parsing: number;
+  readonly whole: number;
+  readonly found: number;
+}
+
+/** From texts to conflicts, as the product finds them. */
+export function measureCheck(sample: readonly SampleRange[], clock: Clock): Check {
+  const begun = clock.monotonic();
+  const ranges = sample.map(({ cluster, text }) => rangeOf(cluster, prefixOf(text)));
+  const parsed = clock.monotonic();
+  const conflicts = conflictsOf(ranges);
+  const found = conflicts.takeChange().come.length;
+  return { parsing: parsed - begun, whole: clock.monotonic() - begun, found };
+}
+
+/** The same by sorting, with the same parser. */
+export function measureSweep(sample: readonly SampleRange[], clock: Clock): Check {
+  const begun = clock.monotonic();
+  const ranges = sample.map(({ cluster, text }) => ({ cluster, prefix: prefixOf(text) }));
+  const parsed = clock.monotonic();
+  const found = sweep(ranges);
+  return { parsing: parsed - begun, whole: clock.monotonic() - begun, found };
+}
+
+/** Milliseconds that the field's parser takes for the same texts. */
+export function measureIpCidr(sample: readonly SampleRange[], clock: Clock): number {
+  const begun = clock.monotonic();
+  for (const { text } of sample) new IPCIDR(text);
+  return clock.monotonic() - begun;
 }
 
 const CHANGES = 2_000;
 
-export function measureRanges(sample: readonly SampleRange[], clock: Clock): Round {
-  let begun = clock.monotonic();
-  const passed = (): number => {
-    const now = clock.monotonic();
-    const elapsed = now - begun;
-    begun = now;
-    return elapsed;
-  };
+/** Microseconds of single changes: a cluster gives a range up, and another one takes it. */
+export function measureChanges(sample: readonly SampleRange[], clock: Clock): readonly number[] {
   const ranges = sample.map(({ cluster, text }) => rangeOf(cluster, prefixOf(text)));
-  const checkParsing = passed();
-  const conflicts = conflictsOfNobody();
-  for (const range of ranges) conflicts.add(range);
-  const { come } = conflicts.takeChange();
-  const check = checkParsing + passed();
-
-  const pairs = sweep(sample.map(({ cluster, text }) => ({ cluster, prefix: prefixOf(text) })));
-  const swept = passed();
-  for (const { text } of sample) new IPCIDR(text);
-  const ipCidrParsing = passed();
-
+  const conflicts = conflictsOf(ranges);
   const changes: number[] = [];
   for (let at = 0; at < CHANGES; at += 1) {
     const before = ranges[(at * 7919) % ranges.length];
     if (before === undefined) continue;
-    // Its cluster gives the range up, and another one takes it: whatever it met before is met by another one now.
     const after = { ...before, cluster: sampleClusters[at % sampleClusters.length] ?? before.cluster };
-    begun = clock.monotonic();
+    const begun = clock.monotonic();
     conflicts.remove(before);
     conflicts.add(after);
     conflicts.takeChange();
-    changes.push(passed() * 1_000);
+    changes.push((clock.monotonic() - begun) * 1_000);
     conflicts.remove(after);
     conflicts.add(before);
-    conflicts.takeChange();
   }
-  return { check, checkParsing, sweep: swept, ipCidrParsing, changes, conflicts: come.length, pairs };
+  return changes;
 }
 
 /** Two ranges a node: its pods', and its own address. */
@@ -136,7 +138,9 @@ const rangeOf = (cluster: ClusterName, prefix: Prefix): ClusterRange => ({
   grown: false,
 });
 
-function conflictsOfNobody(): RangeConflicts {
+function conflictsOf(ranges: readonly ClusterRange[]): RangeConflicts {
   const standings = sampleClusters.map((name) => standingOf({ name, declarations: {}, observedId: undefined }));
-  return new RangeConflicts(new Map(standings.map((standing) => [standing.name, standing])));
+  const conflicts = new RangeConflicts(new Map(standings.map((standing) => [standing.name, standing])));
+  for (const range of ranges) conflicts.add(range);
+  return conflicts;
 }

@@ -1,7 +1,6 @@
 // The usual way to find ranges that meet, to measure against: sort all of them, then walk over them with the stack of those around.
 // The result is that of the whole set; there is no way to change one range but to do it again.
 
-import { compareBytes } from '../../mesh/model/address.ts';
 import { containsPrefix, type Prefix } from '../../mesh/model/prefix.ts';
 
 export interface SweptRange {
@@ -11,9 +10,7 @@ export interface SweptRange {
 
 /** How many pairs of ranges of different clusters meet. */
 export function sweep(ranges: readonly SweptRange[]): number {
-  const sorted = [...ranges].sort(
-    (a, b) => compareBytes(a.prefix.bytes, b.prefix.bytes) || a.prefix.length - b.prefix.length,
-  );
+  const sorted = [...ranges].sort((a, b) => comparePrefixes(a.prefix, b.prefix));
   const around: SweptRange[] = [];
   let pairs = 0;
   for (const range of sorted) {
@@ -25,4 +22,14 @@ export function sweep(ranges: readonly SweptRange[]): number {
     around.push(range);
   }
   return pairs;
+}
+
+/** By family, then first address, the wider one first: the order in which nesting is a stack. */
+function comparePrefixes(x: Prefix, y: Prefix): number {
+  if (x.family !== y.family) return x.family - y.family;
+  if (x.a !== y.a) return (x.a >>> 0) - (y.a >>> 0);
+  if (x.b !== y.b) return (x.b >>> 0) - (y.b >>> 0);
+  if (x.c !== y.c) return (x.c >>> 0) - (y.c >>> 0);
+  if (x.d !== y.d) return (x.d >>> 0) - (y.d >>> 0);
+  return x.length - y.length;
 }

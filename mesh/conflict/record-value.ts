@@ -2,9 +2,9 @@
 // what shape a service has. A digest, because a mesh has millions of records: whoever needs the value itself decodes the bytes
 // again. The formats belong to mesh/wire; rewriting a value is record-parts.ts.
 
-import { addressBytes, parseAddress } from '../model/address.ts';
+import { parseAddress } from '../model/address.ts';
 import { type IpAddress, type ServiceKey, serviceKey } from '../model/names.ts';
-import { type Prefix, parsePrefix } from '../model/prefix.ts';
+import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { clusterServiceKind } from '../wire/cluster-service.ts';
 import { identityKind, labelText, parseIdentityNumber } from '../wire/identity.ts';
@@ -168,15 +168,11 @@ export function addressUses(value: RecordValue): readonly AddressUse[] {
   }
 }
 
-function single(role: AddressUse['role'], address: IpAddress): AddressUse {
-  const bytes = addressBytes(address);
-  const length = bytes.length * 8;
-  return {
-    role,
-    prefix: { family: length === 32 ? 4 : 6, bytes, length, text: `${address}/${length}` },
-    text: address,
-  };
-}
+const single = (role: AddressUse['role'], address: IpAddress): AddressUse => ({
+  role,
+  prefix: singlePrefix(address),
+  text: address,
+});
 
 function range(role: AddressUse['role'], text: string): readonly AddressUse[] {
   const parsed = parsePrefix(text);
@@ -184,5 +180,7 @@ function range(role: AddressUse['role'], text: string): readonly AddressUse[] {
 }
 
 function addressOrRange(prefix: Prefix): string {
-  return prefix.length === prefix.bytes.length * 8 ? prefix.text.slice(0, prefix.text.indexOf('/')) : prefix.text;
+  return prefix.length === (prefix.family === 4 ? 32 : 128)
+    ? prefix.text.slice(0, prefix.text.indexOf('/'))
+    : prefix.text;
 }

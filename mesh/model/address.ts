@@ -60,31 +60,38 @@ const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** Read unit by unit: an update of a large service brings thousands of addresses. */
 function parseV4(text: string): Result<Uint8Array, string> {
-  const bytes = new Uint8Array(4);
+  const number = parseV4Number(text);
+  if (typeof number === 'string') return err(number);
+  return ok(Uint8Array.of(number >>> 24, (number >>> 16) & 0xff, (number >>> 8) & 0xff, number & 0xff));
+}
+
+/**
+ * The address as an unsigned number, or what is wrong with the text. Read unit by unit: an update of a large service brings
+ * thousands of addresses.
+ */
+export function parseV4Number(text: string): number | string {
+  let address = 0;
   let octet = 0;
   let digits = 0;
   let index = 0;
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
     if (unit === DOT) {
-      if (digits === 0 || index === 3) return err('not four octets');
-      bytes[index] = octet;
+      if (digits === 0 || index === 3) return 'not four octets';
+      address = address * 256 + octet;
       index += 1;
       octet = 0;
       digits = 0;
       continue;
     }
-    if (unit < ZERO || unit > NINE) return err(`"${text}" is not four decimal octets`);
-    if (digits > 0 && octet === 0) return err('an octet has a leading zero');
+    if (unit < ZERO || unit > NINE) return `"${text}" is not four decimal octets`;
+    if (digits > 0 && octet === 0) return 'an octet has a leading zero';
     octet = octet * 10 + unit - ZERO;
     digits += 1;
-    if (octet > 255) return err('an octet is larger than 255');
+    if (octet > 255) return 'an octet is larger than 255';
   }
-  if (digits === 0 || index !== 3) return err('not four octets');
-  bytes[3] = octet;
-  return ok(bytes);
+  return digits === 0 || index !== 3 ? 'not four octets' : address * 256 + octet;
 }
 
 const COLON = 0x3a;

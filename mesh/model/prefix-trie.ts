@@ -2,11 +2,10 @@
 // which of them contain a range, lie inside it, or fit it most closely, in as many steps as there are forks on the way, and takes
 // a change without looking at the rest. Pure data structure: what it means that two ranges meet is the caller's business.
 
-import type { Prefix } from './prefix.ts';
+import { covers, kept, type Prefix, type RangeBits, sharedBits } from './prefix.ts';
 
 /** A range of the trie. One without values is only the fork of two others, and is folded away with the last but one of them. */
-class Place<T extends Value> {
-  // The bits, from the first on, as signed words; an IPv4 range has only the first.
+class Place<T extends Value> implements RangeBits {
   readonly a: number;
   readonly b: number;
   readonly c: number;
@@ -18,11 +17,12 @@ class Place<T extends Value> {
   zero: Place<T> | undefined = undefined;
   one: Place<T> | undefined = undefined;
 
-  constructor(a: number, b: number, c: number, d: number, length: number, value: T | undefined) {
-    this.a = a;
-    this.b = b;
-    this.c = c;
-    this.d = d;
+  /** Of the first `length` bits of a range. */
+  constructor({ a, b, c, d }: RangeBits, length: number, value: T | undefined) {
+    this.a = kept(a, length);
+    this.b = kept(b, length - 32);
+    this.c = kept(c, length - 64);
+    this.d = kept(d, length - 96);
     this.length = length;
     this.value = value;
   }
@@ -30,10 +30,11 @@ class Place<T extends Value> {
 
 type Value = NonNullable<unknown>;
 const NONE: readonly never[] = [];
+const NOTHING: RangeBits = { a: 0, b: 0, c: 0, d: 0, length: 0 };
 
 export class PrefixTrie<T extends Value> {
-  readonly #v4 = new Place<T>(0, 0, 0, 0, 0, undefined);
-  readonly #v6 = new Place<T>(0, 0, 0, 0, 0, undefined);
+  readonly #v4 = new Place<T>(NOTHING, 0, undefined);
+  readonly #v6 = new Place<T>(NOTHING, 0, undefined);
   #size = 0;
 
   /** How many values there are. */
@@ -43,7 +44,7 @@ export class PrefixTrie<T extends Value> {
 
   /** Returns what was there before and shares an address with it, as `touching` would have. */
   add(prefix: Prefix, value: T): readonly T[] {
-    const added = placeOf<T>(prefix, value);
+    const added = new Place<T>(prefix, prefix.length, value);
     this.#size += 1;
     let touching: T[] | undefined;
     let above = this.#root(prefix);
@@ -58,7 +59,7 @@ export class PrefixTrie<T extends Value> {
       const shared = Math.min(sharedBits(below, added), below.length, added.length);
       if (shared < below.length) {
         // Either the new range goes between the two, or both hang from a fork where they part.
-        const between = shared === added.length ? added : forkOf(added, shared);
+        const between = shared === added.length ? added : new Place<T>(added, shared, undefined);
         attach(above, between);
         attach(between, below);
         if (between === added) return gatherAll(below, touching ?? []);
@@ -75,16 +76,15 @@ export class PrefixTrie<T extends Value> {
 
   /** False: there is no such value at this range. */
   delete(prefix: Prefix, value: T): boolean {
-    const wanted = placeOf<T>(prefix, undefined);
     let grandparent: Place<T> | undefined;
     let parent: Place<T> | undefined;
     let place: Place<T> | undefined = this.#root(prefix);
-    while (place !== undefined && place.length < wanted.length && covers(place, wanted)) {
+    while (place !== undefined && place.length < prefix.length && covers(place, prefix)) {
       grandparent = parent;
       parent = place;
-      place = next(place, wanted);
+      place = next(place, prefix);
     }
-    if (place === undefined || place.length !== wanted.length || !covers(place, wanted)) return false;
+    if (place === undefined || place.length !== prefix.length || !covers(place, prefix)) return false;
     if (!takeValue(place, value)) return false;
     this.#size -= 1;
     if (parent !== undefined) fold(place, parent);
@@ -109,13 +109,12 @@ export class PrefixTrie<T extends Value> {
 
   /** What is attached to the narrowest range that contains all of `prefix`: for an address, the longest match. */
   closest(prefix: Prefix): readonly T[] {
-    const wanted = placeOf<T>(prefix, undefined);
     let narrowest: Place<T> | undefined;
     let place: Place<T> | undefined = this.#root(prefix);
-    while (place !== undefined && covers(place, wanted)) {
+    while (place !== undefined && covers(place, prefix)) {
       if (place.value !== undefined) narrowest = place;
-      if (place.length === wanted.length) break;
-      place = next(place, wanted);
+      if (place.length === prefix.length) break;
+      place = next(place, prefix);
     }
     return narrowest === undefined ? NONE : gather(narrowest, []);
   }
@@ -123,14 +122,13 @@ export class PrefixTrie<T extends Value> {
   /** Whether any range shares an address with `prefix`. */
   touches(prefix: Prefix): boolean {
     if (this.#size === 0) return false;
-    const wanted = placeOf<T>(prefix, undefined);
     let place: Place<T> | undefined = this.#root(prefix);
-    while (place !== undefined && place.length < wanted.length && covers(place, wanted)) {
+    while (place !== undefined && place.length < prefix.length && covers(place, prefix)) {
       if (place.value !== undefined) return true;
-      place = next(place, wanted);
+      place = next(place, prefix);
     }
     // Every place has a value, or one below it; only a root may have none at all.
-    if (place === undefined || !covers(wanted, place)) return false;
+    if (place === undefined || !covers(prefix, place)) return false;
     return place.length > 0 || place.value !== undefined || place.zero !== undefined || place.one !== undefined;
   }
 
@@ -147,68 +145,33 @@ export class PrefixTrie<T extends Value> {
 
   #find(prefix: Prefix, around: boolean, inside: boolean): readonly T[] {
     if (this.#size === 0) return NONE;
-    const wanted = placeOf<T>(prefix, undefined);
     let found: T[] | undefined;
     let place: Place<T> | undefined = this.#root(prefix);
-    while (place !== undefined && covers(place, wanted)) {
+    while (place !== undefined && covers(place, prefix)) {
       if (around && place.value !== undefined) found = gather(place, found ?? []);
-      if (place.length === wanted.length) break;
-      place = next(place, wanted);
+      if (place.length === prefix.length) break;
+      place = next(place, prefix);
     }
-    if (!inside || place === undefined || !covers(wanted, place)) return found ?? NONE;
+    if (!inside || place === undefined || !covers(prefix, place)) return found ?? NONE;
     found ??= [];
-    return place.length === wanted.length ? gatherBelow(place, found) : gatherAll(place, found);
+    return place.length === prefix.length ? gatherBelow(place, found) : gatherAll(place, found);
   }
 }
 
-function placeOf<T extends Value>({ bytes, length }: Prefix, value: T | undefined): Place<T> {
-  if (bytes.length === 4) return new Place<T>(word(bytes, 0), 0, 0, 0, length, value);
-  return new Place<T>(word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12), length, value);
-}
-
-const word = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
-
-/** How many bits from the first on are equal; bits behind the lengths count as they are. */
-function sharedBits<T extends Value>(x: Place<T>, y: Place<T>): number {
-  if (x.a !== y.a) return Math.clz32(x.a ^ y.a);
-  if (x.b !== y.b) return 32 + Math.clz32(x.b ^ y.b);
-  if (x.c !== y.c) return 64 + Math.clz32(x.c ^ y.c);
-  return 96 + Math.clz32(x.d ^ y.d);
-}
-
-const covers = <T extends Value>(outer: Place<T>, inner: Place<T>): boolean =>
-  outer.length <= inner.length && sharedBits(outer, inner) >= outer.length;
-
 /** The first bit behind `above` that `place` has. */
-function bitBehind<T extends Value>(above: Place<T>, place: Place<T>): number {
+function bitBehind(above: RangeBits, place: RangeBits): number {
   const at = above.length;
   const bits = at < 32 ? place.a : at < 64 ? place.b : at < 96 ? place.c : place.d;
   return (bits >>> (31 - (at & 31))) & 1;
 }
 
-const next = <T extends Value>(above: Place<T>, wanted: Place<T>): Place<T> | undefined =>
+const next = <T extends Value>(above: Place<T>, wanted: RangeBits): Place<T> | undefined =>
   bitBehind(above, wanted) === 0 ? above.zero : above.one;
 
 function attach<T extends Value>(above: Place<T>, below: Place<T>): void {
   if (bitBehind(above, below) === 0) above.zero = below;
   else above.one = below;
 }
-
-/** The first `length` bits of a place. */
-function forkOf<T extends Value>({ a, b, c, d }: Place<T>, length: number): Place<T> {
-  return new Place<T>(
-    kept(a, length),
-    kept(b, length - 32),
-    kept(c, length - 64),
-    kept(d, length - 96),
-    length,
-    undefined,
-  );
-}
-
-const kept = (bits: number, count: number): number =>
-  count <= 0 ? 0 : count >= 32 ? bits : bits & (0xffff_ffff << (32 - count));
 
 /** Takes a place without values out, where nothing forks at it. */
 function fold<T extends Value>(place: Place<T>, above: Place<T>): void {

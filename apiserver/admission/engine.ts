@@ -241,7 +241,7 @@ export class AdmissionEngine implements PeerIntake {
     let taken = 0;
     for (const change of changes) {
       if (this.#isKnown(known, change)) continue;
-      if (pace?.holdsBack(change, costOf(known, change.key)) === true) continue;
+      if (pace?.holdsBack(change, known.costOf(change.key)) === true) continue;
       this.#take(known, change, writtenNow);
       taken += 1;
     }
@@ -255,22 +255,15 @@ export class AdmissionEngine implements PeerIntake {
     return raw !== undefined && compareBytes(raw, value) === 0;
   }
 
-  #take(known: KnownCluster, { key, value }: Change, writtenNow: boolean): void {
-    if (key === cardKey(known.name)) {
-      const changed = known.readCard(value, this.#deps.clock.now(), writtenNow);
-      if (changed) known.limits?.pace.charge(known.limits.quota.size);
-    } else if (key === clusterConfigKey(known.name)) {
-      known.readConfig(value);
-    } else {
-      const { limits, name } = known;
-      const changes = limits === undefined ? [{ key, value }] : limits.quota.change(key, value);
-      for (const change of changes) this.#evaluation.put(name, change.key, change.value);
-    }
+  #take(known: KnownCluster, change: Change, writtenNow: boolean): void {
+    if (known.takeDeclaration(change, this.#deps.clock.now(), writtenNow)) return;
+    const records = known.limits?.quota.change(change.key, change.value) ?? [change];
+    for (const { key, value } of records) this.#evaluation.put(known.name, key, value);
   }
 
   /** Takes in what came too fast before, as far as it may come now. */
   #resume(known: KnownCluster): void {
-    const next = () => known.limits?.pace.next((key) => costOf(known, key));
+    const next = () => known.limits?.pace.next((key) => known.costOf(key));
     let declared = false;
     for (let change = next(); change !== undefined; change = next()) {
       this.#take(known, change, false);
@@ -330,14 +323,4 @@ export class AdmissionEngine implements PeerIntake {
     this.#evaluation.declare(known.name, known.declarations);
     return true;
   }
-}
-
-/** A card or config is read by all rules about clusters, however little of it has changed. */
-const DECLARATION_COST = 100;
-
-/** What is new is bounded by the quota, so that a first list of any size is taken in at once. */
-function costOf({ name, limits, hasCard, hasConfig }: KnownCluster, key: string): number {
-  if (key === cardKey(name)) return hasCard ? DECLARATION_COST : 0;
-  if (key === clusterConfigKey(name)) return hasConfig ? DECLARATION_COST : 0;
-  return limits?.quota.has(key) === true ? 1 : 0;
 }

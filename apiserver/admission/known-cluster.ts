@@ -6,10 +6,15 @@ import { clockOffset, readCard, readConfig } from '../../mesh/conflict/facts.ts'
 import type { Standing } from '../../mesh/conflict/standing.ts';
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { cardKey } from '../../mesh/wire/card.ts';
+import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { misfit } from '../../mesh/wire/record.ts';
 import type { PeerFreshness } from '../peers/port.ts';
-import type { PeerPace } from './pace.ts';
+import type { Change, PeerPace } from './pace.ts';
 import type { PeerQuota } from './quota.ts';
+
+/** A card or config is read by all rules about clusters, however little of it has changed. */
+const DECLARATION_COST = 100;
 
 /** What is taken in of a peer; the local cluster is never limited. */
 export interface PeerLimits {
@@ -42,12 +47,11 @@ export class KnownCluster {
     return this.#admittedConfig;
   }
 
-  get hasCard(): boolean {
-    return this.#card !== undefined;
-  }
-
-  get hasConfig(): boolean {
-    return this.#config !== undefined;
+  /** What a change counts as. What is new is bounded by the quota, so that a first list of any size is taken in at once. */
+  costOf(key: string): number {
+    if (key === cardKey(this.name)) return this.#card === undefined ? 0 : DECLARATION_COST;
+    if (key === clusterConfigKey(this.name)) return this.#config === undefined ? 0 : DECLARATION_COST;
+    return this.limits?.quota.has(key) === true ? 1 : 0;
   }
 
   get declarations(): Declarations {
@@ -61,8 +65,18 @@ export class KnownCluster {
     };
   }
 
-  /** True when it says anything else than before, but for the time. `writtenNow`: it was not found in a list. */
-  readCard(bytes: Uint8Array | undefined, now: number, writtenNow: boolean): boolean {
+  /** False: it is no card and no config. `writtenNow`: it was not found in a list. */
+  takeDeclaration({ key, value }: Change, now: number, writtenNow: boolean): boolean {
+    if (key === cardKey(this.name)) {
+      // Another card has every record of its cluster judged again.
+      if (this.#readCard(value, now, writtenNow)) this.limits?.pace.charge(this.limits.quota.size);
+    } else if (key === clusterConfigKey(this.name)) this.#readConfig(value);
+    else return false;
+    return true;
+  }
+
+  /** True when it says anything else than before, but for the time. */
+  #readCard(bytes: Uint8Array | undefined, now: number, writtenNow: boolean): boolean {
     const before = this.#card;
     const earlier = before?.value ?? this.#admittedCard;
     this.#card = bytes === undefined ? withdrawn(earlier) : readCard(bytes, earlier);
@@ -70,7 +84,7 @@ export class KnownCluster {
     return timeless(before) !== timeless(this.#card);
   }
 
-  readConfig(bytes: Uint8Array | undefined): void {
+  #readConfig(bytes: Uint8Array | undefined): void {
     this.#config = bytes === undefined ? undefined : readConfig(this.name, bytes, this.#config?.value);
     this.#configBytes = bytes;
   }

@@ -4,21 +4,20 @@
 
 import { compareBytes } from '../model/address.ts';
 import type { ClusterName } from '../model/names.ts';
-import { PrefixTrie } from '../model/prefix-trie.ts';
 import type { RangeConflict } from './cidr.ts';
 import { clusterRules } from './cluster-rules.ts';
 import { ClusterState, rangeBasis } from './cluster-state.ts';
 import { Drafts } from './drafts.ts';
 import type { Declarations } from './facts.ts';
-import { HoldBook, RangeHolds } from './holds.ts';
+import { HoldBook } from './holds.ts';
 import { judge } from './judge.ts';
 import { claimsOf } from './judge-addresses.ts';
 import type { JudgeContext, Judgement } from './judgement.ts';
-import { RangeConflicts } from './range-conflicts.ts';
+import { RangeRules } from './range-rules.ts';
 import { RecordIndexes } from './record-indexes.ts';
 import { accept, carriedId } from './record-reading.ts';
 import { type GoodValue, type Hold, orNone, type RecordState } from './record-state.ts';
-import { addressUses, identityOf } from './record-value.ts';
+import { identityOf } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
 /** Keys of which what is admitted or withheld may be other than before the last settling. */
@@ -31,8 +30,7 @@ export class MeshEvaluation {
   readonly #standings = new Map<ClusterName, Standing>();
   #context: JudgeContext;
   #clusterDrafts = new Drafts();
-  readonly #conflicts = new RangeConflicts(this.#standings);
-  readonly #rangeHolds: RangeHolds;
+  readonly #ranges: RangeRules;
   /** To be read (again) when settling. */
   #unread = new Set<RecordState>();
   /** To be judged (again) when settling. */
@@ -48,8 +46,8 @@ export class MeshEvaluation {
 
   constructor(local: ClusterName | undefined) {
     this.local = local;
-    this.#rangeHolds = new RangeHolds(local);
-    const holds = new HoldBook(local, this.#rangeHolds);
+    this.#ranges = new RangeRules(local, this.#standings);
+    const holds = new HoldBook(local, this.#ranges.holds);
     this.#context = { local, standings: this.#standings, holds, indexes: this.indexes };
   }
 
@@ -59,12 +57,12 @@ export class MeshEvaluation {
 
   /** In an order that depends on the ranges alone. */
   get rangeConflicts(): readonly RangeConflict[] {
-    return this.#conflicts.all();
+    return this.#ranges.conflicts();
   }
 
   /** Whether a range of the cluster is held back as new (CM-CIDR-005). */
   hasNewcomer(name: ClusterName): boolean {
-    return this.#conflicts.hasNewcomer(name);
+    return this.#ranges.hasNewcomer(name);
   }
 
   /** What the rules about clusters said when they last ran. */
@@ -99,7 +97,7 @@ export class MeshEvaluation {
       if (record.admitted !== undefined || record.holds.length > 0) this.#changed(name, record.key);
       this.#release(record);
     }
-    this.#conflicts.removeAll(cluster.ranges);
+    this.#ranges.remove(cluster);
     for (const clusters of [this.#redeclared, this.#reranged]) clusters.delete(cluster);
     this.#clusters.delete(name);
     this.#standings.delete(name);
@@ -110,8 +108,11 @@ export class MeshEvaluation {
   settle(now: number): Changes {
     this.#restand();
     this.#read();
-    this.#rule();
-    this.#judge(now);
+    // A record that is forgotten while judging may have been the last to show a range.
+    do {
+      this.#rule();
+      this.#judge(now);
+    } while (this.#ranges.changed);
     const changes = this.#changes;
     this.#changes = new Map();
     return changes;
@@ -160,7 +161,8 @@ export class MeshEvaluation {
 
   #read(): void {
     this.#learnIds();
-    this.#range();
+    for (const cluster of this.#reranged) this.#ranges.place(cluster);
+    this.#reranged.clear();
     // Standings are settled now; whoever is read under new eyes is in the list too.
     const batch = this.#unread;
     this.#unread = new Set();
@@ -171,17 +173,6 @@ export class MeshEvaluation {
       // The new state of a rebuilt cluster is not looked into before somebody has confirmed it.
       if (!cluster.standing.rebuilt) this.#accept(record, cluster);
     }
-  }
-
-  /** What a cluster's ranges are judged by has changed: all of them are taken out, and put in as they are now. */
-  #range(): void {
-    for (const cluster of this.#reranged) {
-      this.#conflicts.removeAll(cluster.ranges);
-      cluster.placed = cluster.standing.ranges;
-      cluster.observeAgain();
-      for (const range of cluster.ranges) this.#conflicts.add(range);
-    }
-    this.#reranged.clear();
   }
 
   /** The id of a cluster that declares none follows from its records, and decides how each of them is read. */
@@ -200,24 +191,23 @@ export class MeshEvaluation {
     const { good, rejected } = accept(record, cluster.standing);
     record.good = good;
     record.rejected = rejected;
-    if (record.kind === 'nodes') this.#observe(record, before, cluster);
+    this.#observe(record, before, cluster);
     this.#touchAll(this.indexes.update(record, before));
     if (record.raw === undefined) this.#forget(record, cluster);
   }
 
-  #observe({ key, good }: RecordState, before: GoodValue | undefined, cluster: ClusterState): void {
-    const { gone, come } = cluster.observed.note(key, before?.value, good?.value, cluster.standing);
-    for (const range of gone) this.#conflicts.remove(range);
-    for (const range of come) this.#conflicts.add(range);
+  #observe(record: RecordState, before: GoodValue | undefined, cluster: ClusterState): void {
+    const moved = record.kind === 'nodes' && this.#ranges.observe(record, before, cluster);
     // Where a cluster with a card does not say where its pods are, its nodes do, and rules about clusters ask for it.
-    if (!cluster.standing.plain && [...gone, ...come].some(({ kind }) => kind === 'pod'))
-      this.#restood.add(cluster.name);
+    if (moved && !cluster.standing.plain) this.#restood.add(cluster.name);
   }
 
   /** A deleted record: nothing of it is left, and whoever it stood against is judged again. */
   #forget(record: RecordState, cluster: ClusterState): void {
     if (record.admitted !== undefined || record.holds.length > 0) this.#changed(cluster.name, record.key);
+    const before = record.good;
     this.#release(record);
+    this.#observe(record, before, cluster);
     cluster.countId(record, undefined);
     cluster.admitted.delete(record.key);
     cluster.records.delete(record.key);
@@ -236,12 +226,12 @@ export class MeshEvaluation {
   // ---- rules about clusters
 
   #rule(): void {
-    this.#holdRanges();
+    this.#touchAll(this.#ranges.follow(this.#clusters));
     if (this.#restood.size === 0 && !this.#membersChanged) return;
     const ruling = clusterRules({
       standings: this.#standings,
       local: this.local,
-      rangeHolds: this.#rangeHolds,
+      rangeHolds: this.#ranges.holds,
       podRanges: (name) => this.#clusters.get(name)?.ranges.filter(({ kind }) => kind === 'pod') ?? [],
     });
     this.#context = { ...this.#context, holds: ruling.holds };
@@ -260,27 +250,6 @@ export class MeshEvaluation {
     }
     this.#restood.clear();
     this.#membersChanged = false;
-  }
-
-  /** Follows what became of ranges that meet, and touches the records of both sides that lie where they do. */
-  #holdRanges(): void {
-    const { gone, come } = this.#conflicts.takeChange();
-    for (const conflict of gone) this.#rangeHolds.regain(conflict);
-    for (const conflict of come) this.#rangeHolds.lose(conflict);
-    const where = new Map<ClusterName, PrefixTrie<true>>();
-    for (const { loser, winner, intersection } of [...gone, ...come]) {
-      for (const { cluster } of [loser, winner]) {
-        const table = where.get(cluster) ?? new PrefixTrie<true>();
-        where.set(cluster, table);
-        table.add(intersection, true);
-      }
-    }
-    for (const [name, table] of where) {
-      for (const record of this.#clusters.get(name)?.records.values() ?? []) {
-        if (record.good === undefined || this.#touched.has(record)) continue;
-        if (addressUses(record.good.value).some(({ prefix }) => table.touches(prefix))) this.#touched.add(record);
-      }
-    }
   }
 
   /** Whoever was compared with the record by the place that its cluster had. */

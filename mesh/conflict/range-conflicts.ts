@@ -77,6 +77,10 @@ export class RangeConflicts {
     return this.#newcomers.has(cluster);
   }
 
+  get changed(): boolean {
+    return this.#gone.size + this.#come.size > 0;
+  }
+
   /** What is other than at the last call; a conflict that went and came back as it was is not. */
   takeChange(): ConflictChange {
     const change = { gone: [...this.#gone.values()], come: [...this.#come.values()] };

@@ -118,6 +118,15 @@ test('without the last canary a peer is not synced', async () => {
   await vi.waitFor(() => expect(link.state.synced).toBe(true));
 });
 
+test('a card that is written after the link was made is taken, and the peer is plain no more', async () => {
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', plain: true }));
+  await put(keys.card, '{"name":"east"}');
+  await vi.waitFor(() => expect(link.state.plain).toBe(false));
+  expect(seen.card.at(-1)).toBe('{"name":"east"}');
+});
+
 test('an etcd that hides the card key is a plain Cilium cluster', async () => {
   hiddenCard = true;
   await publish();

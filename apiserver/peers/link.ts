@@ -115,8 +115,10 @@ export class PeerLink {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
       await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
       this.#enter('verifying');
-      this.#plain = !(await this.#hasCard(client, signal));
-      const prefixes = this.#plain ? this.#keys.plainPrefixes : this.#keys.prefixes;
+      const card = await this.#lookForCard(client, signal);
+      this.#plain = card !== 'present';
+      // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
+      const prefixes = card === 'hidden' ? this.#keys.plainPrefixes : this.#keys.prefixes;
       this.#mirror = client.mirror(prefixes, {
         onBatch: (batch) => this.#receive(batch),
         onState: (state) => this.#followed(state),
@@ -129,12 +131,12 @@ export class PeerLink {
   }
 
   /** A plain Cilium cluster has no card, and its etcd may refuse to say so. */
-  async #hasCard(client: DoorClient, signal: AbortSignal): Promise<boolean> {
+  async #lookForCard(client: DoorClient, signal: AbortSignal): Promise<'present' | 'absent' | 'hidden'> {
     try {
       const card = await this.#withDeadline(signal, (deadline) => client.store.get(this.#keys.card, deadline));
-      return card !== undefined;
+      return card === undefined ? 'absent' : 'present';
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'STORE_DENIED') return false;
+      if (error instanceof Error && 'code' in error && error.code === 'STORE_DENIED') return 'hidden';
       throw error;
     }
   }
@@ -157,8 +159,10 @@ export class PeerLink {
       if (key === this.#keys.heartbeat) {
         if (value !== undefined) this.#heartbeatAt = clock.monotonic();
       } else if (this.#keys.isCanary(key) || (value === undefined && this.#refilling)) continue;
-      else if (key === this.#keys.card) intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
-      else if (key === this.#keys.config) intake.setConfig(name, value);
+      else if (key === this.#keys.card) {
+        if (value !== undefined) this.#plain = false;
+        intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
+      } else if (key === this.#keys.config) intake.setConfig(name, value);
       else records.push(event);
     }
     if (records.length > 0) intake.applyPeerBatch(name, records);

@@ -1,4 +1,4 @@
-// The services that are dialled: any number of addresses with one port, all with the same four backends.
+// The services that are dialled: as many addresses as asked for, with one port, all with the same four backends.
 
 import type { IpAddress } from '../../mesh/model/names.ts';
 

@@ -9,7 +9,7 @@ import { Server, type ServerCredentials, type ServerDuplexStream, type ServerWri
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { listenError } from '../../runtime/http.ts';
+import { closeGrpc, listenGrpc } from '../../runtime/grpc-server.ts';
 import type { Log } from '../../runtime/log.ts';
 import { EtcdWire, type messages } from '../store/etcd-wire.ts';
 import type { MirrorObserver } from '../store/port.ts';
@@ -60,8 +60,6 @@ export const createDoor = (deps: DoorDeps): Door => new GrpcDoor(deps);
 
 /** How often quiet watches are told how far they are, and certificates of open streams are judged again. */
 const TICK_MS = 5_000;
-/** What is left of connections after this is closed without asking. */
-const STOP_MS_MAX = 2_000;
 const SERVER_OPTIONS = {
   // A request is two keys and some numbers; etcd's keys are at most 1.5 MiB, and those of a mesh a few hundred bytes.
   'grpc.max_receive_message_length': 64 * 1024,
@@ -116,12 +114,7 @@ class GrpcDoor implements Door {
   async start(): Promise<number> {
     const { listen, credentials } = this.#deps;
     this.#serve();
-    const port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(listen, credentials, (error, port) => {
-        if (error === null) resolve(port);
-        else reject(listenError(listen, error));
-      });
-    });
+    const port = await listenGrpc(this.#server, listen, credentials);
     const unsubscribe = this.#history.subscribe(() => {
       for (const call of this.#watching.keys()) call.wake();
     });
@@ -136,16 +129,7 @@ class GrpcDoor implements Door {
   async stop(): Promise<void> {
     this.#release();
     this.#clients.endAll(goingAway('this server is going away'));
-    await new Promise<void>((resolve) => {
-      const cancel = this.#deps.clock.after(STOP_MS_MAX, () => {
-        this.#server.forceShutdown();
-        resolve();
-      });
-      this.#server.tryShutdown(() => {
-        cancel();
-        resolve();
-      });
-    });
+    await closeGrpc(this.#server, this.#deps.clock);
   }
 
   disconnect(cluster: ClusterName): void {

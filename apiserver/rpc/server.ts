@@ -6,7 +6,7 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import { type Hello, MESH_PROTOCOL, parseAgentMessage } from '../../mesh/wire/agent-message.ts';
 import { HEARTBEAT_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { listenError } from '../../runtime/http.ts';
+import { closeGrpc, listenGrpc } from '../../runtime/grpc-server.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { SnapshotFeed } from '../view/port.ts';
 import { agentNode } from './agent-identity.ts';
@@ -39,8 +39,6 @@ export const createMeshServer = (deps: MeshServerDeps): MeshServer => new GrpcMe
 
 /** An agent says hello as soon as the stream stands. */
 const HELLO_MS_MAX = 5_000;
-/** What is left of connections after this is closed without asking. */
-const STOP_MS_MAX = 2_000;
 const SERVER_OPTIONS = {
   // The largest message of an agent carries 100 refusals of at most about 900 bytes.
   'grpc.max_receive_message_length': 256 * 1024,
@@ -79,12 +77,7 @@ class GrpcMeshServer implements MeshServer {
   async start(): Promise<number> {
     const { feed, listen, credentials } = this.#deps;
     this.#server.addService({ subscribe: SUBSCRIBE }, { subscribe: (call: Call) => this.#accept(call) });
-    const port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(listen, credentials, (error, port) => {
-        if (error === null) resolve(port);
-        else reject(listenError(listen, error));
-      });
-    });
+    const port = await listenGrpc(this.#server, listen, credentials);
     const unsubscribe = feed.subscribe(() => {
       for (const stream of this.#streams.keys()) stream.wake();
     });
@@ -99,16 +92,7 @@ class GrpcMeshServer implements MeshServer {
   async stop(): Promise<void> {
     this.#release();
     for (const call of this.#streams.values()) refuse(call, status.UNAVAILABLE, 'this server is going away');
-    await new Promise<void>((resolve) => {
-      const cancel = this.#deps.clock.after(STOP_MS_MAX, () => {
-        this.#server.forceShutdown();
-        resolve();
-      });
-      this.#server.tryShutdown(() => {
-        cancel();
-        resolve();
-      });
-    });
+    await closeGrpc(this.#server, this.#deps.clock);
   }
 
   #beat(): () => void {

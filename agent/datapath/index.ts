@@ -1,12 +1,10 @@
 // The way into the kernel's datapath. Only the agent's composition root, the commands that look at pinned maps, benchmarks and
 // tests come through here; everything else speaks to the port in agent/maps/.
 
-export type { Attachment } from './links.ts';
 export {
   COMPILED_OBJECT,
   type Datapath,
   type DatapathOptions,
-  type DatapathSizes,
   openDatapath,
   openPinnedMaps,
   otherPrograms,

@@ -6,7 +6,7 @@ import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { AckReport } from '../../mesh/snapshot/ack.ts';
 import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 
-export type { AckReport, RefusedService } from '../../mesh/snapshot/ack.ts';
+export type { AckReport } from '../../mesh/snapshot/ack.ts';
 
 /** The services whose value differs from the snapshot before; `all` when there was none, or when it was replaced whole. */
 export type ChangedServices = ReadonlySet<ServiceKey> | 'all';

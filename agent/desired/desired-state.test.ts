@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
-import type { BackendState, MeshService } from '../../mesh/model/service.ts';
+import type { Backend, BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { MapCounts } from './demand.ts';
 import { DesiredState } from './desired-state.ts';
 import type { FrontendName, TargetName } from './frontend.ts';
@@ -89,9 +89,16 @@ test('what is kept up to date is what comes out from scratch', async () => {
   const key = fc.constantFrom('a/a', 'a/b', 'b/a', 'c/c');
   const address = fc.constantFrom('10.1.0.1', '10.1.0.2', '10.2.0.1', '10.2.0.2', '10.3.0.1', 'fd00:1::1', 'fd00:2::1');
   const state = fc.constantFrom<BackendState>('active', 'active', 'terminating');
+  // As in snapshots, what did not change is the same object.
+  const made = new Map<string, Backend>();
+  const shared = (text: string, state: BackendState): Backend => {
+    const known = made.get(text + state) ?? backend(text, { state });
+    made.set(text + state, known);
+    return known;
+  };
   const backends = fc
     .uniqueArray(fc.tuple(address, state), { selector: ([text]) => text, maxLength: 5 })
-    .map((all) => all.map(([text, state]) => backend(text, { state })));
+    .map((all) => all.map(([text, state]) => shared(text, state)));
   const frontends = fc.uniqueArray(fc.constantFrom('172.20.0.1', '172.20.0.2', '172.20.0.3', 'fd00::1', 'fd00::2'), {
     maxLength: 2,
   });

@@ -6,6 +6,7 @@ import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import { type Admission, admit, type Candidate, type Pause } from './admit.ts';
 import { FrontendClaims } from './claims.ts';
 import { Demand, type MapCounts } from './demand.ts';
+import { differing } from './differing.ts';
 import type { DesiredFrontend, DesiredService, FrontendName, Refusal, TargetName } from './frontend.ts';
 import { desireService } from './service.ts';
 
@@ -53,13 +54,19 @@ export class DesiredState {
 
   async settle(pause: Pause): Promise<DesiredChanges> {
     const frontends = new Set<FrontendName>();
-    for (const key of this.#unsettled) this.#withdraw(key, frontends);
-    let fits = this.#leftOut.size === 0;
+    const arriving: { readonly own: Candidate; readonly more: readonly DesiredFrontend[] }[] = [];
     for (const key of this.#unsettled) {
       const own = this.#candidate(key);
-      if (own === undefined) continue;
-      if (fits) fits = this.#demand.overflow(own.frontends, this.#sizes) === undefined;
+      const { less, more } = differing(this.#admitted.get(key) ?? [], own?.frontends ?? []);
+      this.#demand.remove(less);
+      this.#withdraw(key, frontends);
+      if (own !== undefined) arriving.push({ own, more });
+    }
+    let fits = this.#leftOut.size === 0;
+    for (const { own, more } of arriving) {
+      if (fits) fits = this.#demand.overflow(more, this.#sizes) === undefined;
       if (!fits) break;
+      this.#demand.add(more);
       this.#place(own, frontends);
       await pause();
     }
@@ -131,7 +138,6 @@ export class DesiredState {
   }
 
   #place({ key, frontends }: Candidate, changed: Set<FrontendName>): void {
-    this.#demand.add(frontends);
     this.#admitted.set(key, frontends);
     for (const frontend of frontends) {
       this.#frontends.set(frontend.name, { service: key, frontend });
@@ -142,7 +148,6 @@ export class DesiredState {
   #withdraw(key: ServiceKey, changed: Set<FrontendName>): void {
     const frontends = this.#admitted.get(key);
     if (frontends === undefined) return;
-    this.#demand.remove(frontends);
     this.#admitted.delete(key);
     for (const { name } of frontends) {
       if (this.#frontends.get(name)?.service === key) this.#frontends.delete(name);

@@ -13,7 +13,6 @@ import {
   type MapProtocol,
   REFUSAL_CODES,
   type Refusal,
-  type TargetName,
   targetName,
 } from './frontend.ts';
 
@@ -73,21 +72,27 @@ function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
   return groups.values();
 }
 
-/** Several names of one group may lead to one target: it counts once, and takes new connections if any of them does. */
+/**
+ * Each target once. Snapshots hold a backend's address once per cluster (mesh/snapshot/consistent.ts), so that only the ports of one
+ * backend can lead to the same target, and only they are compared.
+ */
 function targetsOf(
   backends: readonly Backend[],
   { names, protocol }: PortGroup,
   family: Family,
-): Iterable<DesiredBackend> {
-  const targets = new Map<TargetName, DesiredBackend>();
+): readonly DesiredBackend[] {
+  const targets: DesiredBackend[] = [];
   for (const backend of backends) {
     if (familyOf(backend.address) !== family) continue;
+    const first = targets.length;
     for (const { name, target } of placesOf(backend)) {
       if (target.protocol !== protocol || !names.has(name)) continue;
-      if (targets.get(target.name)?.state !== 'active') targets.set(target.name, target);
+      let at = first;
+      while (at < targets.length && targets[at]?.name !== target.name) at += 1;
+      if (at === targets.length) targets.push(target);
     }
   }
-  return targets.values();
+  return targets;
 }
 
 /** The target that a port name has at one backend. */
@@ -118,10 +123,10 @@ function placesOf(backend: Backend): readonly Place[] {
 }
 
 /** Active ones first. Where there is none, terminating ones take new connections: better than none (KEP-1669). */
-function ordered(targets: Iterable<DesiredBackend>): Pick<DesiredFrontend, 'backends' | 'count'> {
-  const active: DesiredBackend[] = [];
-  const terminating: DesiredBackend[] = [];
-  for (const target of targets) (target.state === 'active' ? active : terminating).push(target);
+function ordered(targets: readonly DesiredBackend[]): Pick<DesiredFrontend, 'backends' | 'count'> {
+  const active = targets.filter(({ state }) => state === 'active');
+  if (active.length === targets.length) return { backends: active, count: active.length };
+  const terminating = targets.filter(({ state }) => state !== 'active');
   const count = active.length > 0 ? active.length : terminating.length;
   return { backends: active.length === 0 ? terminating : [...active, ...terminating], count };
 }

@@ -18,11 +18,16 @@ function fill(
   firstSlot: number,
   ids: readonly number[],
 ): readonly number[] {
-  const homeless = new Set(ids);
-  const places = ids.map((_, index) => {
-    const id = observed(firstSlot + index);
-    return id !== undefined && homeless.delete(id) ? id : undefined;
-  });
+  // Commonly all but a few are where they are to be: only the others are worth a set.
+  const places: (number | undefined)[] = [];
+  const homeless = new Set<number>();
+  for (const id of ids) {
+    const there = observed(firstSlot + places.length);
+    places.push(there);
+    if (there !== id) homeless.add(id);
+  }
+  if (homeless.size === 0) return ids;
+  const settled = places.map((there, index) => there === ids[index] || (there !== undefined && homeless.delete(there)));
   const moving = homeless.values();
-  return places.map((id) => id ?? (moving.next().value as number));
+  return places.map((there, index) => (settled[index] === true ? there : moving.next().value) as number);
 }

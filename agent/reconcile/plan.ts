@@ -43,10 +43,13 @@ export function planPut(desired: NumberedFrontend, image: MapImage, now: number)
   const newSlots: Put[] = [];
   const slots: Put[] = [];
   let waits = false;
+  let kept = 0;
   const places = assignSlots((slot) => observed?.slots.get(slot)?.backendId, selected, draining);
-  for (const [index, backendId] of places.entries()) {
-    const slot = index + 1;
+  let slot = 0;
+  for (const backendId of places) {
+    slot += 1;
     const there = observed?.slots.get(slot);
+    if (there !== undefined) kept += 1;
     if (there?.exact === true && there.backendId === backendId && there.serviceId === serviceId) continue;
     if (slot > count && slot <= readable) waits = true;
     else {
@@ -54,7 +57,10 @@ export function planPut(desired: NumberedFrontend, image: MapImage, now: number)
       (there === undefined ? newSlots : slots).push(put);
     }
   }
-  const surplus = surplusSlots(frontend, observed, places.length, readable);
+  const surplus =
+    observed === undefined || observed.slots.size === kept
+      ? NO_SURPLUS
+      : surplusSlots(frontend, observed, places.length, readable);
   const master: MasterRecord = { count, draining: draining.length, serviceId };
   const there = observed?.master;
   return {
@@ -93,12 +99,19 @@ export function planRemoval(
   };
 }
 
+interface Surplus {
+  readonly removable: readonly Removal[];
+  readonly waits: boolean;
+}
+
+const NO_SURPLUS: Surplus = { removable: [], waits: false };
+
 function surplusSlots(
   frontend: NamedFrontend,
   observed: ObservedFrontend | undefined,
   last: number,
   readable: number,
-): { readonly removable: readonly Removal[]; readonly waits: boolean } {
+): Surplus {
   const removable: Removal[] = [];
   let waits = false;
   for (const slot of observed?.slots.keys() ?? []) {

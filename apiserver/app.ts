@@ -218,6 +218,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       cluster: name,
       specs: peers.specs,
       states: peers.states,
+      revoked: peers.revoked,
       clients: door.clients,
       storeOf: (peer) => trust.storeOf(peer),
     });

@@ -23,8 +23,10 @@ export function peersCommand(): Command {
 const isConnected = ({ outbound, inbound, trust }: PeerEntry): boolean =>
   outbound.phase === 'live' && inbound.connected && trust.problem === null;
 
-export function renderPeers({ cluster, peers }: PeersDocument): string {
-  if (peers.length === 0) return `${cluster} has no peers: \`clustermesh invite\` makes a token for one.`;
+export function renderPeers({ cluster, peers, revoked }: PeersDocument): string {
+  const away = revoked.length === 0 ? [] : [`revoked: ${revoked.join(', ')}`];
+  if (peers.length === 0)
+    return [`${cluster} has no peers: \`clustermesh invite\` makes a token for one.`, ...away].join('\n\n');
   const rows = peers.map(({ name, plain, outbound, inbound }) => [
     plain ? `${name} (plain Cilium)` : name,
     outbound.phase,
@@ -41,5 +43,6 @@ export function renderPeers({ cluster, peers }: PeersDocument): string {
   return [
     table(['PEER', 'TO ITS DOOR', 'FRESHNESS', 'HEARTBEAT', 'SYNCED', 'FROM IT', 'LAST ERROR'], rows),
     table(['PEER', 'TRUSTED KEY', 'UNTIL', 'AUTHORITY'], trust),
+    ...away,
   ].join('\n\n');
 }

@@ -14,11 +14,13 @@ import { systemClock } from '../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
+import { revokeCommand } from './trust-revoke.ts';
 
 export function trustCommand(): Command {
   return new Command('trust')
     .description('verify certificates against a trust store')
-    .addCommand(verifyCommand().exitOverride());
+    .addCommand(verifyCommand().exitOverride())
+    .addCommand(revokeCommand().exitOverride());
 }
 
 interface VerifyOptions {

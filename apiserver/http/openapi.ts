@@ -2,9 +2,15 @@
 // A test holds it against the routes themselves.
 
 import { z } from 'zod';
-import { inviteSchema, joinSchema } from '../join/routes.ts';
+import { inviteSchema, joinSchema, revokeSchema } from '../join/routes.ts';
 import { filterSchema, quarantineFilterSchema } from './schema/filter.ts';
-import { invitationSchema, joinDocumentSchema, peersSchema, removedSchema } from './schema/joining.ts';
+import {
+  invitationSchema,
+  joinDocumentSchema,
+  peersSchema,
+  removedSchema,
+  revocationSchema,
+} from './schema/joining.ts';
 import { problemSchema } from './schema/problem.ts';
 import { quarantineSchema, releaseSchema } from './schema/quarantine.ts';
 import { findingSchema, reportSchema } from './schema/report.ts';
@@ -147,6 +153,13 @@ const OPERATIONS: readonly Operation[] = [
     path: '/v1/peers/{name}',
     summary: 'Remove a peer that a join has added, and its trust store',
     answers: { 200: json('What was removed', removedSchema), ...REFUSED },
+  },
+  {
+    method: 'post',
+    path: '/v1/peers/{name}/revocation',
+    summary: 'End a peer at once and keep it away, or show what that would do',
+    body: revokeSchema,
+    answers: { 200: json('What was done, or would be', revocationSchema), ...REFUSED },
   },
 ];
 

@@ -21,6 +21,7 @@ import { Joiner } from './joiner.ts';
 import { JoinListener } from './listener.ts';
 import { OwnSide } from './own-side.ts';
 import { refusal } from './refusal.ts';
+import { type RevocationDeps, revokePeer } from './revocation.ts';
 import type { JoinRouteDeps } from './routes.ts';
 
 export interface JoinDeps {
@@ -30,7 +31,7 @@ export interface JoinDeps {
   readonly store: Store;
   readonly entries: ReadonlyMap<string, KeyValue>;
   readonly facts: () => ReadonlyMap<ClusterName, ClusterFacts>;
-  readonly peers: { readonly names: ReadonlySet<ClusterName> };
+  readonly peers: RevocationDeps['peers'];
   /** The door's files: joiners are shown the door's certificate, and given the door's authorities. */
   readonly tls: TlsFilesFollower;
   readonly clock: Clock;
@@ -81,6 +82,7 @@ export function composeJoin(deps: JoinDeps): Joining {
       log.info('left', { peer });
       return removed;
     },
+    revoke: (peer, dryRun) => revokePeer({ self, files, invitations, peers, log }, peer, dryRun),
   };
 }
 

@@ -78,9 +78,10 @@ export class Inviter {
   }
 
   async invite(peer: ClusterName, ttlMs: number): Promise<IssuedInvitation> {
-    const { own, clusterId, invitations, isPeer, advertise, probe, randomBytes, clock } = this.#deps;
+    const { own, clusterId, invitations, files, isPeer, advertise, probe, randomBytes, clock } = this.#deps;
     if (peer === own.self) throw refusal('JOIN_OWN_TOKEN', peer, 'a cluster cannot be its own peer');
     if (isPeer(peer)) throw refusal('JOIN_ALREADY_PEER', peer, `${peer} is a peer of ${own.self}`);
+    await files.assertNotRevoked(peer);
     own.offer();
     const pins = spkiPins([own.ca]).slice(0, PINS_MAX);
     await Promise.all(advertise.map((endpoint) => probe(endpoint, pins)));
@@ -177,6 +178,7 @@ export class Inviter {
     if (isPeer(read.name) && !invitations.isRepeat(invitation, joiner)) {
       throw refusal('JOIN_ALREADY_PEER', read.name, `${read.name} is a peer of ${own.self}`);
     }
+    await files.assertNotRevoked(read.name);
     const { findings, blocking } = own.plan(read, this.#joining());
     if (path === PATHS.plan) return { offer: own.offer(), findings };
     if (blocking.length > 0) {

@@ -64,6 +64,7 @@ export class Joiner {
   /** Both sides' view; changes nothing anywhere. */
   async plan(text: string): Promise<JoinDocument> {
     const token = this.#read(text);
+    await this.#deps.files.assertNotRevoked(token.cluster);
     const session = await this.#open(token);
     try {
       return (await this.#negotiate(token, session, PATHS.plan)).document;
@@ -75,6 +76,7 @@ export class Joiner {
   async join(text: string): Promise<JoinDocument> {
     const { files, log } = this.#deps;
     const token = this.#read(text);
+    await files.assertNotRevoked(token.cluster);
     await files.assertWritable();
     const session = await this.#open(token);
     try {

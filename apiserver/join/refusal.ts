@@ -75,6 +75,11 @@ const REFUSALS = {
   JOIN_REFUSED: { status: 409, title: 'The other side refused', hint: 'see the log of its API server' },
   JOIN_INVITATIONS: { status: 409, title: 'Too many invitations are open', hint: 'wait until some have expired' },
   JOIN_NOT_A_PEER: { status: 404, title: 'Not a peer', hint: 'see `clustermesh peers`' },
+  JOIN_REVOKED: {
+    status: 409,
+    title: 'The peer was revoked here',
+    hint: 'to take that back, delete the file that ends in .revoked, then join anew',
+  },
   JOIN_BY_HAND: {
     status: 409,
     title: 'The peer was connected by hand',

@@ -8,6 +8,7 @@ import type { PeersDocument } from '../peers/peers-document.ts';
 import type { IssuedInvitation } from './inviter.ts';
 import type { JoinDocument } from './joiner.ts';
 import { isRefusal, problemOf } from './refusal.ts';
+import type { RevocationDocument } from './revocation.ts';
 
 export interface JoinRouteDeps {
   readonly invite: (peer: ClusterName, ttlMs: number) => Promise<IssuedInvitation>;
@@ -15,6 +16,7 @@ export interface JoinRouteDeps {
   readonly join: (token: string) => Promise<JoinDocument>;
   /** Resolves with what was removed. */
   readonly leave: (peer: ClusterName) => Promise<readonly string[]>;
+  readonly revoke: (peer: ClusterName, dryRun: boolean) => Promise<RevocationDocument>;
   readonly peers: () => PeersDocument;
 }
 
@@ -35,6 +37,8 @@ export const inviteSchema = z.strictObject({
   ttl_seconds: z.number().int().min(TTL_SECONDS_MIN).max(TTL_SECONDS_MAX).default(TTL_SECONDS_DEFAULT),
 });
 export const joinSchema = z.strictObject({ token: z.string().max(4096), dry_run: z.boolean().default(false) });
+
+export const revokeSchema = z.strictObject({ dry_run: z.boolean().default(false) });
 
 export function joinRoutes(deps: JoinRouteDeps): readonly Route[] {
   return [
@@ -57,6 +61,15 @@ export function joinRoutes(deps: JoinRouteDeps): readonly Route[] {
       path: '/v1/peers/{name}',
       local: true,
       handle: ({ params }) => withBody(name, params.name, async (peer) => ({ peer, removed: await deps.leave(peer) })),
+    },
+    {
+      method: 'POST',
+      path: '/v1/peers/{name}/revocation',
+      local: true,
+      handle: ({ params, body }) =>
+        withBody(revokeSchema.extend({ peer: name }), { ...Object(body), peer: params.name }, ({ peer, dry_run }) =>
+          deps.revoke(peer, dry_run),
+        ),
     },
     { method: 'GET', path: '/v1/peers', handle: () => ({ json: deps.peers() }) },
   ];

@@ -1,7 +1,8 @@
 // What a join leaves on disk: the document of the peer in the watched folder, and the trust store that is bound to the peer's name. Both
-// as a person would write them, so that they can live in Git. Removing takes exactly these two away again.
+// as a person would write them, so that they can live in Git. Removing takes exactly these two away again; revoking keeps both under
+// another name, which is how the decision is remembered (peers/revoked.ts).
 
-import { access, constants, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import type { ClusterName } from '../../mesh/model/names.ts';
@@ -9,6 +10,7 @@ import { writePublic } from '../../pki/files.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import { refusal } from '../join/refusal.ts';
 import { parsePeerSpec } from './peer-spec.ts';
+import { REVOKED_SUFFIX } from './revoked.ts';
 
 export interface PeerFilesDeps {
   readonly self: ClusterName;
@@ -61,16 +63,42 @@ export class PeerFiles {
   /** Refuses what was not written by a join. */
   async remove(name: ClusterName): Promise<readonly string[]> {
     const { document, store } = this.#paths(name);
-    const text = await readFile(document, 'utf8').catch(() => undefined);
-    const spec = text === undefined ? undefined : parsePeerSpec(document, text);
-    if (spec?.ok !== true || spec.value.name !== name || spec.value.ca.some((path) => path !== store)) {
-      throw refusal('JOIN_BY_HAND', name, `${document} is not the document of ${name} that a join wrote`);
-    }
+    await this.assertJoined(name);
     await rm(document, { force: true });
     await rm(store, { force: true });
     // Only an empty folder goes: what somebody else has put there is not ours.
     await rmdir(dirname(store)).catch(() => undefined);
     return [document, store];
+  }
+
+  /** The document first: from then on the peer is revoked, whatever else fails, and a repeat finishes it. */
+  async revoke(name: ClusterName): Promise<readonly string[]> {
+    const { document, store } = this.#paths(name);
+    if (!(await this.isRevoked(name))) {
+      await this.assertJoined(name);
+      await rename(document, document + REVOKED_SUFFIX);
+    }
+    if (await exists(store)) await rename(store, store + REVOKED_SUFFIX);
+    return [document + REVOKED_SUFFIX, store + REVOKED_SUFFIX];
+  }
+
+  isRevoked(name: ClusterName): Promise<boolean> {
+    return exists(this.#paths(name).document + REVOKED_SUFFIX);
+  }
+
+  /** Whoever was revoked does not come back by a join: a person takes the decision back first. */
+  async assertNotRevoked(name: ClusterName): Promise<void> {
+    if (!(await this.isRevoked(name))) return;
+    const file = this.#paths(name).document + REVOKED_SUFFIX;
+    throw refusal('JOIN_REVOKED', name, `${file} says that ${name} was revoked`);
+  }
+
+  async assertJoined(name: ClusterName): Promise<void> {
+    const { document, store } = this.#paths(name);
+    const text = await readFile(document, 'utf8').catch(() => undefined);
+    const spec = text === undefined ? undefined : parsePeerSpec(document, text);
+    if (spec?.ok === true && spec.value.name === name && spec.value.ca.every((path) => path === store)) return;
+    throw refusal('JOIN_BY_HAND', name, `${document} is not the document of ${name} that a join wrote`);
   }
 
   #paths(name: ClusterName) {
@@ -88,3 +116,9 @@ export class PeerFiles {
     );
   }
 }
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );

@@ -12,6 +12,7 @@ import { isCiliumConfigName, isCiliumConfigText, parseCiliumConfig } from './cil
 import { PeerLink } from './link.ts';
 import { type PeerSpec, parsePeerSpec } from './peer-spec.ts';
 import type { OpenDoor, PeerIntake, PeerLinkState } from './port.ts';
+import { isRevokedDocument, revokedPeers } from './revoked.ts';
 
 export interface PeerSetDeps {
   /** Absent: a cluster without peers. */
@@ -48,6 +49,9 @@ export class PeerSet {
   readonly #peers = new Map<ClusterName, RunningPeer>();
   readonly #specs = new Map<string, PeerSpec>();
   #problems: readonly PeerProblem[] = [];
+  #revoked: ReadonlySet<ClusterName> = new Set();
+  /** Revoked by this process, and not seen in the folder yet: a look that began before must not bring them back. */
+  readonly #revoking = new Set<ClusterName>();
   #known = false;
   #applying: Promise<void> = Promise.resolve();
 
@@ -80,6 +84,18 @@ export class PeerSet {
     return this.#problems;
   }
 
+  /** Whom somebody has revoked, and nobody has pardoned. */
+  get revoked(): ReadonlySet<ClusterName> {
+    return new Set([...this.#revoked, ...this.#revoking]);
+  }
+
+  /** Ends the peer now; that it stays away is for its document in the folder to say, which has been renamed by now. */
+  revoke(peer: ClusterName): Promise<void> {
+    this.#revoking.add(peer);
+    this.#applying = this.#applying.then(() => this.#end(peer));
+    return this.#applying;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { folder, clock, log } = this.#deps;
     if (folder === undefined) {
@@ -90,7 +106,7 @@ export class PeerSet {
     await watchFolder(
       {
         path: folder,
-        accepts: (name) => /\.(ya?ml|json)$/.test(name) || isCiliumConfigName(name),
+        accepts: (name) => /\.(ya?ml|json)$/.test(name) || isRevokedDocument(name) || isCiliumConfigName(name),
         clock,
         onRead: (read) => {
           this.#applying = this.#applying.then(() => this.#apply(read));
@@ -107,29 +123,44 @@ export class PeerSet {
   }
 
   async #apply(read: FolderRead): Promise<void> {
+    this.#revoked = revokedPeers([...read.texts.keys(), ...read.unreadable.keys()]);
+    for (const name of this.#revoked) this.#revoking.delete(name);
     const wanted = this.#readSpecs(read);
     for (const [name, peer] of this.#peers) {
       const spec = wanted.get(name);
       if (spec !== undefined && JSON.stringify(spec) === JSON.stringify(peer.spec)) continue;
+      if (spec === undefined) {
+        await this.#end(name);
+        continue;
+      }
+      // A changed document is the same peer reached otherwise: nothing of it is withdrawn.
       this.#peers.delete(name);
       await peer.stop();
-      // A changed document is the same peer reached otherwise: nothing of it is withdrawn.
-      if (spec === undefined) {
-        this.#deps.log.info('peer removed', { peer: name });
-        this.#deps.intake.removePeer(name);
-        this.#deps.onChange(name);
-      }
     }
     for (const [name, spec] of wanted) if (!this.#peers.has(name)) this.#start(name, spec);
     this.#known = true;
   }
 
+  /** Who may not come any more is sent away before anything else is waited for. */
+  async #end(name: ClusterName): Promise<void> {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) return;
+    this.#peers.delete(name);
+    this.#deps.onChange(name);
+    await peer.stop();
+    this.#deps.log.info('peer removed', { peer: name });
+    this.#deps.intake.removePeer(name);
+    this.#deps.onChange(name);
+  }
+
   #readSpecs(read: FolderRead): ReadonlyMap<ClusterName, PeerSpec> {
     const problems: PeerProblem[] = [...read.unreadable].map(([file, reason]) => problem(file, reason));
+    const { revoked } = this;
     for (const file of this.#specs.keys()) {
       if (!read.texts.has(file) && !read.unreadable.has(file)) this.#specs.delete(file);
     }
     for (const [file, text] of read.texts) {
+      if (isRevokedDocument(file)) continue;
       const cilium = isCiliumConfigName(basename(file));
       if (cilium && !isCiliumConfigText(text)) {
         this.#specs.delete(file);
@@ -143,7 +174,12 @@ export class PeerSet {
     for (const [file, spec] of [...this.#specs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       // The own name in a shared folder of peers is no mistake: every cluster may be given the same one.
       if (spec.name === this.#deps.self) continue;
-      if (wanted.has(spec.name)) problems.push(problem(file, `peer ${spec.name} is described in another file too`));
+      if (revoked.has(spec.name)) {
+        problems.push(
+          problem(file, `peer ${spec.name} was revoked; the file that ends in .revoked says so until it is deleted`),
+        );
+      } else if (wanted.has(spec.name))
+        problems.push(problem(file, `peer ${spec.name} is described in another file too`));
       else wanted.set(spec.name, spec);
     }
     for (const { file, reason } of problems) this.#deps.log.warn('peer document ignored', { path: file, reason });

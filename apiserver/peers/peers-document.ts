@@ -12,6 +12,8 @@ export interface PeersDocument {
   readonly schema_version: 1;
   readonly cluster: string;
   readonly peers: readonly PeerEntry[];
+  /** Who was revoked, and stays away until a person takes that back. */
+  readonly revoked: readonly string[];
 }
 
 export interface PeerEntry {
@@ -46,12 +48,13 @@ export interface PeersParts {
   readonly cluster: ClusterName;
   readonly specs: readonly PeerSpec[];
   readonly states: readonly PeerLinkState[];
+  readonly revoked: ReadonlySet<ClusterName>;
   readonly clients: readonly DoorClientState[];
   /** PEM texts of a peer's trust store, as they are in use. */
   readonly storeOf: (peer: ClusterName) => readonly string[] | undefined;
 }
 
-export function peersDocument({ cluster, specs, states, clients, storeOf }: PeersParts): PeersDocument {
+export function peersDocument({ cluster, specs, states, revoked, clients, storeOf }: PeersParts): PeersDocument {
   const peers = states.map((state): PeerEntry => {
     const inbound = clients.filter(({ kind, cluster: from }) => kind === 'peer' && from === state.name);
     const sum = (count: (client: DoorClientState) => number) => inbound.reduce((total, each) => total + count(each), 0);
@@ -74,7 +77,12 @@ export function peersDocument({ cluster, specs, states, clients, storeOf }: Peer
       trust: trustOf(specs.find(({ name }) => name === state.name)?.ca ?? [], storeOf(state.name) ?? []),
     };
   });
-  return { schema_version: 1, cluster, peers: peers.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  return {
+    schema_version: 1,
+    cluster,
+    peers: peers.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    revoked: [...revoked].sort(),
+  };
 }
 
 function trustOf(files: readonly string[], texts: readonly string[]): PeerEntry['trust'] {

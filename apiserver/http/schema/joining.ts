@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import type { IssuedInvitation } from '../../join/inviter.ts';
 import type { JoinDocument } from '../../join/joiner.ts';
+import type { RevocationDocument } from '../../join/revocation.ts';
 import type { PeersDocument } from '../../peers/peers-document.ts';
 import { findingSchema } from './report.ts';
 import { count, instant, list, schemaVersion } from './shapes.ts';
@@ -61,6 +62,14 @@ export const peersSchema = z.object({
   schema_version: schemaVersion,
   cluster: z.string(),
   peers: list(peerEntry),
+  revoked: list(z.string()),
 }) satisfies z.ZodType<PeersDocument>;
+
+export const revocationSchema = z.object({
+  peer: z.string(),
+  state: z.enum(['planned', 'revoked']),
+  changed: z.boolean().meta({ description: 'False where it was revoked before' }),
+  kept: list(z.string()).meta({ description: 'Files that remember it; deleting the document takes the decision back' }),
+}) satisfies z.ZodType<RevocationDocument>;
 
 export const removedSchema = z.object({ peer: z.string(), removed: list(z.string()) });

@@ -12,7 +12,7 @@ export const leafLifeOption = (): Option =>
     .default(90 * 24 * HOUR_MS, '90d')
     .argParser(parseLife);
 
-function parseLife(text: string): number {
+export function parseLife(text: string): number {
   const [, count, unit] = /^([1-9]\d{0,4})([hd])$/.exec(text) ?? [];
   const ms = Number(count) * (unit === 'd' ? 24 : 1) * HOUR_MS;
   if (count === undefined || ms < LIFE_MS_MIN || ms > LIFE_MS_MAX) {

@@ -14,13 +14,15 @@ import { systemClock } from '../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
+import { renewCommand } from './trust-renew.ts';
 import { revokeCommand } from './trust-revoke.ts';
 
 export function trustCommand(): Command {
   return new Command('trust')
-    .description('verify certificates against a trust store')
+    .description('verify certificates against a trust store, and renew those of a cluster')
     .addCommand(verifyCommand().exitOverride())
-    .addCommand(revokeCommand().exitOverride());
+    .addCommand(revokeCommand().exitOverride())
+    .addCommand(renewCommand().exitOverride());
 }
 
 interface VerifyOptions {

@@ -1,0 +1,67 @@
+// `clustermesh trust renew`: issues the leaves of a folder anew that are due, with the names they carry. Programs that run take the
+// new files without a restart. Exit 1 says that a renewal failed; the pair that was there still serves.
+
+import { Command, Option } from 'commander';
+import { renewalOf } from '../pki/leaf-files.ts';
+import { LeafFolder } from '../pki/renew/leaf-folder.ts';
+import { type RoundEntry, renewalRound } from '../pki/renew/round.ts';
+import { leafOwner } from '../pki/renew/standing.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { parseLife } from './leaf-life.ts';
+import { type OutputFormat, outputOption, print } from './options.ts';
+import { table } from './table.ts';
+
+interface RenewOptions {
+  readonly dir: string;
+  readonly all?: boolean;
+  readonly due?: true;
+  readonly dryRun?: boolean;
+  readonly leafLife?: number;
+  readonly output: OutputFormat;
+}
+
+export function renewCommand(): Command {
+  return new Command('renew')
+    .description('issue the certificates of a folder anew that are due, with the names they carry')
+    .requiredOption('--dir <folder>', "where the cluster's certificates and its authority stand")
+    .addOption(new Option('--all', 'also those that are not due yet').conflicts('due'))
+    .option('--due', 'those that have used up two thirds of their life (default)')
+    .addOption(
+      new Option('--leaf-life <duration>', 'how long the new ones live; else as long as the old').argParser(parseLife),
+    )
+    .option('--dry-run', 'print what would be renewed, and write nothing')
+    .addOption(outputOption())
+    .addHelpText('after', '\nExit codes: 0 done, 1 a renewal failed, 2 wrong usage, 3 could not be carried out.')
+    .action(async ({ dir, all = false, dryRun = false, leafLife, output }: RenewOptions) => {
+      const leaves = new LeafFolder({ dir, lifeMs: leafLife });
+      const cluster = await leaves.cluster();
+      const entries = await renewalRound({ leaves, now: systemClock.now(), all, dryRun });
+      const document = { schema_version: 1, cluster, dir, dry_run: dryRun, leaves: entries.map(shown) };
+      print(output, document, () => render(entries));
+      if (entries.some(({ action }) => action === 'failed')) process.exitCode = 1;
+    });
+}
+
+function shown({ leaf: { place, certificate }, action, failure }: RoundEntry) {
+  return {
+    for: leafOwner(place),
+    certificate: place.paths.cert,
+    action,
+    valid_to: certificate === undefined ? null : new Date(certificate.validTo).toISOString(),
+    renewal_due: certificate === undefined ? null : new Date(renewalOf(certificate).dueAt).toISOString(),
+    reason: failure?.reason ?? null,
+    remedy: failure?.hint ?? null,
+  };
+}
+
+function render(entries: readonly RoundEntry[]): string {
+  const rows = entries.map(shown);
+  const failed = rows
+    .filter(({ action }) => action === 'failed')
+    .map(({ certificate, reason, remedy }) => `${certificate}: not renewed: ${reason}\n  fix: ${remedy}`);
+  const listed = table(
+    ['FOR', 'CERTIFICATE', 'ACTION', 'VALID TO', 'RENEWAL DUE'],
+    rows.map((row) => [row.for, row.certificate, row.action, row.valid_to ?? '-', row.renewal_due ?? '-']),
+  );
+  return [listed, ...failed].join('\n\n');
+}

@@ -1,0 +1,145 @@
+// The leaves of a cluster's folder: which there are, and putting a new pair in the place of one. A renewal that fails leaves the
+// pair that was there.
+
+import type { X509Certificate } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { err, type Result } from '../../mesh/model/result.ts';
+import { OperationalError, reasonOf } from '../../runtime/errors.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
+import { readAuthority } from '../authority-files.ts';
+import { readClusterRecord } from '../cluster-record.ts';
+import { type Pair, readIfPresent, writePair } from '../files.ts';
+import { clusterLayout } from '../layout.ts';
+import { type LeafPlace, readLeaf } from '../leaf-files.ts';
+import type { Profile } from '../profiles.ts';
+import { reissue } from './reissue.ts';
+import type { StandingLeaf } from './standing.ts';
+
+export interface RenewalFailure {
+  readonly reason: string;
+  /** What to do, one imperative sentence. */
+  readonly hint: string;
+}
+
+/** What a renewer needs of the place where leaves stand. */
+export interface RenewableLeaves {
+  /** May reject with an OperationalError when the place itself cannot be read. */
+  standing(): Promise<readonly StandingLeaf[]>;
+  renew(leaf: StandingLeaf, now: number): Promise<Result<X509Certificate, RenewalFailure>>;
+}
+
+const PROFILES: readonly Exclude<Profile, 'agent'>[] = ['etcd-server', 'etcd-client', 'door', 'peer', 'rpc', 'admin'];
+
+export class LeafFolder implements RenewableLeaves {
+  readonly #dir: string;
+  readonly #lifeMs: number | undefined;
+
+  /** `lifeMs`: of what is issued; without it each leaf lives as long as the one before. */
+  constructor({ dir, lifeMs }: { readonly dir: string; readonly lifeMs?: number | undefined }) {
+    this.#dir = dir;
+    this.#lifeMs = lifeMs;
+  }
+
+  /** Rejects with PKI_CLUSTER_RECORD where the folder is no cluster's. */
+  async cluster(): Promise<ClusterName> {
+    const layout = clusterLayout(this.#dir);
+    const record = await readClusterRecord(layout);
+    if (record !== undefined) return record.cluster;
+    throw new OperationalError({
+      code: 'PKI_CLUSTER_RECORD',
+      operation: 'open credentials',
+      subject: layout.record,
+      reason: 'there is no such file, so that this is no folder of credentials',
+      hint: 'give the folder that pki init has made, or run pki init on it',
+    });
+  }
+
+  async standing(): Promise<readonly StandingLeaf[]> {
+    await this.cluster();
+    const layout = clusterLayout(this.#dir);
+    const places: readonly LeafPlace[] = [
+      ...PROFILES.map((profile) => ({ paths: layout.leaf(profile), profile })),
+      ...(await this.#nodes()).map((node) => ({ paths: layout.agent(node), profile: 'agent' as const, node })),
+    ];
+    const found = await Promise.all(places.map(standingAt));
+    return found.filter((leaf) => leaf !== undefined);
+  }
+
+  async renew(
+    { place, certificate, flaw }: StandingLeaf,
+    now: number,
+  ): Promise<Result<X509Certificate, RenewalFailure>> {
+    if (certificate === undefined) {
+      return err({ reason: `its names cannot be read: ${flaw ?? 'missing'}`, hint: 'Run pki init with its names.' });
+    }
+    try {
+      const layout = clusterLayout(this.#dir);
+      const stored = await readAuthority(layout, await this.cluster());
+      if (stored === undefined) {
+        return err({
+          reason: `the authority that signs, ${layout.authority.cert}, is missing`,
+          hint: 'Renew where the authority is kept, and copy what was written.',
+        });
+      }
+      const issued = await reissue({ place, old: certificate, stored, now, lifeMs: this.#lifeMs });
+      if (!issued.ok) return err({ reason: issued.error, hint: 'Look at what trust status says of the authority.' });
+      await publish(place.paths, issued.value);
+      const written = await readLeaf(place.paths);
+      return written.ok ? written : err({ reason: written.error, hint: 'Let only one program write these files.' });
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+      return err({ reason: `${error.subject ?? ''}: ${error.reason}`, hint: sentence(error.hint) });
+    }
+  }
+
+  async #nodes(): Promise<readonly string[]> {
+    const agents = join(this.#dir, 'agents');
+    try {
+      return (await readdir(agents)).sort();
+    } catch (cause) {
+      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+      throw new OperationalError({
+        code: 'PKI_FILE',
+        operation: 'read credentials',
+        subject: agents,
+        reason: reasonOf(cause),
+        hint: 'check that the folder belongs to this user',
+        cause,
+      });
+    }
+  }
+}
+
+/** `undefined` where nothing stands at all. */
+async function standingAt(place: LeafPlace): Promise<StandingLeaf | undefined> {
+  const [text, key] = await Promise.all([readIfPresent(place.paths.cert), readIfPresent(place.paths.key)]);
+  if (text === undefined && key === undefined) return undefined;
+  const leaf = await readLeaf(place.paths);
+  if (leaf.ok) return { place, certificate: leaf.value, flaw: undefined };
+  // A crash between the two writes leaves a certificate beside another key: its names are known, and it heals by a renewal.
+  return { place, certificate: text === undefined ? undefined : readable(text), flaw: leaf.error };
+}
+
+function readable(text: string): X509Certificate | undefined {
+  try {
+    return certificatesOf(text)[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Both files or neither: when the second cannot be written, the first is put back. */
+async function publish(paths: Pair, texts: { readonly certificate: string; readonly key: string }): Promise<void> {
+  const [certificate, key] = await Promise.all([readIfPresent(paths.cert), readIfPresent(paths.key)]);
+  try {
+    await writePair(paths, texts);
+  } catch (error) {
+    if (certificate !== undefined && key !== undefined) await writePair(paths, { certificate, key }).catch(() => {});
+    throw error;
+  }
+}
+
+const sentence = (hint: string | undefined): string =>
+  hint === undefined ? 'Try again.' : `${hint.charAt(0).toUpperCase()}${hint.slice(1)}.`;

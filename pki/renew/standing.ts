@@ -1,0 +1,31 @@
+// How a leaf stands at one moment: good, to be renewed, late, over, or of no use. Pure; what is on disk is read by leaf-folder.ts.
+
+import type { X509Certificate } from 'node:crypto';
+import { type LeafPlace, renewalOf } from '../leaf-files.ts';
+
+export interface StandingLeaf {
+  readonly place: LeafPlace;
+  /** The last certificate that could be read: its names are those that a new one carries. */
+  readonly certificate: X509Certificate | undefined;
+  /** Why the pair serves nobody that starts now; a program that runs keeps the pair it has. */
+  readonly flaw: string | undefined;
+}
+
+/** `due` is the normal state just before a renewal; `overdue` says that renewals fail, or that nothing renews. */
+export type LeafState = 'ok' | 'due' | 'overdue' | 'expired' | 'broken';
+
+/** Of the time between due and expired: what a timer with jitter and a few retries need, and no more. */
+const OVERDUE_AT = 1 / 2;
+
+export function leafState({ certificate, flaw }: StandingLeaf, now: number): LeafState {
+  if (certificate === undefined || flaw !== undefined) return 'broken';
+  const end = Date.parse(certificate.validTo);
+  const { dueAt } = renewalOf(certificate);
+  if (now >= end) return 'expired';
+  if (now >= dueAt + (end - dueAt) * OVERDUE_AT) return 'overdue';
+  return now >= dueAt ? 'due' : 'ok';
+}
+
+/** Whom the leaf is for, as people say it: `door`, `agent n1`. */
+export const leafOwner = ({ profile, node }: LeafPlace): string =>
+  node === undefined ? profile : `${profile} ${node}`;

@@ -15,6 +15,7 @@ import { serverCredentials } from '../runtime/tls/certificate-source.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { AdmissionEngine } from './admission/engine.ts';
 import type { ApiServerConfig } from './config.ts';
+import { ReflectionProgress } from './convergence/reflection.ts';
 import { FindingLog } from './diagnostics/finding-log.ts';
 import { kernelsOf } from './diagnostics/kernels.ts';
 import { releaseFinding } from './diagnostics/release.ts';
@@ -75,11 +76,13 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     onChange: (peer) => peerChanged(peer),
   });
   const outcomes = peerOutcomes(peers, admission);
+  const progress = new ReflectionProgress({ clock, seen: (peer) => peers.state(peer)?.revision });
   const reflector = new Reflector({
     self: name,
     store: etcd.store,
     observed: etcd.mirror.entries,
     peers: outcomes,
+    progress,
     clock,
     random,
     log: log.child({ part: 'reflect' }),
@@ -192,11 +195,13 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       objects: objectCount(source.objects),
       problems: [...source.problems, ...peers.problems],
       snapshot: view.current,
+      reached: view.reached,
       peers: peers.states,
       outcome: (peer) => ({
         admitted: admission.admitted(peer.name).size,
         quarantined: admission.quarantine(peer.name).size,
       }),
+      progress: (peer) => progress.of(peer.name),
       agents: rpc.agents,
       health,
     });

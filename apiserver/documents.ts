@@ -2,9 +2,10 @@
 
 import type { ServiceKey } from '../mesh/model/names.ts';
 import type { LocalService, MeshService } from '../mesh/model/service.ts';
-import type { MeshSnapshot } from '../mesh/snapshot/snapshot.ts';
+import type { MeshSnapshot, Position } from '../mesh/snapshot/snapshot.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Health } from '../runtime/health.ts';
+import type { PeerProgress } from './convergence/reflection.ts';
 import type { PeerLinkState } from './peers/port.ts';
 import type { AgentStatus } from './rpc/agent-registry.ts';
 import type {
@@ -25,8 +26,12 @@ export interface StatusParts {
   readonly objects: number;
   readonly problems: readonly SourceProblemDocument[];
   readonly snapshot: MeshSnapshot | undefined;
+  /** Everything up to here is in the snapshot. */
+  readonly reached: Position | undefined;
   readonly peers: readonly PeerLinkState[];
   readonly outcome: (peer: PeerLinkState) => { readonly admitted: number; readonly quarantined: number };
+  /** Absent on a replica that does not write. */
+  readonly progress: (peer: PeerLinkState) => PeerProgress | undefined;
   readonly agents: readonly AgentStatus[];
   readonly health: Health;
 }
@@ -48,13 +53,17 @@ export function statusDocument(parts: StatusParts): StatusDocument {
     snapshot: {
       history: snapshot?.position.storeId,
       revision: snapshot?.position.revision,
+      reached: parts.reached?.revision,
       services: snapshot?.services.size ?? 0,
     },
-    peers: parts.peers.map((peer) => ({ ...peer, ...parts.outcome(peer) })),
+    peers: parts.peers.map((peer) => ({ ...peer, ...parts.outcome(peer), ...progressOf(parts.progress(peer)) })),
     agents: parts.agents.map(agentDocument),
     health: Object.fromEntries(parts.health.entries),
   };
 }
+
+const progressOf = (progress: PeerProgress | undefined) =>
+  progress === undefined ? {} : { reflected: progress.reflected, lag_ms: Math.round(progress.lagMs) };
 
 function agentDocument(agent: AgentStatus): AgentDocument {
   return {
@@ -62,6 +71,7 @@ function agentDocument(agent: AgentStatus): AgentDocument {
     connected: agent.connected,
     revision: agent.position?.revision,
     lag: agent.lagRevisions,
+    lag_ms: agent.lagMs === undefined ? undefined : Math.round(agent.lagMs),
     services: agent.services,
     backends: agent.backends,
     refused: agent.refused,

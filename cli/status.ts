@@ -29,6 +29,9 @@ export function healthy(status: StatusDocument): boolean {
 /** What this version cannot program (SCTP) is said, and is no fault of the mesh. */
 const isLimitation = ({ code }: { readonly code: string }): boolean => code === 'AGENT_UNSUPPORTED';
 
+/** How long something has been waiting; a word where nothing has. */
+const lag = (ms: number | undefined): string => (ms === 0 ? 'level' : age(ms));
+
 export function renderStatus(status: StatusDocument): string {
   const { store, snapshot, source } = status;
   const parts = [
@@ -50,13 +53,28 @@ export function renderStatus(status: StatusDocument): string {
   if (status.peers.length > 0) {
     parts.push(
       table(
-        ['PEER', 'STATE', 'FRESHNESS', 'HEARTBEAT', 'SYNCED', 'ADMITTED', 'WITHHELD', 'LAST ERROR'],
+        [
+          'PEER',
+          'STATE',
+          'FRESHNESS',
+          'HEARTBEAT',
+          'SYNCED',
+          'SEEN',
+          'REFLECTED',
+          'LAG',
+          'ADMITTED',
+          'WITHHELD',
+          'LAST ERROR',
+        ],
         status.peers.map((peer) => [
           peer.plain ? `${peer.name} (plain Cilium)` : peer.name,
           peer.phase,
           peer.freshness,
           age(peer.heartbeatAgeMs),
           peer.synced ? 'yes' : `no, ${peer.unsynced.length} to go`,
+          peer.revision ?? '-',
+          peer.reflected ?? '-',
+          lag(peer.lag_ms),
           peer.admitted,
           peer.quarantined,
           peer.lastError ?? '-',
@@ -67,13 +85,14 @@ export function renderStatus(status: StatusDocument): string {
   if (status.agents.length > 0) {
     parts.push(
       table(
-        ['NODE', 'AGENT', 'DATAPATH', 'REVISION', 'LAG', 'SERVICES', 'BACKENDS', 'REFUSED'],
+        ['NODE', 'AGENT', 'DATAPATH', 'REVISION', 'BEHIND', 'LAG', 'SERVICES', 'BACKENDS', 'REFUSED'],
         status.agents.map((agent) => [
           agent.node,
           agent.connected ? 'connected' : `gone for ${age(agent.last_seen_ms)}`,
           agent.datapath,
           agent.revision ?? '-',
           agent.lag ?? '-',
+          lag(agent.lag_ms),
           agent.services,
           agent.backends,
           agent.refused.length,

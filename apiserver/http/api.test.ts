@@ -47,8 +47,10 @@ const status = statusDocument({
   objects: 3,
   problems: [{ file: 'web.yaml', line: 3, code: 'MANIFEST_FIELD', reason: 'no name' }],
   snapshot: undefined,
+  reached: undefined,
   peers: [],
   outcome: () => ({ admitted: 0, quarantined: 0 }),
+  progress: () => undefined,
   agents: [],
   health: new Health(clock),
 });

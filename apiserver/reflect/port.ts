@@ -1,4 +1,4 @@
-// What the reflector reads of admission and of the peers' links.
+// What the reflector reads of admission and of the peers' links, and whom it tells how far it has come.
 
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { PeerRecord } from '../../mesh/wire/peer-record.ts';
@@ -21,4 +21,17 @@ export interface ReflectedPeers {
   readonly known: boolean;
   names(): Iterable<ClusterName>;
   peer(name: ClusterName): ReflectedPeer | undefined;
+}
+
+type PeerOfKey = (key: string) => ClusterName | undefined;
+
+/** Keys are those of the own etcd. */
+export interface ReflectionWatcher {
+  /** This replica begins to write, or does no longer. */
+  begin(writing: boolean): void;
+  /** Keys have to be looked at because of what the peer said. */
+  changed(peer: ClusterName, keys: Iterable<string>): void;
+  /** What they are to be is read now, and written. */
+  takenUp(peerOf: PeerOfKey, keys: readonly string[]): void;
+  written(peerOf: PeerOfKey, keys: readonly string[]): void;
 }

@@ -22,7 +22,7 @@ import {
   REFLECTED_PREFIXES,
   wishFor,
 } from './desired.ts';
-import type { ReflectedPeers } from './port.ts';
+import type { ReflectedPeers, ReflectionWatcher } from './port.ts';
 
 export interface ReflectorDeps {
   readonly self: ClusterName;
@@ -30,6 +30,8 @@ export interface ReflectorDeps {
   /** The mirror of the own etcd. */
   readonly observed: ReadonlyMap<string, KeyValue>;
   readonly peers: ReflectedPeers;
+  /** Is told what waits and what was written. */
+  readonly progress?: ReflectionWatcher;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -72,12 +74,12 @@ export class Reflector {
 
   /** Records of a peer were admitted, withheld, changed or taken away. */
   onRecords(peer: ClusterName, keys: Iterable<string>): void {
-    for (const key of keys) this.#addAll(keysOfRecord(peer, key));
+    for (const key of keys) this.#addChanged(peer, keysOfRecord(peer, key));
   }
 
   /** What a peer declares about itself may be admitted otherwise than before. */
   onDeclarations(peer: ClusterName): void {
-    this.#addAll(declarationKeys(peer));
+    this.#addChanged(peer, declarationKeys(peer));
   }
 
   /** Something about a peer as a whole changed: everything of it is looked at, also what is left over. */
@@ -105,12 +107,14 @@ export class Reflector {
   /** Writes until the signal aborts: for as long as this replica leads. */
   async lead(signal: AbortSignal, fence: Condition): Promise<void> {
     this.#fence = fence;
+    this.#deps.progress?.begin(true);
     this.#reflected.clear();
     this.resync();
     try {
       await this.#queue.run(signal);
     } finally {
       this.#fence = undefined;
+      this.#deps.progress?.begin(false);
     }
   }
 
@@ -119,7 +123,7 @@ export class Reflector {
     if (this.#fence === undefined) return;
     for (const name of this.#deps.peers.names()) {
       const peer = this.#deps.peers.peer(name);
-      if (peer !== undefined) this.#addAll(keysOfPeer(name, peer));
+      if (peer !== undefined) this.#addChanged(name, keysOfPeer(name, peer));
       this.#addAll(canariesOfPeer(name));
     }
     for (const key of this.#deps.observed.keys())
@@ -131,6 +135,13 @@ export class Reflector {
     if (this.#fence !== undefined) this.#queue.add(key);
   }
 
+  /** Keys that may have to be written because of what the peer said. */
+  #addChanged(peer: ClusterName, keys: Iterable<string>): void {
+    const all = [...keys];
+    this.#deps.progress?.changed(peer, all);
+    this.#addAll(all);
+  }
+
   #addAll(keys: Iterable<string>): void {
     for (const key of keys) this.#add(key);
   }
@@ -138,6 +149,9 @@ export class Reflector {
   async #write(keys: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const fence = this.#fence;
     if (fence === undefined) return [];
+    const { progress, self } = this.#deps;
+    const peerOf = (key: string) => peerOfKey(key, self);
+    progress?.takenUp(peerOf, keys);
     let writes: Write[] = [];
     let bytes = 0;
     const commit = async () => {
@@ -158,6 +172,7 @@ export class Reflector {
     }
     await commit();
     this.#lastError = undefined;
+    progress?.written(peerOf, keys);
     this.#noteReflected(keys);
     return [];
   }

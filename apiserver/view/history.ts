@@ -5,6 +5,7 @@
 import type { Revision } from '../../mesh/model/names.ts';
 import type { SnapshotDelta } from '../../mesh/snapshot/delta.ts';
 import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
+import { Timeline } from '../convergence/timeline.ts';
 
 /** At one snapshot each 5 ms, the fastest that the view publishes, this is the last 5 seconds: the time of a reconnect. */
 const SNAPSHOTS_MAX = 1_024;
@@ -18,7 +19,6 @@ const BACKEND_BYTES = 200;
 
 interface Entry {
   readonly snapshot: MeshSnapshot;
-  readonly publishedAt: number;
   readonly bytes: number;
   /** The content was still the newest at this revision. */
   until: Revision;
@@ -26,16 +26,19 @@ interface Entry {
 
 export class SnapshotHistory {
   #entries: Entry[] = [];
+  readonly #timeline = new Timeline();
   #bytes = 0;
 
   /** A new current snapshot; of another etcd, where there is no delta. */
   push(snapshot: MeshSnapshot, delta: SnapshotDelta | undefined, publishedAt: number): void {
     if (delta === undefined) {
       this.#entries = [];
+      this.#timeline.clear();
       this.#bytes = 0;
     }
     const bytes = delta === undefined ? 0 : costOf(snapshot, delta);
-    this.#entries.push({ snapshot, publishedAt, bytes, until: snapshot.position.revision });
+    this.#entries.push({ snapshot, bytes, until: snapshot.position.revision });
+    this.#timeline.push(snapshot.position.revision, publishedAt);
     this.#bytes += bytes;
     while (this.#entries.length > 1 && (this.#entries.length > SNAPSHOTS_MAX || this.#bytes > BYTES_MAX)) {
       this.#bytes -= this.#entries.shift()?.bytes ?? 0;
@@ -60,7 +63,7 @@ export class SnapshotHistory {
 
   outdatedSince(position: Position): number | undefined {
     if (this.#entries[0]?.snapshot.position.storeId !== position.storeId) return undefined;
-    return this.#entries[this.#indexAt(position) + 1]?.publishedAt;
+    return this.#timeline.outdatedSince(position.revision);
   }
 
   /** Index of the newest entry at or before the position, -1 when there is none. All entries are of one store, in order. */

@@ -30,6 +30,13 @@ const peerSchema = z.object({
   lastError: z.string().optional(),
   admitted: count,
   quarantined: count,
+  reflected: count.optional().meta({
+    description:
+      "Everything up to this revision of the peer was judged and is in the own etcd; absent on a replica that does not write. `revision` is what came through the peer's door",
+  }),
+  lag_ms: z.number().nonnegative().optional().meta({
+    description: 'How long the oldest change that came through the door and is not in the own etcd has been waiting',
+  }),
 });
 
 export const agentSchema = z.object({
@@ -37,6 +44,9 @@ export const agentSchema = z.object({
   connected: z.boolean(),
   revision: count.optional().meta({ description: "The revision that the node's kernel holds" }),
   lag: count.optional().meta({ description: 'Revisions behind the current snapshot' }),
+  lag_ms: z.number().nonnegative().optional().meta({
+    description: 'How long the oldest change that the node has not programmed has been waiting; 0 when it is level',
+  }),
   services: count,
   backends: count,
   refused: list(z.object({ service: z.string(), code: z.string(), reason: z.string() })),
@@ -61,7 +71,8 @@ export const statusSchema = z.object({
       .string()
       .optional()
       .meta({ description: "The store's id and its epoch; absent while it is being filled" }),
-    revision: count.optional(),
+    revision: count.optional().meta({ description: 'Where its content last changed' }),
+    reached: count.optional().meta({ description: 'Everything up to this revision of the own etcd is in it' }),
     services: count,
   }),
   peers: list(peerSchema),

@@ -40,8 +40,11 @@ export function killCgroup(path: string): void {
 /** The kernel takes a moment to let go of processes that were killed. */
 const EMPTY_WITHIN_MS = 5_000;
 
+/** Ends everything in it and below, and removes it; also a process that was on its way in when the others were ended. */
+export const endCgroup = (path: string): Promise<void> => removeCgroup(path, () => killCgroup(path));
+
 /** Removes it and what is below; programs attached to it are detached by that. Absent is fine. */
-export async function removeCgroup(path: string): Promise<void> {
+export async function removeCgroup(path: string, whileBusy: () => void = () => {}): Promise<void> {
   const deadline = performance.now() + EMPTY_WITHIN_MS;
   while (existsSync(path)) {
     try {
@@ -49,6 +52,7 @@ export async function removeCgroup(path: string): Promise<void> {
       rmdirSync(path);
     } catch (error) {
       if (performance.now() > deadline) throw error;
+      whileBusy();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { reasonOf } from '../runtime/errors.ts';
 import { isMounted, unmountBpffs } from './bpffs.ts';
-import { killCgroup, removeCgroup } from './cgroup.ts';
+import { endCgroup, killCgroup } from './cgroup.ts';
 import { deleteNetns } from './netns.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import { LAB_PREFIX, type LabRecord, readLabs } from './state.ts';
@@ -53,7 +53,7 @@ export async function removeLab(dir: string, record: LabRecord): Promise<Residue
   }
   await untilEnded(record.processes).catch((error) => left.push(reasonOf(error)));
   for (const path of mounts) await attempt(`mount ${path}`, () => unmountBpffs(path));
-  for (const path of cgroups) await attempt(`cgroup ${path}`, () => removeCgroup(path));
+  for (const path of cgroups) await attempt(`cgroup ${path}`, () => endCgroup(path));
   for (const name of record.netns.filter(isOurs)) await attempt(`network namespace ${name}`, () => deleteNetns(name));
   // The folder last, and only when nothing is left: it holds the record by which the next run tries again.
   if (left.length === 0 && !mounts.some((path) => isMounted(path)) && dirname(dir) !== '/') {

@@ -33,9 +33,11 @@ import { createMetrics } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
 import { localServiceOf, peerIntake, quarantineEntries, withHeartbeatAges } from './own-state.ts';
 import { aborted, objectCount, sourceHealth, sourcePart, tlsHealth, writeHealth } from './parts.ts';
+import { peerLadders } from './peer-ladder.ts';
 import { peerOutcomes } from './peer-outcome.ts';
-import { watchPeerTrust } from './peer-trust.ts';
+import { knownOf, watchPeerTrust } from './peer-trust.ts';
 import { doorOpener } from './peers/door-client.ts';
+import { ladderRoutes } from './peers/ladder/routes.ts';
 import { PeerSet } from './peers/peer-set.ts';
 import { peersDocument } from './peers/peers-document.ts';
 import { createPublisher } from './publisher/publisher.ts';
@@ -64,10 +66,11 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   const admission = new AdmissionEngine({ local: name, clock });
   const view = createView({ cluster: { name, id }, clock, log: log.child({ part: 'view' }) });
 
+  const openDoor = doorOpener({ client: config.peers.client, clock, random, log: log.child({ part: 'peers' }) });
   const peers: PeerSet = new PeerSet({
     folder: config.peers.folder,
     self: name,
-    openDoor: doorOpener({ client: config.peers.client, clock, random, log: log.child({ part: 'peers' }) }),
+    openDoor,
     intake: peerIntake(admission, etcd.mirror.entries, (peer) => reflector.onDeclarations(peer)),
     limits: { card: config.peers.freshness, plain: config.peers.plainFreshness },
     clock,
@@ -126,8 +129,19 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
 
   const peerTrust = watchPeerTrust({ self: name, config, peers, admission, trust, clock, random, log });
 
+  const ladders = peerLadders({
+    self: name,
+    config,
+    peers,
+    known: (peer) => knownOf(peer, admission, trust),
+    openDoor,
+    clock,
+    log,
+  });
+
   function peerChanged(peer: ClusterName): void {
     peerTrust.peerChanged(peer);
+    ladders.peerChanged(peer);
     trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
     if (peers.names.has(peer)) publisher.markJoined(clock.now());
     else door.disconnect(peer);
@@ -202,6 +216,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
         quarantined: admission.quarantine(peer.name).size,
       }),
       progress: (peer) => progress.of(peer.name),
+      ladder: (peer) => ladders.last(peer.name),
       agents: rpc.agents,
       health,
     });
@@ -251,9 +266,15 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     }),
   });
 
+  const peerRoutes = [
+    ...joinRoutes({ ...joining, peers: peerTable }),
+    ...ladderRoutes({ self: name, climb: (peer) => ladders.climb(peer) }),
+  ];
+
   return [
     ...Object.entries(tls).map(([part, files]): Part => ({ name: `tls ${part}`, run: (signal) => files.run(signal) })),
-    httpPart(config.http.listen, [...routes, ...joinRoutes({ ...joining, peers: peerTable })], log),
+    httpPart(config.http.listen, [...routes, ...peerRoutes], log),
+    { name: 'ladder', start: async () => {}, stop: async () => ladders.stop() },
     { name: 'door', start: async () => void (await door.start()), stop: () => door.stop() },
     { name: 'rpc', start: async () => void (await rpc.start()), stop: () => rpc.stop() },
     ...joining.parts,

@@ -6,6 +6,7 @@ import type { MeshSnapshot, Position } from '../mesh/snapshot/snapshot.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Health } from '../runtime/health.ts';
 import type { PeerProgress } from './convergence/reflection.ts';
+import type { ClimbDocument } from './peers/ladder/document.ts';
 import type { PeerLinkState } from './peers/port.ts';
 import type { AgentStatus } from './rpc/agent-registry.ts';
 import type {
@@ -32,6 +33,8 @@ export interface StatusParts {
   readonly outcome: (peer: PeerLinkState) => { readonly admitted: number; readonly quarantined: number };
   /** Absent on a replica that does not write. */
   readonly progress: (peer: PeerLinkState) => PeerProgress | undefined;
+  /** The last look at the way to it; absent where nobody had to look. */
+  readonly ladder: (peer: PeerLinkState) => ClimbDocument | undefined;
   readonly agents: readonly AgentStatus[];
   readonly health: Health;
 }
@@ -56,7 +59,12 @@ export function statusDocument(parts: StatusParts): StatusDocument {
       reached: parts.reached?.revision,
       services: snapshot?.services.size ?? 0,
     },
-    peers: parts.peers.map((peer) => ({ ...peer, ...parts.outcome(peer), ...progressOf(parts.progress(peer)) })),
+    peers: parts.peers.map((peer) => ({
+      ...peer,
+      ...parts.outcome(peer),
+      ...progressOf(parts.progress(peer)),
+      ladder: parts.ladder(peer),
+    })),
     agents: parts.agents.map(agentDocument),
     health: Object.fromEntries(parts.health.entries),
   };

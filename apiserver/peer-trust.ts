@@ -51,7 +51,7 @@ export function watchPeerTrust({
 }
 
 /** A peer of which no card was ever seen may be a plain one: it is given the benefit of the doubt until it has shown a card. */
-function knownOf(
+export function knownOf(
   peer: ClusterName,
   admission: PeerTrustDeps['admission'],
   trust: PeerTrustDeps['trust'],

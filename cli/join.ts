@@ -1,16 +1,15 @@
 // `clustermesh invite`, `join` and `leave`: connects two clusters whose administrators share nothing but a line of text, and ends it
 // again. The API server does it; these commands ask it, show what would happen, and wait for a yes.
 
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { IssuedInvitation } from '../apiserver/join/inviter.ts';
 import type { JoinDocument } from '../apiserver/join/joiner.ts';
 import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
 import { explain } from '../mesh/conflict/explain.ts';
 import type { Finding } from '../mesh/conflict/finding.ts';
-import { parseClusterName } from '../mesh/model/names.ts';
 import { changeJson, RefusedChange } from './api-client.ts';
 import { confirmed } from './confirm.ts';
-import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import { clusterName, type OutputFormat, outputOption, peerArgument, print, serverOption } from './options.ts';
 
 interface Common {
   readonly server: string;
@@ -78,7 +77,7 @@ export function joinCommand(): Command {
 export function leaveCommand(): Command {
   return new Command('leave')
     .description('remove a peer that a join has added, and its trust store; its backends are withdrawn')
-    .addArgument(new Argument('<peer>', 'the peer').argParser(clusterName))
+    .addArgument(peerArgument())
     .option('--yes', 'do not ask')
     .addOption(serverOption())
     .addOption(outputOption())
@@ -160,12 +159,6 @@ async function standardInput(): Promise<string> {
     if (text.length > INPUT_LENGTH_MAX) break;
   }
   return text.trim();
-}
-
-function clusterName(text: string): string {
-  const name = parseClusterName(text);
-  if (!name.ok) throw new InvalidArgumentError(name.error);
-  return name.value;
 }
 
 const UNITS = { s: 1, m: 60, h: 3_600 } as const;

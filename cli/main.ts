@@ -19,6 +19,7 @@ import { agentCommand, apiServerCommand } from './programs.ts';
 import { releaseCommand } from './release.ts';
 import { servicesCommand } from './services.ts';
 import { statusCommand } from './status.ts';
+import { troubleshootCommand } from './troubleshoot.ts';
 import { trustCommand } from './trust.ts';
 
 export function buildCommand(): Command {
@@ -37,6 +38,7 @@ export function buildCommand(): Command {
     statusCommand(),
     servicesCommand(),
     peersCommand(),
+    troubleshootCommand(),
     diagnoseCommand(),
     explainCommand(),
     releaseCommand(),

@@ -1,6 +1,7 @@
 // Options that several subcommands share, so that they read and behave the same everywhere.
 
-import { Option } from 'commander';
+import { Argument, InvalidArgumentError, Option } from 'commander';
+import { type ClusterName, parseClusterName } from '../mesh/model/names.ts';
 
 export type OutputFormat = 'table' | 'json';
 
@@ -16,6 +17,14 @@ export const agentOption = (): Option =>
   new Option('-a, --agent <address>', 'the agent to ask: http://host:port or unix:/path')
     .env('CLUSTERMESH_AGENT')
     .default('http://127.0.0.1:9881');
+
+export const peerArgument = (): Argument => new Argument('<peer>', 'the peer').argParser(clusterName);
+
+export function clusterName(text: string): ClusterName {
+  const name = parseClusterName(text);
+  if (!name.ok) throw new InvalidArgumentError(name.error);
+  return name.value;
+}
 
 /** One document, or the table made of it, on standard output. */
 export function print<T>(format: OutputFormat, document: T, render: (document: T) => string): void {

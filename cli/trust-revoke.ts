@@ -1,12 +1,11 @@
 // `clustermesh trust revoke`: ends a peer at once and keeps it away. Unlike `leave` the decision is remembered, so that neither a file that
 // is copied back nor a join brings the peer in again. The API server does it; this shows what would happen and waits for a yes.
 
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { RevocationDocument } from '../apiserver/join/revocation.ts';
-import { parseClusterName } from '../mesh/model/names.ts';
 import { changeJson } from './api-client.ts';
 import { confirmed } from './confirm.ts';
-import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import { type OutputFormat, outputOption, peerArgument, print, serverOption } from './options.ts';
 
 interface RevokeOptions {
   readonly server: string;
@@ -18,7 +17,7 @@ interface RevokeOptions {
 export function revokeCommand(): Command {
   return new Command('revoke')
     .description('end a peer at once, withdraw what it contributed, and keep it away until that is taken back')
-    .addArgument(new Argument('<peer>', 'the peer').argParser(clusterName))
+    .addArgument(peerArgument())
     .option('--dry-run', 'only show what would be done')
     .option('--yes', 'do not ask')
     .addOption(serverOption())
@@ -53,10 +52,4 @@ function render({ peer, state, changed, kept }: RevocationDocument): string {
     ...kept.map((path) => `kept  ${path}`),
     `${peer} keeps its side until its administrator runs \`clustermesh leave\` there.`,
   ].join('\n');
-}
-
-function clusterName(text: string): string {
-  const name = parseClusterName(text);
-  if (!name.ok) throw new InvalidArgumentError(name.error);
-  return name.value;
 }

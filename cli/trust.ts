@@ -6,13 +6,13 @@ import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { catalogueRow, docsAnchor } from '../mesh/conflict/catalogue.ts';
 import { parseInstant } from '../mesh/conflict/order.ts';
-import { type ClusterName, parseClusterName } from '../mesh/model/names.ts';
+import type { ClusterName } from '../mesh/model/names.ts';
 import { readBundle } from '../pki/trust/bundle.ts';
 import type { TrustProblem, TrustPurpose, TrustVerdict } from '../pki/trust/problem.ts';
 import { verifyChain } from '../pki/trust/verify-chain.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
-import { type OutputFormat, outputOption, print } from './options.ts';
+import { clusterName, type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
 import { renewCommand } from './trust-renew.ts';
 import { revokeCommand } from './trust-revoke.ts';
@@ -40,7 +40,7 @@ function verifyCommand(): Command {
     .description('say whether a chain leads to a trust store, and if not, which link fails and why')
     .requiredOption('--chain <file>', 'what is presented, PEM, the leaf first')
     .requiredOption('--ca <file>', 'the trust store, PEM')
-    .addOption(new Option('--name <cluster>', 'the cluster whose certificate it is to be').argParser(parseName))
+    .addOption(new Option('--name <cluster>', 'the cluster whose certificate it is to be').argParser(clusterName))
     .addOption(
       new Option('--purpose <purpose>', "of a cluster's door, of a cluster as the client of a door, or any")
         .choices(['door', 'peer', 'any'])
@@ -127,12 +127,6 @@ async function readCertificates(option: string, path: string): Promise<readonly 
     throw failure('TRUST_PEM', `${path}:${line}`, reason, `give PEM certificates with ${option}`);
   }
   return read.value;
-}
-
-function parseName(text: string): ClusterName {
-  const name = parseClusterName(text);
-  if (!name.ok) throw new InvalidArgumentError(name.error);
-  return name.value;
 }
 
 function parseNow(text: string): number {

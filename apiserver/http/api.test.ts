@@ -13,6 +13,7 @@ import { judged, only, wholeCluster } from '../../test/samples/mesh.ts';
 import type { ReleaseOutcome } from '../diagnostics/release.ts';
 import { servicesDocument, statusDocument } from '../documents.ts';
 import { joinRoutes } from '../join/routes.ts';
+import { ladderRoutes } from '../peers/ladder/routes.ts';
 import { openApiDocument } from './openapi.ts';
 import { apiRoutes, type RouteDeps } from './routes.ts';
 import { problemSchema } from './schema/problem.ts';
@@ -51,6 +52,7 @@ const status = statusDocument({
   peers: [],
   outcome: () => ({ admitted: 0, quarantined: 0 }),
   progress: () => undefined,
+  ladder: () => undefined,
   agents: [],
   health: new Health(clock),
 });
@@ -110,7 +112,7 @@ test('schemas and types say the same', () => {
 
 test('every route is described, and nothing else', () => {
   const joining = { invite: never, plan: never, join: never, leave: never, revoke: never, peers: never };
-  const routes = [...apiRoutes(deps), ...joinRoutes(joining)];
+  const routes = [...apiRoutes(deps), ...joinRoutes(joining), ...ladderRoutes({ self: 'west' as never, climb: never })];
   const { paths } = openApiDocument('0') as { paths: Record<string, Record<string, unknown>> };
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

@@ -11,6 +11,7 @@ import {
   removedSchema,
   revocationSchema,
 } from './schema/joining.ts';
+import { ladderSchema } from './schema/ladder.ts';
 import { problemSchema } from './schema/problem.ts';
 import { quarantineSchema, releaseSchema } from './schema/quarantine.ts';
 import { findingSchema, reportSchema } from './schema/report.ts';
@@ -133,6 +134,19 @@ const OPERATIONS: readonly Operation[] = [
     path: '/v1/peers',
     summary: 'Every peer in both directions, with the keys that are trusted for it',
     answers: { 200: json('The peers', peersSchema), 304: unchanged },
+  },
+  {
+    method: 'get',
+    path: '/v1/peers/{name}/ladder',
+    summary: 'Looks now at what stands between this cluster and the state of a peer, rung by rung',
+    answers: {
+      200: json('The ladder, for each endpoint', ladderSchema),
+      304: unchanged,
+      400: problem('Not the name of a cluster'),
+      403: problem('Asked from another machine, or by a web page'),
+      404: problem('No such peer'),
+      409: problem('This cluster has nothing to show at doors'),
+    },
   },
   {
     method: 'post',

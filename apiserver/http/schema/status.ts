@@ -2,6 +2,7 @@
 // may be unknown is absent then.
 
 import { z } from 'zod';
+import { climbSchema } from './ladder.ts';
 import { count, list, schemaVersion } from './shapes.ts';
 
 const port = z.object({ name: z.string(), protocol: z.string(), port: z.number().int() });
@@ -34,6 +35,9 @@ const peerSchema = z.object({
     description:
       "Everything up to this revision of the peer was judged and is in the own etcd; absent on a replica that does not write. `revision` is what came through the peer's door",
   }),
+  ladder: climbSchema
+    .optional()
+    .meta({ description: 'The last look at the way to it, made when its link fails or somebody asks' }),
   lag_ms: z.number().nonnegative().optional().meta({
     description: 'How long the oldest change that came through the door and is not in the own etcd has been waiting',
   }),

@@ -1,0 +1,95 @@
+// The last climb to each peer. One is made when somebody asks, and when a link has failed: then status says on which rung, without
+// anybody having to ask. Peers that are well are left alone.
+
+import type { ClusterName } from '../../../mesh/model/names.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import type { Log } from '../../../runtime/log.ts';
+import type { PeerSpec } from '../peer-spec.ts';
+import { type ClimbDocument, climbDocument } from './document.ts';
+import type { EndpointLadder } from './ladder.ts';
+
+export interface LadderBookDeps {
+  readonly spec: (peer: ClusterName) => PeerSpec | undefined;
+  /** How often the link of a peer has failed. */
+  readonly failures: (peer: ClusterName) => number;
+  readonly climb: (spec: PeerSpec, signal: AbortSignal) => Promise<readonly EndpointLadder[]>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A link that fails again and again fails on the same rung; a look costs both sides a handshake. */
+const CLIMB_PAUSE_MS = 30_000;
+
+interface Page {
+  last: ClimbDocument | undefined;
+  /** Whoever asks meanwhile gets the same answer. */
+  underWay: Promise<ClimbDocument> | undefined;
+  startedAt: number;
+  failures: number;
+}
+
+export class LadderBook {
+  readonly #deps: LadderBookDeps;
+  readonly #pages = new Map<ClusterName, Page>();
+  readonly #end = new AbortController();
+
+  constructor(deps: LadderBookDeps) {
+    this.#deps = deps;
+  }
+
+  /** Absent where nobody has looked yet, or the peer is gone. */
+  last(peer: ClusterName): ClimbDocument | undefined {
+    return this.#pages.get(peer)?.last;
+  }
+
+  /** `undefined` where there is no such peer. Rejects where the own certificate cannot be read. */
+  async climb(peer: ClusterName): Promise<ClimbDocument | undefined> {
+    const spec = this.#deps.spec(peer);
+    return spec === undefined ? undefined : this.#climb(spec, this.#page(peer));
+  }
+
+  /** Something about the peer may be other than before. */
+  peerChanged(peer: ClusterName): void {
+    const { spec: specOf, failures: failuresOf, clock, log } = this.#deps;
+    const spec = specOf(peer);
+    if (spec === undefined) {
+      this.#pages.delete(peer);
+      return;
+    }
+    const page = this.#page(peer);
+    const failures = failuresOf(peer);
+    if (failures <= page.failures || clock.monotonic() < page.startedAt + CLIMB_PAUSE_MS) return;
+    page.failures = failures;
+    this.#climb(spec, page).catch((error: unknown) => {
+      if (!this.#end.signal.aborted) log.warn('cannot look where the link of a peer fails', { peer, error });
+    });
+  }
+
+  /** Ends climbs that are under way. */
+  stop(): void {
+    this.#end.abort();
+  }
+
+  #climb(spec: PeerSpec, page: Page): Promise<ClimbDocument> {
+    page.underWay ??= this.#look(spec, page).finally(() => {
+      page.underWay = undefined;
+    });
+    return page.underWay;
+  }
+
+  async #look(spec: PeerSpec, page: Page): Promise<ClimbDocument> {
+    const { climb, clock } = this.#deps;
+    page.startedAt = clock.monotonic();
+    const found = climbDocument(await climb(spec, this.#end.signal), clock.now());
+    page.last = found;
+    return found;
+  }
+
+  #page(peer: ClusterName): Page {
+    const known = this.#pages.get(peer);
+    if (known !== undefined) return known;
+    const page: Page = { last: undefined, underWay: undefined, startedAt: Number.NEGATIVE_INFINITY, failures: 0 };
+    this.#pages.set(peer, page);
+    return page;
+  }
+}

@@ -17,8 +17,8 @@ export interface LadderBookDeps {
   readonly log: Log;
 }
 
-/** A link that fails again and again fails on the same rung; a look costs both sides a handshake. */
-const CLIMB_PAUSE_MS = 30_000;
+/** A link that fails again and again is not a reason to look as often: a look costs both sides a handshake. */
+const CLIMB_PAUSE_MS = 10_000;
 
 interface Page {
   last: ClimbDocument | undefined;
@@ -26,6 +26,8 @@ interface Page {
   underWay: Promise<ClimbDocument> | undefined;
   startedAt: number;
   failures: number;
+  /** Takes back a look that is due. */
+  cancel: () => void;
 }
 
 export class LadderBook {
@@ -50,24 +52,31 @@ export class LadderBook {
 
   /** Something about the peer may be other than before. */
   peerChanged(peer: ClusterName): void {
-    const { spec: specOf, failures: failuresOf, clock, log } = this.#deps;
-    const spec = specOf(peer);
-    if (spec === undefined) {
+    const { spec, failures: failuresOf, clock } = this.#deps;
+    if (spec(peer) === undefined) {
+      this.#pages.get(peer)?.cancel();
       this.#pages.delete(peer);
       return;
     }
     const page = this.#page(peer);
     const failures = failuresOf(peer);
-    if (failures <= page.failures || clock.monotonic() < page.startedAt + CLIMB_PAUSE_MS) return;
+    if (failures === page.failures) return;
     page.failures = failures;
-    this.#climb(spec, page).catch((error: unknown) => {
-      if (!this.#end.signal.aborted) log.warn('cannot look where the link of a peer fails', { peer, error });
-    });
+    page.cancel();
+    const wait = page.startedAt + CLIMB_PAUSE_MS - clock.monotonic();
+    page.cancel = clock.after(Math.max(0, wait), () => this.#lookAfterFailure(peer));
   }
 
   /** Ends climbs that are under way. */
   stop(): void {
+    for (const { cancel } of this.#pages.values()) cancel();
     this.#end.abort();
+  }
+
+  #lookAfterFailure(peer: ClusterName): void {
+    this.climb(peer).catch((error: unknown) => {
+      if (!this.#end.signal.aborted) this.#deps.log.warn('cannot look where the link of a peer fails', { peer, error });
+    });
   }
 
   #climb(spec: PeerSpec, page: Page): Promise<ClimbDocument> {
@@ -88,7 +97,13 @@ export class LadderBook {
   #page(peer: ClusterName): Page {
     const known = this.#pages.get(peer);
     if (known !== undefined) return known;
-    const page: Page = { last: undefined, underWay: undefined, startedAt: Number.NEGATIVE_INFINITY, failures: 0 };
+    const page: Page = {
+      last: undefined,
+      underWay: undefined,
+      startedAt: Number.NEGATIVE_INFINITY,
+      failures: 0,
+      cancel: () => {},
+    };
     this.#pages.set(peer, page);
     return page;
   }

@@ -3,7 +3,7 @@
 // never replaced.
 
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 
@@ -63,6 +63,7 @@ async function place(
     await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
     const file = await open(written, 'wx', mode);
     try {
+      await keepOwner(file, path);
       await file.writeFile(text);
       await file.sync();
     } finally {
@@ -73,6 +74,13 @@ async function place(
     await rm(written, { force: true }).catch(() => {});
     throw failure('write', path, error);
   }
+}
+
+/** What replaces a file belongs to whom it belonged to: root may renew what a server without privileges reads. */
+async function keepOwner(file: FileHandle, path: string): Promise<void> {
+  const [before, now] = await Promise.all([stat(path).catch(() => undefined), file.stat()]);
+  if (before === undefined || (before.uid === now.uid && before.gid === now.gid)) return;
+  await file.chown(before.uid, before.gid);
 }
 
 function failure(operation: 'read' | 'write', path: string, cause: unknown): OperationalError {

@@ -61,6 +61,7 @@ export function knownOf(
   return {
     plain: standing?.card === undefined && admitted === undefined,
     admittedPins: admitted?.trust.spkiPins,
+    currentPins: standing?.card?.trust.spkiPins,
     ca: trust.storeOf(peer)?.join('\n') ?? '',
   };
 }

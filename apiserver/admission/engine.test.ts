@@ -303,6 +303,45 @@ describe('cards', () => {
     expect(setting.followedQuarantine.size).toBe(0);
   });
 
+  describe('a peer whose keys vanished without an overlap', () => {
+    const keyed = (...spkiPins: string[]) => ({ trust: { spkiPins } });
+    const admittedPins = (setting: Setting) =>
+      jsonOf(setting.engine.admittedCard(named('central')) ?? bytesOf('')) as { trust?: { spkiPins: string[] } };
+
+    test.each<[string, string[]]>([
+      ['shows others', ['sha256/new']],
+      ['shows none', []],
+    ])('%s: its new state waits, until somebody has compared them', (_, shown) => {
+      const setting = new Setting().join({ ...central, card: keyed('sha256/old') });
+      const before = new Map(setting.world);
+      setting.card(central, { ...keyed(...shown), podCIDRs: ['10.2.0.0/16', '10.20.0.0/16'] });
+      setting.say('central', put(endpoint('10.2.0.6', identityNumber(2))));
+      expect(setting.world).toEqual(before);
+      expect(admittedPins(setting).trust?.spkiPins).toEqual(['sha256/old']);
+      const finding = only(setting.engine.report(), 'CM-TRUST-008');
+      expect(finding).toMatchObject({ severity: 'blocking', evidence: { admitted_pins: ['sha256/old'], pins: shown } });
+      expect(setting.engine.release(finding.fingerprint)).toBe('central');
+      expect(admittedPins(setting).trust?.spkiPins).toEqual(shown);
+      expect(setting.admitted('central', ip('10.2.0.6'))).toBeDefined();
+      expect(codes(setting.engine.report())).toEqual([]);
+    });
+
+    test('is believed when it showed both for a while', () => {
+      const setting = new Setting().join({ ...central, card: keyed('sha256/old') });
+      setting.card(central, keyed('sha256/old', 'sha256/new')).card(central, keyed('sha256/new'));
+      expect(codes(setting.engine.report())).toEqual([]);
+      expect(admittedPins(setting).trust?.spkiPins).toEqual(['sha256/new']);
+    });
+
+    test('and that was rebuilt as well is confirmed by one decision', () => {
+      const setting = new Setting().join({ ...central, card: keyed('sha256/old') });
+      setting.card(central, { uid: 'another', ...keyed('sha256/new') });
+      expect(codes(setting.engine.report())).toEqual(['CM-TRUST-008', 'CM-ID-004']);
+      setting.engine.release(only(setting.engine.report(), 'CM-ID-004').fingerprint);
+      expect(codes(setting.engine.report())).toEqual([]);
+    });
+  });
+
   test('a release is told, also when no record changes by it, and a later process begins from what was decided', () => {
     const setting = new Setting().join(central).card(central, { uid: 'another' });
     const told: string[] = [];

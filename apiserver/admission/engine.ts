@@ -135,12 +135,13 @@ export class AdmissionEngine implements PeerIntake {
   }
 
   /**
-   * A person decides that the rebuilt cluster is the one that it says it is (CM-ID-004). Returns whose card is admitted by
+   * A person decides that a cluster is the one that it says it is (CM-ID-004, CM-TRUST-008). Returns whose card is admitted by
    * that; undefined where there is no such finding.
    */
   release(fingerprint: string): ClusterName | undefined {
     for (const [peer, known] of this.#known) {
-      if (this.#evaluation.context.holds.frozenBy(peer)?.fingerprint !== fingerprint) continue;
+      const causes = this.#evaluation.context.holds.frozenBy(peer);
+      if (!causes.some((cause) => cause.fingerprint === fingerprint)) continue;
       known.admitCard();
       this.#settle(known);
       this.#tell(peer, NO_KEYS);
@@ -183,9 +184,9 @@ export class AdmissionEngine implements PeerIntake {
     return this.#known.get(peer)?.admittedConfig;
   }
 
-  /** Nothing of the peer is to be taken away that is not admitted: it was rebuilt, and nobody has confirmed that yet. */
+  /** Nothing of the peer is to be taken away that is not admitted: it may be another one, and nobody has confirmed that yet. */
   isFrozen(peer: ClusterName): boolean {
-    return this.standing(peer)?.rebuilt ?? false;
+    return this.standing(peer)?.unconfirmed ?? false;
   }
 
   standing(peer: ClusterName): Standing | undefined {
@@ -298,7 +299,7 @@ export class AdmissionEngine implements PeerIntake {
         admitted = this.#admitOwnCard(known, standing) || admitted;
         continue;
       }
-      if (standing.rebuilt) continue;
+      if (standing.unconfirmed) continue;
       if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
         known.withholdConfig();
         continue;
@@ -317,8 +318,8 @@ export class AdmissionEngine implements PeerIntake {
    * The own card becomes history as that of a peer does, so that a range which the cluster adds is a newcomer here as it is for its
    * peers. Who the own cluster is, it knows best: another uid is no reason to wait for anybody.
    */
-  #admitOwnCard(known: KnownCluster, { rebuilt }: Standing): boolean {
-    if (!known.hasNewCard || (!rebuilt && this.#evaluation.hasNewcomer(known.name))) return false;
+  #admitOwnCard(known: KnownCluster, { unconfirmed }: Standing): boolean {
+    if (!known.hasNewCard || (!unconfirmed && this.#evaluation.hasNewcomer(known.name))) return false;
     known.admitCard();
     this.#evaluation.declare(known.name, known.declarations);
     return true;

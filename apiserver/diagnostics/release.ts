@@ -1,4 +1,5 @@
-// Carries out what a person decides about a finding: that a cluster was rebuilt on purpose. Says what came of it only once the
+// Carries out what a person decides about a finding: that a cluster was rebuilt, or its keys were
+// replaced, on purpose. Says what came of it only once the
 // decision is stored, because the next process of this cluster begins from what is stored. The replica that writes decides;
 // the others learn of it from the store.
 

@@ -119,7 +119,7 @@ const OPERATIONS: readonly Operation[] = [
     method: 'post',
     path: '/v1/quarantine/{fingerprint}/release',
     summary:
-      'Decide that what the finding withholds is right: a cluster was rebuilt on purpose (CM-ID-004). Takes no body',
+      'Decide that what the finding withholds is right: a cluster was rebuilt (CM-ID-004) or its keys replaced (CM-TRUST-008) on purpose. Takes no body',
     answers: {
       200: json('Decided; used from here on', releaseSchema),
       403: problem('Asked from another machine, or by a web page'),

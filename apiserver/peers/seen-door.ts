@@ -5,7 +5,7 @@
 import { type JudgedTrust, judgeTrust, type TrustInput } from '../../pki/trust/assess.ts';
 
 /** What is known of a peer by other ways, at the moment of asking; `ca` is the text of its trust store. */
-export type PeerKnowledge = Pick<TrustInput, 'plain' | 'admittedPins' | 'ca'>;
+export type PeerKnowledge = Pick<TrustInput, 'plain' | 'admittedPins' | 'currentPins' | 'ca'>;
 
 /** Certificates come to their ends to the second; reports may say so this late. */
 const JUDGED_AGAIN_MS = 60_000;

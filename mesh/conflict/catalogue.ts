@@ -266,7 +266,7 @@ const ROWS: readonly CatalogueRow[] = [
     'A pinned key vanished without a rotation overlap',
     'A rotation shows both keys for a while; a replacement without one may be an impostor.',
     'The new state is withheld; the last good one is kept.',
-    'Compare the new pin of {subject} by another way, then confirm it.',
+    'Compare the new pin of {subject} by another way, then confirm it: clustermesh release {fingerprint}',
   ),
   row(
     'CM-TRUST-009',
@@ -407,7 +407,7 @@ export function catalogueRow(code: string): CatalogueRow {
 }
 
 /** Findings that do not only go with their cause: a person may decide that what they withhold is right. */
-const RELEASABLE: ReadonlySet<string> = new Set(['CM-ID-004']);
+const RELEASABLE: ReadonlySet<string> = new Set(['CM-ID-004', 'CM-TRUST-008']);
 
 export const isReleasable = (code: string): boolean => RELEASABLE.has(code);
 

@@ -13,6 +13,8 @@ interface Material {
   readonly clustersWithRanges: number;
   readonly declaringPods: number;
   readonly histories: number;
+  /** Clusters that were admitted with keys. */
+  readonly pinned: number;
   readonly records: boolean;
   readonly sharedServices: boolean;
   /** A service that one cluster shares and another only publishes. */
@@ -35,6 +37,7 @@ const ranges: Needs = ({ clustersWithRanges }) =>
   clustersWithRanges < 2 ? 'fewer than two clusters have ranges' : undefined;
 const twoCards: Needs = ({ cards }) => (cards < 2 ? 'fewer than two clusters have a card' : undefined);
 const history: Needs = ({ histories }) => (histories === 0 ? 'no card as last admitted to compare with' : undefined);
+const pins: Needs = ({ pinned }) => (pinned === 0 ? 'no card as last admitted that names keys' : undefined);
 const declared: Needs = ({ declaringPods }) => (declaringPods === 0 ? 'no cluster declares pod CIDRs' : undefined);
 const records: Needs = (material) => (material.records ? undefined : 'there are no records');
 const services: Needs = ({ sharedServices }) =>
@@ -76,6 +79,7 @@ const CHECKS: Readonly<
   'CM-SVC-002': { needs: services, reads: 'records' },
   'CM-SVC-010': { needs: partlyShared, reads: 'records' },
   'CM-SVC-011': { needs: shared, reads: 'records' },
+  'CM-TRUST-008': { needs: pins, reads: 'declarations' },
   'CM-FRESH-001': { needs: freshness, reads: 'neither' },
   'CM-FRESH-002': { needs: sync, reads: 'neither' },
   'CM-FRESH-003': { needs: positions, reads: 'neither' },
@@ -140,6 +144,7 @@ function materialOf({ clusters, local, indexes, context }: MeshEvaluation): Mate
     clustersWithRanges: where(({ standing, observed }) => standing.ranges.length + observed.size > 0).length,
     declaringPods: where(({ standing }) => standing.isBounded).length,
     histories: where(({ standing }) => standing.admitted !== undefined).length,
+    pinned: where(({ standing }) => (standing.admitted?.trust.spkiPins.length ?? 0) > 0).length,
     records: all.some(({ records: known }) => known.size > 0),
     sharedServices: done !== true,
     partlyShared: indexes.services.partlyShared().next().done !== true,

@@ -1,5 +1,5 @@
-// Who a cluster is: CM-ID-001 to 004. Ids and widths are compared for every pair of the mesh; names and rebuilt clusters are a
-// matter of one cluster and what it is known as.
+// Who a cluster is: CM-ID-001 to 004, and CM-TRUST-008 as far as its card says it. Ids and widths are compared for every pair of the
+// mesh; names, rebuilt clusters and vanished keys are a matter of one cluster and what it is known as.
 
 import type { ClusterName } from '../model/names.ts';
 import { cardKey } from '../wire/card.ts';
@@ -9,7 +9,7 @@ import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
 import type { HoldBook } from './holds.ts';
 import { compareRanks } from './order.ts';
 import type { ClusterRange } from './ranges.ts';
-import type { Standing } from './standing.ts';
+import { isRebuilt, isRepinned, type Standing } from './standing.ts';
 
 export interface ClusterRuleInput {
   /** In name order, so that findings come in the same order everywhere. */
@@ -27,6 +27,7 @@ export function clusterIdRules(input: ClusterRuleInput): void {
   idsOutOfRange(input);
   widths(input);
   rebuilt(input);
+  repinned(input);
 }
 
 /** CM-ID-001: the claims of the two cannot be separated, so the loser is held back whole. */
@@ -116,8 +117,9 @@ function widths({ standings, local, drafts, holds }: ClusterRuleInput): void {
 
 /** CM-ID-004: only a person knows whether it is the same cluster, so what is new waits and what is old stays. */
 function rebuilt({ standings, drafts, holds }: ClusterRuleInput): void {
-  for (const { name, uid, admitted, card, rebuilt: isRebuilt } of standings) {
-    if (!isRebuilt || admitted === undefined || uid === undefined) continue;
+  for (const { name, admitted, card } of standings) {
+    if (card === undefined || admitted === undefined || !isRebuilt(card, admitted)) continue;
+    const { uid } = card;
     const code = 'CM-ID-004';
     const cause = { code, fingerprint: soleFingerprint(code, name, uid) };
     holds.freeze(name, cause);
@@ -125,7 +127,26 @@ function rebuilt({ standings, drafts, holds }: ClusterRuleInput): void {
       code,
       subject: { cluster: name, kind: 'cluster-uid', key: cardKey(name), value: uid },
       other: 'local',
-      evidence: { admitted_uid: admitted.uid, uid, joined_at: card?.joinedAt ?? null },
+      evidence: { admitted_uid: admitted.uid, uid, joined_at: card.joinedAt ?? null },
+      winner: null,
+      fingerprint: cause.fingerprint,
+    }));
+  }
+}
+
+/** CM-TRUST-008: whoever can write a cluster's card is not yet who held its key. */
+function repinned({ standings, drafts, holds }: ClusterRuleInput): void {
+  for (const { name, admitted, card } of standings) {
+    if (card === undefined || admitted === undefined || !isRepinned(card, admitted)) continue;
+    const code = 'CM-TRUST-008';
+    const [before, shown] = [admitted.trust.spkiPins, card.trust.spkiPins];
+    const cause = { code, fingerprint: soleFingerprint(code, name, shown.join(' ')) };
+    holds.freeze(name, cause);
+    drafts.add(code, name, () => ({
+      code,
+      subject: { cluster: name, kind: 'ca-pins', key: cardKey(name), value: shown.join(' ') },
+      other: 'local',
+      evidence: { admitted_pins: before, pins: shown },
       winner: null,
       fingerprint: cause.fingerprint,
     }));

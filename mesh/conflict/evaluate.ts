@@ -14,7 +14,14 @@ import { compareText } from './order.ts';
 import { quotaDraft } from './quota.ts';
 import { reachDrafts } from './reach.ts';
 import { recordDrafts } from './record-drafts.ts';
-import { assembleReport, type Check, type OmittedFindings, type Report, type ReportPeer } from './report.ts';
+import {
+  assembleReport,
+  type Check,
+  type CheckStatus,
+  type OmittedFindings,
+  type Report,
+  type ReportPeer,
+} from './report.ts';
 import { unsharedDrafts } from './unshared.ts';
 
 export interface Assessment {
@@ -105,6 +112,7 @@ export interface ReportOptions {
 export function reportOf(evaluation: MeshEvaluation, options: ReportOptions): Report {
   const { now, revision, memory, more, ownStateCurrent = true } = options;
   const own = assess(evaluation, now, memory);
+  const here = new Map(own.checks.map((check) => [check.code, check]));
   const elsewhere = new Set(more?.checks.map(({ code }) => code));
   return assembleReport({
     now,
@@ -113,9 +121,20 @@ export function reportOf(evaluation: MeshEvaluation, options: ReportOptions): Re
     ownStateCurrent,
     findings: [...own.findings, ...(more?.findings ?? []).map((finding) => remembered(finding, memory))],
     omitted: [...own.omitted, ...(more?.omitted ?? [])],
-    checks: [...own.checks.filter(({ code }) => !elsewhere.has(code)), ...(more?.checks ?? [])],
+    checks: [
+      ...own.checks.filter(({ code }) => !elsewhere.has(code)),
+      ...(more?.checks ?? []).map((check) => bothOf(here.get(check.code), check)),
+    ],
     peers: peersOf(evaluation, now),
   });
+}
+
+/** What says more counts; a failure on either side is one. */
+const WEIGHT: Readonly<Record<CheckStatus, number>> = { skipped: 0, passed: 1, unknown: 2, failed: 3 };
+
+/** One check, made from what was declared and from what was seen on the connection. */
+function bothOf(declared: Check | undefined, seen: Check): Check {
+  return declared !== undefined && WEIGHT[declared.status] > WEIGHT[seen.status] ? declared : seen;
 }
 
 /** What was found elsewhere knows nothing of earlier looks. */

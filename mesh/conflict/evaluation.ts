@@ -153,7 +153,7 @@ export class MeshEvaluation {
       after.recordsName === before.recordsName &&
       after.declaresId === before.declaresId &&
       after.width === before.width &&
-      after.rebuilt === before.rebuilt;
+      after.unconfirmed === before.unconfirmed;
     if (!sameEyes) for (const record of cluster.records.values()) this.#unread.add(record);
   }
 
@@ -170,8 +170,8 @@ export class MeshEvaluation {
       const cluster = this.#ownerOf(record);
       if (cluster === undefined) continue;
       this.#touched.add(record);
-      // The new state of a rebuilt cluster is not looked into before somebody has confirmed it.
-      if (!cluster.standing.rebuilt) this.#accept(record, cluster);
+      // The new state of a cluster that may be another one is not looked into before somebody has confirmed it.
+      if (!cluster.standing.unconfirmed) this.#accept(record, cluster);
     }
   }
 
@@ -282,7 +282,7 @@ export class MeshEvaluation {
   #claim(): void {
     const claim = (record: RecordState) => {
       const standing = this.#standings.get(record.cluster);
-      if (standing === undefined || standing.rebuilt) return;
+      if (standing === undefined || standing.unconfirmed) return;
       this.#touchAll(this.indexes.claim(record, claimsOf(record.good, standing, this.#context)));
     };
     for (const record of this.#touched) if (record.kind === 'nodes') claim(record);
@@ -305,10 +305,10 @@ export class MeshEvaluation {
   }
 
   #verdict(record: RecordState, cluster: ClusterState): Judgement {
-    const cause = this.#context.holds.frozenBy(cluster.name);
-    if (cause === undefined || record.cluster === this.local) return judge(record, cluster.standing, this.#context);
+    const causes = this.#context.holds.frozenBy(cluster.name);
+    if (causes.length === 0 || record.cluster === this.local) return judge(record, cluster.standing, this.#context);
     const unchanged = sameBytes(record.raw, record.admittedFrom);
-    const holds: readonly Hold[] = unchanged ? [] : [{ ...cause, part: 'record', count: 1 }];
+    const holds = unchanged ? [] : causes.map((cause): Hold => ({ ...cause, part: 'record', count: 1 }));
     return { faults: [], holds, admitted: record.admitted };
   }
 
@@ -319,7 +319,7 @@ export class MeshEvaluation {
       if (record.raw === undefined) this.#forget(record, cluster);
       return;
     }
-    if (!this.#context.holds.frozenBy(cluster.name)) record.admittedFrom = record.raw;
+    if (this.#context.holds.frozenBy(cluster.name).length === 0) record.admittedFrom = record.raw;
     if (sameBytes(before, admitted)) return;
     record.admitted = admitted;
     if (admitted === undefined) cluster.admitted.delete(record.key);

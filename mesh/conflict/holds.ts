@@ -67,7 +67,7 @@ export class HoldBook {
   readonly #local: ClusterName | undefined;
   readonly #ranges: RangeHolds;
   readonly #whole = new Map<ClusterName, Cause[]>();
-  readonly #frozen = new Map<ClusterName, Cause>();
+  readonly #frozen = new Map<ClusterName, readonly Cause[]>();
   readonly #unreachable = new Map<ClusterName, PrefixTrie<RangeHold>>();
   readonly #forfeited = new Set<ClusterName>();
 
@@ -95,15 +95,15 @@ export class HoldBook {
 
   /** Nothing new of the cluster is admitted, and nothing old is taken away. */
   freeze(cluster: ClusterName, cause: Cause): void {
-    if (cluster !== this.#local) this.#frozen.set(cluster, cause);
+    if (cluster !== this.#local) this.#frozen.set(cluster, [...this.frozenBy(cluster), cause]);
   }
 
   wholeOf(cluster: ClusterName): readonly Cause[] {
     return this.#whole.get(cluster) ?? [];
   }
 
-  frozenBy(cluster: ClusterName): Cause | undefined {
-    return this.#frozen.get(cluster);
+  frozenBy(cluster: ClusterName): readonly Cause[] {
+    return this.#frozen.get(cluster) ?? [];
   }
 
   /** Why what the cluster has at the prefix is withheld. */
@@ -127,12 +127,11 @@ export class HoldBook {
    * follows from ranges that meet is not in it; that is told conflict by conflict.
    */
   signature(cluster: ClusterName): string {
-    const frozen = this.#frozen.get(cluster);
     const holds = [...this.wholeOf(cluster), ...(this.#unreachable.get(cluster)?.values() ?? [])];
     return [
       this.#forfeited.has(cluster) ? 'forfeited' : '',
       ...holds.map(({ fingerprint }) => fingerprint).sort(),
-      frozen === undefined ? '' : `frozen ${frozen.fingerprint}`,
+      ...this.frozenBy(cluster).map(({ fingerprint }) => `frozen ${fingerprint}`),
     ].join(' ');
   }
 }

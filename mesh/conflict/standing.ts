@@ -45,8 +45,8 @@ export interface Standing {
   readonly isBounded: boolean;
   readonly declaresPods: boolean;
   readonly declaresNodes: boolean;
-  /** Another uid than the admitted card's (CM-ID-004): nothing new of it is looked at before that is confirmed. */
-  readonly rebuilt: boolean;
+  /** It says that it is another than was admitted (CM-ID-004, CM-TRUST-008): nothing new of it is looked at before a person has confirmed that. */
+  readonly unconfirmed: boolean;
   readonly problems: readonly FieldProblem[];
 }
 
@@ -108,9 +108,19 @@ export function standingOf({ name, declarations, observedId }: StandingInput): S
     isBounded: declaresPods || podsUnreadable,
     declaresPods,
     declaresNodes: ranges.some(({ kind }) => kind === 'node'),
-    rebuilt: card !== undefined && admitted !== undefined && card.uid !== admitted.uid,
+    unconfirmed:
+      card !== undefined && admitted !== undefined && (isRebuilt(card, admitted) || isRepinned(card, admitted)),
     problems,
   };
+}
+
+/** CM-ID-004 */
+export const isRebuilt = (card: ClusterCard, admitted: ClusterCard): boolean => card.uid !== admitted.uid;
+
+/** CM-TRUST-008: a rotation shows the old key beside the new one for a while. A card that names none at all is not one either. */
+export function isRepinned(card: ClusterCard, admitted: ClusterCard): boolean {
+  const pins = admitted.trust.spkiPins;
+  return pins.length > 0 && !card.trust.spkiPins.some((pin) => pins.includes(pin));
 }
 
 function read<T>(reading: Reading<T> | undefined, key: string, problems: FieldProblem[]): T | undefined {

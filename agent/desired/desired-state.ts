@@ -44,7 +44,7 @@ export class DesiredState {
   set(key: ServiceKey, service: MeshService | undefined, cluster: ClusterName): void {
     if (this.#sources.get(key) === service) return;
     const before = this.#services.get(key);
-    const after = service === undefined ? undefined : desireService(service, cluster);
+    const after = service === undefined ? undefined : desireService(service, cluster, before);
     put(this.#sources, key, service);
     put(this.#services, key, after);
     put(this.#unsupported, key, after?.refused.length === 0 ? undefined : after?.refused);

@@ -2,7 +2,7 @@
 // apart. Names are also what a person reads: `172.20.0.10:80/TCP`.
 
 import type { ClusterId, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
-import type { BackendState } from '../../mesh/model/service.ts';
+import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
 
@@ -58,6 +58,12 @@ export interface Refusal extends RefusedService {
   };
 }
 
+/** What stands behind one port of a service in one family; each in the order of the service's backends. */
+export interface Behind {
+  readonly active: readonly DesiredBackend[];
+  readonly terminating: readonly DesiredBackend[];
+}
+
 /** A service as far as it can be programmed on any node, before it meets the others and the size of the maps. */
 export interface DesiredService {
   readonly key: ServiceKey;
@@ -65,6 +71,9 @@ export interface DesiredService {
   readonly local: boolean;
   readonly frontends: readonly DesiredFrontend[];
   readonly refused: readonly Refusal[];
+  /** What it was made from and by way of: the next state of the service starts from there. */
+  readonly source: Pick<MeshService, 'ports' | 'backends'>;
+  readonly behinds: ReadonlyMap<string, Behind>;
 }
 
 /** `172.20.0.10:80`, `[fd00::a]:80`. */

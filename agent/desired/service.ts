@@ -3,17 +3,16 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
-import type { Backend, MeshService, NamedPort } from '../../mesh/model/service.ts';
+import type { MeshService, NamedPort } from '../../mesh/model/service.ts';
+import { type BehindPort, behindAfter, behindOf, changeOf } from './behind.ts';
 import {
-  type DesiredBackend,
+  type Behind,
   type DesiredFrontend,
   type DesiredService,
   type Frontend,
   frontendName,
-  type MapProtocol,
   REFUSAL_CODES,
   type Refusal,
-  targetName,
 } from './frontend.ts';
 
 /** The master's count has 16 bits. */
@@ -22,33 +21,52 @@ const BACKENDS_PER_FRONTEND_MAX = 65_535;
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** The ports of a service that share number and protocol, and so a frontend; commonly one. */
-interface PortGroup {
+interface PortGroup extends BehindPort {
   readonly port: number;
-  readonly protocol: MapProtocol;
   readonly names: Set<string>;
 }
 
-export function desireService(service: MeshService, cluster: ClusterName): DesiredService {
+/** `before` is what came out for an earlier state of the service: it saves work where backends are the same, nothing else. */
+export function desireService(service: MeshService, cluster: ClusterName, before?: DesiredService): DesiredService {
   const refused = unsupported(service);
   const frontends: DesiredFrontend[] = [];
+  const behinds = new Map<string, Behind>();
+  const known = before !== undefined && samePorts(before.source.ports, service.ports) ? before : undefined;
+  const change = known === undefined ? undefined : changeOf(known.source.backends, service.backends);
   for (const group of portGroups(service.ports)) {
     for (const family of FAMILIES) {
       const addresses = service.frontends.filter((address) => familyOf(address) === family);
       if (addresses.length === 0) continue;
-      const behind = ordered(targetsOf(service.backends, group, family));
-      if (behind.backends.length > BACKENDS_PER_FRONTEND_MAX) {
-        refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(group, behind.backends.length)));
+      const key = `${group.port}/${group.protocol}/${family}`;
+      const last = known?.behinds.get(key);
+      const behind =
+        last === undefined || change === undefined
+          ? behindOf(service.backends, group, family)
+          : behindAfter(last, change, group, family);
+      behinds.set(key, behind);
+      const total = behind.active.length + behind.terminating.length;
+      if (total > BACKENDS_PER_FRONTEND_MAX) {
+        refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(group, total)));
         continue;
       }
+      const all = ordered(behind);
       for (const address of addresses) {
         const frontend: Frontend = { address, port: group.port, protocol: group.protocol };
-        frontends.push({ ...frontend, name: frontendName(frontend), ...behind });
+        frontends.push({ ...frontend, name: frontendName(frontend), ...all });
       }
     }
   }
   const local = service.backends.some((backend) => backend.cluster === cluster);
-  return { key: service.key, local, frontends, refused };
+  return { key: service.key, local, frontends, refused, source: service, behinds };
 }
+
+const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean =>
+  a === b ||
+  (a.length === b.length &&
+    a.every(({ name, port, protocol }, at) => {
+      const other = b[at];
+      return name === other?.name && port === other.port && protocol === other.protocol;
+    }));
 
 function unsupported({ key, ports }: MeshService): Refusal[] {
   const refused: Refusal[] = [];
@@ -72,63 +90,11 @@ function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
   return groups.values();
 }
 
-/**
- * Each target once. Snapshots hold a backend's address once per cluster (mesh/snapshot/consistent.ts), so that only the ports of one
- * backend can lead to the same target, and only they are compared.
- */
-function targetsOf(
-  backends: readonly Backend[],
-  { names, protocol }: PortGroup,
-  family: Family,
-): readonly DesiredBackend[] {
-  const targets: DesiredBackend[] = [];
-  for (const backend of backends) {
-    if (familyOf(backend.address) !== family) continue;
-    const first = targets.length;
-    for (const { name, target } of placesOf(backend)) {
-      if (target.protocol !== protocol || !names.has(name)) continue;
-      let at = first;
-      while (at < targets.length && targets[at]?.name !== target.name) at += 1;
-      if (at === targets.length) targets.push(target);
-    }
-  }
-  return targets;
-}
-
-/** The target that a port name has at one backend. */
-interface Place {
-  readonly name: string;
-  readonly target: DesiredBackend;
-}
-
-/**
- * Made once per backend: snapshots share what did not change, so that one changed backend of thousands does not make all
- * their names anew.
- */
-const known = new WeakMap<Backend, readonly Place[]>();
-
-/** One per port that can be programmed. */
-function placesOf(backend: Backend): readonly Place[] {
-  const before = known.get(backend);
-  if (before !== undefined) return before;
-  const { address, clusterId, state, ports } = backend;
-  const places: Place[] = [];
-  for (const { name, port, protocol } of ports) {
-    if (protocol === 'SCTP') continue;
-    const target = { address, port, protocol, clusterId };
-    places.push({ name, target: { ...target, name: targetName(target), state } });
-  }
-  known.set(backend, places);
-  return places;
-}
-
 /** Active ones first. Where there is none, terminating ones take new connections: better than none (KEP-1669). */
-function ordered(targets: readonly DesiredBackend[]): Pick<DesiredFrontend, 'backends' | 'count'> {
-  const active = targets.filter(({ state }) => state === 'active');
-  if (active.length === targets.length) return { backends: active, count: active.length };
-  const terminating = targets.filter(({ state }) => state !== 'active');
-  const count = active.length > 0 ? active.length : terminating.length;
-  return { backends: active.length === 0 ? terminating : [...active, ...terminating], count };
+function ordered({ active, terminating }: Behind): Pick<DesiredFrontend, 'backends' | 'count'> {
+  if (terminating.length === 0) return { backends: active, count: active.length };
+  if (active.length === 0) return { backends: terminating, count: terminating.length };
+  return { backends: [...active, ...terminating], count: active.length };
 }
 
 const refusal = (service: ServiceKey, code: string, reason: string): Refusal => ({ service, code, reason });

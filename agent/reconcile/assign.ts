@@ -10,10 +10,11 @@ export function assignSlots(
   selected: readonly number[],
   draining: readonly number[],
 ): readonly number[] {
-  return [...fill(observed, 1, selected), ...fill(observed, 1 + selected.length, draining)];
+  return [...fillSlots(observed, 1, selected), ...fillSlots(observed, 1 + selected.length, draining)];
 }
 
-function fill(
+/** The backend ids of the slots from `firstSlot` on, as many as there are ids. */
+export function fillSlots(
   observed: (slot: number) => number | undefined,
   firstSlot: number,
   ids: readonly number[],

@@ -33,6 +33,8 @@ interface FrontendImage extends ObservedFrontend {
   readonly slots: Map<number, Observed<SlotRecord>>;
   /** Readers that loaded a master before it was lowered or removed use slots up to `count`, until `until`. */
   held: { readonly count: number; readonly until: number };
+  /** By slot, 0 where there is none; made when it is first asked for. */
+  backendIds: number[] | undefined;
 }
 
 /**
@@ -41,6 +43,9 @@ interface FrontendImage extends ObservedFrontend {
  * older row is taken away this long after that older row.
  */
 export const READER_GRACE_MS = 1_000;
+
+/** No backend has this id. */
+const NO_BACKEND = 0;
 
 const NOTHING_HELD = { count: 0, until: Number.NEGATIVE_INFINITY };
 
@@ -100,6 +105,15 @@ export class MapImage {
     const image = this.#frontends.get(name);
     if (image === undefined) return 0;
     return Math.max(image.master?.count ?? 0, image.held.until > now ? image.held.count : 0);
+  }
+
+  /** The first slot of the frontend that leads to the backend. */
+  slotOf(name: FrontendName, backendId: number): number | undefined {
+    const image = this.#frontends.get(name);
+    if (image === undefined) return undefined;
+    image.backendIds ??= backendIdsOf(image.slots);
+    const slot = image.backendIds.indexOf(backendId);
+    return slot === -1 ? undefined : slot;
   }
 
   /** Takes away the backends that have been unreachable for the readers' grace. */
@@ -191,6 +205,7 @@ export class MapImage {
     const before = image.slots.get(slot);
     if (record === undefined) image.slots.delete(slot);
     else image.slots.set(slot, record);
+    followSlot(image, slot, record?.backendId ?? NO_BACKEND);
     this.#rows[mapOf(change)] += Number(record !== undefined) - Number(before !== undefined);
     if (record !== undefined) this.#refer(record.backendId, 1, now);
     if (before !== undefined) this.#refer(before.backendId, -1, now);
@@ -217,6 +232,7 @@ export class MapImage {
       master: undefined,
       slots: new Map(),
       held: NOTHING_HELD,
+      backendIds: undefined,
     };
     this.#frontends.set(name, image);
     return image;
@@ -231,6 +247,20 @@ export class MapImage {
   #forgetEmpty(image: FrontendImage): void {
     if (image.master === undefined && image.slots.size === 0) this.#frontends.delete(image.frontend.name);
   }
+}
+
+function backendIdsOf(slots: FrontendImage['slots']): number[] {
+  let last = 0;
+  for (const slot of slots.keys()) last = Math.max(last, slot);
+  return Array.from({ length: last + 1 }, (_, slot) => slots.get(slot)?.backendId ?? NO_BACKEND);
+}
+
+/** A list without gaps is what can be searched quickly: one that would get a gap is made anew when it is asked for. */
+function followSlot(image: FrontendImage, slot: number, backendId: number): void {
+  const { backendIds } = image;
+  if (backendIds === undefined) return;
+  if (slot > backendIds.length) image.backendIds = undefined;
+  else backendIds[slot] = backendId;
 }
 
 const nameOf = (key: Uint8Array): string => key.join('.');

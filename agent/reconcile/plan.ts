@@ -37,31 +37,49 @@ export interface FrontendPlan {
 
 export function planPut(desired: NumberedFrontend, image: MapImage, now: number): FrontendPlan {
   const { frontend, serviceId, selected, draining } = desired;
+  const slots = image.frontend(frontend.name)?.slots;
+  const backendIds = assignSlots((slot) => slots?.get(slot)?.backendId, selected, draining);
+  const placed = { frontend, serviceId, count: selected.length, draining: draining.length };
+  return planPlaces(placed, image, now, (place) => {
+    let slot = 0;
+    for (const backendId of backendIds) {
+      slot += 1;
+      place(slot, backendId);
+    }
+  });
+}
+
+/** A frontend whose backends have their slots. */
+export interface PlacedFrontend {
+  readonly frontend: NamedFrontend;
+  readonly serviceId: number;
+  readonly count: number;
+  readonly draining: number;
+}
+
+/** `forEachPlace` names the slots to look at, in ascending order: all but those that surely hold what they are to hold. */
+export function planPlaces(
+  { frontend, serviceId, count, draining }: PlacedFrontend,
+  image: MapImage,
+  now: number,
+  forEachPlace: (place: (slot: number, backendId: number) => void) => void,
+): FrontendPlan {
   const observed = image.frontend(frontend.name);
   const readable = image.readable(frontend.name, now);
-  const count = selected.length;
   const newSlots: Put[] = [];
   const slots: Put[] = [];
   let waits = false;
-  let kept = 0;
-  const places = assignSlots((slot) => observed?.slots.get(slot)?.backendId, selected, draining);
-  let slot = 0;
-  for (const backendId of places) {
-    slot += 1;
+  forEachPlace((slot, backendId) => {
     const there = observed?.slots.get(slot);
-    if (there !== undefined) kept += 1;
-    if (there?.exact === true && there.backendId === backendId && there.serviceId === serviceId) continue;
+    if (there?.exact === true && there.backendId === backendId && there.serviceId === serviceId) return;
     if (slot > count && slot <= readable) waits = true;
     else {
       const put: Put = { type: 'put-slot', frontend, slot, record: { backendId, serviceId } };
       (there === undefined ? newSlots : slots).push(put);
     }
-  }
-  const surplus =
-    observed === undefined || observed.slots.size === kept
-      ? NO_SURPLUS
-      : surplusSlots(frontend, observed, places.length, readable);
-  const master: MasterRecord = { count, draining: draining.length, serviceId };
+  });
+  const surplus = surplusSlots(frontend, observed, count + draining, readable);
+  const master: MasterRecord = { count, draining, serviceId };
   const there = observed?.master;
   return {
     newSlots,
@@ -103,8 +121,6 @@ interface Surplus {
   readonly removable: readonly Removal[];
   readonly waits: boolean;
 }
-
-const NO_SURPLUS: Surplus = { removable: [], waits: false };
 
 function surplusSlots(
   frontend: NamedFrontend,

@@ -67,6 +67,8 @@ export class Reconciler {
   readonly #later = new Map<FrontendName, number>();
   /** As it was last programmed whole: what a service goes back to when a map refuses its new state. */
   readonly #programmed = new Map<FrontendName, DesiredFrontend>();
+  /** What of it is desired, and stands in the maps as this process left it: a change is planned as a step from here. */
+  readonly #inPlace = new Map<FrontendName, DesiredFrontend>();
   /** Ids whose reverse rows were found without any other row of a frontend. */
   #lone: readonly number[] = [];
   #image: MapImage | undefined;
@@ -135,6 +137,7 @@ export class Reconciler {
     const { desired, pause } = this.#deps;
     await restoreIds(image, this.#ids, this.#now(), pause);
     this.#image = image;
+    this.#inPlace.clear();
     this.#lone = [...image.reverses()].map(([id]) => id).filter((id) => this.#isLone(id, image));
     this.#later.clear();
     for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
@@ -191,6 +194,7 @@ export class Reconciler {
     const round = planRound({
       put,
       remove,
+      inPlace: this.#inPlace,
       targets,
       targetState: (name) => desired.targetState(name),
       image,
@@ -255,10 +259,14 @@ export class Reconciler {
       for (const frontend of frontends) {
         const found = refusal === undefined ? frontend : programmedFrontend(image, frontend.name);
         if (found !== undefined) this.#programmed.set(frontend.name, found);
+        const wanted = refusal === undefined && this.#deps.desired.get(frontend.name) === frontend;
+        if (wanted) this.#inPlace.set(frontend.name, frontend);
+        else this.#inPlace.delete(frontend.name);
       }
     }
     for (const { name } of remove) {
       this.#programmed.delete(name);
+      this.#inPlace.delete(name);
       this.#releaseServiceId(name, image, now);
     }
     for (const name of round.later) {

@@ -4,6 +4,7 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ServiceKey } from '../../mesh/model/names.ts';
+import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { noRoom } from '../desired/admit.ts';
 import type { MapCounts } from '../desired/demand.ts';
@@ -21,6 +22,7 @@ import type { Change, Put, Removal } from './change.ts';
 import type { MapImage } from './image.ts';
 import type { IdSpaces } from './observe.ts';
 import { type FrontendPlan, planPut, planRemoval } from './plan.ts';
+import { planStep, stepBetween } from './step.ts';
 
 /** A row, and the services that are refused when it cannot be written. */
 export interface Owned<C extends Change> {
@@ -49,6 +51,8 @@ export interface Intent {
 export interface RoundInput {
   readonly put: readonly Intent[];
   readonly remove: readonly NamedFrontend[];
+  /** The last desired state of frontends whose rows are in their place, and their backends' rows but for `targets`. */
+  readonly inPlace: ReadonlyMap<FrontendName, DesiredFrontend>;
   /** Targets whose rows may say the wrong state. */
   readonly targets: Iterable<TargetName>;
   readonly targetState: (name: TargetName) => BackendState | undefined;
@@ -68,9 +72,14 @@ export function planRound(input: RoundInput): Round {
   return planner.round();
 }
 
+type PutBackend = Extract<Put, { type: 'put-backend' }>;
+type DraftBackends = Map<number, PutBackend>;
+type NumberBackends = (backends: readonly DesiredBackend[]) => Result<readonly number[], string>;
+type Planned = Result<FrontendPlan, string>;
+
 /** One service's part of a round, before it is known to have room. */
 interface Draft {
-  readonly backends: readonly Extract<Put, { type: 'put-backend' }>[];
+  readonly backends: readonly PutBackend[];
   readonly plans: readonly (readonly [NamedFrontend, FrontendPlan])[];
   readonly needs: MapCounts;
 }
@@ -186,38 +195,19 @@ class RoundPlanner {
   }
 
   #draft(frontends: readonly DesiredFrontend[]): Draft | string {
-    // A target that several services share has one row; what is held of a refused service may be desired by nobody.
-    const { image, ids, now, targetState } = this.#input;
+    const { image, ids, now } = this.#input;
     const needs = forEachMap(() => 0);
-    const backends = new Map<number, Extract<Put, { type: 'put-backend' }>>();
+    const backends: DraftBackends = new Map();
     const plans: (readonly [NamedFrontend, FrontendPlan])[] = [];
     for (const frontend of frontends) {
       const family = familyOf(frontend.address);
       const serviceId = ids.services.claim(frontend.name, now);
       if (!serviceId.ok) return `no service id for ${frontend.name}: ${serviceId.error}`;
-      const numbers: number[] = [];
-      for (const backend of frontend.backends) {
-        const claimed = ids.backends.claim(backend.name, now);
-        if (!claimed.ok) return `no backend id for ${backend.name}: ${claimed.error}`;
-        const id = claimed.value;
-        numbers.push(id);
-        const state = targetState(backend.name) ?? backend.state;
-        const row = image.backend(id);
-        if (row?.exact === true && row.state === state && row.target.name === backend.name) continue;
-        if (backends.has(id)) continue;
-        if (row === undefined && !this.#backends.has(id)) needs[mapNameOf('backends', family)] += 1;
-        backends.set(id, { type: 'put-backend', id, backend: { target: backend, state } });
-      }
-      const plan = planPut(
-        {
-          frontend,
-          serviceId: serviceId.value,
-          selected: numbers.slice(0, frontend.count),
-          draining: numbers.slice(frontend.count),
-        },
-        image,
-        now,
-      );
+      const number = (some: readonly DesiredBackend[]) => this.#number(some, family, needs, backends);
+      const planned =
+        this.#planStep(frontend, serviceId.value, number) ?? this.#plan(frontend, serviceId.value, number);
+      if (!planned.ok) return planned.error;
+      const plan = planned.value;
       const services = mapNameOf('services', family);
       needs[services] += plan.newSlots.length;
       if (image.frontend(frontend.name)?.master === undefined) needs[services] += 1;
@@ -225,6 +215,51 @@ class RoundPlanner {
       plans.push([frontend, plan]);
     }
     return { backends: [...backends.values()], plans, needs };
+  }
+
+  /** From what changed of a frontend that is in its place; absent where that does not suffice. */
+  #planStep(frontend: DesiredFrontend, serviceId: number, number: NumberBackends): Planned | undefined {
+    const { image, ids, now, inPlace } = this.#input;
+    const before = inPlace.get(frontend.name);
+    const step = before === undefined ? undefined : stepBetween(before, frontend);
+    if (step === undefined) return undefined;
+    const numbered = number([...step.came, ...step.draining]);
+    if (!numbered.ok) return numbered;
+    const plan = planStep(step, serviceId, ids.backends, image, now);
+    return plan === undefined ? undefined : ok(plan);
+  }
+
+  #plan(frontend: DesiredFrontend, serviceId: number, number: NumberBackends): Planned {
+    const numbered = number(frontend.backends);
+    if (!numbered.ok) return numbered;
+    const selected = numbered.value.slice(0, frontend.count);
+    const draining = numbered.value.slice(frontend.count);
+    return ok(planPut({ frontend, serviceId, selected, draining }, this.#input.image, this.#input.now));
+  }
+
+  /** The backends' ids; their rows are drafted where they are not as they should be. */
+  #number(
+    some: readonly DesiredBackend[],
+    family: Family,
+    needs: Record<MapName, number>,
+    backends: DraftBackends,
+  ): Result<readonly number[], string> {
+    // A target that several services share has one row; what is held of a refused service may be desired by nobody.
+    const { image, ids, now, targetState } = this.#input;
+    const numbers: number[] = [];
+    for (const backend of some) {
+      const claimed = ids.backends.claim(backend.name, now);
+      if (!claimed.ok) return err(`no backend id for ${backend.name}: ${claimed.error}`);
+      const id = claimed.value;
+      numbers.push(id);
+      const state = targetState(backend.name) ?? backend.state;
+      const row = image.backend(id);
+      if (row?.exact === true && row.state === state && row.target.name === backend.name) continue;
+      if (backends.has(id)) continue;
+      if (row === undefined && !this.#backends.has(id)) needs[mapNameOf('backends', family)] += 1;
+      backends.set(id, { type: 'put-backend', id, backend: { target: backend, state } });
+    }
+    return ok(numbers);
   }
 
   #shortOf(needs: MapCounts): MapName | undefined {

@@ -1,0 +1,109 @@
+// The step of a frontend from one desired state, that is in its place, to the next: the same rows as planned from all of its
+// backends (plan.ts), found by looking at those that changed. What it relies on: after a state was programmed whole, the slots
+// of its count hold its selected backends, each once, in rows that this process wrote. Where more than that would have to be
+// known, it leaves the frontend to the whole plan. Rows that somebody else changed are found by a dump, after which nothing
+// counts as in its place.
+
+import { unshared } from '../desired/differing.ts';
+import type { DesiredBackend, DesiredFrontend, TargetName } from '../desired/frontend.ts';
+import { fillSlots } from './assign.ts';
+import type { MapImage } from './image.ts';
+import { type FrontendPlan, planPlaces } from './plan.ts';
+
+/** With more changes than this, the whole plan is hardly dearer. */
+const CHANGES_MAX = 64;
+
+export interface Step {
+  readonly frontend: DesiredFrontend;
+  /** Selected before the step, from the first slot on. */
+  readonly countBefore: number;
+  /** Not selected any more, or in another state. */
+  readonly gone: readonly DesiredBackend[];
+  /** Selected anew, or in another state. */
+  readonly came: readonly DesiredBackend[];
+  /** All of them: commonly few. */
+  readonly draining: readonly DesiredBackend[];
+}
+
+/** Absent where too much changed. */
+export function stepBetween(before: DesiredFrontend, after: DesiredFrontend): Step | undefined {
+  const selected = after.backends.slice(0, after.count);
+  const draining = after.backends.slice(after.count);
+  if (draining.length > CHANGES_MAX) return undefined;
+  const { less, more } = unshared(before.backends.slice(0, before.count), selected);
+  if (Math.max(less.length, more.length) > CHANGES_MAX) return undefined;
+  return { frontend: after, countBefore: before.count, gone: less, came: more, draining };
+}
+
+/** How the ids are asked for; those of all backends of the step's frontend are known. */
+export interface KnownIds {
+  idOf(name: TargetName): number | undefined;
+  ownerOf(id: number): TargetName | undefined;
+}
+
+/** Absent where the slots do not say enough. */
+export function planStep(
+  step: Step,
+  serviceId: number,
+  ids: KnownIds,
+  image: MapImage,
+  now: number,
+): FrontendPlan | undefined {
+  const { frontend, draining } = step;
+  const moves = selectedMoves(step, ids, image);
+  if (moves === undefined) return undefined;
+  const slots = image.frontend(frontend.name)?.slots;
+  const last = fillSlots((slot) => slots?.get(slot)?.backendId, frontend.count + 1, numbersOf(draining, ids));
+  const placed = { frontend, serviceId, count: frontend.count, draining: draining.length };
+  return planPlaces(placed, image, now, (place) => {
+    for (const [slot, backendId] of moves) place(slot, backendId);
+    for (const [index, backendId] of last.entries()) place(frontend.count + 1 + index, backendId);
+  });
+}
+
+/** Slots of the new count whose backend is another one, in ascending order. */
+function selectedMoves(
+  { frontend, countBefore, gone, came }: Step,
+  ids: KnownIds,
+  image: MapImage,
+): readonly (readonly [number, number])[] | undefined {
+  const { name, backends, count } = frontend;
+  const backendAt = (slot: number) => image.frontend(name)?.slots.get(slot)?.backendId;
+  const homeless = new Set(numbersOf(came, ids));
+  const left = new Set(numbersOf(gone, ids));
+  for (const id of left) if (homeless.delete(id)) left.delete(id);
+  const free: number[] = [];
+  for (const id of left) {
+    const slot = image.slotOf(name, id);
+    if (slot === undefined || slot > countBefore) return undefined;
+    if (slot <= count) free.push(slot);
+  }
+  for (let slot = count + 1; slot <= countBefore; slot += 1) {
+    const there = backendAt(slot);
+    if (there !== undefined && !left.has(there)) homeless.add(there);
+  }
+  for (let slot = countBefore + 1; slot <= count; slot += 1) {
+    const there = backendAt(slot);
+    if (there !== undefined) {
+      if (homeless.delete(there)) continue;
+      // A slot that readers were leaving holds a backend that has another slot already: which one stays depends on all.
+      const wanted = backends[slot - 1];
+      if (wanted !== undefined && ids.idOf(wanted.name) === there) return undefined;
+    }
+    free.push(slot);
+  }
+  if (free.length !== homeless.size) return undefined;
+  const moving = homeless.size > 1 && count < countBefore ? inOrder(homeless, backends, ids) : [...homeless];
+  return free.sort((a, b) => a - b).map((slot, index) => [slot, moving[index] as number] as const);
+}
+
+function inOrder(homeless: ReadonlySet<number>, backends: readonly DesiredBackend[], ids: KnownIds): readonly number[] {
+  const names = new Set([...homeless].map((id) => ids.ownerOf(id)));
+  return numbersOf(
+    backends.filter(({ name }) => names.has(name)),
+    ids,
+  );
+}
+
+const numbersOf = (backends: readonly DesiredBackend[], ids: KnownIds): readonly number[] =>
+  backends.flatMap(({ name }) => ids.idOf(name) ?? []);

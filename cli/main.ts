@@ -21,6 +21,7 @@ import { servicesCommand } from './services.ts';
 import { statusCommand } from './status.ts';
 import { troubleshootCommand } from './troubleshoot.ts';
 import { trustCommand } from './trust.ts';
+import { waitCommand } from './wait.ts';
 
 export function buildCommand(): Command {
   const program = new Command('clustermesh')
@@ -36,6 +37,7 @@ export function buildCommand(): Command {
     apiServerCommand(),
     agentCommand(),
     statusCommand(),
+    waitCommand(),
     servicesCommand(),
     peersCommand(),
     troubleshootCommand(),

@@ -14,6 +14,8 @@ export interface OfflineMeshSize {
   readonly identities: number;
   /** Global services, each with a part in every cluster. */
   readonly services: number;
+  /** Of each service in each cluster. @default 4, all of one workload */
+  readonly backends?: number;
 }
 
 /** Every so many clusters, one has the pod range of its neighbour too. */
@@ -26,13 +28,13 @@ export async function writeOfflineMesh(folder: string, size: OfflineMeshSize): P
   for (let id = 1; id <= size.clusters; id += 1) await writeCluster(join(folder, clusterName(id)), id, size);
 }
 
-const clusterName = (id: number): string => `cluster-${id}`;
+export const clusterName = (id: number): string => `cluster-${id}`;
 const podRange = (id: number): string => `10.${id}.0.0/16`;
 /** The part of 100.64.0.0/10 that is the cluster's: 1,024 addresses. */
 const nodeNet = (id: number): string => `100.${64 + (id >> 6)}.${(id & 63) * 4}`;
 const nodeAddress = (id: number, at: number): string =>
   `100.${64 + (id >> 6)}.${(id & 63) * 4 + (at >> 8)}.${at & 255}`;
-const podAddress = (id: number, at: number): string => `10.${id}.${at >> 8}.${at & 255}`;
+export const podAddress = (id: number, at: number): string => `10.${id}.${at >> 8}.${at & 255}`;
 
 async function writeCluster(folder: string, id: number, size: OfflineMeshSize): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -45,7 +47,7 @@ async function writeCluster(folder: string, id: number, size: OfflineMeshSize): 
   await finished(out);
 }
 
-function card(id: number) {
+export function card(id: number) {
   return {
     schema: 'clustermesh/v1',
     name: clusterName(id),
@@ -64,7 +66,7 @@ function card(id: number) {
   };
 }
 
-function* records(id: number, size: OfflineMeshSize): Generator<readonly [string, unknown]> {
+export function* records(id: number, size: OfflineMeshSize): Generator<readonly [string, unknown]> {
   const cluster = clusterName(id);
   for (let at = 0; at < size.nodes; at += 1) yield [`cilium/state/nodes/v1/${cluster}/node-${at}`, node(id, at)];
   for (let at = 1; at <= size.identities; at += 1) {
@@ -116,11 +118,12 @@ function endpoint(id: number, at: number, { identities, nodes }: OfflineMeshSize
   };
 }
 
-function service(id: number, at: number, { identities, endpoints }: OfflineMeshSize) {
+function service(id: number, at: number, { identities, endpoints, backends: count }: OfflineMeshSize) {
   const backends: Record<string, unknown> = {};
-  for (let pod = 0; pod < BACKENDS_PER_SERVICE; pod += 1) {
-    // All pods of one identity: what a service selects are the pods of one workload.
-    backends[podAddress(id, ((at % identities) + pod * identities) % endpoints)] = {
+  for (let pod = 0; pod < (count ?? BACKENDS_PER_SERVICE); pod += 1) {
+    // All pods of one identity: what a service selects are the pods of one workload. Where there are too few of those, the next.
+    const index = count === undefined ? (at % identities) + pod * identities : at * count + pod;
+    backends[podAddress(id, index % endpoints)] = {
       http: { Protocol: 'TCP', Port: 8080 },
     };
   }

@@ -158,7 +158,7 @@ export class PropagationStage {
     setup: object,
     onNews: (news: object) => void = () => {},
   ): Promise<Worker> {
-    const worker = await startWorker(program, { place, setup, onNews });
+    const worker = await startWorker(`propagation/${program}`, { place, setup, onNews });
     this.#workers.push(worker);
     return worker;
   }

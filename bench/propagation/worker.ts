@@ -7,9 +7,11 @@ import { createInterface } from 'node:readline';
 import { commandAt, type Place } from '../../lab/place.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 
-export type WorkerProgram = 'writer' | 'first-connect' | 'hops';
+/** Below bench/. */
+export type WorkerProgram = `propagation/${'writer' | 'first-connect' | 'hops'}` | 'mesh/player';
 
 export interface Worker {
+  readonly pid: number;
   ask<Answer>(request: object): Promise<Answer>;
   stop(): void;
 }
@@ -24,7 +26,7 @@ export interface WorkerOptions {
 
 /** Resolves when the process says that it is ready. */
 export async function startWorker(program: WorkerProgram, options: WorkerOptions): Promise<Worker> {
-  const file = join(packageRoot(), 'dist/bench/propagation', `${program}.js`);
+  const file = join(packageRoot(), 'dist/bench', `${program}.js`);
   const line = commandAt(options.place, { command: process.execPath, args: [file, JSON.stringify(options.setup)] });
   const child = spawn(line.command, line.args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const waiting: { readonly resolve: (answer: never) => void; readonly reject: (error: Error) => void }[] = [];
@@ -40,6 +42,7 @@ export async function startWorker(program: WorkerProgram, options: WorkerOptions
   });
   await next();
   return {
+    pid: child.pid ?? 0,
     ask(request) {
       child.stdin.write(`${JSON.stringify(request)}\n`);
       return next();

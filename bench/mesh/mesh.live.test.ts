@@ -1,0 +1,25 @@
+// The short version of the benchmark keeps its bounds, which are ratios and counts: a change that makes the control plane cost by
+// the size of the mesh fails here. Needs etcd, and `npm run build` before.
+
+import { describe, expect, test } from 'vitest';
+import { skippedWithout } from '../../lab/installed.ts';
+import { exceeded } from './report.ts';
+import { runMesh } from './run.ts';
+import { SHORT } from './size.ts';
+
+describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
+  test('costs no more than its bounds', { timeout: 120_000 }, async () => {
+    const results = await runMesh(
+      {
+        size: SHORT,
+        measures: new Set(['bare', 'churn', 'large', 'storm']),
+        churn: { perSecond: 50, seconds: 3 },
+        largeBackends: 2_000,
+      },
+      () => {},
+      new AbortController().signal,
+    );
+    expect(exceeded(results), JSON.stringify(results, undefined, 2)).toEqual([]);
+    expect(results.churn?.putToMap.count).toBeGreaterThan(10);
+  });
+});

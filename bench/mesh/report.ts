@@ -1,0 +1,96 @@
+// What a run has found, as JSON, as Markdown and as bounds: the bounds are ratios and counts, which mean the same on a machine that
+// is slow or busy. Pure.
+
+import { table } from '../markdown-section.ts';
+import type { Figures } from '../propagation/moments.ts';
+import type { Bare, Bootstrap, Churn, LargeService, Silence, Storm } from './measures.ts';
+import type { MeshSize } from './size.ts';
+
+export interface Results {
+  readonly size: MeshSize;
+  readonly bare: Bare | undefined;
+  readonly bootstrap: Bootstrap;
+  readonly churn: Churn | undefined;
+  readonly large: LargeService | undefined;
+  readonly storm: Storm | undefined;
+  readonly silence: Silence | undefined;
+  /** Milliseconds that each program's event loop was late, over the whole run. */
+  readonly loops: readonly { readonly process: string; readonly p999: number; readonly max: number }[];
+}
+
+/** Exceeded only where something has become worse: two to four times what the short version shows on two processors. */
+export const BOUNDS = {
+  /** Bootstrap against the bare copy of the same records, each way through the same doors into the same etcd. */
+  bootstrapToBare: 12,
+  /** Map rows written or removed for one backend of a large service. */
+  mapWrites: 8,
+  /** Bytes that an agent reads for it, per byte of the record that a peer is sent. */
+  agentBytesToRecord: 0.25,
+  /** The API server's memory at its most while all peers come back. */
+  stormMemory: 1.6,
+  /** Time until all peers are back, against bootstrap; pauses before a reconnect are in it, which do not shrink with the mesh. */
+  stormToBootstrap: 4,
+} as const;
+
+/** What is worse than the bounds allow, in words. */
+export function exceeded({ bare, bootstrap, large, storm }: Results): readonly string[] {
+  const found: string[] = [];
+  const check = (what: string, value: number | undefined, bound: number) => {
+    if (value !== undefined && value > bound) found.push(`${what} is ${rounded(value)}, and may be ${bound}`);
+  };
+  check('bootstrap to bare copy', ratio(bootstrap.ms, bare?.ms), BOUNDS.bootstrapToBare);
+  check('map writes for one backend', large?.mapWrites, BOUNDS.mapWrites);
+  check('agent bytes to record bytes', large && large.agentReadBytes / large.recordBytes, BOUNDS.agentBytesToRecord);
+  check('memory in a reconnect storm', storm?.memoryRatio, BOUNDS.stormMemory);
+  check('reconnect to bootstrap', storm && storm.backMs / bootstrap.ms, BOUNDS.stormToBootstrap);
+  if (storm !== undefined && storm.backendsMin < storm.backendsBefore) {
+    found.push(`${storm.backendsBefore - storm.backendsMin} backends were withdrawn in a reconnect storm`);
+  }
+  return found;
+}
+
+const ratio = (a: number, b: number | undefined): number | undefined => (b === undefined ? undefined : a / b);
+const rounded = (value: number): string => (value >= 100 ? String(Math.round(value)) : value.toFixed(2));
+const ms = (value: number): string => (value >= 1_000 ? `${(value / 1_000).toFixed(1)} s` : `${rounded(value)} ms`);
+const spread = ({ p50, p99, max }: Figures): string => `p50 ${ms(p50)}, p99 ${ms(p99)}, at most ${ms(max)}`;
+const each = (values: Readonly<Record<string, number>>, unit: string): string =>
+  Object.entries(values)
+    .map(([process, value]) => `${process} ${rounded(value)} ${unit}`)
+    .join(', ');
+
+export function markdownReport(results: Results): string {
+  const { size, bare, bootstrap, churn, large, storm, silence, loops } = results;
+  const rows: (readonly [string, string])[] = [];
+  if (bare !== undefined) rows.push(['bare copy', `${ms(bare.ms)} for ${bare.records} records, ${bare.bytes} bytes`]);
+  const times = ratio(bootstrap.ms, bare?.ms);
+  rows.push(['bootstrap', `${ms(bootstrap.ms)}${times === undefined ? '' : `, ${rounded(times)} × the bare copy`}`]);
+  rows.push(['CPU of bootstrap', each(bootstrap.cpuMs, 'ms')]);
+  rows.push(['API server memory', `${Math.round(bootstrap.apiServerBytesPerEndpoint)} bytes per remote endpoint`]);
+  rows.push(['agent memory', `${Math.round(bootstrap.agentBytesPerBackend)} bytes per remote backend`]);
+  if (churn !== undefined) {
+    rows.push([`put to map at ${Math.round(churn.changesPerSecond)} changes/s`, spread(churn.putToMap)]);
+    rows.push(['CPU in churn', each(churn.cpuPercent, '%')]);
+  }
+  if (large !== undefined) {
+    rows.push([`one of ${large.backends} backends, put to map`, spread(large.putToMap)]);
+    rows.push(['its map writes', rounded(large.mapWrites)]);
+    rows.push(['its bytes', `record ${large.recordBytes}, read by the agent ${Math.round(large.agentReadBytes)}`]);
+    rows.push(['its CPU', each(large.cpuMs, 'ms')]);
+  }
+  if (storm !== undefined) {
+    const lost = storm.backendsBefore - storm.backendsMin;
+    rows.push(['all reconnect', `${ms(storm.backMs)}, ${lost} withdrawn, memory × ${rounded(storm.memoryRatio)}`]);
+  }
+  if (silence !== undefined) {
+    const { firstMs, allMs, backMs } = silence;
+    rows.push(['silent peers', `first noticed in ${ms(firstMs)}, all in ${ms(allMs)}, back in ${ms(backMs)}`]);
+  }
+  for (const { process, p999, max } of loops) {
+    rows.push([`event loop of ${process}`, `p99.9 ${ms(p999)} late, at most ${ms(max)}`]);
+  }
+  const { clusters, nodes, identities, endpoints, services, backends } = size;
+  return [
+    `${clusters} clusters, each ${nodes} nodes, ${identities} identities, ${endpoints} endpoints, ${services} services of ${backends} backends.`,
+    table(['measure', 'found'], rows),
+  ].join('\n\n');
+}

@@ -20,6 +20,7 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
       new AbortController().signal,
     );
     expect(exceeded(results), JSON.stringify(results, undefined, 2)).toEqual([]);
-    expect(results.churn?.putToMap.count).toBeGreaterThan(10);
+    // How many changes there is time for depends on the machine; that each has arrived does not.
+    expect(results.churn?.putToMap.count).toBeGreaterThan(0);
   });
 });

@@ -16,6 +16,7 @@ import { writeYaml } from '../../lab/yaml-file.ts';
 import { doorDnsName } from '../../mesh/model/certificate-names.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
+import { OperationalError } from '../../runtime/errors.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 import type { Target } from '../propagation/client.ts';
 import { startWorker, type Worker } from '../propagation/worker.ts';
@@ -37,6 +38,12 @@ const LARGEST_SERVICE = 10_000;
 const POLL_MS = 20;
 
 export type Process = 'agent' | 'apiserver' | 'etcd' | 'player';
+
+/** A program that is too busy to say how it is has not come to where it is waited for; anything else is a failure. */
+function isUnanswered(error: unknown): false {
+  if (error instanceof OperationalError && error.retryable) return false;
+  throw error;
+}
 
 export class MeshStage {
   readonly size: MeshSize;
@@ -144,7 +151,7 @@ export class MeshStage {
   /** Until the condition holds; resolves with the milliseconds since it was asked for. */
   async until(what: string, holds: () => Promise<boolean>, withinMs: number, signal: AbortSignal): Promise<number> {
     const begun = performance.now();
-    while (!(await holds())) {
+    while (!(await holds().catch(isUnanswered))) {
       signal.throwIfAborted();
       if (performance.now() - begun > withinMs) throw new Error(`${what}: not within ${withinMs} ms`);
       await sleep(systemClock, POLL_MS, signal);
@@ -167,6 +174,10 @@ export class MeshStage {
   /** Removes everything; resolves with what could not be. */
   async close(): Promise<readonly string[]> {
     this.#player?.stop();
+    // They write their profile when they end, which they do not do when they are killed.
+    if (process.env.LOOP_PROBE_PROFILE !== undefined) {
+      await Promise.all([this.node.agent?.stop(), this.cluster.apiServer.process?.stop()]);
+    }
     const { left } = await this.#mesh.remove();
     process.env.NODE_OPTIONS = this.#nodeOptions;
     // A profile is what somebody wants to look at.

@@ -144,6 +144,8 @@ export class TlsFilesFollower {
   #takeCa(path: string, read: Read | undefined, problems: Map<string, string>): void {
     // The set may have changed while the files were read.
     if (!this.#caPaths.includes(path)) return;
+    // What counts was found good, which time does not change: with hundreds of peers, reading them all again is most of a start.
+    if (read?.text !== undefined && read.text === this.#ca.get(path)) return;
     const problem = read?.text === undefined ? (read?.problem ?? 'cannot be read') : caProblem(read.text);
     if (problem === undefined && read?.text !== undefined) this.#ca.set(path, read.text);
     else if (problem !== undefined) problems.set(path, problem);

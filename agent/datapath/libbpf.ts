@@ -11,6 +11,7 @@ type Pointer<Kind extends string> = bigint & { readonly [brand]: Kind };
 export type BpfObject = Pointer<'object'>;
 export type BpfMap = Pointer<'map'>;
 export type BpfProgram = Pointer<'program'>;
+export type BpfRing = Pointer<'ring'>;
 
 /** A file descriptor, or a negative errno. */
 type Descriptor = number;
@@ -69,6 +70,17 @@ export interface Libbpf {
     options: null,
   ): Status;
 
+  /** Of a per-CPU map, `value` has one row after the other for every possible CPU, each rounded up to 8 bytes. */
+  lookup(fd: number, key: Uint32Array, value: Uint8Array): Status;
+  update(fd: number, key: Uint32Array, value: Uint8Array, flags: number): Status;
+  possibleCpus(): number;
+
+  /** Null on failure. The callback belongs to the ring until it is freed. */
+  newRing(fd: number, callback: bigint, context: null, options: null): BpfRing | null;
+  /** Calls back for each record until one is answered with a negative number, which is then returned; else says how many. */
+  consumeRing(ring: BpfRing): number;
+  freeRing(ring: BpfRing): void;
+
   /** 1 when programs of this type may call the helper, 0 when not, or a negative errno. */
   probeHelper(programType: number, helper: number, options: null): number;
 }
@@ -77,8 +89,15 @@ export interface LoadedLibbpf {
   readonly calls: Libbpf;
   /** The errno of the last call that returned no pointer. */
   errno(): number;
+  /** Makes a callback for rings; it gets a copy of each record of at least `size` bytes, and its answer is returned. */
+  onRecord(size: number, receive: (record: Uint8Array) => number): RecordCallback;
   /** Runs `work` and returns what libbpf and the verifier said meanwhile, line by line. */
   listen<T>(work: () => T): { readonly result: T; readonly messages: readonly string[] };
+}
+
+export interface RecordCallback {
+  readonly pointer: bigint;
+  release(): void;
 }
 
 const LIBRARY = 'libbpf.so.1';
@@ -102,6 +121,7 @@ function load(): LoadedLibbpf {
   return {
     calls: bind(library),
     errno: () => koffi.errno(),
+    onRecord: recordCallback,
     listen(work) {
       messages.length = 0;
       const result = work();
@@ -155,8 +175,25 @@ function bind(library: LibraryHandle): Libbpf {
     lookupBatch: library.func(
       'int bpf_map_lookup_batch(int fd, void *from, void *to, void *keys, void *values, void *count, const void *opts)',
     ),
+    lookup: library.func('int bpf_map_lookup_elem(int fd, const void *key, void *value)'),
+    update: library.func('int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags)'),
+    possibleCpus: library.func('int libbpf_num_possible_cpus()'),
+    newRing: library.func('void *ring_buffer__new(int fd, void *callback, void *context, const void *opts)'),
+    consumeRing: library.func('int ring_buffer__consume(void *ring)'),
+    freeRing: library.func('void ring_buffer__free(void *ring)'),
     probeHelper: library.func('int libbpf_probe_bpf_helper(int type, int helper, const void *opts)'),
   };
+}
+
+const RECORD_PROTOTYPE = koffi.proto('int receive_ring_record(void *context, void *record, size_t size)');
+
+function recordCallback(size: number, receive: (record: Uint8Array) => number): RecordCallback {
+  const pointer = koffi.register((_context: bigint, record: bigint, length: number | bigint): number => {
+    // What another size has is no record of ours; there is nothing to be said about it.
+    if (Number(length) < size) return 0;
+    return receive(Uint8Array.from(koffi.decode(record, 'uint8_t', size) as Iterable<number>));
+  }, koffi.pointer(RECORD_PROTOTYPE));
+  return { pointer, release: () => koffi.unregister(pointer) };
 }
 
 /** The callback stays registered as long as the process: libbpf keeps it. */

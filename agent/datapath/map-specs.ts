@@ -12,12 +12,20 @@ import {
   REVERSE_SK_VALUE,
   SERVICE_KEY,
   SERVICE_VALUE,
+  TRAFFIC_COUNTS,
 } from '../maps/structs.ts';
 
 /** enum bpf_map_type. */
 const HASH = 1;
+const PERCPU_HASH = 5;
 const LRU_HASH = 9;
-const TYPE_NAMES: Readonly<Record<number, string>> = { [HASH]: 'hash', [LRU_HASH]: 'lru_hash' };
+/** BPF_F_NO_PREALLOC: rows are allocated when they come. */
+const NO_PREALLOC = 1;
+const TYPE_NAMES: Readonly<Record<number, string>> = {
+  [HASH]: 'hash',
+  [PERCPU_HASH]: 'percpu_hash',
+  [LRU_HASH]: 'lru_hash',
+};
 
 export interface MapShape {
   readonly type: number;
@@ -32,8 +40,13 @@ export interface MapSpec extends MapShape {
 }
 
 /** The maps of the port, and those that only programs write. */
-export type KernelMapName = MapName | 'reverseSockets' | 'reverseSockets6';
-export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [...MAP_NAMES, 'reverseSockets', 'reverseSockets6'];
+export type KernelMapName = MapName | 'reverseSockets' | 'reverseSockets6' | 'counters';
+export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [
+  ...MAP_NAMES,
+  'reverseSockets',
+  'reverseSockets6',
+  'counters',
+];
 
 const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec => ({
   name,
@@ -52,6 +65,7 @@ export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
   backends6: spec('cm6_backends', HASH, BACKEND_KEY, BACKEND_VALUE[6]),
   reverseNat6: spec('cm6_reverse_nat', HASH, REVERSE_NAT_KEY, REVERSE_NAT_VALUE[6]),
   reverseSockets6: spec('cm6_reverse_sk', LRU_HASH, REVERSE_SK_KEY[6], REVERSE_SK_VALUE[6]),
+  counters: { ...spec('cm_counters', PERCPU_HASH, REVERSE_NAT_KEY, TRAFFIC_COUNTS), flags: NO_PREALLOC },
 };
 
 export const sameShape = (a: MapShape, b: MapShape): boolean =>

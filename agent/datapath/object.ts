@@ -4,6 +4,7 @@
 import { closeSync } from 'node:fs';
 import type { Log } from '../../runtime/log.ts';
 import { datapathError } from './failure.ts';
+import type { TellingFds } from './kernel-traffic.ts';
 import type { BpfMap, BpfObject, BpfProgram, Libbpf, LoadedLibbpf } from './libbpf.ts';
 import { KERNEL_MAP_NAMES, type KernelMapName, MAP_SPECS } from './map-specs.ts';
 import { openPinnedMap } from './pinned-map.ts';
@@ -29,6 +30,8 @@ export interface LoadedObject {
   readonly programs: readonly Program[];
   /** What a rejected call fails with. */
   readonly rejectsWith: 'EHOSTUNREACH' | 'EPERM';
+  /** The maps that programs tell by; theirs until `close`. */
+  readonly telling: TellingFds;
   /** Lets go of the object; what is pinned or attached by then stays. */
   close(): void;
 }
@@ -53,6 +56,12 @@ export function loadObject(options: LoadOptions): LoadedObject {
     return {
       programs: programsOf(libbpf, object),
       rejectsWith: canSetRetval ? 'EHOSTUNREACH' : 'EPERM',
+      telling: {
+        counters: fdOf(calls, object, MAP_SPECS.counters.name),
+        lease: fdOf(calls, object, 'cm_event_lease'),
+        budget: fdOf(calls, object, 'cm_event_budget'),
+        events: fdOf(calls, object, 'cm_events'),
+      },
       close: () => calls.closeObject(object),
     };
   } catch (error) {
@@ -73,6 +82,8 @@ export function tryObject(libbpf: LoadedLibbpf, objectPath: string): void {
     calls.closeObject(object);
   }
 }
+
+const fdOf = (calls: Libbpf, object: BpfObject, name: string): number => calls.mapFd(findMap(calls, object, name));
 
 function open(libbpf: LoadedLibbpf, objectPath: string): BpfObject {
   const { result: object, messages } = libbpf.listen(() => libbpf.calls.openObject(objectPath, null));

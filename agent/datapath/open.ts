@@ -8,12 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { MapRole, ServiceMaps } from '../maps/port.ts';
+import type { Traffic } from '../traffic/port.ts';
 import { CGROUP2_MAGIC } from './file-systems.ts';
-import { openKernelMaps } from './kernel-maps.ts';
+import { type KernelMaps, openKernelMaps } from './kernel-maps.ts';
+import { KernelTraffic } from './kernel-traffic.ts';
 import { loadLibbpf } from './libbpf.ts';
 import { type Attachment, attachPrograms } from './links.ts';
 import { type KernelMapName, MAP_SPECS } from './map-specs.ts';
-import { loadObject, tryObject } from './object.ts';
+import { type LoadedObject, loadObject, tryObject } from './object.ts';
 import { findOtherPrograms, type OtherProgram } from './others.ts';
 import { preparePinDir, type RemovedPins, removePins } from './pins.ts';
 
@@ -44,11 +46,13 @@ export interface Datapath extends ServiceMaps {
   readonly attachments: readonly Attachment[];
   /** What a call to a service without backends fails with; EPERM where the kernel leaves no choice. */
   readonly rejectsWith: 'EHOSTUNREACH' | 'EPERM';
+  readonly traffic: Traffic;
 }
 
 /** Compiled by bpf/Makefile; it stands beside the code in the sources and in dist/ alike. */
 export const COMPILED_OBJECT = fileURLToPath(new URL('../../bpf/sock_lb.bpf.o', import.meta.url));
 const REVERSE_SOCKETS_DEFAULT = 262_144;
+const SERVICE_IDS_MAX = 65_536;
 
 export async function openDatapath(options: DatapathOptions): Promise<Datapath> {
   const { pinDir, cgroup, log } = options;
@@ -59,19 +63,44 @@ export async function openDatapath(options: DatapathOptions): Promise<Datapath> 
   const made: string[] = [];
   try {
     const object = loadObject({ ...options, libbpf, sizes: wholeSizes(options.sizes), made });
+    let traffic: KernelTraffic | undefined;
     try {
+      traffic = new KernelTraffic(libbpf, object.telling);
       const attachments = attachPrograms({ calls: libbpf.calls, pinDir, cgroup, log, made }, object.programs);
       const maps = openKernelMaps(libbpf.calls, pinDir, 'write');
       const replaced = attachments.filter((attachment) => attachment.replaced).length;
       log.info('datapath is attached', { pinDir, cgroup, programs: attachments.length, replaced });
-      return Object.assign(maps, { attachments, rejectsWith: object.rejectsWith });
-    } finally {
+      return opened({ maps, traffic, object, attachments });
+    } catch (error) {
+      traffic?.close();
       object.close();
+      throw error;
     }
   } catch (error) {
     for (const path of made.reverse()) unlinkSync(path);
     throw error;
   }
+}
+
+interface Opened {
+  readonly maps: KernelMaps;
+  readonly traffic: KernelTraffic;
+  readonly object: LoadedObject;
+  readonly attachments: readonly Attachment[];
+}
+
+/** The object stays open as long as the maps: the ring of events is its own. */
+function opened({ maps, traffic, object, attachments }: Opened): Datapath {
+  const letGo = maps.close.bind(maps);
+  let closed = false;
+  const close = (): void => {
+    if (closed) return;
+    closed = true;
+    traffic.close();
+    letGo();
+    object.close();
+  };
+  return Object.assign(maps, { attachments, rejectsWith: object.rejectsWith, traffic, close });
 }
 
 /** The maps that an agent left pinned, to look at them while it runs or not. */
@@ -106,8 +135,10 @@ export async function removeDatapath({ pinDir }: Pick<DatapathOptions, 'pinDir'>
 
 function wholeSizes(given: DatapathSizes): Readonly<Record<KernelMapName, number>> {
   const { services, backends, reverseNat, reverseSockets = REVERSE_SOCKETS_DEFAULT } = given;
+  // Ids of both families come from one range of 16 bits.
+  const counters = Math.min(SERVICE_IDS_MAX, reverseNat + (given.reverseNat6 ?? reverseNat));
   const six = { services6: services, backends6: backends, reverseNat6: reverseNat, reverseSockets6: reverseSockets };
-  return { ...six, reverseSockets, ...given };
+  return { ...six, reverseSockets, counters, ...given };
 }
 
 function assertByteOrder(): void {

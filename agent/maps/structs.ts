@@ -51,6 +51,32 @@ export const REVERSE_SK_VALUE = {
   4: layout('reverse_sk4', 8, { address: 0, port: 4, rev_nat_id: 6 }),
   6: layout('reverse_sk6', 20, { address: 0, port: 16, rev_nat_id: 18 }),
 } as const;
+/** What programs tell. TRAFFIC_COUNTS is one CPU's. */
+export const TRAFFIC_COUNTS = layout('traffic_counts', 32, {
+  translated: 0,
+  no_backends: 8,
+  no_slot: 16,
+  no_memory: 24,
+});
+export const EVENT_LEASE = layout('event_lease', 16, { until_ns: 0, sample_every: 8, per_second: 12 });
+export const EVENT_BUDGET = layout('event_budget', 32, { second: 0, taken: 8, limited: 16, lost: 24 });
+export const TRAFFIC_EVENT = layout('traffic_event', 88, {
+  time_ns: 0,
+  cookie: 8,
+  cgroup_id: 16,
+  pid: 24,
+  cluster_id: 28,
+  family: 30,
+  protocol: 31,
+  service_address: 32,
+  backend_address: 48,
+  service_port: 64,
+  backend_port: 66,
+  rev_nat_id: 68,
+  cause: 70,
+  pad: 71,
+  command: 72,
+});
 
 const both = (of: FamilyLayout): readonly Layout[] => [of[4], of[6]];
 
@@ -63,4 +89,8 @@ export const LAYOUTS: readonly Layout[] = [
   ...both(REVERSE_NAT_VALUE),
   ...both(REVERSE_SK_KEY),
   ...both(REVERSE_SK_VALUE),
+  TRAFFIC_COUNTS,
+  EVENT_LEASE,
+  EVENT_BUDGET,
+  TRAFFIC_EVENT,
 ];

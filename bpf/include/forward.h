@@ -10,6 +10,7 @@
 #include "endpoint.h"
 #include "reverse_sk.h"
 #include "select.h"
+#include "traffic.h"
 
 static __always_inline int select_backend4(struct bpf_sock_addr *ctx, struct service4_key *key,
 					   struct selection *selection, struct endpoint4 *backend)
@@ -25,6 +26,8 @@ static __always_inline int select_backend4(struct bpf_sock_addr *ctx, struct ser
 		return -EHOSTUNREACH;
 	backend->address = found->address;
 	backend->port = found->port;
+	selection->cluster_id = found->cluster_id;
+	selection->cause = CAUSE_NONE;
 	return REDIRECTED;
 }
 
@@ -42,6 +45,8 @@ static __always_inline int select_backend6(struct bpf_sock_addr *ctx, struct ser
 		return -EHOSTUNREACH;
 	copy_address6(backend->address, found->address);
 	backend->port = found->port;
+	selection->cluster_id = found->cluster_id;
+	selection->cause = CAUSE_NONE;
 	return REDIRECTED;
 }
 
@@ -106,12 +111,18 @@ static __always_inline int forward4(struct bpf_sock_addr *ctx, struct endpoint4 
 		if (verdict != -EHOSTUNREACH)
 			break;
 	}
+	if (verdict == LEFT_ALONE)
+		return verdict;
+	if (verdict == REDIRECTED) {
+		failure = remember4(ctx, *endpoint, selection.rev_nat_id, backend);
+		if (failure) {
+			selection.cause = CAUSE_NO_MEMORY;
+			verdict = failure;
+		}
+	}
+	tell4(ctx, &selection, endpoint, &backend);
 	if (verdict != REDIRECTED)
 		return verdict;
-
-	failure = remember4(ctx, *endpoint, selection.rev_nat_id, backend);
-	if (failure)
-		return failure;
 	*endpoint = backend;
 	return REDIRECTED;
 }
@@ -139,12 +150,18 @@ static __always_inline int forward6(struct bpf_sock_addr *ctx, struct endpoint6 
 		if (verdict != -EHOSTUNREACH)
 			break;
 	}
+	if (verdict == LEFT_ALONE)
+		return verdict;
+	if (verdict == REDIRECTED) {
+		failure = remember6(ctx, endpoint, selection.rev_nat_id, &backend);
+		if (failure) {
+			selection.cause = CAUSE_NO_MEMORY;
+			verdict = failure;
+		}
+	}
+	tell6(ctx, &selection, endpoint, &backend);
 	if (verdict != REDIRECTED)
 		return verdict;
-
-	failure = remember6(ctx, endpoint, selection.rev_nat_id, &backend);
-	if (failure)
-		return failure;
 	*endpoint = backend;
 	return REDIRECTED;
 }

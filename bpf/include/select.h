@@ -17,9 +17,21 @@
  */
 #define SELECT_TRIES 2
 
+/* Why a call is refused. STABLE: agent/traffic/event.ts reads them. */
+#define CAUSE_NONE 0
+/* The service has none that takes new connections. */
+#define CAUSE_NO_BACKENDS 1
+/* A slot, or the backend that it names, is not there: the agent did not finish a change. */
+#define CAUSE_NO_SLOT 2
+/* There was no room to remember the socket. */
+#define CAUSE_NO_MEMORY 3
+
 struct selection {
 	__u32 backend_id;
 	__be16 rev_nat_id;
+	__u16 cluster_id;
+	/* Valid where the call is not left alone. */
+	__u8 cause;
 };
 
 static __always_inline bool is_balanced(const struct bpf_sock_addr *ctx)
@@ -50,8 +62,10 @@ static __always_inline int select_backend_id(struct bpf_sock_addr *ctx, void *se
 		return LEFT_ALONE;
 	count = row->count;
 	selection->rev_nat_id = row->rev_nat_id;
+	selection->cause = CAUSE_NO_BACKENDS;
 	if (count == 0)
 		return -EHOSTUNREACH;
+	selection->cause = CAUSE_NO_SLOT;
 
 	*slot = select_slot(ctx, count);
 	row = bpf_map_lookup_elem(services, key);

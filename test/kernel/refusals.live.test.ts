@@ -187,6 +187,7 @@ char _license[] SEC("license") = "GPL";
 const REJECTED = `
 #include "include/backends.h"
 #include "include/reverse_nat.h"
+#include "include/traffic.h"
 #include "include/reverse_sk.h"
 #include "include/services.h"
 const volatile _Bool can_set_retval = 0;

@@ -40,8 +40,9 @@ beforeEach(() => {
   const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const maps = new MemoryMaps({ sizes: { services: 5 } });
   const deps = { clock: systemClock, random: seededRandom(1), log: silentLog, nextTurn, health, maps, upstream };
-  app = createAgentApp({ ...deps, node: 'w1', cluster: 'west' });
-  const metrics = createAgentMetrics(app.status);
+  const observe = { always: false, sampleEvery: 1, perSecond: 1_000 };
+  app = createAgentApp({ ...deps, node: 'w1', cluster: 'west', observe });
+  const metrics = createAgentMetrics(app.status, () => app.observation.counters());
   routes = agentRoutes({ health, status: app.status, maps: app.describeMaps, check: app.checkMaps, metrics });
   stop = new AbortController();
   running = app.run(stop.signal);

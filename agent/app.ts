@@ -15,6 +15,7 @@ import { openTlsFiles } from '../runtime/tls/tls-files.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { createBreather } from './breather.ts';
 import type { AgentConfig } from './config.ts';
+import type { FrontendName } from './desired/frontend.ts';
 import { describeMaps, type MapsDocument } from './maps/describe.ts';
 import type { ServiceMaps } from './maps/port.ts';
 import { checkMaps, type MapsCheckDocument } from './reconcile/check.ts';
@@ -24,6 +25,10 @@ import { sizesOf } from './reconcile/sizes.ts';
 import { type AgentStatusDocument, agentStatus } from './status/document.ts';
 import { createAgentMetrics } from './status/metrics.ts';
 import { agentRoutes } from './status/routes.ts';
+import type { TrafficNames } from './traffic/document.ts';
+import { Observation, type ObservationSettings } from './traffic/observation.ts';
+import type { Traffic } from './traffic/port.ts';
+import { trafficRoutes } from './traffic/routes.ts';
 import { createGrpcUpstream } from './upstream/grpc-upstream.ts';
 import type { Upstream, UpstreamState } from './upstream/port.ts';
 
@@ -39,13 +44,18 @@ export interface AgentAppDeps extends AgentDeps {
   readonly node: string;
   readonly cluster: string;
   readonly upstream: Upstream;
-  readonly maps: ServiceMaps;
+  readonly maps: TellingMaps;
   readonly health: Health;
+  readonly observe: ObservationSettings;
 }
+
+/** Maps, and what the programs around them tell; maps in memory have none. */
+export type TellingMaps = ServiceMaps & { readonly traffic?: Traffic };
 
 /** An agent without its adapters: what runs, and what it says of itself. */
 export interface AgentApp {
   readonly programmer: Programmer;
+  readonly observation: Observation;
   run(signal: AbortSignal): Promise<void>;
   status(): AgentStatusDocument;
   /** Reads the maps; rejects when they cannot be read. */
@@ -58,10 +68,19 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
   const { upstream, maps, clock, nextTurn } = deps;
   const pause = createBreather(clock, nextTurn);
   const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }) });
+  const observation = new Observation({
+    traffic: maps.traffic,
+    names: trafficNames(deps.node, programmer),
+    settings: deps.observe,
+    clock,
+    nextTurn,
+    log: deps.log.child({ part: 'traffic' }),
+  });
   return {
     programmer,
+    observation,
     run: async (signal) => {
-      await Promise.all([upstream.run(signal), programmer.run(signal)]);
+      await Promise.all([upstream.run(signal), programmer.run(signal), observation.run(signal)]);
     },
     status: () => agentStatus({ ...deps, software: SOFTWARE_VERSION, programmer }),
     describeMaps: async () => {
@@ -85,7 +104,7 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
 /** Parts in the order in which they start. Rejects where the configuration or its files cannot serve. */
 export async function composeAgent(
   config: AgentConfig,
-  openMaps: () => Promise<ServiceMaps>,
+  openMaps: () => Promise<TellingMaps>,
   deps: AgentDeps,
 ): Promise<readonly Part[]> {
   const { clock, random, log } = deps;
@@ -105,16 +124,41 @@ export async function composeAgent(
   });
   health.set('upstream', 'starting', 'not connected yet');
   const maps = await openMaps();
-  const app = createAgentApp({ ...deps, node: config.node.name, cluster, upstream, maps, health });
-  const { status } = app;
-  const metrics = createAgentMetrics(status);
+  const app = createAgentApp({
+    ...deps,
+    node: config.node.name,
+    cluster,
+    upstream,
+    maps,
+    health,
+    observe: config.datapath.observe,
+  });
+  const { status, observation } = app;
+  const metrics = createAgentMetrics(status, () => observation.counters());
   const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), check: () => app.checkMaps(), metrics });
   return [
     { name: 'maps', stop: async () => maps.close() },
     { name: 'tls', run: (signal) => tls.run(signal) },
-    httpPart(config.http.listen, routes, log),
+    httpPart(config.http.listen, [...routes, ...trafficRoutes(observation, clock)], log),
     { name: 'agent', run: (signal) => app.run(signal) },
   ];
+}
+
+function trafficNames(node: string, programmer: Programmer): TrafficNames {
+  return {
+    node,
+    get clusters() {
+      return programmer.snapshot?.clusters ?? new Map();
+    },
+    serviceOf: programmer.desired.serviceOf.bind(programmer.desired),
+    frontends() {
+      const { image } = programmer.reconciler;
+      if (image === undefined) return undefined;
+      const frontends = new Map<number, FrontendName>();
+      for (const { frontend, master } of image.frontends()) if (master) frontends.set(master.serviceId, frontend.name);
+      return frontends;
+    },
+  };
 }
 
 function clusterName({ cluster }: AgentConfig): ClusterName {

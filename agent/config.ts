@@ -40,6 +40,17 @@ export const agentConfigSchema = z.strictObject({
           reverseNat6: entries(REVERSE_NAT_ENTRIES_MAX),
         })
         .prefault({}),
+      /** Events of translations and refusals: told while somebody runs `clustermesh observe`. */
+      observe: z
+        .strictObject({
+          /** Tells them all the time, and keeps the last thousand. */
+          always: z.boolean().default(false),
+          /** One translation in so many; refusals are all told. */
+          sampleEvery: z.number().int().min(1).max(1_000_000).default(1),
+          /** Events of one CPU in a second; a hundred CPUs fill the ring at the default. */
+          perSecond: z.number().int().min(1).max(100_000).default(1_000),
+        })
+        .prefault({}),
     })
     .prefault({}),
   http: z

@@ -6,9 +6,8 @@ import { systemClock } from '../runtime/clock.ts';
 import { runLifecycle } from '../runtime/lifecycle.ts';
 import { type Log, processLog } from '../runtime/log.ts';
 import { systemRandom } from '../runtime/random.ts';
-import { composeAgent } from './app.ts';
+import { composeAgent, type TellingMaps } from './app.ts';
 import type { AgentConfig } from './config.ts';
-import type { ServiceMaps } from './maps/port.ts';
 
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
   const log = processLog(config.log.level, { cluster: config.cluster.name, node: config.node.name });
@@ -18,7 +17,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
 }
 
 /** Imported when chosen, so that an agent with maps in memory needs no libbpf. */
-async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath'], log: Log): Promise<ServiceMaps> {
+async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath'], log: Log): Promise<TellingMaps> {
   if (kind === 'memory') {
     const { MemoryMaps } = await import('./maps/memory.ts');
     log.warn('maps in memory: no packet is forwarded');

@@ -12,6 +12,7 @@ import { diagnoseCommand } from './diagnose.ts';
 import { explainCommand } from './explain.ts';
 import { inviteCommand, joinCommand, leaveCommand } from './join.ts';
 import { mapsCommand } from './maps.ts';
+import { observeCommand } from './observe.ts';
 import { peersCommand } from './peers.ts';
 import { pkiCommand } from './pki.ts';
 import { preflightCommand } from './preflight.ts';
@@ -48,6 +49,7 @@ export function buildCommand(): Command {
     joinCommand(),
     leaveCommand(),
     mapsCommand(),
+    observeCommand(),
     preflightCommand(),
     pkiCommand(),
     trustCommand(),

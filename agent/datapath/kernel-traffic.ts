@@ -58,7 +58,7 @@ export class KernelTraffic implements Traffic {
     const value = new Uint8Array(EVENT_LEASE.size);
     if (lease !== undefined) {
       // bpf_ktime_get_ns and hrtime read the same clock, CLOCK_MONOTONIC.
-      const until = process.hrtime.bigint() + BigInt(Math.round(lease.milliseconds)) * NANOSECONDS_PER_MILLISECOND;
+      const until = this.nowNs() + BigInt(Math.round(lease.milliseconds)) * NANOSECONDS_PER_MILLISECOND;
       const { until_ns, sample_every, per_second } = EVENT_LEASE.offsets;
       new DataView(value.buffer).setBigUint64(until_ns, until, true);
       putHost32(value, sample_every, lease.sampleEvery);
@@ -66,6 +66,10 @@ export class KernelTraffic implements Traffic {
     }
     const status = this.#calls.update(this.#open().lease, KEY, value, 0);
     if (status < 0) throw readError('write the event lease', -status);
+  }
+
+  nowNs(): bigint {
+    return process.hrtime.bigint();
   }
 
   take(max: number): readonly Uint8Array[] {

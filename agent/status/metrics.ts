@@ -3,10 +3,15 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { MAP_NAMES } from '../maps/port.ts';
+import type { TrafficCountersDocument } from '../traffic/document.ts';
+import { totalsByService } from '../traffic/totals.ts';
 import type { AgentStatusDocument } from './document.ts';
 
 /** The exposition text, made anew at each call. */
-export function createAgentMetrics(status: () => AgentStatusDocument): () => Promise<string> {
+export function createAgentMetrics(
+  status: () => AgentStatusDocument,
+  traffic: () => Promise<TrafficCountersDocument>,
+): () => Promise<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
@@ -27,11 +32,14 @@ export function createAgentMetrics(status: () => AgentStatusDocument): () => Pro
   const rows = counter('map_rows_total', 'rows written and removed', ['operation']);
   const failures = counter('map_failures_total', 'rows that a map did not take');
   const drift = counter('map_drift_rows_total', 'rows that somebody else had changed');
+  const translated = counter('service_translations_total', 'calls of applications led to a backend', ['service']);
+  const rejected = counter('service_refusals_total', 'calls of applications refused', ['service', 'cause']);
 
   return async () => {
     const document = status();
+    const totals = totalsByService(await traffic());
     refused.reset();
-    for (const total of [rows, failures, drift]) total.reset();
+    for (const total of [rows, failures, drift, translated, rejected]) total.reset();
     connected.set(document.upstream.connected ? 1 : 0);
     stale.set((document.upstream.stale_ms ?? 0) / 1_000);
     wanted.set(document.snapshot.revision ?? 0);
@@ -49,6 +57,11 @@ export function createAgentMetrics(status: () => AgentStatusDocument): () => Pro
     rows.inc({ operation: 'remove' }, document.reconcile.rows_removed);
     failures.inc(document.reconcile.failures);
     drift.inc(document.reconcile.drift);
+    for (const [service, total] of totals) {
+      translated.inc({ service }, total.translated);
+      for (const [cause, count] of Object.entries(total.refused))
+        if (count > 0) rejected.inc({ service, cause }, count);
+    }
     return registry.metrics();
   };
 }

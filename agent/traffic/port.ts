@@ -18,6 +18,8 @@ export interface MissedEvents {
   readonly lost: number;
 }
 
+export const NOTHING_MISSED: MissedEvents = { limited: 0, lost: 0 };
+
 export interface ServiceCounts {
   /** Connects, and datagrams of sockets that are not connected. */
   readonly translated: number;
@@ -34,6 +36,8 @@ export interface Traffic {
   readonly cpus: number;
   /** Replaces the lease before; undefined ends it at once. */
   lease(lease: EventLease | undefined): void;
+  /** Now, on the clock of the events. */
+  nowNs(): bigint;
   /** At most `max` events, oldest first, as the programs wrote them. Never waits. */
   take(max: number): readonly Uint8Array[];
   missed(): MissedEvents;

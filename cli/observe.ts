@@ -8,6 +8,7 @@ import type {
   TrafficCountersDocument,
   TrafficEventDocument,
 } from '../agent/traffic/document.ts';
+import { OperationalError } from '../runtime/errors.ts';
 import { getJson } from './api-client.ts';
 import { streamEvents } from './event-stream.ts';
 import { agentOption, type OutputFormat, outputOption, print } from './options.ts';
@@ -75,18 +76,27 @@ async function followEvents(agent: string, query: string, write: (event: Traffic
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
   // Whoever reads what is printed has seen enough (`| head`).
   process.stdout.once('error', interrupt);
-  for (let again = true; again; ) {
-    again = false;
+  while (!stop.signal.aborted) {
+    let askAgain = false;
     for await (const { event, value } of streamEvents(agent, `/v1/traffic/events${query}`, stop.signal)) {
       if (event === 'traffic') write(value as TrafficEventDocument);
       else if (event === 'missed') say(renderMissed(value as MissedDocument));
-      else if (event === 'end') {
-        again = !stop.signal.aborted;
-        break;
-      }
+      askAgain = event === 'end';
+      if (askAgain) break;
     }
+    if (!askAgain && !stop.signal.aborted) throw ended(agent);
   }
 }
+
+/** An agent that is killed ends the stream in the middle; this is one that was stopped. */
+const ended = (agent: string): OperationalError =>
+  new OperationalError({
+    code: 'API_UNREACHABLE',
+    operation: 'observe',
+    subject: agent,
+    reason: 'the agent stopped',
+    hint: 'what is programmed goes on being forwarded; observe again when the agent is back',
+  });
 
 function filterQuery({ service, cluster, refused }: ObserveOptions): string {
   const query = new URLSearchParams();

@@ -3,6 +3,8 @@
 
 import { MAP_NAMES, type MapName } from '../maps/port.ts';
 import {
+  AFFINITY_KEY,
+  AFFINITY_VALUE,
   BACKEND_KEY,
   BACKEND_VALUE,
   type Layout,
@@ -40,13 +42,16 @@ export interface MapSpec extends MapShape {
 }
 
 /** The maps of the port, and those that only programs write. */
-export type KernelMapName = MapName | 'reverseSockets' | 'reverseSockets6' | 'counters';
-export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [
-  ...MAP_NAMES,
+type ProgramMapName = 'reverseSockets' | 'reverseSockets6' | 'affinity' | 'affinity6' | 'counters';
+export type KernelMapName = MapName | ProgramMapName;
+const PROGRAM_MAP_NAMES: readonly ProgramMapName[] = [
   'reverseSockets',
   'reverseSockets6',
+  'affinity',
+  'affinity6',
   'counters',
 ];
+export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [...MAP_NAMES, ...PROGRAM_MAP_NAMES];
 
 const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec => ({
   name,
@@ -65,6 +70,8 @@ export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
   backends6: spec('cm6_backends', HASH, BACKEND_KEY, BACKEND_VALUE[6]),
   reverseNat6: spec('cm6_reverse_nat', HASH, REVERSE_NAT_KEY, REVERSE_NAT_VALUE[6]),
   reverseSockets6: spec('cm6_reverse_sk', LRU_HASH, REVERSE_SK_KEY[6], REVERSE_SK_VALUE[6]),
+  affinity: spec('cm4_affinity', LRU_HASH, AFFINITY_KEY[4], AFFINITY_VALUE),
+  affinity6: spec('cm6_affinity', LRU_HASH, AFFINITY_KEY[6], AFFINITY_VALUE),
   counters: { ...spec('cm_counters', PERCPU_HASH, REVERSE_NAT_KEY, TRAFFIC_COUNTS), flags: NO_PREALLOC },
 };
 

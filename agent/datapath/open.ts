@@ -29,6 +29,13 @@ export interface DatapathSizes extends Readonly<Record<MapRole, number> & Partia
   readonly reverseSockets?: number;
   /** @default reverseSockets */
   readonly reverseSockets6?: number;
+  /**
+   * Pairs of a client and a service with session affinity. When there are more, the oldest may be sent to another backend.
+   * @default 65536, as Cilium's
+   */
+  readonly affinity?: number;
+  /** @default affinity */
+  readonly affinity6?: number;
 }
 
 export interface DatapathOptions {
@@ -53,6 +60,7 @@ export interface Datapath extends ServiceMaps {
 export const COMPILED_OBJECT = fileURLToPath(new URL('../../bpf/sock_lb.bpf.o', import.meta.url));
 const REVERSE_SOCKETS_DEFAULT = 262_144;
 const SERVICE_IDS_MAX = 65_536;
+const AFFINITY_DEFAULT = 65_536;
 
 export async function openDatapath(options: DatapathOptions): Promise<Datapath> {
   const { pinDir, cgroup, log } = options;
@@ -135,10 +143,17 @@ export async function removeDatapath({ pinDir }: Pick<DatapathOptions, 'pinDir'>
 
 function wholeSizes(given: DatapathSizes): Readonly<Record<KernelMapName, number>> {
   const { services, backends, reverseNat, reverseSockets = REVERSE_SOCKETS_DEFAULT } = given;
+  const { affinity = AFFINITY_DEFAULT } = given;
   // Ids of both families come from one range of 16 bits.
   const counters = Math.min(SERVICE_IDS_MAX, reverseNat + (given.reverseNat6 ?? reverseNat));
-  const six = { services6: services, backends6: backends, reverseNat6: reverseNat, reverseSockets6: reverseSockets };
-  return { ...six, reverseSockets, counters, ...given };
+  const six = {
+    services6: services,
+    backends6: backends,
+    reverseNat6: reverseNat,
+    reverseSockets6: reverseSockets,
+    affinity6: affinity,
+  };
+  return { ...six, reverseSockets, affinity, counters, ...given };
 }
 
 function assertByteOrder(): void {

@@ -44,6 +44,8 @@ export interface DesiredFrontend extends NamedFrontend {
   readonly backends: readonly DesiredBackend[];
   /** How many of them new connections may get; with 0 a connection is rejected at once. */
   readonly count: number;
+  /** For how many seconds a client stays with its backend; 0 without session affinity. */
+  readonly affinityTimeout: number;
 }
 
 /** Why something is not programmed. What does not fit a map also says which, and what would help. */

@@ -2,6 +2,7 @@
 
 import type { ClusterId, ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { Backend, BackendState, MeshService, NamedPort, Protocol } from '../../mesh/model/service.ts';
+import { clientIPTimeoutOf } from '../../mesh/snapshot/equality.ts';
 import { compareBackends } from '../../mesh/snapshot/order.ts';
 
 export interface SampleService {
@@ -9,6 +10,7 @@ export interface SampleService {
   readonly frontends?: readonly string[];
   readonly ports?: readonly NamedPort[];
   readonly backends?: readonly (Backend | string)[];
+  readonly clientIPTimeoutSeconds?: number;
 }
 
 export const port = (number: number, name = '', protocol: Protocol = 'TCP'): NamedPort => ({
@@ -40,6 +42,7 @@ export function service(options: SampleService = {}): MeshService {
     key: (options.key ?? 'shop/cart') as ServiceKey,
     frontends: (options.frontends ?? ['172.20.0.10']) as IpAddress[],
     ports: options.ports ?? [port(80)],
+    ...clientIPTimeoutOf(options),
     backends: backends.sort(compareBackends),
   };
 }

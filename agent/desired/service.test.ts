@@ -99,3 +99,10 @@ test('more backends than a count can say are refused', () => {
   expect(desired.frontends).toEqual([]);
   expect(desired.refused[0]?.reason).toContain('65536 backends');
 });
+
+test("a session affinity is every frontend's", () => {
+  const both = { frontends: ['172.20.0.10', 'fd00::a'] };
+  const timeouts = (options: SampleService) => desire(options).frontends.map(({ affinityTimeout }) => affinityTimeout);
+  expect(timeouts({ ...both, clientIPTimeoutSeconds: 60 })).toEqual([60, 60]);
+  expect(timeouts(both)).toEqual([0, 0]);
+});

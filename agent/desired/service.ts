@@ -30,6 +30,7 @@ interface PortGroup extends BehindPort {
 export function desireService(service: MeshService, cluster: ClusterName, before?: DesiredService): DesiredService {
   const refused = unsupported(service);
   const frontends: DesiredFrontend[] = [];
+  const affinityTimeout = service.clientIPTimeoutSeconds ?? 0;
   const behinds = new Map<string, Behind>();
   const known = before !== undefined && samePorts(before.source.ports, service.ports) ? before : undefined;
   const change = known === undefined ? undefined : changeOf(known.source.backends, service.backends);
@@ -52,7 +53,7 @@ export function desireService(service: MeshService, cluster: ClusterName, before
       const all = ordered(behind);
       for (const address of addresses) {
         const frontend: Frontend = { address, port: group.port, protocol: group.protocol };
-        frontends.push({ ...frontend, name: frontendName(frontend), ...all });
+        frontends.push({ ...frontend, name: frontendName(frontend), ...all, affinityTimeout });
       }
     }
   }

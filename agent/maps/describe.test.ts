@@ -52,13 +52,14 @@ test('rows have names, and those of an unknown cluster its number', async () => 
         id: 1,
         service: 'shop/cart',
         count: 2,
+        affinity_timeout: 0,
         backends: [
           { slot: 1, id: 1, address: '10.2.0.1:8080/TCP', state: 'active', cluster: 'east', use: 'new' },
           { slot: 2, id: 2, address: '10.1.0.1:8080/TCP', state: 'active', cluster: 'west', use: 'new' },
           { slot: 3, id: 3, address: '10.3.0.1:8080/TCP', state: 'terminating', cluster: '#3', use: 'old' },
         ],
       },
-      { frontend: '172.20.0.10:53/UDP', id: 2, service: 'shop/dns', count: 0, backends: [] },
+      { frontend: '172.20.0.10:53/UDP', id: 2, service: 'shop/dns', count: 0, affinity_timeout: 0, backends: [] },
     ],
     backends: [
       { id: 1, address: '10.2.0.1:8080/TCP', state: 'active', cluster: 'east', slots: 1 },
@@ -120,4 +121,15 @@ test('what does not fit together is said', async () => {
     '172.20.0.10:53/UDP: its id 2 has no reverse entry',
     'services: the row with the key eeeeeeeeeeeeeeeeeeeeeeee cannot be read',
   ]);
+});
+
+test('a session affinity has a column where there is one', async () => {
+  const kept = service({ key: 'shop/kept', frontends: ['172.20.0.8'], clientIPTimeoutSeconds: 10_800 });
+  await rig.apply([kept, service({ key: 'shop/spread', frontends: ['172.20.0.9'] })]);
+  const document = await describe();
+  expect(document.services.map(({ affinity_timeout }) => affinity_timeout)).toEqual([10_800, 0]);
+  const lines = renderMaps(document).split('\n');
+  expect(lines[0]).toMatch(/SERVICE +AFFINITY +SLOT/);
+  expect(lines[1]).toMatch(/shop\/kept +10800 s +1/);
+  expect(lines[2]).toMatch(/shop\/spread +- +1/);
 });

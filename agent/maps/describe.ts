@@ -27,6 +27,8 @@ export interface ServiceEntry {
   readonly service: string | null;
   /** How many of the backends new connections get; with 0 they are rejected. */
   readonly count: number;
+  /** Seconds for which a client stays with its backend; 0 without session affinity. */
+  readonly affinity_timeout: number;
   readonly backends: readonly SlotEntry[];
 }
 
@@ -99,7 +101,7 @@ function serviceEntry(
   clusterOf: (target: NamedTarget) => string,
   service: string | null,
 ): ServiceEntry {
-  const { count, draining, serviceId } = master;
+  const { count, draining, affinityTimeout, serviceId } = master;
   const backends = [...slots]
     .sort(([a], [b]) => a - b)
     .map(([slot, { backendId }]): SlotEntry => {
@@ -113,7 +115,7 @@ function serviceEntry(
         use: slot <= count ? 'new' : slot <= count + draining ? 'old' : 'leftover',
       };
     });
-  return { frontend: frontend.name, id: serviceId, service, count, backends };
+  return { frontend: frontend.name, id: serviceId, service, count, affinity_timeout: affinityTimeout, backends };
 }
 
 /** What a program in the kernel, or a tool, would stumble over. */
@@ -151,11 +153,13 @@ function slotsByBackend(image: MapImage): ReadonlyMap<number, number> {
 
 /** One line per slot, as columns; what `clustermesh maps dump` prints. */
 export function renderMaps({ maps, datapath, services, backends, problems }: MapsDocument): string {
+  const kept = services.some(({ affinity_timeout }) => affinity_timeout > 0);
   const rows = services.flatMap((service) => {
-    const head = [service.frontend, String(service.id), service.service ?? '-'];
+    const affinity = service.affinity_timeout === 0 ? '-' : `${service.affinity_timeout} s`;
+    const head = [service.frontend, String(service.id), service.service ?? '-', ...(kept ? [affinity] : [])];
     if (service.backends.length === 0) return [[...head, '-', 'none: connections are rejected', '-', '-', '-']];
     return service.backends.map((slot, index) => [
-      ...(index === 0 ? head : ['', '', '']),
+      ...(index === 0 ? head : head.map(() => '')),
       String(slot.slot),
       slot.address ?? 'missing',
       String(slot.id),
@@ -163,7 +167,17 @@ export function renderMaps({ maps, datapath, services, backends, problems }: Map
       slot.cluster ?? '-',
     ]);
   });
-  const header = ['FRONTEND', 'ID', 'SERVICE', 'SLOT', 'BACKEND', 'ID', 'STATE', 'CLUSTER'];
+  const header = [
+    'FRONTEND',
+    'ID',
+    'SERVICE',
+    ...(kept ? ['AFFINITY'] : []),
+    'SLOT',
+    'BACKEND',
+    'ID',
+    'STATE',
+    'CLUSTER',
+  ];
   const use = MAP_NAMES.filter((map) => maps[map].entries > 0 || !map.endsWith('6'))
     .map((map) => `${map} ${maps[map].entries} of ${maps[map].size}`)
     .join(', ');

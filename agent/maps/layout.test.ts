@@ -42,6 +42,11 @@ test.each([
     masterValue({ count: 3, qcount: 1, revNatId: 7 }),
     '00000000 0300 0007 00 00 0100',
   ],
+  [
+    'master with an affinity of three hours',
+    masterValue({ count: 3, revNatId: 7, affinityTimeout: 10_800 }),
+    '302a0000 0300 0007 10 00 0000',
+  ],
   ['slot', slotValue({ backendId: 17, revNatId: 7 }), '11000000 0000 0007 00 00 0000'],
   ['key of a backend', backendKey(17), '11000000'],
   ['backend', backendValue(backend), '0af40105 1f90 06 00 0200 00 00'],
@@ -88,10 +93,16 @@ function roundTrips<T>(rows: fc.Arbitrary<T>, through: (row: T) => unknown, more
 test('parse undoes write', () => {
   const places = { address: anyAddress, port: any16 };
   const ends = { ...places, protocol: anyProtocol };
-  const bare = { backendId: 0, count: 0, qcount: 0, flags: 0, flags2: 0 };
+  const bare = { backendId: 0, count: 0, qcount: 0, affinityTimeout: 0, flags: 0, flags2: 0 };
   roundTrips(fc.record({ ...ends, slot: any16 }), (row) => parseServiceKey(serviceKey(row)));
   const masters = fc.record({ count: any16, qcount: any16, revNatId: any16 });
   roundTrips(masters, (row) => parseServiceValue(masterValue(row)), bare);
+  const kept = fc.record({ count: any16, affinityTimeout: fc.integer({ min: 1, max: 0xff_ffff }) });
+  roundTrips(kept, (row) => parseServiceValue(masterValue({ ...row, revNatId: 7 })), {
+    ...bare,
+    flags: 0x10,
+    revNatId: 7,
+  });
   const slots = fc.record({ backendId: anyId, revNatId: any16 });
   roundTrips(slots, (row) => parseServiceValue(slotValue(row)), bare);
   roundTrips(anyId, (id) => parseBackendKey(backendKey(id)));

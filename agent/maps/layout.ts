@@ -26,6 +26,10 @@ export const REV_NAT_ID_MAX = 0xfffe;
 export const BACKEND_ID_MAX = 0xffff_fffe;
 /** Slots are numbered from 1; slot 0 is the master. */
 export const MASTER_SLOT = 0;
+/** Seconds: 24 bits of a master's first field; the others are Cilium's for a choice that we do not offer. */
+const AFFINITY_TIMEOUT_MAX = 0xff_ffff;
+/** In a master's flags: it has a session affinity. */
+const FLAG_AFFINITY = 0x10;
 
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17 } as const;
 const BACKEND_STATES: readonly BackendRowState[] = ['active', 'terminating', 'quarantined', 'maintenance'];
@@ -60,10 +64,12 @@ export function parseServiceKey(bytes: Uint8Array): ServiceRowKey | undefined {
 }
 
 export interface ServiceRowValue {
-  /** In a slot; 0 in a master. */
+  /** In a slot; 0 in a master, which has a timeout there if it has an affinity. */
   readonly backendId: number;
   /** In a master: how many slots, from 1 on, take new connections. */
   readonly count: number;
+  /** In a master: the timeout of its session affinity in seconds; 0 without. */
+  readonly affinityTimeout: number;
   readonly revNatId: number;
   readonly flags: number;
   readonly flags2: number;
@@ -76,10 +82,16 @@ export interface MasterRow {
   /** @default 0 */
   readonly qcount?: number;
   readonly revNatId: number;
+  /** Seconds of session affinity. @default 0, none */
+  readonly affinityTimeout?: number;
 }
 
-export function masterValue({ count, qcount = 0, revNatId }: MasterRow): Uint8Array {
+export function masterValue({ count, qcount = 0, revNatId, affinityTimeout = 0 }: MasterRow): Uint8Array {
   const bytes = new Uint8Array(SERVICE_VALUE.size);
+  if (affinityTimeout > 0) {
+    putHost32(bytes, SERVICE_VALUE.offsets.backend_id, affinityTimeout);
+    bytes[SERVICE_VALUE.offsets.flags] = FLAG_AFFINITY;
+  }
   putHost16(bytes, SERVICE_VALUE.offsets.count, count);
   putHost16(bytes, SERVICE_VALUE.offsets.qcount, qcount);
   putNetwork16(bytes, SERVICE_VALUE.offsets.rev_nat_id, revNatId);
@@ -96,11 +108,15 @@ export function slotValue({ backendId, revNatId }: Pick<ServiceRowValue, 'backen
 export function parseServiceValue(bytes: Uint8Array): ServiceRowValue | undefined {
   if (bytes.length !== SERVICE_VALUE.size) return undefined;
   const at = SERVICE_VALUE.offsets;
+  const flags = byte(bytes, at.flags);
+  const first = host32(bytes, at.backend_id);
+  const hasAffinity = (flags & FLAG_AFFINITY) !== 0;
   return {
-    backendId: host32(bytes, at.backend_id),
+    backendId: hasAffinity ? 0 : first,
+    affinityTimeout: hasAffinity ? first % (AFFINITY_TIMEOUT_MAX + 1) : 0,
     count: host16(bytes, at.count),
     revNatId: network16(bytes, at.rev_nat_id),
-    flags: byte(bytes, at.flags),
+    flags,
     flags2: byte(bytes, at.flags2),
     qcount: host16(bytes, at.qcount),
   };

@@ -78,6 +78,13 @@ export const TRAFFIC_EVENT = layout('traffic_event', 88, {
   command: 72,
 });
 
+/** Written by the programs alone, like the reverse sockets. */
+export const AFFINITY_KEY = {
+  4: layout('affinity4_key', 16, { client: 0, rev_nat_id: 8, client_kind: 10, pad1: 11, pad2: 12 }),
+  6: layout('affinity6_key', 24, { client: 0, rev_nat_id: 16, client_kind: 18, pad1: 19, pad2: 20 }),
+} as const;
+export const AFFINITY_VALUE = layout('affinity', 16, { last_used: 0, backend_id: 8, slot: 12 });
+
 const both = (of: FamilyLayout): readonly Layout[] => [of[4], of[6]];
 
 export const LAYOUTS: readonly Layout[] = [
@@ -93,4 +100,6 @@ export const LAYOUTS: readonly Layout[] = [
   EVENT_LEASE,
   EVENT_BUDGET,
   TRAFFIC_EVENT,
+  ...both(AFFINITY_KEY),
+  AFFINITY_VALUE,
 ];

@@ -21,6 +21,8 @@ export interface MasterRecord {
   readonly count: number;
   /** Slots after `count` that only keep the connections they have. */
   readonly draining: number;
+  /** Seconds of session affinity; 0 without. */
+  readonly affinityTimeout: number;
   readonly serviceId: number;
 }
 
@@ -104,8 +106,10 @@ export function encodeValue(put: Put): Uint8Array {
       return reverseNatValue(put.place);
     case 'put-slot':
       return slotValue({ backendId: put.record.backendId, revNatId: put.record.serviceId });
-    case 'put-master':
-      return masterValue({ count: put.record.count, qcount: put.record.draining, revNatId: put.record.serviceId });
+    case 'put-master': {
+      const { count, draining, affinityTimeout, serviceId } = put.record;
+      return masterValue({ count, qcount: draining, revNatId: serviceId, affinityTimeout });
+    }
     default:
       return put satisfies never;
   }

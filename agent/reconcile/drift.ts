@@ -42,7 +42,13 @@ function frontendDifferences(a: ObservedFrontend, b: ObservedFrontend | undefine
 function sameMaster({ master: a }: ObservedFrontend, other: ObservedFrontend | undefined): boolean {
   const b = other?.master;
   if (a === undefined || b === undefined) return a === b;
-  return a.count === b.count && a.draining === b.draining && a.serviceId === b.serviceId && a.exact === b.exact;
+  return (
+    a.count === b.count &&
+    a.draining === b.draining &&
+    a.affinityTimeout === b.affinityTimeout &&
+    a.serviceId === b.serviceId &&
+    a.exact === b.exact
+  );
 }
 
 const sameBackend = (a: Observed<BackendRecord>, b: Observed<BackendRecord> | undefined): boolean =>

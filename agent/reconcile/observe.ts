@@ -110,7 +110,8 @@ function parseServiceRow(key: Uint8Array, value: Uint8Array): Put | undefined {
   if (slot !== MASTER_SLOT) {
     return { type: 'put-slot', frontend, slot, record: { backendId: row.backendId, serviceId } };
   }
-  return { type: 'put-master', frontend, record: { count: row.count, draining: row.qcount, serviceId } };
+  const { count, qcount: draining, affinityTimeout } = row;
+  return { type: 'put-master', frontend, record: { count, draining, affinityTimeout, serviceId } };
 }
 
 function parseBackendRow(key: Uint8Array, value: Uint8Array): Put | undefined {

@@ -19,6 +19,7 @@ import type { MapImage, Observed, ObservedFrontend } from './image.ts';
 export interface NumberedFrontend {
   readonly frontend: NamedFrontend;
   readonly serviceId: number;
+  readonly affinityTimeout: number;
   readonly selected: readonly number[];
   readonly draining: readonly number[];
 }
@@ -36,10 +37,10 @@ export interface FrontendPlan {
 }
 
 export function planPut(desired: NumberedFrontend, image: MapImage, now: number): FrontendPlan {
-  const { frontend, serviceId, selected, draining } = desired;
+  const { frontend, serviceId, affinityTimeout, selected, draining } = desired;
   const slots = image.frontend(frontend.name)?.slots;
   const backendIds = assignSlots((slot) => slots?.get(slot)?.backendId, selected, draining);
-  const placed = { frontend, serviceId, count: selected.length, draining: draining.length };
+  const placed = { frontend, serviceId, affinityTimeout, count: selected.length, draining: draining.length };
   return planPlaces(placed, image, now, (place) => {
     let slot = 0;
     for (const backendId of backendIds) {
@@ -53,13 +54,14 @@ export function planPut(desired: NumberedFrontend, image: MapImage, now: number)
 export interface PlacedFrontend {
   readonly frontend: NamedFrontend;
   readonly serviceId: number;
+  readonly affinityTimeout: number;
   readonly count: number;
   readonly draining: number;
 }
 
 /** `forEachPlace` names the slots to look at, in ascending order: all but those that surely hold what they are to hold. */
 export function planPlaces(
-  { frontend, serviceId, count, draining }: PlacedFrontend,
+  { frontend, serviceId, affinityTimeout, count, draining }: PlacedFrontend,
   image: MapImage,
   now: number,
   forEachPlace: (place: (slot: number, backendId: number) => void) => void,
@@ -79,7 +81,7 @@ export function planPlaces(
     }
   });
   const surplus = surplusSlots(frontend, observed, count + draining, readable);
-  const master: MasterRecord = { count, draining, serviceId };
+  const master: MasterRecord = { count, draining, affinityTimeout, serviceId };
   const there = observed?.master;
   return {
     newSlots,
@@ -142,4 +144,5 @@ const sameMaster = (observed: Observed<MasterRecord>, wanted: MasterRecord): boo
   observed.exact &&
   observed.count === wanted.count &&
   observed.draining === wanted.draining &&
+  observed.affinityTimeout === wanted.affinityTimeout &&
   observed.serviceId === wanted.serviceId;

@@ -7,7 +7,7 @@ import type { MapImage } from './image.ts';
 export function programmedFrontend(image: MapImage, name: FrontendName): DesiredFrontend | undefined {
   const observed = image.frontend(name);
   if (observed?.master === undefined) return undefined;
-  const { count, draining } = observed.master;
+  const { count, draining, affinityTimeout } = observed.master;
   const selected = new Map<string, DesiredBackend>();
   const rest = new Map<string, DesiredBackend>();
   for (let slot = 1; slot <= count + draining; slot += 1) {
@@ -16,5 +16,10 @@ export function programmedFrontend(image: MapImage, name: FrontendName): Desired
     if (backend === undefined || selected.has(backend.target.name)) continue;
     (slot <= count ? selected : rest).set(backend.target.name, { ...backend.target, state: backend.state });
   }
-  return { ...observed.frontend, backends: [...selected.values(), ...rest.values()], count: selected.size };
+  return {
+    ...observed.frontend,
+    backends: [...selected.values(), ...rest.values()],
+    count: selected.size,
+    affinityTimeout,
+  };
 }

@@ -1,8 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { IpAddress } from '../../mesh/model/names.ts';
+import { frontendName } from '../desired/frontend.ts';
 import { backend, port, service } from '../desired/sample.ts';
+import { masterValue, serviceKey } from '../maps/layout.ts';
 import { MemoryMaps } from '../maps/memory.ts';
 import { READER_GRACE_MS } from './image.ts';
 import { Rig } from './rig.ts';
+
+const FRONTEND = { address: '172.20.0.10' as IpAddress, port: 80, protocol: 'TCP' } as const;
 
 let maps: MemoryMaps;
 let rig: Rig;
@@ -150,5 +155,36 @@ test('a failing dump leaves everything as it is', async () => {
   await next.want([]);
   await expect(next.pass()).rejects.toThrow('MAP_FAILED');
   maps.fault = undefined;
+  expect(await rig.differences()).toEqual([]);
+});
+
+test('a session affinity is one row of the master, and a restarted agent finds it there', async () => {
+  const kept = service({ clientIPTimeoutSeconds: 60 });
+  await rig.apply([service()]);
+  for (const [wanted, seconds] of [
+    [kept, 60],
+    [service({ clientIPTimeoutSeconds: 90 }), 90],
+    [service(), 0],
+    [kept, 60],
+  ] as const) {
+    written = [];
+    await rig.apply([wanted]);
+    expect(written).toEqual(['+services']);
+    expect(rig.desired.get(frontendName({ ...FRONTEND }))?.affinityTimeout).toBe(seconds);
+    expect(await rig.differences()).toEqual([]);
+  }
+  written = [];
+  const restarted = new Rig(maps);
+  await restarted.apply([kept]);
+  expect(written).toEqual([]);
+});
+
+test('an affinity that somebody else changed is put right', async () => {
+  await rig.apply([service({ clientIPTimeoutSeconds: 60 })]);
+  const key = serviceKey({ ...FRONTEND, slot: 0 });
+  await maps.update('services', [{ key, value: masterValue({ count: 1, revNatId: 1 }) }]);
+  expect((await rig.differences()).map(({ detail }) => detail)).toEqual(['session affinity of 0 s, desired is 60 s']);
+  expect(await rig.reconciler.verify()).toBe(1);
+  await rig.pass();
   expect(await rig.differences()).toEqual([]);
 });

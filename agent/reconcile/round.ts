@@ -234,7 +234,10 @@ class RoundPlanner {
     if (!numbered.ok) return numbered;
     const selected = numbered.value.slice(0, frontend.count);
     const draining = numbered.value.slice(frontend.count);
-    return ok(planPut({ frontend, serviceId, selected, draining }, this.#input.image, this.#input.now));
+    const { affinityTimeout } = frontend;
+    return ok(
+      planPut({ frontend, serviceId, affinityTimeout, selected, draining }, this.#input.image, this.#input.now),
+    );
   }
 
   /** The backends' ids; their rows are drafted where they are not as they should be. */

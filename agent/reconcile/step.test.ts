@@ -30,7 +30,8 @@ class Rows {
     const numbers = this.number(frontend);
     const selected = numbers.slice(0, frontend.count);
     const draining = numbers.slice(frontend.count);
-    return planPut({ frontend, serviceId: SERVICE_ID, selected, draining }, this.image, this.now);
+    const { affinityTimeout } = frontend;
+    return planPut({ frontend, serviceId: SERVICE_ID, affinityTimeout, selected, draining }, this.image, this.now);
   }
 
   step(before: DesiredFrontend, after: DesiredFrontend, ids: KnownIds = this.ids): FrontendPlan | undefined {
@@ -46,8 +47,11 @@ class Rows {
   }
 }
 
-function desired(backends: readonly Backend[]): DesiredFrontend {
-  const [frontend] = desireService(service({ backends: [...backends] }), 'west' as ClusterName).frontends;
+function desired(backends: readonly Backend[], clientIPTimeoutSeconds = 0): DesiredFrontend {
+  const [frontend] = desireService(
+    service({ backends: [...backends], clientIPTimeoutSeconds }),
+    'west' as ClusterName,
+  ).frontends;
   if (frontend === undefined) throw new Error('no frontend');
   return frontend;
 }
@@ -65,7 +69,11 @@ test('a step is what the whole plan is, whatever came before and whoever still r
     .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 14 }), state), { selector: ([last]) => last, maxLength: 14 })
     .map((chosen) => chosen.map(([last, state]) => shared(last, state)));
   const pause = fc.constantFrom(0, 0, 1, READER_GRACE_MS - 1, READER_GRACE_MS);
-  const history = fc.array(fc.record({ backends, pause, again: fc.boolean() }), { minLength: 2, maxLength: 12 });
+  const timeout = fc.constantFrom(0, 0, 60);
+  const history = fc.array(fc.record({ backends, timeout, pause, again: fc.boolean() }), {
+    minLength: 2,
+    maxLength: 12,
+  });
   let steps = 0;
   let whole = 0;
   fc.assert(
@@ -73,9 +81,9 @@ test('a step is what the whole plan is, whatever came before and whoever still r
       const rows = new Rows();
       let before = desired([]);
       rows.land(rows.whole(before));
-      for (const { backends, pause, again } of history) {
+      for (const { backends, timeout, pause, again } of history) {
         rows.now += pause;
-        const after = again ? before : desired(backends);
+        const after = again ? before : desired(backends, timeout);
         const plan = rows.whole(after);
         const step = rows.step(before, after);
         if (step === undefined) whole += 1;
@@ -96,7 +104,7 @@ test('of 5,000 backends only the one that changed is asked for', () => {
   const all = Array.from({ length: 5_000 }, (_, at) => backend(`10.1.${at >> 8}.${at & 255}`));
   const gone = backend('10.1.3.4', { state: 'terminating' });
   const without = all.filter(({ address }) => address !== gone.address);
-  const history = [all, [...without, gone], without, [...without, backend('10.9.0.1')]].map(desired);
+  const history = [all, [...without, gone], without, [...without, backend('10.9.0.1')]].map((some) => desired(some));
   const rows = new Rows();
   let before = history[0] as DesiredFrontend;
   rows.land(rows.whole(before));

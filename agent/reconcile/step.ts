@@ -54,7 +54,8 @@ export function planStep(
   if (moves === undefined) return undefined;
   const slots = image.frontend(frontend.name)?.slots;
   const last = fillSlots((slot) => slots?.get(slot)?.backendId, frontend.count + 1, numbersOf(draining, ids));
-  const placed = { frontend, serviceId, count: frontend.count, draining: draining.length };
+  const { affinityTimeout, count } = frontend;
+  const placed = { frontend, serviceId, affinityTimeout, count, draining: draining.length };
   return planPlaces(placed, image, now, (place) => {
     for (const [slot, backendId] of moves) place(slot, backendId);
     for (const [index, backendId] of last.entries()) place(frontend.count + 1 + index, backendId);

@@ -88,6 +88,9 @@ function compareFrontend(
   if (!master.exact || master.count !== wanted.count || master.draining !== draining) {
     note('wrong', `master says ${master.count}+${master.draining}, desired are ${wanted.count}+${draining}`);
   }
+  if (master.affinityTimeout !== wanted.affinityTimeout) {
+    note('wrong', `session affinity of ${master.affinityTimeout} s, desired is ${wanted.affinityTimeout} s`);
+  }
   const place = image.reverse(master.serviceId);
   if (place === undefined || frontendName({ ...place, protocol: frontend.protocol }) !== frontend.name) {
     note(place === undefined ? 'missing' : 'wrong', `reverse row of id ${master.serviceId}`);

@@ -33,6 +33,8 @@ export interface ServiceObject {
   /** Empty for headless services. */
   readonly clusterIPs: readonly IpAddress[];
   readonly ports: readonly NamedPort[];
+  /** Absent unless `sessionAffinity` is ClientIP. */
+  readonly clientIPTimeoutSeconds?: number;
   readonly selector: TextMap;
 }
 

@@ -12,10 +12,18 @@
 #include "select.h"
 #include "traffic.h"
 
-static __always_inline int select_backend4(struct bpf_sock_addr *ctx, struct service4_key *key,
+static __always_inline int select_backend4(struct bpf_sock_addr *ctx, struct service4_key *key, bool first_try,
 					   struct selection *selection, struct endpoint4 *backend)
 {
-	int verdict = select_backend_id(ctx, &cm4_services, key, &key->slot, selection);
+	struct affinity4_key affinity_key = {};
+	struct affinity_place affinity = {
+		.rows = &cm4_affinity,
+		.key = &affinity_key,
+		.client = &affinity_key.client,
+		.rev_nat_id = &affinity_key.rev_nat_id,
+		.client_kind = &affinity_key.client_kind,
+	};
+	int verdict = select_backend_id(ctx, &cm4_services, key, &key->slot, affinity, first_try, selection);
 	struct backend_key backend_key = { .backend_id = selection->backend_id };
 	const struct backend4 *found;
 
@@ -31,10 +39,18 @@ static __always_inline int select_backend4(struct bpf_sock_addr *ctx, struct ser
 	return REDIRECTED;
 }
 
-static __always_inline int select_backend6(struct bpf_sock_addr *ctx, struct service6_key *key,
+static __always_inline int select_backend6(struct bpf_sock_addr *ctx, struct service6_key *key, bool first_try,
 					   struct selection *selection, struct endpoint6 *backend)
 {
-	int verdict = select_backend_id(ctx, &cm6_services, key, &key->slot, selection);
+	struct affinity6_key affinity_key = {};
+	struct affinity_place affinity = {
+		.rows = &cm6_affinity,
+		.key = &affinity_key,
+		.client = affinity_key.client,
+		.rev_nat_id = &affinity_key.rev_nat_id,
+		.client_kind = &affinity_key.client_kind,
+	};
+	int verdict = select_backend_id(ctx, &cm6_services, key, &key->slot, affinity, first_try, selection);
 	struct backend_key backend_key = { .backend_id = selection->backend_id };
 	const struct backend6 *found;
 
@@ -107,7 +123,7 @@ static __always_inline int forward4(struct bpf_sock_addr *ctx, struct endpoint4 
 
 #pragma unroll
 	for (int attempt = 0; attempt < SELECT_TRIES; attempt++) {
-		verdict = select_backend4(ctx, &key, &selection, &backend);
+		verdict = select_backend4(ctx, &key, attempt == 0, &selection, &backend);
 		if (verdict != -EHOSTUNREACH)
 			break;
 	}
@@ -146,7 +162,7 @@ static __always_inline int forward6(struct bpf_sock_addr *ctx, struct endpoint6 
 
 #pragma unroll
 	for (int attempt = 0; attempt < SELECT_TRIES; attempt++) {
-		verdict = select_backend6(ctx, &key, &selection, &backend);
+		verdict = select_backend6(ctx, &key, attempt == 0, &selection, &backend);
 		if (verdict != -EHOSTUNREACH)
 			break;
 	}

@@ -5,6 +5,7 @@
 
 #include <linux/errno.h>
 #include <linux/in.h>
+#include "affinity.h"
 #include "services.h"
 
 /* A call that is not rejected is either left alone or redirected. Rejections are negative errno values. */
@@ -50,30 +51,43 @@ static __always_inline __u16 select_slot(struct bpf_sock_addr *ctx, __u16 count)
 /*
  * `key` is the master's in `services`, of either family, and `slot` is where that key says which slot. Values are copied out
  * before anything else: a row that is deleted meanwhile may be given to another key. A slot that then says another service's id is such
- * a row.
+ * a row. Only the first try looks at the affinity: what leads nowhere is not tried again.
  */
 static __always_inline int select_backend_id(struct bpf_sock_addr *ctx, void *services, void *key, __u16 *slot,
+					     struct affinity_place affinity, bool first_try,
 					     struct selection *selection)
 {
 	const struct service *row = bpf_map_lookup_elem(services, key);
+	__u32 timeout;
+	__u16 chosen;
 	__u16 count;
 
 	if (!row)
 		return LEFT_ALONE;
 	count = row->count;
+	timeout = affinity_timeout(row);
 	selection->rev_nat_id = row->rev_nat_id;
 	selection->cause = CAUSE_NO_BACKENDS;
 	if (count == 0)
 		return -EHOSTUNREACH;
 	selection->cause = CAUSE_NO_SLOT;
 
-	*slot = select_slot(ctx, count);
+	if (timeout > 0)
+		name_client(ctx, affinity, selection->rev_nat_id);
+	if (timeout == 0 || !first_try ||
+	    !is_kept(affinity, timeout, services, key, slot, count, selection->rev_nat_id, &chosen))
+		chosen = select_slot(ctx, count);
+	*slot = chosen;
 	row = bpf_map_lookup_elem(services, key);
 	*slot = MASTER_SLOT;
 	if (!row)
 		return -EHOSTUNREACH;
 	selection->backend_id = row->backend_id;
-	return row->rev_nat_id == selection->rev_nat_id ? REDIRECTED : -EHOSTUNREACH;
+	if (row->rev_nat_id != selection->rev_nat_id)
+		return -EHOSTUNREACH;
+	if (timeout > 0)
+		keep_slot(affinity, selection->backend_id, chosen);
+	return REDIRECTED;
 }
 
 #endif

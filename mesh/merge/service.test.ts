@@ -182,3 +182,9 @@ function shuffle<T>(items: readonly T[], choices: { next(): { value: number } })
     .sort((a, b) => a.place - b.place)
     .map(({ item }) => item);
 }
+
+test('session affinity is what the own cluster says, and absent without', () => {
+  const merged = (local: LocalService) => mergeService({ cluster: west, local, remotes: [remote('east', [E])] });
+  expect(merged(local({ clientIPTimeoutSeconds: 60 }))?.clientIPTimeoutSeconds).toBe(60);
+  expect(merged(local())).not.toHaveProperty('clientIPTimeoutSeconds');
+});

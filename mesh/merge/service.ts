@@ -4,6 +4,7 @@
 
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, LocalService, MeshService, NamedPort, RemoteService } from '../model/service.ts';
+import { clientIPTimeoutOf } from '../snapshot/equality.ts';
 import { compareBackends, comparePorts, compareText } from '../snapshot/order.ts';
 
 export interface MergeInput {
@@ -27,6 +28,7 @@ export function mergeService({ cluster, local, remotes }: MergeInput): MeshServi
     key: local.key,
     frontends: [...new Set(local.frontends)].sort(compareText),
     ports: [...local.ports].sort(comparePorts),
+    ...clientIPTimeoutOf(local),
     backends: canonical(takeUntilActive(tiers(local, sources))),
   };
 }

@@ -17,6 +17,9 @@ export interface NamedPort {
 /** `service.cilium.io/affinity`. */
 export type Affinity = 'none' | 'local' | 'remote';
 
+/** `sessionAffinityConfig.clientIP.timeoutSeconds`, as Kubernetes bounds it. */
+export const CLIENT_IP_TIMEOUT_SECONDS = { min: 1, max: 86_400, default: 10_800 } as const;
+
 /** Active takes new connections; terminating only keeps the ones it has. */
 export type BackendState = 'active' | 'terminating';
 
@@ -40,6 +43,8 @@ export interface LocalService {
   readonly global: boolean;
   readonly shared: boolean;
   readonly affinity: Affinity;
+  /** As in MeshService. */
+  readonly clientIPTimeoutSeconds?: number;
   /** Sorted by address. */
   readonly backends: readonly Backend[];
   readonly labels: Readonly<Record<string, string>>;
@@ -62,6 +67,8 @@ export interface MeshService {
   readonly key: ServiceKey;
   readonly frontends: readonly IpAddress[];
   readonly ports: readonly NamedPort[];
+  /** `sessionAffinity: ClientIP`: for how long after its last connection a client stays with its backend. Absent: `None`. */
+  readonly clientIPTimeoutSeconds?: number;
   /** Sorted by cluster name, then address; an address appears once per cluster. */
   readonly backends: readonly Backend[];
 }

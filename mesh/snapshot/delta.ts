@@ -5,14 +5,14 @@
 import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, MeshService } from '../model/service.ts';
-import { type ServiceSpec, sameBackend, sameClusters, sameService, sameSpec } from './equality.ts';
+import { type ServiceSpec, sameBackend, sameClusters, sameService, sameSpec, specOf } from './equality.ts';
 import { type BackendRef, compareBackends, compareText } from './order.ts';
 import { ServiceMap } from './service-map.ts';
 import type { MeshSnapshot, Position } from './snapshot.ts';
 
 export interface ServiceDelta {
   readonly key: ServiceKey;
-  /** Absent when frontends and ports are as they were; always there for a new service. */
+  /** Absent when everything but the backends is as it was; always there for a new service. */
   readonly spec: ServiceSpec | undefined;
   /** New and changed backends, in canonical order. */
   readonly upserted: readonly Backend[];
@@ -57,7 +57,7 @@ export const isEmpty = (delta: SnapshotDelta): boolean =>
   delta.changed.length === 0 && delta.removed.length === 0 && delta.clusters === undefined;
 
 function diffService(before: MeshService | undefined, after: MeshService): ServiceDelta {
-  const spec = { frontends: after.frontends, ports: after.ports };
+  const spec = specOf(after);
   if (before === undefined) return { key: after.key, spec, upserted: after.backends, removed: [] };
   return { key: after.key, spec: sameSpec(before, after) ? undefined : spec, ...diffBackends(before, after) };
 }
@@ -115,7 +115,7 @@ function applyService(before: MeshService | undefined, change: ServiceDelta): Re
   if (spec === undefined) return err('changed, but was not there');
   const backends = applyBackends(before?.backends ?? [], change);
   if (!backends.ok) return backends;
-  return ok({ key: change.key, frontends: spec.frontends, ports: spec.ports, backends: backends.value });
+  return ok({ key: change.key, ...specOf(spec), backends: backends.value });
 }
 
 type Edit = { readonly ref: BackendRef; readonly backend: Backend | undefined };

@@ -6,7 +6,19 @@ import type { Backend, MeshService, NamedPort } from '../model/service.ts';
 import { compareBackends } from './order.ts';
 
 /** What a service is apart from its backends. */
-export type ServiceSpec = Pick<MeshService, 'frontends' | 'ports'>;
+export type ServiceSpec = Pick<MeshService, 'frontends' | 'ports' | 'clientIPTimeoutSeconds'>;
+
+/** To spread into a value: a field that is absent stays absent, whatever stood for it. */
+export const clientIPTimeoutOf = ({
+  clientIPTimeoutSeconds: seconds = 0,
+}: Pick<ServiceSpec, 'clientIPTimeoutSeconds'>): Pick<ServiceSpec, 'clientIPTimeoutSeconds'> =>
+  seconds > 0 ? { clientIPTimeoutSeconds: seconds } : {};
+
+export const specOf = (service: ServiceSpec): ServiceSpec => ({
+  frontends: service.frontends,
+  ports: service.ports,
+  ...clientIPTimeoutOf(service),
+});
 
 function sameItems<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
   if (a === b) return true;
@@ -31,7 +43,9 @@ export const sameBackend = (a: Backend, b: Backend): boolean =>
     samePorts(a.ports, b.ports));
 
 export const sameSpec = (a: ServiceSpec, b: ServiceSpec): boolean =>
-  sameItems(a.frontends, b.frontends, () => false) && samePorts(a.ports, b.ports);
+  sameItems(a.frontends, b.frontends, () => false) &&
+  samePorts(a.ports, b.ports) &&
+  a.clientIPTimeoutSeconds === b.clientIPTimeoutSeconds;
 
 export const sameService = (a: MeshService, b: MeshService): boolean =>
   a === b || (a.key === b.key && sameSpec(a, b) && sameItems(a.backends, b.backends, sameBackend));

@@ -4,8 +4,15 @@
 import { parseAddress } from '../model/address.ts';
 import { parseServiceKey, type ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { type Affinity, type BackendState, type LocalService, type NamedPort, PROTOCOLS } from '../model/service.ts';
-import { decodeShaped, encodeShaped, flag, list, map, object, required, text, whole } from './json-shape.ts';
+import {
+  type Affinity,
+  type BackendState,
+  CLIENT_IP_TIMEOUT_SECONDS,
+  type LocalService,
+  type NamedPort,
+  PROTOCOLS,
+} from '../model/service.ts';
+import { decodeShaped, encodeShaped, flag, list, map, object, omitEmpty, required, text, whole } from './json-shape.ts';
 import { PORT_MAX, UINT32_MAX, VALUE_BYTES_MAX } from './record.ts';
 
 export const LOCAL_SERVICES_PREFIX = 'clustermesh/v1/local/services/';
@@ -20,6 +27,7 @@ const SHAPE = object({
   global: required(flag),
   shared: required(flag),
   affinity: required(text),
+  clientIPTimeoutSeconds: omitEmpty(whole(CLIENT_IP_TIMEOUT_SECONDS.max)),
   backends: required(
     list(
       object({

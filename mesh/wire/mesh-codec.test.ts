@@ -43,13 +43,15 @@ const service = fc
   .record({
     name: fc.stringMatching(/^[a-z]{1,3}$/),
     frontends: fc.uniqueArray(fc.constantFrom('10.96.0.1', '10.96.0.2', 'fd00::1'), { maxLength: 3 }),
+    affinity: fc.constantFrom({}, { clientIPTimeoutSeconds: 1 }, { clientIPTimeoutSeconds: 86_400 }),
     backends: fc.uniqueArray(backend, { selector: ({ cluster, address }) => cluster + address, maxLength: 20 }),
   })
   .map(
-    ({ name, frontends, backends }): MeshService => ({
+    ({ name, frontends, affinity, backends }): MeshService => ({
       key: serviceKey('shop', name),
       frontends: (frontends as IpAddress[]).sort(compareText),
       ports,
+      ...affinity,
       backends: backends.sort(compareBackends),
     }),
   );

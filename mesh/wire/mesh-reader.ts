@@ -101,7 +101,7 @@ export class MeshReader {
     const services: MeshService[] = [];
     for (const { key, spec, upserted } of this.#services) {
       if (spec === undefined) return err(`${key}: a service without a spec`);
-      services.push({ key, frontends: spec.frontends, ports: spec.ports, backends: upserted });
+      services.push({ key, ...spec, backends: upserted });
     }
     const snapshot = { position, cluster, clusters: clusters.value, services: ServiceMap.of(services) };
     if (snapshot.services.size !== announced) {

@@ -12,8 +12,8 @@ import {
   type ServiceKey,
 } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { type Backend, type NamedPort, PROTOCOLS } from '../model/service.ts';
-import type { ServiceSpec } from '../snapshot/equality.ts';
+import { type Backend, CLIENT_IP_TIMEOUT_SECONDS, type NamedPort, PROTOCOLS } from '../model/service.ts';
+import { clientIPTimeoutOf, type ServiceSpec } from '../snapshot/equality.ts';
 import type { BackendRef } from '../snapshot/order.ts';
 import { PortLists } from '../snapshot/port-lists.ts';
 import type { Position } from '../snapshot/snapshot.ts';
@@ -32,9 +32,10 @@ const NAMES_MAX = 511;
 
 export const positionMessage = ({ storeId, revision }: Position): PositionMessage => ({ storeId, revision });
 
-export const specMessage = ({ frontends, ports }: ServiceSpec): SpecMessage => ({
+export const specMessage = ({ frontends, ports, clientIPTimeoutSeconds }: ServiceSpec): SpecMessage => ({
   frontends: [...frontends],
   ports: ports.map(portMessage),
+  ...(clientIPTimeoutSeconds === undefined ? {} : { clientIpTimeoutSeconds: clientIPTimeoutSeconds }),
 });
 
 const portMessage = ({ name, protocol, port }: NamedPort): PortMessage => ({ name, protocol, port });
@@ -91,7 +92,10 @@ export class ValueReader {
       frontends.push(address.value);
     }
     const ports = this.#ports(message.ports ?? []);
-    return ports.ok ? ok({ frontends, ports: ports.value }) : ports;
+    if (!ports.ok) return ports;
+    const seconds = message.clientIpTimeoutSeconds ?? 0;
+    if (seconds > CLIENT_IP_TIMEOUT_SECONDS.max) return err(`session affinity of ${seconds} seconds`);
+    return ok({ frontends, ports: ports.value, ...clientIPTimeoutOf({ clientIPTimeoutSeconds: seconds }) });
   }
 
   backend(message: BackendMessage): Result<Backend, string> {

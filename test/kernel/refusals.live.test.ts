@@ -185,6 +185,7 @@ char _license[] SEC("license") = "GPL";
 
 /** Reads a row without asking whether it is there. */
 const REJECTED = `
+#include "include/affinity.h"
 #include "include/backends.h"
 #include "include/reverse_nat.h"
 #include "include/traffic.h"

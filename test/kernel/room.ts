@@ -26,8 +26,8 @@ export interface Room {
   readonly cgroup: string;
   readonly netns: string;
   readonly objectPath: string;
-  /** The client of dial.c, in the namespace and in the cgroup. */
-  startClient(): Promise<Client>;
+  /** The client of dial.c, in the namespace and in the cgroup, or in another room's cgroup. */
+  startClient(inCgroup?: string): Promise<Client>;
   /** Runs a program of this folder to its end, in the namespace and in the cgroup. */
   run(program: string, ...args: readonly string[]): Promise<void>;
   /** The backends of answer.c, in the namespace and outside the cgroup. */
@@ -89,7 +89,7 @@ export async function makeRoom(...addresses: readonly string[]): Promise<Room> {
     cgroup,
     netns: name,
     objectPath,
-    startClient: async () => talkTo(start(compile(dir, 'dial'), [], { cgroup })),
+    startClient: async (inCgroup = cgroup) => talkTo(start(compile(dir, 'dial'), [], { cgroup: inCgroup })),
     async run(program, ...args) {
       const child = start(compile(dir, program), args, { cgroup });
       const [code] = await once(child, 'exit');

@@ -23,6 +23,8 @@ export interface TestService {
   readonly backends: readonly number[];
   /** @default the number of backends */
   readonly count?: number;
+  /** Seconds. @default no session affinity */
+  readonly affinityTimeout?: number;
 }
 
 export async function writeBackend(maps: ServiceMaps, id: number, address: string, port: number): Promise<void> {
@@ -31,13 +33,16 @@ export async function writeBackend(maps: ServiceMaps, id: number, address: strin
 }
 
 export async function writeService(maps: ServiceMaps, service: TestService): Promise<void> {
-  const { port, protocol, revNatId, backends, count = backends.length } = service;
+  const { port, protocol, revNatId, backends, count = backends.length, affinityTimeout = 0 } = service;
   const frontend = { address: service.address as IpAddress, port, protocol };
   const slots = backends.map((backendId, index) => ({
     key: serviceKey({ ...frontend, slot: index + 1 }),
     value: slotValue({ backendId, revNatId }),
   }));
-  const master = { key: serviceKey({ ...frontend, slot: 0 }), value: masterValue({ count, revNatId }) };
+  const master = {
+    key: serviceKey({ ...frontend, slot: 0 }),
+    value: masterValue({ count, revNatId, affinityTimeout }),
+  };
   const family = familyOf(frontend.address);
   await maps.update(mapNameOf('services', family), [...slots, master]);
   await maps.update(mapNameOf('reverseNat', family), [

@@ -100,6 +100,13 @@ describe('services', () => {
     expect(local?.affinity).toBe(expected.affinity);
   });
 
+  test('session affinity is kept for the own cluster, and peers see the same bytes', async () => {
+    const { local, bytes } = await publishedOf(service(GLOBAL).replace('spec:', 'spec:\n  sessionAffinity: ClientIP'));
+    expect(local?.clientIPTimeoutSeconds).toBe(10_800);
+    expect(local && decodeLocalService(encodeLocalService(local))).toEqual({ ok: true, value: local });
+    expect(bytes).toBe((await publishedOf(service(GLOBAL))).bytes);
+  });
+
   test('a name for something outside is not published', async () => {
     const { local } = await publishedOf(service(GLOBAL).replace('spec:', 'spec:\n  type: ExternalName'));
     expect(local).toBeUndefined();

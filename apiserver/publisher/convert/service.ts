@@ -3,6 +3,7 @@
 
 import { type IpAddress, serviceKey } from '../../../mesh/model/names.ts';
 import type { Backend, BackendState, LocalService, NamedPort } from '../../../mesh/model/service.ts';
+import { clientIPTimeoutOf } from '../../../mesh/snapshot/equality.ts';
 import { compareBackends, comparePorts } from '../../../mesh/snapshot/order.ts';
 import type { ClusterServiceRecord, PortValue } from '../../../mesh/wire/cluster-service.ts';
 import { serviceIntent } from '../../sources/annotations.ts';
@@ -26,6 +27,7 @@ export function localService(
     global: true,
     shared: intent.shared,
     affinity: intent.affinity,
+    ...clientIPTimeoutOf(service),
     backends: backendsOf(cluster, slices),
     labels: service.labels,
     selector: service.selector,

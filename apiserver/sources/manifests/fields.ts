@@ -83,6 +83,14 @@ export class Fields {
     return 0;
   }
 
+  /** Absent where it is, and where it is something else, which has been reported. */
+  whole(min: number, max: number): number | undefined {
+    const number = this.#primitive('number', typeof this.#value === 'number' ? this.#value : undefined);
+    if (number === undefined || (Number.isInteger(number) && number >= min && number <= max)) return number;
+    this.fail(`${number} is out of range`, `use a whole number from ${min} to ${max}`);
+    return undefined;
+  }
+
   protocol(): Protocol {
     const text = this.text() ?? 'TCP';
     const protocol = PROTOCOLS.find((known) => known === text);

@@ -68,6 +68,18 @@ describe('objects', () => {
     expect(await complaints(SERVICE)).toEqual([]);
   });
 
+  test.each([
+    ['sessionAffinity: None', undefined],
+    ['sessionAffinity: None, sessionAffinityConfig: {clientIP: {timeoutSeconds: 60}}', undefined],
+    ['sessionAffinity: ClientIP', 10_800],
+    ['sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 1}}', 1],
+  ])('a service with %s', async (affinity, seconds) => {
+    const text = `apiVersion: v1\nkind: Service\nmetadata: {name: echo}\nspec: {clusterIP: 10.96.0.10, ${affinity}}\n`;
+    expect(await complaints(text)).toEqual([]);
+    const [echo] = await objectsOf(text);
+    expect(echo?.kind === 'Service' && echo.clientIPTimeoutSeconds).toBe(seconds);
+  });
+
   test('an endpoint slice, with the conditions that are unset', async () => {
     expect(await objectsOf(SLICE)).toMatchObject([
       {
@@ -187,6 +199,26 @@ spec:
       `apiVersion: v1\nkind: Service\nmetadata: {name: echo}\nspec: {ports: [{port: 80}]}\n`,
       [
         '4:7 warning SOURCE_FIELD Service default/echo spec.clusterIP: is missing: the service has no address (give it one, or "None")',
+      ],
+    ],
+    [
+      'a session affinity that Kubernetes would not take',
+      `apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec:
+  clusterIP: 10.96.0.10
+  sessionAffinity: ClientIP
+  sessionAffinityConfig: {clientIP: {timeoutSeconds: 86401}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: other}
+spec: {clusterIP: 10.96.0.11, sessionAffinity: Cookie}
+`,
+      [
+        '7:54 error SOURCE_FIELD Service default/echo spec.sessionAffinityConfig.clientIP.timeoutSeconds: 86401 is out of range (use a whole number from 1 to 86400)',
+        '12:48 error SOURCE_FIELD Service default/other spec.sessionAffinity: "Cookie" is not ClientIP or None',
       ],
     ],
     ['no object', '- 1\n- 2\n', ['1:1 error SOURCE_FIELD - -: is a list and must be a map']],

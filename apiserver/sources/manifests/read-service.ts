@@ -2,7 +2,7 @@
 // is said, because it is rarely meant.
 
 import type { IpAddress } from '../../../mesh/model/names.ts';
-import type { NamedPort } from '../../../mesh/model/service.ts';
+import { CLIENT_IP_TIMEOUT_SECONDS, type NamedPort } from '../../../mesh/model/service.ts';
 import { comparePorts } from '../../../mesh/snapshot/order.ts';
 import { serviceIntent } from '../annotations.ts';
 import type { ServiceObject } from '../objects.ts';
@@ -22,6 +22,7 @@ export function readService(meta: ObjectMeta, fields: Fields): ServiceObject {
     clusterIPs: external ? [] : readClusterIPs(spec),
     ports: readPorts(spec.at('ports')),
     selector: spec.at('selector').textMap(),
+    ...readSessionAffinity(spec),
   };
 }
 
@@ -33,6 +34,19 @@ function readClusterIPs(spec: Fields): readonly IpAddress[] {
   const addresses = given.flatMap((field) => field.address() ?? []);
   if (given.length === 0) one.warn('is missing: the service has no address', `give it one, or "${HEADLESS}"`);
   return [...new Set(addresses)];
+}
+
+/** Absent without an affinity. */
+function readSessionAffinity(spec: Fields): Pick<ServiceObject, 'clientIPTimeoutSeconds'> {
+  const kind = spec.at('sessionAffinity');
+  const given = kind.text() ?? '';
+  if (given !== 'ClientIP') {
+    if (given !== '' && given !== 'None') kind.fail(`"${given}" is not ClientIP or None`);
+    return {};
+  }
+  const { min, max, default: usual } = CLIENT_IP_TIMEOUT_SECONDS;
+  const clientIP = spec.at('sessionAffinityConfig').map().at('clientIP').map();
+  return { clientIPTimeoutSeconds: clientIP.at('timeoutSeconds').whole(min, max) ?? usual };
 }
 
 /** Sorted; in a list of several every port has a name of its own. */

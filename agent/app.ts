@@ -17,6 +17,7 @@ import { createBreather } from './breather.ts';
 import type { AgentConfig } from './config.ts';
 import type { FrontendName } from './desired/frontend.ts';
 import { describeMaps, type MapsDocument } from './maps/describe.ts';
+import { describeAffinity } from './maps/describe-affinity.ts';
 import type { ServiceMaps } from './maps/port.ts';
 import { checkMaps, type MapsCheckDocument } from './reconcile/check.ts';
 import { observe } from './reconcile/observe.ts';
@@ -89,7 +90,13 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
         clusters: programmer.snapshot?.clusters ?? new Map(),
         serviceOf: programmer.desired.serviceOf.bind(programmer.desired),
       };
-      return describeMaps({ image, datapath: maps.kind, sizes: sizesOf(maps), names });
+      return describeMaps({
+        image,
+        datapath: maps.kind,
+        sizes: sizesOf(maps),
+        names,
+        affinities: await describeAffinity(maps, image),
+      });
     },
     checkMaps: () => {
       const { desired, reconciler } = programmer;

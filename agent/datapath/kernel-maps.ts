@@ -1,5 +1,6 @@
 // The kernel's service maps behind the port: pinned maps, opened by their pins.
 
+import type { Family } from '../../mesh/model/address.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import {
   type BatchOutcome,
@@ -12,16 +13,18 @@ import {
 } from '../maps/port.ts';
 import { KernelMap } from './kernel-map.ts';
 import type { Libbpf } from './libbpf.ts';
-import { MAP_SPECS } from './map-specs.ts';
+import { type KernelMapName, MAP_SPECS } from './map-specs.ts';
 import { openPinnedMap, type PinAccess } from './pinned-map.ts';
 import { mapPin } from './pins.ts';
 
 export class KernelMaps implements ServiceMaps {
   readonly kind = 'ebpf';
   readonly #maps: Readonly<Record<MapName, KernelMap>>;
+  readonly #affinity: Readonly<Record<Family, KernelMap>>;
 
-  constructor(maps: Readonly<Record<MapName, KernelMap>>) {
+  constructor(maps: Readonly<Record<MapName, KernelMap>>, affinity: Readonly<Record<Family, KernelMap>>) {
     this.#maps = maps;
+    this.#affinity = affinity;
   }
 
   info(map: MapName): MapInfo {
@@ -30,6 +33,10 @@ export class KernelMaps implements ServiceMaps {
 
   dump(map: MapName): Promise<readonly MapRow[]> {
     return this.#maps[map].dump();
+  }
+
+  dumpAffinity(family: Family): Promise<readonly MapRow[]> {
+    return this.#affinity[family].dump();
   }
 
   update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome> {
@@ -42,26 +49,27 @@ export class KernelMaps implements ServiceMaps {
 
   close(): void {
     for (const map of MAP_NAMES) this.#maps[map].close();
+    for (const map of Object.values(this.#affinity)) map.close();
   }
 }
 
 /** All of them, or none and an error. */
 export function openKernelMaps(calls: Libbpf, pinDir: string, access: PinAccess): KernelMaps {
   const opened: KernelMap[] = [];
-  const open = (map: MapName): KernelMap => {
+  const open = (map: KernelMapName): KernelMap => {
     const kernelMap = openKernelMap(calls, pinDir, map, access);
     opened.push(kernelMap);
     return kernelMap;
   };
   try {
-    return new KernelMaps(forEachMap(open));
+    return new KernelMaps(forEachMap(open), { 4: open('affinity'), 6: open('affinity6') });
   } catch (error) {
     for (const map of opened) map.close();
     throw error;
   }
 }
 
-function openKernelMap(calls: Libbpf, pinDir: string, map: MapName, access: PinAccess): KernelMap {
+function openKernelMap(calls: Libbpf, pinDir: string, map: KernelMapName, access: PinAccess): KernelMap {
   const spec = MAP_SPECS[map];
   const pinned = openPinnedMap(calls, pinDir, spec, access);
   if (pinned === undefined) {

@@ -5,6 +5,7 @@ import { observe } from '../reconcile/observe.ts';
 import { Rig } from '../reconcile/rig.ts';
 import { sizesOf } from '../reconcile/sizes.ts';
 import { describeMaps, type MapsDocument, renderMaps } from './describe.ts';
+import { type AffinityEntry, describeAffinity } from './describe-affinity.ts';
 import { MemoryMaps } from './memory.ts';
 import { forEachMap } from './port.ts';
 
@@ -20,7 +21,7 @@ beforeEach(async () => {
   ]);
 });
 
-async function describe(): Promise<MapsDocument> {
+async function describe(affinities: readonly AffinityEntry[] = []): Promise<MapsDocument> {
   const image = await observe(
     maps,
     () => 0,
@@ -31,7 +32,7 @@ async function describe(): Promise<MapsDocument> {
     ['east', 2],
   ]) as unknown as ReadonlyMap<ClusterName, ClusterId>;
   const serviceOf = rig.desired.serviceOf.bind(rig.desired);
-  return describeMaps({ image, datapath: 'memory', sizes: sizesOf(maps), names: { clusters, serviceOf } });
+  return describeMaps({ image, datapath: 'memory', sizes: sizesOf(maps), names: { clusters, serviceOf }, affinities });
 }
 
 test('rows have names, and those of an unknown cluster its number', async () => {
@@ -70,6 +71,7 @@ test('rows have names, and those of an unknown cluster its number', async () => 
       { id: 1, address: '172.20.0.9:80' },
       { id: 2, address: '172.20.0.10:53' },
     ],
+    affinities: [],
     problems: [],
   });
 });
@@ -132,4 +134,33 @@ test('a session affinity has a column where there is one', async () => {
   expect(lines[0]).toMatch(/SERVICE +AFFINITY +SLOT/);
   expect(lines[1]).toMatch(/shop\/kept +10800 s +1/);
   expect(lines[2]).toMatch(/shop\/spread +- +1/);
+});
+
+test('clients are named with what they stay with, and whether that still holds', async () => {
+  const kept = service({ key: 'shop/kept', clientIPTimeoutSeconds: 60, backends: ['10.1.0.1', '10.1.0.2'] });
+  await rig.apply([kept]);
+  await rig.apply([{ ...kept, backends: kept.backends.slice(0, 1) }]);
+  await rig.settle();
+  const image = await observe(
+    maps,
+    () => 0,
+    () => undefined,
+  );
+  const [frontend] = image.frontends();
+  const id = frontend?.master?.serviceId ?? 0;
+  const row = (client: number, serviceId: number, backendId: number) => ({
+    key: Uint8Array.of(client, 0, 0, 0, 0, 0, 0, 0, 0, serviceId, 1, 0, 0, 0, 0, 0),
+    value: Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0, backendId, 0, 0, 0, 1, 0, 0, 0),
+  });
+  const [backendId = 0] = [...image.backends()].map(([id]) => id);
+  const rows = [row(1, id, backendId), row(2, id, 99), row(3, 77, backendId)];
+  const affinities = await describeAffinity({ dumpAffinity: async (family) => (family === 4 ? rows : []) }, image);
+  const name = '172.20.0.10:80/TCP';
+  const address = '10.1.0.1:8080/TCP';
+  expect(affinities).toEqual([
+    { client: '1', frontend: name, backend: address, last_used: 9, followed: true },
+    { client: '2', frontend: name, backend: null, last_used: 9, followed: false },
+    { client: '3', frontend: null, backend: address, last_used: 9, followed: false },
+  ]);
+  expect(renderMaps(await describe(affinities))).toMatch(/netns 1 +172.20.0.10:80\/TCP +10.1.0.1:8080\/TCP +yes/);
 });

@@ -5,6 +5,7 @@ import { compareAddresses, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
 import { type Frontend, type FrontendName, frontendName, type NamedTarget, placeName } from '../desired/frontend.ts';
 import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
+import type { AffinityEntry } from './describe-affinity.ts';
 import { forEachMap, MAP_NAMES, type MapName } from './port.ts';
 
 /** The answer of `/v1/maps`. Fields are only added. */
@@ -15,6 +16,8 @@ export interface MapsDocument {
   readonly services: readonly ServiceEntry[];
   readonly backends: readonly BackendEntry[];
   readonly reverse_nat: readonly { readonly id: number; readonly address: string }[];
+  /** Clients with a session affinity, as the programs remember them. */
+  readonly affinities: readonly AffinityEntry[];
   /** What does not fit together; empty in health. Rows that wait for their removal are no problem. */
   readonly problems: readonly string[];
 }
@@ -63,9 +66,10 @@ export interface DescribeInput {
   readonly datapath: 'ebpf' | 'memory';
   readonly sizes: Readonly<Record<MapName, number>>;
   readonly names: MapNames;
+  readonly affinities: readonly AffinityEntry[];
 }
 
-export function describeMaps({ image, datapath, sizes, names }: DescribeInput): MapsDocument {
+export function describeMaps({ image, datapath, sizes, names, affinities }: DescribeInput): MapsDocument {
   const clusters = new Map([...names.clusters].map(([name, id]) => [id, name]));
   const clusterOf = ({ clusterId }: NamedTarget) => clusters.get(clusterId) ?? `#${clusterId}`;
   const problems: string[] = [];
@@ -90,6 +94,7 @@ export function describeMaps({ image, datapath, sizes, names }: DescribeInput): 
     reverse_nat: [...image.reverses()]
       .sort(([a], [b]) => a - b)
       .map(([id, place]) => ({ id, address: placeName(place) })),
+    affinities,
     problems,
   };
 }
@@ -152,7 +157,7 @@ function slotsByBackend(image: MapImage): ReadonlyMap<number, number> {
 }
 
 /** One line per slot, as columns; what `clustermesh maps dump` prints. */
-export function renderMaps({ maps, datapath, services, backends, problems }: MapsDocument): string {
+export function renderMaps({ maps, datapath, services, backends, affinities, problems }: MapsDocument): string {
   const kept = services.some(({ affinity_timeout }) => affinity_timeout > 0);
   const rows = services.flatMap((service) => {
     const affinity = service.affinity_timeout === 0 ? '-' : `${service.affinity_timeout} s`;
@@ -186,9 +191,19 @@ export function renderMaps({ maps, datapath, services, backends, problems }: Map
     columns([header, ...rows]),
     `${datapath === 'memory' ? 'maps in memory, no packet is forwarded: ' : ''}${use}${idle === 0 ? '' : `; ${idle} backends wait for their removal`}`,
   ];
+  if (affinities.length > 0) parts.push(columns([AFFINITY_HEADER, ...affinities.map(affinityRow)]));
   if (problems.length > 0) parts.push(['problems:', ...problems.map((problem) => `  ${problem}`)].join('\n'));
   return parts.join('\n\n');
 }
+
+const AFFINITY_HEADER = ['CLIENT', 'KEPT BY', 'BACKEND', 'FOLLOWED'];
+
+const affinityRow = ({ client, frontend, backend, followed }: AffinityEntry): readonly string[] => [
+  `netns ${client}`,
+  frontend ?? 'a service that is gone',
+  backend ?? 'one that is gone',
+  followed ? 'yes' : 'no',
+];
 
 function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];

@@ -77,6 +77,10 @@ export class MemoryMaps implements ServiceMaps {
     return [...rows.values()].map(copyRow);
   }
 
+  async dumpAffinity(): Promise<readonly MapRow[]> {
+    return [];
+  }
+
   async update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome> {
     const target = this.#open(map);
     for (const [index, row] of rows.entries()) {

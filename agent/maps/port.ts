@@ -51,6 +51,8 @@ export interface ServiceMaps {
   readonly kind: 'ebpf' | 'memory';
   info(map: MapName): MapInfo;
   dump(map: MapName): Promise<readonly MapRow[]>;
+  /** The rows that the programs keep of clients with session affinity; none where nothing is forwarded. */
+  dumpAffinity(family: Family): Promise<readonly MapRow[]>;
   /** Inserts or overwrites, in the order given. */
   update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome>;
   /** Deletes, in the order given; a key that is absent is no failure. */

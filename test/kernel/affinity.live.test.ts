@@ -3,6 +3,10 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Datapath, openDatapath } from '../../agent/datapath/index.ts';
+import { frontendName } from '../../agent/desired/frontend.ts';
+import { describeAffinity } from '../../agent/maps/describe-affinity.ts';
+import { observe } from '../../agent/reconcile/observe.ts';
+import type { IpAddress } from '../../mesh/model/names.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { type Client, makeRoom, type Room, skipped } from './room.ts';
 import { type TestService, writeBackend, writeService } from './rows.ts';
@@ -15,6 +19,7 @@ const LAST = [1, 2, 3, 4, 5, 6, 7, 8];
 const IDS = LAST;
 const IDS6 = LAST.map((last) => last + 10);
 const LONG = 10_800;
+const noPause = () => undefined;
 
 describe.skipIf(skipped)('session affinity', () => {
   let room: Room;
@@ -158,6 +163,17 @@ describe.skipIf(skipped)('session affinity', () => {
     ]) {
       await writeService(maps, { ...service, backends });
       expect(await reached(service)).toEqual(new Set([kept]));
+    }
+  });
+
+  test('a dump says who stays with what', async () => {
+    for (const address of [VIP, VIP6]) {
+      const service = await serve({ address, affinityTimeout: LONG });
+      const name = frontendName({ ...service, address: address as IpAddress });
+      const kept = await call(service);
+      const image = await observe(maps, () => 0, noPause);
+      const found = (await describeAffinity(maps, image)).filter(({ frontend }) => frontend === name);
+      expect(found).toMatchObject([{ backend: `${kept}/TCP`, followed: true }]);
     }
   });
 

@@ -16,13 +16,15 @@ import { clusterName, type OutputFormat, outputOption, print } from './options.t
 import { table } from './table.ts';
 import { renewCommand } from './trust-renew.ts';
 import { revokeCommand } from './trust-revoke.ts';
+import { statusCommand } from './trust-status.ts';
 
 export function trustCommand(): Command {
   return new Command('trust')
-    .description('verify certificates against a trust store, and renew those of a cluster')
+    .description('show, verify and renew the certificates of a cluster, and end the trust in a peer')
     .addCommand(verifyCommand().exitOverride())
     .addCommand(revokeCommand().exitOverride())
-    .addCommand(renewCommand().exitOverride());
+    .addCommand(renewCommand().exitOverride())
+    .addCommand(statusCommand().exitOverride());
 }
 
 interface VerifyOptions {

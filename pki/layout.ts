@@ -14,6 +14,10 @@ export interface ClusterLayout {
   readonly dir: string;
   readonly record: string;
   readonly authority: Pair;
+  /** A folder for each node. */
+  readonly agents: string;
+  /** A folder for each peer. */
+  readonly trust: string;
   leaf(profile: Exclude<Profile, 'agent'>): Pair;
   agent(node: string): Pair;
   trustStore(peer: string): string;
@@ -28,6 +32,8 @@ export function clusterLayout(dir: string): ClusterLayout {
     dir,
     record: join(dir, 'cluster.json'),
     authority: { cert: join(dir, 'ca', 'ca.pem'), key: join(dir, 'ca', 'key.pem') },
+    agents: join(dir, 'agents'),
+    trust: join(dir, 'trust'),
     leaf: (profile) => pair(profile),
     agent: (node) => pair('agents', node),
     trustStore: (peer) => join(dir, 'trust', peer, 'ca.pem'),

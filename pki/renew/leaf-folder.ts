@@ -2,15 +2,13 @@
 // pair that was there.
 
 import type { X509Certificate } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, type Result } from '../../mesh/model/result.ts';
-import { OperationalError, reasonOf } from '../../runtime/errors.ts';
+import { OperationalError } from '../../runtime/errors.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { readAuthority } from '../authority-files.ts';
 import { readClusterRecord } from '../cluster-record.ts';
-import { type Pair, readIfPresent, writePair } from '../files.ts';
+import { namesIn, type Pair, readIfPresent, writePair } from '../files.ts';
 import { clusterLayout } from '../layout.ts';
 import { type LeafPlace, readLeaf } from '../leaf-files.ts';
 import type { Profile } from '../profiles.ts';
@@ -61,7 +59,7 @@ export class LeafFolder implements RenewableLeaves {
     const layout = clusterLayout(this.#dir);
     const places: readonly LeafPlace[] = [
       ...PROFILES.map((profile) => ({ paths: layout.leaf(profile), profile })),
-      ...(await this.#nodes()).map((node) => ({ paths: layout.agent(node), profile: 'agent' as const, node })),
+      ...(await namesIn(layout.agents)).map((node) => ({ paths: layout.agent(node), profile: 'agent' as const, node })),
     ];
     const found = await Promise.all(places.map(standingAt));
     return found.filter((leaf) => leaf !== undefined);
@@ -91,23 +89,6 @@ export class LeafFolder implements RenewableLeaves {
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
       return err({ reason: `${error.subject ?? ''}: ${error.reason}`, hint: sentence(error.hint) });
-    }
-  }
-
-  async #nodes(): Promise<readonly string[]> {
-    const agents = join(this.#dir, 'agents');
-    try {
-      return (await readdir(agents)).sort();
-    } catch (cause) {
-      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
-      throw new OperationalError({
-        code: 'PKI_FILE',
-        operation: 'read credentials',
-        subject: agents,
-        reason: reasonOf(cause),
-        hint: 'check that the folder belongs to this user',
-        cause,
-      });
     }
   }
 }

@@ -1,5 +1,7 @@
+// The commands on a cluster's folder of certificates: what they write, print and exit with.
+
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -23,15 +25,15 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const init = (bornDaysAgo: number) =>
-  initCluster({
-    dir,
-    cluster: 'west' as ClusterName,
-    nodes: ['n1'],
-    addresses: { etcd: ['etcd.west'], door: ['10.1.0.1', 'fd00::1', 'door.example.org'], rpc: [] },
-    now: Date.now() - bornDaysAgo * DAY_MS,
-    leafLifeMs: 90 * DAY_MS,
-  });
+const asked = (bornDaysAgo: number) => ({
+  dir,
+  cluster: 'west' as ClusterName,
+  nodes: ['n1'],
+  addresses: { etcd: ['etcd.west'], door: ['10.1.0.1', 'fd00::1', 'door.example.org'], rpc: [] },
+  now: Date.now() - bornDaysAgo * DAY_MS,
+  leafLifeMs: 90 * DAY_MS,
+});
+const init = (bornDaysAgo: number) => initCluster(asked(bornDaysAgo));
 
 async function trust(command: string, ...more: readonly string[]) {
   printed = '';
@@ -84,5 +86,54 @@ describe('clustermesh trust renew', () => {
 
   test('refuses a folder that is no cluster of ours', async () => {
     await expect(trust('renew')).rejects.toMatchObject({ code: 'PKI_CLUSTER_RECORD' });
+  });
+});
+
+describe('clustermesh trust status', () => {
+  const status = async () => {
+    const { exit, printed: text } = await trust('status', '-o', 'json');
+    const { leaves, authorities } = JSON.parse(text) as Record<string, readonly { for: string; state: string }[]>;
+    const states = (rows: typeof leaves) => Object.fromEntries((rows ?? []).map((row) => [row.for, row.state]));
+    return { exit, leaves: states(leaves), authorities: states(authorities), text };
+  };
+
+  test.each<[string, number, string, number]>([
+    ['good', 1, 'ok', 0],
+    ['to be renewed', 61, 'due', 0],
+    ['late', 76, 'overdue', 1],
+    ['over', 91, 'expired', 1],
+  ])('certificates are %s after %i days', async (_, days, state, exit) => {
+    await init(days);
+    expect(await status()).toMatchObject({
+      exit,
+      leaves: { door: state, 'agent n1': state },
+      authorities: { own: 'ok' },
+    });
+  });
+
+  test('names a pair that does not fit, a leaf of another authority, and a store that cannot be read', async () => {
+    await init(1);
+    await writeFile(join(dir, 'rpc', 'key.pem'), await keyAt('admin'));
+    await mkdir(join(dir, 'trust', 'east'), { recursive: true });
+    await writeFile(join(dir, 'trust', 'east', 'ca.pem'), 'nothing');
+    const door = await readFile(join(dir, 'door', 'cert.pem'));
+    const [key, other] = [await keyAt('door'), await mkdtemp(join(tmpdir(), 'cli-other-'))];
+    try {
+      await initCluster({ ...asked(1), dir: other });
+      await writeFile(join(dir, 'ca', 'ca.pem'), await readFile(join(other, 'ca', 'ca.pem')));
+    } finally {
+      await rm(other, { recursive: true, force: true });
+    }
+    const { exit, leaves, authorities, text } = await status();
+    expect(exit).toBe(1);
+    expect(authorities).toEqual({ own: 'ok', east: 'broken' });
+    expect(leaves).toMatchObject({ rpc: 'broken', door: 'broken' });
+    expect(text).toContain('issued by another authority');
+    const { printed: page } = await trust('status');
+    expect(page).toMatch(/rpc\/cert\.pem: certificate and key do not belong together\n {2}fix: /);
+    expect(page).toMatch(/east +broken/);
+    expect(page).not.toContain('\u001b');
+    expect(await readFile(join(dir, 'door', 'cert.pem'))).toEqual(door);
+    expect(await keyAt('door')).toBe(key);
   });
 });

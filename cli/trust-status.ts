@@ -1,0 +1,111 @@
+// `clustermesh trust status`: how the certificates of a folder stand, its authority and the trust stores of its peers. Reads only.
+// Exit 1 says that something does not serve any more, or soon will not because nothing renews it.
+
+import { Command } from 'commander';
+import { issuerProblem, renewalOf } from '../pki/leaf-files.ts';
+import { LeafFolder } from '../pki/renew/leaf-folder.ts';
+import { type LeafState, leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
+import { spkiPin } from '../pki/spki.ts';
+import { storeState, type TrustStore, trustStoresOf } from '../pki/trust-stores.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { type OutputFormat, outputOption, print } from './options.ts';
+import { age, table } from './table.ts';
+import { outputColours } from './terminal.ts';
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('show how the certificates of a folder stand, its authority, and whom it trusts')
+    .requiredOption('--dir <folder>', "where the cluster's certificates and its authority stand")
+    .addOption(outputOption())
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all serve, 1 something is broken, expired or overdue, 2 wrong usage, 3 could not be read.',
+    )
+    .action(async ({ dir, output }: { readonly dir: string; readonly output: OutputFormat }) => {
+      const folder = new LeafFolder({ dir });
+      const cluster = await folder.cluster();
+      const now = systemClock.now();
+      const [leaves, stores] = await Promise.all([folder.standing(), trustStoresOf(dir)]);
+      const own = stores.find(({ peer }) => peer === undefined);
+      const report = {
+        schema_version: 1,
+        cluster,
+        dir,
+        evaluated_at: new Date(now).toISOString(),
+        authorities: stores.map((store) => authorityRow(store, now)),
+        leaves: leaves.map((leaf) => leafRow(leaf, own, now)),
+      };
+      print(output, report, () => render(report.authorities, report.leaves, now));
+      if ([...report.authorities, ...report.leaves].some(({ state }) => ALARMING.has(state))) process.exitCode = 1;
+    });
+}
+
+const ALARMING: ReadonlySet<LeafState> = new Set(['broken', 'expired', 'overdue']);
+
+const REMEDIES: Readonly<Record<'broken' | 'expired' | 'overdue', string>> = {
+  broken: 'clustermesh trust renew --dir FOLDER --all issues the pair anew, where its names can be read',
+  expired: 'clustermesh trust renew --dir FOLDER',
+  overdue: 'look at what is to renew it (docs/operations.md), or run clustermesh trust renew --dir FOLDER',
+};
+
+type AuthorityRow = ReturnType<typeof authorityRow>;
+type LeafRow = ReturnType<typeof leafRow>;
+
+function authorityRow(store: TrustStore, now: number) {
+  const { peer, path, certificates, flaw } = store;
+  const ends = certificates.map(({ validTo }) => Date.parse(validTo));
+  return {
+    for: peer ?? 'own',
+    file: path,
+    state: storeState(store, now),
+    valid_to: ends.length === 0 ? null : new Date(Math.max(...ends)).toISOString(),
+    pins: certificates.map(spkiPin),
+    reason: flaw ?? null,
+  };
+}
+
+function leafRow(leaf: StandingLeaf, own: TrustStore | undefined, now: number) {
+  const { place, certificate } = leaf;
+  const flaw = leaf.flaw ?? (certificate === undefined ? undefined : foreignTo(own, certificate));
+  return {
+    for: leafOwner(place),
+    file: place.paths.cert,
+    state: leafState({ ...leaf, flaw }, now),
+    valid_to: certificate === undefined ? null : new Date(certificate.validTo).toISOString(),
+    renewal_due: certificate === undefined ? null : new Date(renewalOf(certificate).dueAt).toISOString(),
+    reason: flaw ?? null,
+  };
+}
+
+/** Any certificate of the store may have signed: during a rotation there are two. */
+function foreignTo(own: TrustStore | undefined, certificate: NonNullable<StandingLeaf['certificate']>) {
+  if (own === undefined || own.flaw !== undefined) return undefined;
+  const problems = own.certificates.map((authority) => issuerProblem(certificate, authority.toString()));
+  return problems.includes(undefined) ? undefined : problems[0];
+}
+
+function render(authorities: readonly AuthorityRow[], leaves: readonly LeafRow[], now: number): string {
+  const colours = outputColours();
+  const remaining = (end: string | null) => {
+    if (end === null) return '-';
+    const left = Date.parse(end) - now;
+    return left < 0 ? `${age(-left)} ago` : `in ${age(left)}`;
+  };
+  const trusted = table(
+    ['AUTHORITY', 'STATE', 'ENDS', 'PINS'],
+    authorities.map((row) => [row.for, row.state, remaining(row.valid_to), row.pins.join(' ') || '-']),
+  );
+  const listed = table(
+    ['CERTIFICATE', 'STATE', 'ENDS', 'RENEWAL DUE'],
+    leaves.map((row) => [row.for, row.state, remaining(row.valid_to), row.renewal_due ?? '-']),
+  );
+  const wrong = [
+    ...authorities.flatMap(({ file, state, reason }) =>
+      state === 'ok' ? [] : [`${file}: ${reason ?? state}\n  fix: restore it; or for a peer, invite and join again`],
+    ),
+    ...leaves.flatMap(({ file, state, reason }) =>
+      state === 'ok' || state === 'due' ? [] : [`${file}: ${reason ?? state}\n  fix: ${REMEDIES[state]}`],
+    ),
+  ];
+  return [trusted, listed, ...wrong.map(colours.red)].join('\n\n');
+}

@@ -12,7 +12,7 @@ interface HttpReply {
   readonly body: string;
 }
 
-function getOver(socketPath: string, path: string): Promise<HttpReply> {
+export function getOver(socketPath: string, path: string): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const sent = request({ socketPath, path, timeout: TIMEOUT_MS, headers: { connection: 'close' } }, (reply) => {
       let body = '';

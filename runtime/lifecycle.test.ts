@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { systemClock } from './clock.ts';
+import { sleep, systemClock } from './clock.ts';
 import { type Part, runLifecycle } from './lifecycle.ts';
 import { silentLog } from './log.ts';
 
@@ -41,4 +41,22 @@ test('a part that fails while it runs ends the process', async () => {
 test('a part that hangs at its start is named', async () => {
   const hanging: Part = { name: 'slow', start: () => new Promise(() => {}), startDeadlineMs: 5 };
   await expect(runLifecycle([hanging], deps, new AbortController().signal)).rejects.toThrow(/PROCESS_DEADLINE.*slow/);
+});
+
+test('a process of many parts that all wait for its end draws no warning of a leak', async () => {
+  const warnings: string[] = [];
+  const note = ({ name }: Error) => void warnings.push(name);
+  process.on('warning', note);
+  try {
+    const stop = new AbortController();
+    const waiting = Array.from({ length: 20 }, (_, at) =>
+      part(`${at}`, [], { run: (signal) => sleep(systemClock, 60_000, signal).catch(() => {}) }),
+    );
+    const last = part('last', [], { run: async () => stop.abort() });
+    await runLifecycle([...waiting, last], deps, stop.signal);
+    await sleep(systemClock, 0);
+  } finally {
+    process.off('warning', note);
+  }
+  expect(warnings).toEqual([]);
 });

@@ -2,6 +2,7 @@
 // part has a name and a deadline, so that a hang says which part hangs. A part's `run` goes on until its signal aborts;
 // when one ends by itself with an error, the process stops and the error is what `runLifecycle` rejects with.
 
+import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.ts';
 import { OperationalError } from './errors.ts';
 import type { Log } from './log.ts';
@@ -31,6 +32,8 @@ export interface LifecycleDeps {
 /** Resolves after an orderly stop caused by `signal`; rejects with the first failure of a part. */
 export async function runLifecycle(parts: readonly Part[], deps: LifecycleDeps, signal: AbortSignal): Promise<void> {
   const stopping = new AbortController();
+  // Every part listens, and some for each peer: their number is no sign of a leak.
+  setMaxListeners(0, stopping.signal);
   const started: { readonly part: Part; readonly running: Promise<void> }[] = [];
   let failure: { readonly error: unknown } | undefined;
   const fail = (error: unknown) => {

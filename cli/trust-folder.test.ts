@@ -130,7 +130,9 @@ describe('clustermesh trust status', () => {
     expect(leaves).toMatchObject({ rpc: 'broken', door: 'broken' });
     expect(text).toContain('issued by another authority');
     const { printed: page } = await trust('status');
-    expect(page).toMatch(/rpc\/cert\.pem: certificate and key do not belong together\n {2}fix: /);
+    expect(page).toMatch(
+      /rpc\/cert\.pem: certificate and key do not belong together\n {2}fix: clustermesh trust renew --dir \//,
+    );
     expect(page).toMatch(/east +broken/);
     expect(page).not.toContain('\u001b');
     expect(await readFile(join(dir, 'door', 'cert.pem'))).toEqual(door);

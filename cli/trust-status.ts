@@ -35,18 +35,19 @@ export function statusCommand(): Command {
         authorities: stores.map((store) => authorityRow(store, now)),
         leaves: leaves.map((leaf) => leafRow(leaf, own, now)),
       };
-      print(output, report, () => render(report.authorities, report.leaves, now));
+      print(output, report, () => render(report, now));
       if ([...report.authorities, ...report.leaves].some(({ state }) => ALARMING.has(state))) process.exitCode = 1;
     });
 }
 
 const ALARMING: ReadonlySet<LeafState> = new Set(['broken', 'expired', 'overdue']);
 
-const REMEDIES: Readonly<Record<'broken' | 'expired' | 'overdue', string>> = {
-  broken: 'clustermesh trust renew --dir FOLDER --all issues the pair anew, where its names can be read',
-  expired: 'clustermesh trust renew --dir FOLDER',
-  overdue: 'look at what is to renew it (docs/operations.md), or run clustermesh trust renew --dir FOLDER',
-};
+const remedy = (state: 'broken' | 'expired' | 'overdue', dir: string): string =>
+  ({
+    broken: `clustermesh trust renew --dir ${dir} --all issues the pair anew, where its names can be read`,
+    expired: `clustermesh trust renew --dir ${dir}`,
+    overdue: `look at what is to renew it (docs/operations.md), or run clustermesh trust renew --dir ${dir}`,
+  })[state];
 
 type AuthorityRow = ReturnType<typeof authorityRow>;
 type LeafRow = ReturnType<typeof leafRow>;
@@ -84,7 +85,13 @@ function foreignTo(own: TrustStore | undefined, certificate: NonNullable<Standin
   return problems.includes(undefined) ? undefined : problems[0];
 }
 
-function render(authorities: readonly AuthorityRow[], leaves: readonly LeafRow[], now: number): string {
+interface Report {
+  readonly dir: string;
+  readonly authorities: readonly AuthorityRow[];
+  readonly leaves: readonly LeafRow[];
+}
+
+function render({ dir, authorities, leaves }: Report, now: number): string {
   const colours = outputColours();
   const remaining = (end: string | null) => {
     if (end === null) return '-';
@@ -104,7 +111,7 @@ function render(authorities: readonly AuthorityRow[], leaves: readonly LeafRow[]
       state === 'ok' ? [] : [`${file}: ${reason ?? state}\n  fix: restore it; or for a peer, invite and join again`],
     ),
     ...leaves.flatMap(({ file, state, reason }) =>
-      state === 'ok' || state === 'due' ? [] : [`${file}: ${reason ?? state}\n  fix: ${REMEDIES[state]}`],
+      state === 'ok' || state === 'due' ? [] : [`${file}: ${reason ?? state}\n  fix: ${remedy(state, dir)}`],
     ),
   ];
   return [trusted, listed, ...wrong.map(colours.red)].join('\n\n');

@@ -116,6 +116,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'publisher' }),
     uuid: deps.uuid,
   });
+  tls.door.source.onChange(() => publisher.settingsChanged());
   const epoch = new EpochRecord({
     self: name,
     store: etcd.store,

@@ -31,7 +31,7 @@ function invalid(setting: string, value: string, reason: string): OperationalErr
 }
 
 /** `door`: the files whose authorities the cluster pins for its peers. */
-export function clusterSettings(config: ApiServerConfig, door: TlsFilesFollower): ClusterSettings {
+export function clusterSettings(config: ApiServerConfig, door: Pick<TlsFilesFollower, 'caText'>): ClusterSettings {
   const { mode, encryption, tunnelProtocol, tunnelPort } = config.cluster.datapath;
   const { podCIDRs, serviceCIDRs, nodeCIDRs, maxConnectedClusters, defaultGlobalNamespace } = config.cluster;
   return {
@@ -49,7 +49,9 @@ export function clusterSettings(config: ApiServerConfig, door: TlsFilesFollower)
     defaultGlobalNamespace,
     versions: { software: SOFTWARE_VERSION, protocol: MESH_PROTOCOL },
     capabilities: ['synced-canaries'],
-    spkiPins: spkiPins(config.door.tls.ca.flatMap((path) => door.caText(path) ?? [])),
+    get spkiPins() {
+      return spkiPins(config.door.tls.ca.flatMap((path) => door.caText(path) ?? []));
+    },
   };
 }
 

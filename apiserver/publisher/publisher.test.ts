@@ -128,6 +128,19 @@ status: {addresses: [{type: InternalIP, address: ${address}}]}
 `;
 const join4 = (...documents: readonly string[]) => documents.join('---\n');
 
+test('a setting that has changed is on the card at once', async () => {
+  const store = new MemoryStore();
+  let spkiPins: readonly string[] = ['sha256/old'];
+  const settings: ClusterSettings = Object.defineProperty({ ...cluster }, 'spkiPins', { get: () => spkiPins });
+  const { publisher, synced } = start(store, folder({}).path, { settings });
+  await synced();
+  const pins = () => JSON.parse(text(store, 'clustermesh/v1/cards/west') ?? '{}').trust?.spkiPins;
+  await until(() => expect(pins()).toEqual(['sha256/old']));
+  spkiPins = ['sha256/old', 'sha256/new'];
+  publisher.settingsChanged();
+  await until(() => expect(pins()).toEqual(spkiPins));
+});
+
 test('publishes everything that a peer and the own view read', async () => {
   const store = new MemoryStore();
   const { path } = folder({

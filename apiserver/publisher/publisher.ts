@@ -57,6 +57,8 @@ export interface Publisher {
   run(signal: AbortSignal, fence?: Condition): Promise<void>;
   /** To be called with what a mirror of the own etcd tells, so that losses and changes by others are put right at once. */
   foreignChange(batch: MirrorBatch): void;
+  /** What the settings say of the cluster may be other than before: its card is made anew. */
+  settingsChanged(): void;
   /** The first peer was configured at that time. Later calls change nothing. */
   markJoined(nowMs: number): void;
 }
@@ -94,6 +96,10 @@ class EtcdPublisher implements Publisher {
 
   foreignChange(batch: MirrorBatch): void {
     this.#session?.observe(batch);
+  }
+
+  settingsChanged(): void {
+    this.#session?.originChanged();
   }
 
   markJoined(nowMs: number): void {

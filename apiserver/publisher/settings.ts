@@ -15,6 +15,6 @@ export interface ClusterSettings {
   readonly defaultGlobalNamespace: boolean;
   readonly versions: ClusterCard['versions'];
   readonly capabilities: readonly string[];
-  /** `sha256/BASE64` of the SPKI of each CA of this cluster. */
+  /** `sha256/BASE64` of the SPKI of each CA of this cluster, as of the moment of asking: authorities are rotated. */
   readonly spkiPins: readonly string[];
 }

@@ -7,6 +7,7 @@ import type { TlsMaterial } from './material.ts';
 export class CertificateSource implements experimental.CertificateProvider {
   readonly #caListeners = new Set<experimental.CaCertificateUpdateListener>();
   readonly #identityListeners = new Set<experimental.IdentityCertificateUpdateListener>();
+  readonly #listeners = new Set<() => void>();
   #material: TlsMaterial;
 
   constructor(material: TlsMaterial) {
@@ -21,6 +22,13 @@ export class CertificateSource implements experimental.CertificateProvider {
     this.#material = material;
     for (const listener of this.#caListeners) this.#tellCa(listener);
     for (const listener of this.#identityListeners) this.#tellIdentity(listener);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls after each change, when handshakes use the new material already. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   // A server registers its listeners before the socket that they update: an answer within the call would be lost.

@@ -1,33 +1,18 @@
-// `clustermesh invite`, `join` and `leave`: connects two clusters whose administrators share nothing but a line of text, and ends it
+// `clustermesh join` and `leave`: connects two clusters whose administrators share nothing but a line of text, and ends it
 // again. The API server does it; these commands ask it, show what would happen, and wait for a yes.
 
-import { Command, InvalidArgumentError, Option } from 'commander';
-import type { IssuedInvitation } from '../apiserver/join/inviter.ts';
+import { Command } from 'commander';
 import type { JoinDocument } from '../apiserver/join/joiner.ts';
 import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
 import { explain } from '../mesh/conflict/explain.ts';
 import type { Finding } from '../mesh/conflict/finding.ts';
 import { changeJson, RefusedChange } from './api-client.ts';
 import { confirmed } from './confirm.ts';
-import { clusterName, type OutputFormat, outputOption, peerArgument, print, serverOption } from './options.ts';
+import { type OutputFormat, outputOption, peerArgument, print, serverOption } from './options.ts';
 
 interface Common {
   readonly server: string;
   readonly output: OutputFormat;
-}
-
-export function inviteCommand(): Command {
-  return new Command('invite')
-    .description('make a token with which one other cluster may join; hand it over, and compare the words by voice')
-    .addOption(new Option('--peer <name>', 'the cluster that is invited').makeOptionMandatory().argParser(clusterName))
-    .addOption(new Option('--ttl <time>', 'how long it is good: 90s, 15m, 2h').default(900, '15m').argParser(seconds))
-    .addOption(serverOption())
-    .addOption(outputOption())
-    .action(async ({ peer, ttl, server, output }: Common & { readonly peer: string; readonly ttl: number }) => {
-      const body = { peer, ttl_seconds: ttl };
-      const issued = (await changeJson(server, 'POST', '/v1/invitations', body)) as IssuedInvitation;
-      print(output, issued, renderInvitation);
-    });
 }
 
 export function joinCommand(): Command {
@@ -98,16 +83,6 @@ export function leaveCommand(): Command {
     });
 }
 
-const renderInvitation = ({ token, words, peer, expires_at, endpoints }: IssuedInvitation): string =>
-  [
-    `Hand this line to the administrator of ${peer}; it is good for one join, until ${expires_at}:`,
-    '',
-    token,
-    '',
-    `Words to compare by voice: ${words}`,
-    `There: clustermesh join ${token.slice(0, 12)}…    (${peer} must reach ${endpoints.join(', ')})`,
-  ].join('\n');
-
 function renderJoin({ state, cluster, peer, words, expires_at, steps, findings, blocked }: JoinDocument): string {
   const joined = state === 'joined';
   const seen = new Set(findings.here.map(({ fingerprint }) => fingerprint));
@@ -159,12 +134,4 @@ async function standardInput(): Promise<string> {
     if (text.length > INPUT_LENGTH_MAX) break;
   }
   return text.trim();
-}
-
-const UNITS = { s: 1, m: 60, h: 3_600 } as const;
-
-function seconds(text: string): number {
-  const match = /^(\d{1,6})([smh])$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('not a time like 90s, 15m or 2h.');
-  return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
 }

@@ -2,14 +2,16 @@
 // A test holds it against the routes themselves.
 
 import { z } from 'zod';
-import { inviteSchema, joinSchema, revokeSchema } from '../join/routes.ts';
+import { inviteSchema, joinSchema, revokeSchema, withdrawSchema } from '../join/routes.ts';
 import { filterSchema, quarantineFilterSchema } from './schema/filter.ts';
 import {
   invitationSchema,
+  invitationsSchema,
   joinDocumentSchema,
   peersSchema,
   removedSchema,
   revocationSchema,
+  withdrawalSchema,
 } from './schema/joining.ts';
 import { ladderSchema } from './schema/ladder.ts';
 import { problemSchema } from './schema/problem.ts';
@@ -156,6 +158,19 @@ const OPERATIONS: readonly Operation[] = [
     answers: { 200: json('The token', invitationSchema), ...REFUSED },
   },
   {
+    method: 'get',
+    path: '/v1/invitations',
+    summary: 'Every invitation that is remembered: open, being used, used, expired and withdrawn ones',
+    answers: { 200: json('The invitations, without their secrets', invitationsSchema), 304: unchanged, ...REFUSED },
+  },
+  {
+    method: 'post',
+    path: '/v1/invitations/{id}/withdrawal',
+    summary: 'From here on nobody may join with the invitation',
+    body: withdrawSchema,
+    answers: { 200: json('The invitation as it is then', withdrawalSchema), ...REFUSED },
+  },
+  {
     method: 'post',
     path: '/v1/joins',
     summary: 'Join the cluster that a token is from, or show what that would bring',
@@ -181,6 +196,7 @@ const OPERATIONS: readonly Operation[] = [
 const DOCUMENTS: Readonly<Record<string, z.ZodType>> = {
   Finding: findingSchema,
   Invitation: invitationSchema,
+  Invitations: invitationsSchema,
   Join: joinDocumentSchema,
   Peers: peersSchema,
   Problem: problemSchema,

@@ -16,6 +16,7 @@ import { PeerFiles } from '../peers/peer-files.ts';
 import type { KeyValue, Store } from '../store/port.ts';
 import { probeInviter } from './client.ts';
 import { Invitations } from './invitations.ts';
+import { invitationsDocument, shownInvitation } from './invitations-document.ts';
 import { Inviter } from './inviter.ts';
 import { Joiner } from './joiner.ts';
 import { JoinListener } from './listener.ts';
@@ -71,6 +72,12 @@ export function composeJoin(deps: JoinDeps): Joining {
       }
       files.assertConfigured();
       return inviter.invite(peer, ttlMs);
+    },
+    invitations: async () => invitationsDocument(self, await invitations.list(), clock.now()),
+    async withdraw(invitation, force) {
+      const { record, changed } = await invitations.withdraw(invitation, force);
+      if (changed) log.info('invitation withdrawn', { invitation, peer: record.peer });
+      return { changed, invitation: shownInvitation(record, clock.now()) };
     },
     plan: (token) => joiner.plan(token),
     join: (token) => joiner.join(token),

@@ -1,17 +1,21 @@
-// The invitations of this cluster, in its etcd, where every replica finds them. Each goes from open through prepared to used, by transactions,
-// so that of several joins with one token one wins. A verifier is kept instead of the secret, and records stay for a
-// day after they ended, so that whoever has the token can be told what became of it.
+// The invitations of this cluster, in its etcd, where every replica finds them. Each goes from open through prepared to used, or is
+// withdrawn, by transactions, so that of several joins with one token one wins, and none wins against a withdrawal that came
+// first. Records stay for a day after they ended, so that whoever has the token can be told what became of it.
 
-import { type ClusterName, parseClusterName } from '../../mesh/model/names.ts';
-import { decodeObject, encodeText } from '../../mesh/wire/json.ts';
-import { formatTime, parseTime } from '../../mesh/wire/time.ts';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { formatTime } from '../../mesh/wire/time.ts';
 import { sameProof } from '../../pki/join/proof.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Store, Write } from '../store/port.ts';
+import { type Store, TRANSACTION_WRITES_MAX, type Write } from '../store/port.ts';
+import {
+  decodeInvitation,
+  encodeInvitation,
+  INVITATIONS_PREFIX,
+  type Invitation,
+  type JoinerId,
+} from './invitation-record.ts';
 import { refusal } from './refusal.ts';
 
-/** STABLE. Not visible at the door. */
-const PREFIX = 'clustermesh/v1/join/invitations/';
 /** How long a join may take between prepare and commit before another may take the invitation. */
 const PREPARED_MS = 60_000;
 /** How long the same joiner may repeat a commit whose answer was lost. */
@@ -19,33 +23,8 @@ const REPEAT_MS = 60 * 60_000;
 const REMEMBERED_MS = 24 * 60 * 60_000;
 /** More invitations than this at one time are a script gone wild. */
 const OPEN_MAX = 200;
-const RECORD_BYTES_MAX = 16 * 1024;
 /** Each attempt lost means that another join or replica wrote in between. */
 const ATTEMPTS_MAX = 5;
-
-/** Who joins: a name, and what only that cluster can show. Another cluster that takes the name has other keys. */
-export interface JoinerId {
-  readonly name: ClusterName;
-  readonly uid: string;
-  /** Pins of its authorities, as one text. */
-  readonly pins: string;
-  /** SHA-256 of its offer: what was judged is what is committed. */
-  readonly offer: string;
-}
-
-export interface Invitation {
-  readonly id: string;
-  readonly peer: ClusterName;
-  /** Milliseconds since the epoch. */
-  readonly expiresAt: number;
-  /** base64url */
-  readonly verifier: string;
-  readonly state: 'open' | 'prepared' | 'used';
-  /** Present unless open. */
-  readonly joiner?: JoinerId;
-  /** When the state was reached. */
-  readonly since: number;
-}
 
 export interface InvitationsDeps {
   readonly store: Pick<Store, 'get' | 'list' | 'transact'>;
@@ -69,13 +48,42 @@ export class Invitations {
     if (open.length >= OPEN_MAX) throw refusal('JOIN_INVITATIONS', invitation.peer, `${open.length} are open`);
     const stale = known.filter(({ record }) => Math.max(record.expiresAt, record.since) + REMEMBERED_MS < now);
     const forget = stale.slice(0, 100).map(({ key }): Write => ({ type: 'delete', key }));
-    const key = PREFIX + invitation.id;
-    const put: Write = { type: 'put', key, value: encode({ ...invitation, state: 'open', since: now }) };
+    const key = INVITATIONS_PREFIX + invitation.id;
+    const put: Write = { type: 'put', key, value: encodeInvitation({ ...invitation, state: 'open', since: now }) };
     await this.#store.transact([...forget, put], [{ key, modRevision: 0 }]);
   }
 
   async find(id: string): Promise<Invitation | undefined> {
     return (await this.#read(id))?.record;
+  }
+
+  /** Every one that is remembered, the youngest end last. */
+  async list(): Promise<readonly Invitation[]> {
+    const records = (await this.#all()).map(({ record }) => record);
+    return records.sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1));
+  }
+
+  /**
+   * From here on nobody may use the invitation. A used one is refused: what it brought in is ended by `leave`, not by this. One that a join is
+   * under way with is refused too, unless by force: that join then fails at its commit, with nothing written. Repeating changes nothing.
+   */
+  async withdraw(id: string, force: boolean): Promise<{ readonly record: Invitation; readonly changed: boolean }> {
+    let changed = false;
+    const record = await this.#change(id, id, (record, now) => {
+      changed = record.state !== 'withdrawn';
+      if (!changed) return record;
+      if (record.state === 'used') {
+        const reason = `${record.joiner?.name ?? record.peer} used it at ${formatTime(record.since)}`;
+        throw refusal('JOIN_INVITATION_USED', record.peer, reason);
+      }
+      if (isHeld(record, now) && !force) {
+        const reason = `a join of ${record.joiner?.name ?? record.peer} has begun at ${formatTime(record.since)}`;
+        throw refusal('JOIN_INVITATION_TAKEN', record.peer, reason);
+      }
+      return { ...record, state: 'withdrawn', since: now };
+    });
+    if (record === undefined) throw refusal('JOIN_NO_INVITATION', id, `no invitation ${id} is remembered here`);
+    return { record, changed };
   }
 
   /** Takes the invitation for this joiner; a used one stays used, for its own joiner only. */
@@ -108,8 +116,7 @@ export class Invitations {
   refuse(record: Invitation, by: JoinerId): void {
     const now = this.#clock.now();
     this.#refuseOthers(record, by, now);
-    const held = record.state === 'prepared' && now - record.since < PREPARED_MS;
-    if (record.state !== 'used' && !held && record.expiresAt <= now) throw expired(record, now);
+    if (record.state !== 'used' && !isHeld(record, now) && record.expiresAt <= now) throw expired(record, now);
   }
 
   /** The peer was removed: nothing that was issued for it counts any longer. */
@@ -117,42 +124,55 @@ export class Invitations {
     const writes = (await this.#all())
       .filter(({ record }) => record.peer === peer)
       .map(({ key }): Write => ({ type: 'delete', key }));
-    if (writes.length > 0) await this.#store.transact(writes.slice(0, 100));
+    for (let at = 0; at < writes.length; at += TRANSACTION_WRITES_MAX) {
+      await this.#store.transact(writes.slice(at, at + TRANSACTION_WRITES_MAX));
+    }
   }
 
   #refuseOthers(record: Invitation, joiner: JoinerId, now: number): void {
     const other = record.joiner !== undefined && !same(record.joiner, joiner);
+    if (record.state === 'withdrawn') {
+      throw refusal('JOIN_WITHDRAWN', joiner.name, `it was withdrawn at ${formatTime(record.since)}`);
+    }
     if (record.state === 'used' && (other || now - record.since > REPEAT_MS)) {
       throw refusal('JOIN_USED', joiner.name, `it was used at ${formatTime(record.since)}`);
     }
-    if (record.state === 'prepared' && other && now - record.since < PREPARED_MS) {
+    if (other && isHeld(record, now)) {
       throw refusal('JOIN_BUSY', joiner.name, `another join has begun at ${formatTime(record.since)}`);
     }
   }
 
   async #move(id: string, joiner: JoinerId, next: (record: Invitation, now: number) => Invitation): Promise<void> {
+    const moved = await this.#change(id, joiner.name, next);
+    if (moved === undefined) throw refusal('JOIN_DENIED', joiner.name, 'the invitation is not remembered any more');
+  }
+
+  /** The record as it is then; nothing where there is none. Writes only over what `next` has seen. */
+  async #change(id: string, subject: string, next: (record: Invitation, now: number) => Invitation) {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const found = await this.#read(id);
-      if (found === undefined) throw refusal('JOIN_DENIED', joiner.name, 'the invitation was withdrawn');
+      if (found === undefined) return undefined;
       const { key, modRevision, record } = found;
-      const value = encode(next(record, this.#clock.now()));
-      const { succeeded } = await this.#store.transact([{ type: 'put', key, value }], [{ key, modRevision }]);
-      if (succeeded) return;
+      const changed = next(record, this.#clock.now());
+      if (changed === record) return record;
+      const put: Write = { type: 'put', key, value: encodeInvitation(changed) };
+      const { succeeded } = await this.#store.transact([put], [{ key, modRevision }]);
+      if (succeeded) return changed;
     }
-    throw refusal('JOIN_BUSY', joiner.name, 'others change the invitation all the time');
+    throw refusal('JOIN_BUSY', subject, 'others change the invitation all the time');
   }
 
   async #read(id: string) {
-    const found = await this.#store.get(PREFIX + id);
-    const record = found && decode(id, found.value);
+    const found = await this.#store.get(INVITATIONS_PREFIX + id);
+    const record = found && decodeInvitation(id, found.value);
     return record && { key: found.key, modRevision: found.modRevision, record };
   }
 
   async #all() {
     const all: { readonly key: string; readonly record: Invitation }[] = [];
-    for await (const { entries } of this.#store.list(PREFIX)) {
+    for await (const { entries } of this.#store.list(INVITATIONS_PREFIX)) {
       for (const { key, value } of entries) {
-        const record = decode(key.slice(PREFIX.length), value);
+        const record = decodeInvitation(key.slice(INVITATIONS_PREFIX.length), value);
         if (record !== undefined) all.push({ key, record });
       }
     }
@@ -160,42 +180,12 @@ export class Invitations {
   }
 }
 
+/** Whether a join is under way with it, so that no other may begin. */
+export const isHeld = ({ state, since }: Pick<Invitation, 'state' | 'since'>, now: number): boolean =>
+  state === 'prepared' && now - since < PREPARED_MS;
+
 const same = (a: JoinerId, b: JoinerId): boolean =>
   a.name === b.name && a.uid === b.uid && sameProof(Buffer.from(a.pins), Buffer.from(b.pins));
 
 const expired = ({ expiresAt, peer }: Invitation, now: number) =>
   refusal('JOIN_EXPIRED', peer, `it was good until ${formatTime(expiresAt)}, and here it is ${formatTime(now)}`);
-
-const encode = ({ peer, expiresAt, verifier, state, joiner, since }: Omit<Invitation, 'id'>): Uint8Array =>
-  encodeText(
-    JSON.stringify({
-      peer,
-      expiresAt: formatTime(expiresAt),
-      verifier,
-      state,
-      ...(joiner === undefined ? {} : { joiner }),
-      since: new Date(since).toISOString(),
-    }),
-  );
-
-/** A record that cannot be read lets nobody in. */
-function decode(id: string, bytes: Uint8Array): Invitation | undefined {
-  const object = decodeObject(bytes, RECORD_BYTES_MAX);
-  if (!object.ok) return undefined;
-  const { peer, expiresAt, verifier, state, joiner, since } = object.value;
-  if ([peer, expiresAt, verifier, since].some((field) => typeof field !== 'string')) return undefined;
-  const [name, end, begin] = [parseClusterName(String(peer)), parseTime(String(expiresAt)), parseTime(String(since))];
-  if (!name.ok || !end.ok || !begin.ok) return undefined;
-  if (state !== 'open' && state !== 'prepared' && state !== 'used') return undefined;
-  const by = joiner as JoinerId | undefined;
-  if ((state === 'open') !== (by === undefined)) return undefined;
-  return {
-    id,
-    peer: name.value,
-    expiresAt: end.value,
-    verifier: String(verifier),
-    state,
-    ...(by === undefined ? {} : { joiner: by }),
-    since: begin.value,
-  };
-}

@@ -13,7 +13,8 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { PeerFiles } from '../peers/peer-files.ts';
 import { Attempts } from './attempts.ts';
-import type { Invitation, Invitations, JoinerId } from './invitations.ts';
+import type { Invitation, JoinerId } from './invitation-record.ts';
+import type { Invitations } from './invitations.ts';
 import type { OwnSide, ReadOffer } from './own-side.ts';
 import { type Credentials, NONCE_LIFE_MS, type Offer, offerSchema, PATHS, type SignedPath } from './protocol.ts';
 import { isRefusal, problemOf, refusal, UNIFORM } from './refusal.ts';
@@ -34,6 +35,8 @@ export interface InviterDeps {
 }
 
 export interface IssuedInvitation {
+  /** Tells it from others, and is no secret. */
+  readonly id: string;
   readonly token: string;
   readonly words: string;
   readonly peer: string;
@@ -95,14 +98,16 @@ export class Inviter {
       endpoints: advertise,
       pins,
     };
+    const id = Buffer.from(token.invitation).toString('hex');
     await invitations.open({
-      id: Buffer.from(token.invitation).toString('hex'),
+      id,
       peer,
       expiresAt: token.expiresAt,
       verifier: verifierOf(token.secret, token.invitation).toString('base64url'),
     });
-    this.#deps.log.info('invitation made', { peer, expires: formatTime(token.expiresAt) });
+    this.#deps.log.info('invitation made', { invitation: id, peer, expires: formatTime(token.expiresAt) });
     return {
+      id,
       token: encodeToken(token),
       words: fingerprintWords(token),
       peer,

@@ -9,6 +9,7 @@ import { shown } from './shown.ts';
 const REFUSALS = {
   JOIN_TOKEN: { status: 400, title: 'Not a token', hint: 'copy the whole line that `clustermesh invite` printed' },
   JOIN_EXPIRED: { status: 410, title: 'The invitation has expired', hint: 'ask for a new one' },
+  JOIN_WITHDRAWN: { status: 410, title: 'The invitation was withdrawn', hint: 'ask for a new one' },
   JOIN_USED: {
     status: 409,
     title: 'The invitation was used by another cluster',
@@ -74,6 +75,17 @@ const REFUSALS = {
   },
   JOIN_REFUSED: { status: 409, title: 'The other side refused', hint: 'see the log of its API server' },
   JOIN_INVITATIONS: { status: 409, title: 'Too many invitations are open', hint: 'wait until some have expired' },
+  JOIN_NO_INVITATION: { status: 404, title: 'No such invitation', hint: 'see `clustermesh invite --list`' },
+  JOIN_INVITATION_USED: {
+    status: 409,
+    title: 'The invitation was used',
+    hint: 'to end what it brought in, run `clustermesh leave`, or `clustermesh trust revoke` if it was stolen',
+  },
+  JOIN_INVITATION_TAKEN: {
+    status: 409,
+    title: 'A join is under way with the invitation',
+    hint: 'wait a minute and look at `clustermesh peers`; --force withdraws it from under that join',
+  },
   JOIN_NOT_A_PEER: { status: 404, title: 'Not a peer', hint: 'see `clustermesh peers`' },
   JOIN_REVOKED: {
     status: 409,

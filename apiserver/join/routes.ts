@@ -1,10 +1,11 @@
-// The HTTP API of joining, for this cluster's own administrators: invite, join, leave, and the list of peers. What changes something is
+// The HTTP API of joining, for this cluster's own administrators: invitations, join, leave, and the list of peers. What changes something is
 // answered on loopback and unix sockets only.
 
 import { z } from 'zod';
 import { type ClusterName, parseClusterName } from '../../mesh/model/names.ts';
 import type { HttpAnswer, Route } from '../../runtime/http.ts';
 import type { PeersDocument } from '../peers/peers-document.ts';
+import type { InvitationsDocument, WithdrawalDocument } from './invitations-document.ts';
 import type { IssuedInvitation } from './inviter.ts';
 import type { JoinDocument } from './joiner.ts';
 import { isRefusal, problemOf } from './refusal.ts';
@@ -12,6 +13,8 @@ import type { RevocationDocument } from './revocation.ts';
 
 export interface JoinRouteDeps {
   readonly invite: (peer: ClusterName, ttlMs: number) => Promise<IssuedInvitation>;
+  readonly invitations: () => Promise<InvitationsDocument>;
+  readonly withdraw: (id: string, force: boolean) => Promise<WithdrawalDocument>;
   readonly plan: (token: string) => Promise<JoinDocument>;
   readonly join: (token: string) => Promise<JoinDocument>;
   /** Resolves with what was removed. */
@@ -38,6 +41,8 @@ export const inviteSchema = z.strictObject({
 });
 export const joinSchema = z.strictObject({ token: z.string().max(4096), dry_run: z.boolean().default(false) });
 
+export const withdrawSchema = z.strictObject({ force: z.boolean().default(false) });
+
 export const revokeSchema = z.strictObject({ dry_run: z.boolean().default(false) });
 
 export function joinRoutes(deps: JoinRouteDeps): readonly Route[] {
@@ -48,6 +53,17 @@ export function joinRoutes(deps: JoinRouteDeps): readonly Route[] {
       local: true,
       handle: ({ body }) =>
         withBody(inviteSchema, body, ({ peer, ttl_seconds }) => deps.invite(peer, ttl_seconds * 1000)),
+    },
+    // Who is expected to join is nobody else's business: `local` although it only reads.
+    { method: 'GET', path: '/v1/invitations', local: true, handle: () => answered(() => deps.invitations()) },
+    {
+      method: 'POST',
+      path: '/v1/invitations/{id}/withdrawal',
+      local: true,
+      handle: ({ params, body }) =>
+        withBody(withdrawSchema.extend({ id: z.string() }), { ...Object(body), id: params.id }, ({ id, force }) =>
+          deps.withdraw(id, force),
+        ),
     },
     {
       method: 'POST',
@@ -85,8 +101,12 @@ async function withBody<T>(
     const detail = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; ');
     return { problem: { status: 400, type: 'about:blank', title: 'Bad request', detail } };
   }
+  return answered(() => handle(parsed.data));
+}
+
+async function answered(make: () => Promise<unknown>): Promise<HttpAnswer> {
   try {
-    return { json: await handle(parsed.data) };
+    return { json: await make() };
   } catch (error) {
     if (isRefusal(error)) return { problem: problemOf(error) };
     throw error;

@@ -1,11 +1,13 @@
 // Joining as administrators do it, with the built command and real API servers on loopback. Needs etcd, and `npm run build` before.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { InvitationsDocument } from '../../apiserver/join/invitations-document.ts';
 import { runCli } from '../../lab/cli.ts';
 import type { LabCluster } from '../../lab/cluster.ts';
 import { skippedWithout } from '../../lab/installed.ts';
 import { invite, joinWith } from '../../lab/joining.ts';
 import { LabMesh } from '../../lab/mesh.ts';
+import { parseToken } from '../../pki/join/token.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { remove, spec } from './mesh-of.ts';
 
@@ -76,6 +78,29 @@ describe.skipIf(skippedWithout('etcd'))('two administrators and a line of text',
       stderr: expect.stringContaining('[JOIN_DENIED]'),
     });
     const again = await invite(east, west, systemClock);
+    const second = await invite(east, west, systemClock);
+    const listed = await cli(east, 'invite', '--list', '-o', 'json');
+    const { invitations } = JSON.parse(listed.stdout) as InvitationsDocument;
+    expect(invitations.map(({ peer, state }) => ({ peer, state }))).toEqual([
+      { peer: 'west', state: 'open' },
+      { peer: 'west', state: 'open' },
+    ]);
+    const { id } = read(second.token);
+    expect((await cli(east, 'invite', '--revoke', id)).status).toBe(0);
+    expect(await cli(west, 'join', second.token, '--yes')).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('[JOIN_WITHDRAWN]'),
+    });
     expect(await joinWith(west, again.token, systemClock)).toEqual({ joined: true, words: again.words });
+    expect(await cli(east, 'invite', '--revoke', read(again.token).id)).toMatchObject({
+      status: 3,
+      stderr: expect.stringMatching(/\[JOIN_INVITATION_USED\].*clustermesh leave/),
+    });
   });
 });
+
+function read(token: string) {
+  const parsed = parseToken(token);
+  if (!parsed.ok) throw new Error(parsed.error);
+  return { id: Buffer.from(parsed.value.invitation).toString('hex') };
+}

@@ -2,6 +2,7 @@
 // by the compiler.
 
 import { z } from 'zod';
+import type { InvitationsDocument, WithdrawalDocument } from '../../join/invitations-document.ts';
 import type { IssuedInvitation } from '../../join/inviter.ts';
 import type { JoinDocument } from '../../join/joiner.ts';
 import type { RevocationDocument } from '../../join/revocation.ts';
@@ -10,12 +11,36 @@ import { findingSchema } from './report.ts';
 import { count, instant, list, schemaVersion } from './shapes.ts';
 
 export const invitationSchema = z.object({
+  id: z.string().meta({ description: 'By which it is listed and withdrawn; no secret' }),
   token: z.string().meta({ description: 'To be handed to the other administrator; good for one join' }),
   words: z.string().meta({ description: 'To be compared by voice' }),
   peer: z.string(),
   expires_at: instant,
   endpoints: list(z.string()),
 }) satisfies z.ZodType<IssuedInvitation>;
+
+const listedInvitation = z.object({
+  id: z.string(),
+  peer: z.string(),
+  state: z.enum(['open', 'expired', 'joining', 'used', 'withdrawn']),
+  expires_at: instant,
+  since: instant,
+  joiner: z
+    .object({ name: z.string(), uid: z.string(), spki_pins: list(z.string()) })
+    .nullable()
+    .meta({ description: 'Who used it, or was last to try' }),
+});
+
+export const invitationsSchema = z.object({
+  schema_version: schemaVersion,
+  cluster: z.string(),
+  invitations: list(listedInvitation),
+}) satisfies z.ZodType<InvitationsDocument>;
+
+export const withdrawalSchema = z.object({
+  changed: z.boolean().meta({ description: 'False where it was withdrawn before' }),
+  invitation: listedInvitation,
+}) satisfies z.ZodType<WithdrawalDocument>;
 
 export const joinDocumentSchema = z.object({
   schema_version: schemaVersion,

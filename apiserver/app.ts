@@ -128,7 +128,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'epoch' }),
   });
 
-  const peerTrust = watchPeerTrust({ self: name, config, peers, admission, trust, clock, random, log });
+  const peerTrust = watchPeerTrust({ self: name, config, peers, admission, trust, openDoor, clock, random, log });
 
   const ladders = peerLadders({
     self: name,

@@ -7,7 +7,9 @@ import type { Random } from '../runtime/random.ts';
 import type { AdmissionEngine } from './admission/engine.ts';
 import type { ApiServerConfig } from './config.ts';
 import type { DoorTrust } from './door-trust.ts';
+import { askDoor } from './peers/may-read.ts';
 import type { PeerSet } from './peers/peer-set.ts';
+import type { OpenDoor } from './peers/port.ts';
 import type { PeerKnowledge } from './peers/seen-door.ts';
 import { probeDoor } from './peers/trust-probe.ts';
 import { PeerTrustWatch } from './peers/trust-watch.ts';
@@ -18,6 +20,7 @@ export interface PeerTrustDeps {
   readonly peers: Pick<PeerSet, 'specs' | 'state'>;
   readonly admission: Pick<AdmissionEngine, 'standing'>;
   readonly trust: Pick<DoorTrust, 'own' | 'storeOf'>;
+  readonly openDoor: OpenDoor;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -29,6 +32,7 @@ export function watchPeerTrust({
   peers,
   admission,
   trust,
+  openDoor,
   clock,
   random,
   log,
@@ -44,6 +48,7 @@ export function watchPeerTrust({
     ownCa: () => trust.own,
     client: config.peers.client,
     probe: probeDoor,
+    ask: askDoor(openDoor),
     clock,
     random,
     log: log.child({ part: 'trust' }),

@@ -28,6 +28,12 @@ export class SeenDoor {
     return this.#input.chain !== undefined;
   }
 
+  /** How reading was denied to us. */
+  get denied(): string | undefined {
+    const refused = this.#input.handshake?.clientRefused;
+    return refused?.at === 'reading' ? refused.how : undefined;
+  }
+
   judged(known: PeerKnowledge, now: number): JudgedTrust {
     const text = JSON.stringify(known);
     if (this.#judged === undefined || text !== this.#known || Math.abs(now - this.#judgedAt) > JUDGED_AGAIN_MS) {

@@ -121,6 +121,8 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
       ownCa: () => [west.pem],
       client: { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') },
       probe: (door, signal) => probeDoor({ ...door, handshakeMs: 500 }, signal),
+      // These doors speak HTTP/2, and nothing above it.
+      ask: async () => 'no answer',
       clock: systemClock,
       random: seededRandom(1),
       log: silentLog,

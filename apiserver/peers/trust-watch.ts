@@ -1,16 +1,20 @@
 // Watches whether trust holds between this cluster and its peers: probes every door when a peer appears, when its link fails, and
-// every few minutes, and judges what was presented against the trust store that is bound to the peer. The last chain seen counts
-// until another is: a door that does not answer has not become trusted, nor untrusted.
+// every few minutes, and judges what was presented against the trust store that is bound to the peer. A door that takes our certificate is
+// asked whether we may read. The last chain and the last answer seen count until others are: a door that does not answer has not become
+// trusted, nor untrusted.
 
 import { readFile } from 'node:fs/promises';
 import type { Assessment } from '../../mesh/conflict/evaluate.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { assessmentOf, judgeTrust } from '../../pki/trust/assess.ts';
+import type { ClientRefusal } from '../../pki/trust/client-refusal.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { TlsPair } from '../../runtime/tls/material.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
+import type { AskDoor } from './may-read.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import { type PeerKnowledge, SeenDoor } from './seen-door.ts';
 import type { ProbeDoor, ProbeOutcome } from './trust-probe.ts';
@@ -27,6 +31,7 @@ export interface TrustWatchDeps {
   /** What this cluster shows where a peer's document does not say otherwise: paths of PEM files. */
   readonly client: { readonly cert: string; readonly key: string } | undefined;
   readonly probe: ProbeDoor;
+  readonly ask: AskDoor;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -136,7 +141,7 @@ export class PeerTrustWatch {
     const spec = specs().find((one) => one.name === name);
     if (watched === undefined || spec === undefined) return;
     for (const endpoint of spec.endpoints.slice(0, ENDPOINTS_MAX)) {
-      const seen = await this.#look(spec, endpoint, signal);
+      const seen = await this.#look(spec, endpoint, watched.seen.get(endpoint)?.denied, signal);
       if (signal.aborted || this.#peers.get(name) !== watched) return;
       // The last chain stays known while the door is away; what is wrong with the way there is the link's to say.
       if (seen.presented || watched.seen.get(endpoint)?.presented !== true) watched.seen.set(endpoint, seen);
@@ -149,36 +154,51 @@ export class PeerTrustWatch {
     this.#later(name, watched, pause * (1 - JITTER_SHARE + 2 * JITTER_SHARE * random.next()));
   }
 
-  async #look(spec: PeerSpec, endpoint: string, signal: AbortSignal): Promise<SeenDoor> {
-    const { self, known, clock } = this.#deps;
+  /** `denied`: what the door made of our wish to read when it was asked last. */
+  async #look(spec: PeerSpec, endpoint: string, denied: string | undefined, signal: AbortSignal): Promise<SeenDoor> {
+    const { self, known, ask, clock } = this.#deps;
     const where = { chain: endpoint, ca: spec.ca[0] ?? '' };
     const about = { cluster: spec.name, local: self, now: clock.now(), where };
     const { ca: store = '' } = known(spec.name);
     try {
-      const { chain, chainRefused, clientRefused, accepted, problem } = await this.#ask(spec, endpoint, store, signal);
+      const client = await this.#shown(spec);
+      const outcome = await this.#greet(spec, endpoint, { store, client }, signal);
+      const { chain, chainRefused, accepted, problem } = outcome;
       const missing = problem === undefined ? undefined : `${endpoint}: ${problem}`;
       if (chain.length === 0) return new SeenDoor({ ...about, missing }, store);
+      const asked = accepted ? await ask(spec, endpoint, signal) : undefined;
+      const clientRefused = refusalIn(outcome, asked === 'no answer' ? denied : asked?.denied);
       const answered = accepted || clientRefused !== undefined;
-      const handshake = { serverName: spec.serverName, chainRefused, clientRefused, answered };
+      const shown = { clientRefused, clientShown: client.certificate };
+      const handshake = { serverName: spec.serverName, chainRefused, answered, ...shown };
       return new SeenDoor({ ...about, chain: chain.map(String).join('\n'), handshake, missing }, store);
     } catch (error) {
       return new SeenDoor({ ...about, missing: reasonOf(error) }, store);
     }
   }
 
-  async #ask(spec: PeerSpec, endpoint: string, store: string, signal: AbortSignal): Promise<ProbeOutcome> {
-    const { probe, clock, client } = this.#deps;
-    const paths = spec.client ?? client;
+  async #shown(spec: PeerSpec): Promise<TlsPair> {
+    const paths = spec.client ?? this.#deps.client;
     if (paths === undefined) throw new Error('this cluster has no certificate to show there');
     const [certificate, key] = await Promise.all([readFile(paths.cert, 'utf8'), readFile(paths.key, 'utf8')]);
+    return { certificate, key };
+  }
+
+  async #greet(
+    { serverName }: PeerSpec,
+    endpoint: string,
+    { store, client }: { readonly store: string; readonly client: TlsPair },
+    signal: AbortSignal,
+  ): Promise<ProbeOutcome> {
+    const { probe, clock } = this.#deps;
     const { hostname, port } = new URL(endpoint);
     const door = {
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? 443 : Number(port),
-      serverName: spec.serverName,
+      serverName,
       // Text without a certificate is an error for TLS, and none is not.
       store: store === '' ? [] : [store],
-      client: { certificate, key },
+      client,
     };
     const outcome = await probe(door, signal);
     if (outcome.clientRefused === undefined || outcome.clientRefused.startsWith('alert')) return outcome;
@@ -194,4 +214,9 @@ export class PeerTrustWatch {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+function refusalIn({ clientRefused, accepted }: ProbeOutcome, denied: string | undefined): ClientRefusal | undefined {
+  if (clientRefused !== undefined) return { at: 'handshake', how: clientRefused };
+  return accepted && denied !== undefined ? { at: 'reading', how: denied } : undefined;
 }

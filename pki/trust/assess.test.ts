@@ -135,7 +135,7 @@ describe('trust in the report', () => {
     const seen = (handshake: TrustInput['handshake'], more: Partial<TrustInput> = {}) =>
       assessTrust([input(EAST, chain, { handshake, ...more })]);
     expect(statusOf(seen({}))['002']).toBe('passed');
-    expect(codesOf(seen({ clientRefused: 'alert unknown CA' }))).toEqual(['CM-TRUST-002']);
+    expect(codesOf(seen({ clientRefused: { at: 'handshake', how: 'alert unknown CA' } }))).toEqual(['CM-TRUST-002']);
     expect(codesOf(seen({ chainRefused: 'CA_MD_TOO_WEAK' }))).toEqual(['CM-TRUST-001']);
     expect(codesOf(seen({ serverName: 'east.mesh.cilium.io' }))).toEqual([]);
     expect(codesOf(seen({ serverName: 'door.example.org' }))).toEqual(['CM-TRUST-006']);

@@ -83,7 +83,7 @@ export function judgeTrust(input: TrustInput): JudgedTrust {
     ...(chain?.ok === false ? [`${where.chain} ${chain.error}`] : []),
   ];
   const verdict = store?.ok && chain?.ok ? verifyChain(verification(input, chain.value)) : undefined;
-  const problems = [...(verdict?.problems ?? []), ...handshakeProblems(handshake, cluster, verdict)];
+  const problems = [...(verdict?.problems ?? []), ...handshakeProblems(handshake, { cluster, local, now }, verdict)];
   const authorities = store?.ok ? boundAuthorities(cluster, store.value) : [];
   const storePins = [...new Set(authorities.map(({ pin }) => pin))];
   const context = { cluster, local, now, where, path: verdict?.path ?? [], storePins };

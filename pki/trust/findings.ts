@@ -28,7 +28,7 @@ export function trustFinding(problem: TrustProblem, context: FindingContext): Fi
 }
 
 function draftOf(problem: TrustProblem, { cluster, where, path, storePins }: FindingContext): Draft {
-  const { code, severity, aspect, certificate, issuers, reason, presented, expected } = problem;
+  const { code, severity, aspect, certificate, issuers, reason, presented, expected, acts } = problem;
   const inStore = certificate?.place.startsWith('trust store') === true;
   return {
     code,
@@ -44,6 +44,7 @@ function draftOf(problem: TrustProblem, { cluster, where, path, storePins }: Fin
       reason,
       presented,
       expected,
+      ...(acts === undefined ? {} : { acts }),
       ...(certificate === undefined ? {} : { certificate: shown(certificate) }),
       ...(issuers.length === 0 ? {} : { issuers: issuers.map(shown) }),
       path: path.slice(0, PATH_SHOWN_MAX).map(({ subject }) => subject),

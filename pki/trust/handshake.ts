@@ -2,6 +2,7 @@
 // this process accepts the chain.
 
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { type ClientRefusal, clientRefusalProblem } from './client-refusal.ts';
 import type { TrustProblem, TrustVerdict } from './problem.ts';
 
 export interface SeenHandshake {
@@ -10,31 +11,31 @@ export interface SeenHandshake {
   /** Whether it is known what the other side makes of our client certificate. @default true */
   readonly answered?: boolean;
   /** How the other side refused our client certificate; undefined when it did not. */
-  readonly clientRefused?: string | undefined;
+  readonly clientRefused?: ClientRefusal | undefined;
+  /** PEM of what we showed, leaf first. */
+  readonly clientShown?: string | undefined;
   /** Why the TLS of this process does not accept the chain presented; undefined when it does. */
   readonly chainRefused?: string | undefined;
+}
+
+export interface HandshakeContext {
+  readonly cluster: ClusterName;
+  readonly local: ClusterName | undefined;
+  readonly now: number;
 }
 
 /** `verdict`: on the chain that was presented in that handshake. */
 export function handshakeProblems(
   seen: SeenHandshake | undefined,
-  cluster: ClusterName,
+  { cluster, local, now }: HandshakeContext,
   verdict: TrustVerdict | undefined,
 ): readonly TrustProblem[] {
   const problems: TrustProblem[] = [];
   const [leaf] = verdict?.path ?? [];
   const about = { certificate: leaf, issuers: [], severity: 'blocking' as const };
   if (seen?.clientRefused !== undefined) {
-    problems.push({
-      ...about,
-      code: 'CM-TRUST-002',
-      aspect: 'client certificate',
-      certificate: undefined,
-      reason: `the door of ${cluster} refuses our client certificate: ${seen.clientRefused}`,
-      presented: 'the client certificate of this cluster',
-      expected: `an answer of the door of ${cluster}`,
-      remedy: `Put the CA of this cluster into the trust store that ${cluster} binds to it, and check that our client certificate has not expired.`,
-    });
+    const { clientRefused: refusal, clientShown: shown } = seen;
+    problems.push(clientRefusalProblem({ refusal, cluster, local, shown, now }));
   }
   // Said only where the verification has no reason of its own: then the two differ, and what connects is TLS.
   if (seen?.chainRefused !== undefined && verdict?.usable === true) {

@@ -34,6 +34,8 @@ export interface TrustProblem {
   readonly expected: string;
   /** One imperative sentence. */
   readonly remedy: string;
+  /** The cluster at which the remedy is to be carried out, where that is not plain from the certificate at fault. */
+  readonly acts?: string;
 }
 
 /** A certificate as it is shown. */

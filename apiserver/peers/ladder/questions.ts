@@ -1,8 +1,8 @@
 // The upper rungs, asked of the door as the link asks it: may we read, does an etcd answer, has it a card, and has everything
 // arrived. The last is not asked of the door but of the link, which alone knows.
 
-import { X509Certificate } from 'node:crypto';
 import type { ClusterName } from '../../../mesh/model/names.ts';
+import { type ClientRefusal, clientRefusalProblem } from '../../../pki/trust/client-refusal.ts';
 import { reasonOf } from '../../../runtime/errors.ts';
 import type { Store } from '../../store/port.ts';
 import { peerKeys } from '../peer-keys.ts';
@@ -61,55 +61,43 @@ export function questionSteps(deps: QuestionDeps): readonly Step[] {
   return steps.map((step) => ({ ...step, take: (signal) => answered(deps, step.take, signal) }));
 }
 
-async function authorization(
-  { peer, outcome, certificate, store, now }: QuestionDeps,
-  key: string,
-  signal: AbortSignal,
-): Promise<RungResult> {
+async function authorization(deps: QuestionDeps, key: string, signal: AbortSignal): Promise<RungResult> {
+  const { outcome, store } = deps;
   const { clientRefused, accepted, problem } = outcome() ?? {};
-  if (clientRefused !== undefined) return failed(clientRefused, refusedCertificate(peer, certificate, now()));
+  if (clientRefused !== undefined) {
+    return failed(clientRefused, refusedUs(deps, { at: 'handshake', how: clientRefused }));
+  }
   if (accepted !== true) return unknown(problem ?? 'the door did not say whether it takes our certificate');
   try {
     await store.get(key, signal);
     return passed('it takes our certificate, and lets us read');
   } catch (error) {
     signal.throwIfAborted();
-    if (codeOf(error) === 'STORE_DENIED') return failed(reasonOf(error), deniedUser(peer));
+    if (codeOf(error) === 'STORE_DENIED') return failed(reasonOf(error), deniedReading(deps, error));
     // It took the certificate; that it then answers nothing of use is the next rung's to say.
     return passed('it takes our certificate');
   }
 }
 
-function refusedCertificate(peer: ClusterName, pem: string, now: number): RungFailure {
-  const until = Date.parse(new X509Certificate(pem).validTo);
-  if (until < now) {
-    return {
-      code: 'CM-TRUST-002',
-      reason: `our own client certificate expired at ${new Date(until).toISOString()}`,
-      remedy: 'Issue the certificate of the peer profile again: clustermesh trust renew, or pki init.',
-    };
-  }
-  return {
-    code: 'CM-TRUST-002',
-    reason: `the door of ${peer} refuses our client certificate`,
-    remedy: `Put the CA of this cluster into the trust store that ${peer} binds to it.`,
-  };
+/** As the report says it. */
+function refusedUs({ peer, certificate, now }: QuestionDeps, refusal: ClientRefusal): RungFailure {
+  const refused = { refusal, cluster: peer, local: undefined, shown: certificate, now: now() };
+  const { code, reason, remedy } = clientRefusalProblem(refused);
+  return { code, reason, remedy };
 }
 
-const deniedUser = (peer: ClusterName): RungFailure => ({
-  code: 'CM-TRUST-002',
-  reason: `the door of ${peer} knows our certificate and denies what it asks for`,
-  remedy: `Let ${peer} have this cluster as a peer, or grant the user of our certificate's common name reading of cilium/ in its etcd.`,
-});
+const deniedReading = (deps: QuestionDeps, error: unknown): RungFailure =>
+  refusedUs(deps, { at: 'reading', how: reasonOf(error) });
 
 /** An error of the store is an answer too: of something that is no etcd, or of one that is ill. */
-async function answered({ peer }: QuestionDeps, take: Step['take'], signal: AbortSignal): Promise<RungResult> {
+async function answered(deps: QuestionDeps, take: Step['take'], signal: AbortSignal): Promise<RungResult> {
+  const { peer } = deps;
   try {
     return await take(signal);
   } catch (error) {
     signal.throwIfAborted();
     const reason = reasonOf(error);
-    if (codeOf(error) === 'STORE_DENIED') return failed(reason, deniedUser(peer));
+    if (codeOf(error) === 'STORE_DENIED') return failed(reason, deniedReading(deps, error));
     const busy = codeOf(error) === 'STORE_BUSY';
     return failed(reason, {
       code: busy ? 'LADDER_ETCD_BUSY' : 'LADDER_NOT_ETCD',

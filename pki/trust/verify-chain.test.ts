@@ -392,7 +392,10 @@ describe('paths', () => {
   });
 });
 
-describe('a flipped bit', () => {
+/** Hundreds of verifications, on a machine that may be busy. */
+const PATIENCE = { timeout: 60_000 };
+
+describe('a flipped bit', PATIENCE, () => {
   const readable = (bytes: Buffer): X509Certificate | undefined => {
     try {
       return new X509Certificate(bytes);

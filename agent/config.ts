@@ -4,13 +4,15 @@ import { z } from 'zod';
 
 /** Cilium's default for each of these maps. */
 const MAP_ENTRIES_DEFAULT = 65_536;
+/** Cilium's default at the least; it takes more on machines with much memory. */
+const REVERSE_SOCKETS_DEFAULT = 262_144;
 /** The kernel allocates up front: sixteen million rows are 1.5 GB, and no node has as many backends. */
 const MAP_ENTRIES_MAX = 16_777_216;
 /** Ids of services have 16 bits, 0 and 0xffff mean none. */
 const REVERSE_NAT_ENTRIES_MAX = 65_536;
 
 const path = z.string().min(1);
-const entries = (max: number) => z.number().int().min(1).max(max).default(Math.min(MAP_ENTRIES_DEFAULT, max));
+const entries = (max: number, normal = MAP_ENTRIES_DEFAULT) => z.number().int().min(1).max(max).default(normal);
 
 export const agentConfigSchema = z.strictObject({
   node: z.strictObject({
@@ -29,7 +31,7 @@ export const agentConfigSchema = z.strictObject({
       pinDir: path.default('/sys/fs/bpf/clustermesh'),
       /** The cgroup v2 folder whose processes get the services: the mount's root for a whole node. */
       cgroup: path.default('/sys/fs/cgroup'),
-      /** Entries per map; those with a 6 are for IPv6. A changed size takes effect when the pins are made anew. */
+      /** Entries per map; those with a 6 are for IPv6. With another size the next start makes the map anew with the rows it has. */
       sizes: z
         .strictObject({
           services: entries(MAP_ENTRIES_MAX),
@@ -38,6 +40,12 @@ export const agentConfigSchema = z.strictObject({
           services6: entries(MAP_ENTRIES_MAX),
           backends6: entries(MAP_ENTRIES_MAX),
           reverseNat6: entries(REVERSE_NAT_ENTRIES_MAX),
+          /** Sockets whose service is remembered; the oldest are forgotten when there are more. */
+          reverseSockets: entries(MAP_ENTRIES_MAX, REVERSE_SOCKETS_DEFAULT),
+          reverseSockets6: entries(MAP_ENTRIES_MAX, REVERSE_SOCKETS_DEFAULT),
+          /** Pairs of a client and a service with session affinity; the oldest are forgotten when there are more. */
+          affinity: entries(MAP_ENTRIES_MAX),
+          affinity6: entries(MAP_ENTRIES_MAX),
         })
         .prefault({}),
       /** Events of translations and refusals: told while somebody runs `clustermesh observe`. */

@@ -16,7 +16,8 @@ export type DatapathStep =
   | 'attach program'
   | 'query programs'
   | 'replace program'
-  | 'dump map';
+  | 'dump map'
+  | 'fill map';
 
 export const ERRNO = {
   EPERM: 1,

@@ -5,10 +5,15 @@ import type { Libbpf } from './libbpf.ts';
 import type { MapShape } from './map-specs.ts';
 
 export interface MapDescription extends MapShape {
+  /** The kernel's own, as long as the map lives. */
+  readonly id: number;
+  /** At most 15 characters, as the kernel keeps them. */
+  readonly name: string;
   readonly maxEntries: number;
 }
 
 export interface CgroupLinkDescription {
+  readonly programId: number;
   readonly attachType: number;
   /** 0 once the cgroup was deleted: the link is then attached to nothing. */
   readonly cgroupId: bigint;
@@ -16,9 +21,15 @@ export interface CgroupLinkDescription {
 
 /** More than any of these structs has in the kernels we know; a shorter one is filled as far as it goes. */
 const INFO_BYTES = 256;
+/** In struct bpf_map_info. */
+const MAP_NAME_OFFSET = 24;
 /** In struct bpf_prog_info. */
+const PROGRAM_MAP_COUNT_OFFSET = 52;
+const PROGRAM_MAP_IDS_OFFSET = 56;
 const PROGRAM_NAME_OFFSET = 64;
 const NAME_BYTES = 16;
+/** More than our programs use, or any that we would look at; also large enough that V8 does not move the array. */
+const PROGRAM_MAPS_MAX = 64;
 /** enum bpf_link_type. */
 const LINK_TYPE_CGROUP = 3;
 
@@ -26,6 +37,8 @@ export function describeMap(calls: Libbpf, fd: number): MapDescription | undefin
   const info = describe(calls, fd);
   if (info === undefined) return undefined;
   return {
+    id: info.getUint32(4, true),
+    name: nameIn(info, MAP_NAME_OFFSET),
     type: info.getUint32(0, true),
     keySize: info.getUint32(8, true),
     valueSize: info.getUint32(12, true),
@@ -37,20 +50,39 @@ export function describeMap(calls: Libbpf, fd: number): MapDescription | undefin
 export function describeCgroupLink(calls: Libbpf, fd: number): CgroupLinkDescription | undefined {
   const info = describe(calls, fd);
   if (info === undefined || info.getUint32(0, true) !== LINK_TYPE_CGROUP) return undefined;
-  return { cgroupId: info.getBigUint64(16, true), attachType: info.getUint32(24, true) };
+  return {
+    programId: info.getUint32(8, true),
+    cgroupId: info.getBigUint64(16, true),
+    attachType: info.getUint32(24, true),
+  };
 }
 
 /** At most 15 characters, as the kernel keeps them. */
 export function programNameOf(calls: Libbpf, fd: number): string | undefined {
   const info = describe(calls, fd);
-  if (info === undefined) return undefined;
-  const name = new Uint8Array(info.buffer, PROGRAM_NAME_OFFSET, NAME_BYTES);
+  return info === undefined ? undefined : nameIn(info, PROGRAM_NAME_OFFSET);
+}
+
+/** The ids of the maps that a program uses; of more than 64, none. */
+export function mapIdsOf(calls: Libbpf, programFd: number): readonly number[] {
+  const ids = new Uint32Array(PROGRAM_MAPS_MAX);
+  const info = describe(calls, programFd, (asked) => {
+    asked.setUint32(PROGRAM_MAP_COUNT_OFFSET, PROGRAM_MAPS_MAX, true);
+    asked.setBigUint64(PROGRAM_MAP_IDS_OFFSET, calls.addressOf(ids), true);
+  });
+  const count = info?.getUint32(PROGRAM_MAP_COUNT_OFFSET, true) ?? 0;
+  return count > PROGRAM_MAPS_MAX ? [] : [...ids.subarray(0, count)];
+}
+
+function nameIn({ buffer }: DataView, offset: number): string {
+  const name = new Uint8Array(buffer, offset, NAME_BYTES);
   const end = name.indexOf(0);
   return Buffer.from(name.subarray(0, end < 0 ? NAME_BYTES : end)).toString('latin1');
 }
 
-function describe(calls: Libbpf, fd: number): DataView | undefined {
-  const info = new Uint8Array(INFO_BYTES);
-  if (calls.describe(fd, info, Uint32Array.of(INFO_BYTES)) < 0) return undefined;
-  return new DataView(info.buffer);
+function describe(calls: Libbpf, fd: number, ask?: (info: DataView) => void): DataView | undefined {
+  const info = new DataView(new ArrayBuffer(INFO_BYTES));
+  ask?.(info);
+  if (calls.describe(fd, new Uint8Array(info.buffer), Uint32Array.of(INFO_BYTES)) < 0) return undefined;
+  return info;
 }

@@ -13,8 +13,8 @@ import type { Libbpf } from './libbpf.ts';
  * hold the largest bucket of a hash map, or the map could not be dumped; buckets have one row on average.
  */
 const ROWS_PER_CALL = 1024;
-/** The kernel's cursor in a hash map is a bucket number of 4 bytes. */
-const CURSOR_WORDS = 1;
+/** The kernel's cursor in a hash map is a bucket number of 4 bytes; in a trie it is a key. */
+const CURSOR_BYTES_MIN = 4;
 
 export interface KernelMapDeps {
   readonly calls: Libbpf;
@@ -73,7 +73,13 @@ export class KernelMap {
 
   async dump(): Promise<readonly MapRow[]> {
     const rows: MapRow[] = [];
-    const cursor = new Uint32Array(CURSOR_WORDS);
+    for await (const some of this.chunks()) rows.push(...some);
+    return rows;
+  }
+
+  /** Every row, some at a time: a large map need not be in memory as a whole. */
+  async *chunks(): AsyncGenerator<readonly MapRow[]> {
+    const cursor = new Uint8Array(Math.max(CURSOR_BYTES_MIN, this.info.keySize));
     for (let first = true; ; first = false) {
       if (!first) await nextTurn();
       this.#count[0] = ROWS_PER_CALL;
@@ -81,8 +87,8 @@ export class KernelMap {
       const status = this.#calls.lookupBatch(this.#open(), from, cursor, this.#keys, this.#values, this.#count, null);
       if (status < 0 && status !== -ERRNO.ENOENT)
         throw datapathError({ step: 'dump map', subject: this.#name, errno: -status });
-      this.#takeRows(rows);
-      if (status === -ERRNO.ENOENT) return rows;
+      yield this.#takeRows();
+      if (status === -ERRNO.ENOENT) return;
     }
   }
 
@@ -106,15 +112,17 @@ export class KernelMap {
     return { applied: length };
   }
 
-  #takeRows(rows: MapRow[]): void {
+  #takeRows(): readonly MapRow[] {
     const { keySize, valueSize } = this.info;
     const count = this.#counted();
     const keys = this.#keys.slice(0, count * keySize);
     const values = this.#values.slice(0, count * valueSize);
+    const rows: MapRow[] = [];
     for (let index = 0; index < count; index += 1) {
       const key = keys.subarray(index * keySize, (index + 1) * keySize);
       rows.push({ key, value: values.subarray(index * valueSize, (index + 1) * valueSize) });
     }
+    return rows;
   }
 
   #put(buffer: Uint8Array, size: number, index: number, part: Uint8Array): void {

@@ -50,6 +50,7 @@ export interface Libbpf {
     count: Uint32Array,
   ): Status;
   openProgram(id: number): Descriptor;
+  openMap(id: number): Descriptor;
 
   pin(fd: number, path: string): Status;
   openPin(path: string, options: Bytes): Descriptor;
@@ -72,7 +73,7 @@ export interface Libbpf {
 
   /** Of a per-CPU map, `value` has one row after the other for every possible CPU, each rounded up to 8 bytes. */
   lookup(fd: number, key: Uint32Array, value: Uint8Array): Status;
-  update(fd: number, key: Uint32Array, value: Uint8Array, flags: number): Status;
+  update(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array, flags: number): Status;
   possibleCpus(): number;
 
   /** Null on failure. The callback belongs to the ring until it is freed. */
@@ -80,6 +81,9 @@ export interface Libbpf {
   /** Calls back for each record until one is answered with a negative number, which is then returned; else says how many. */
   consumeRing(ring: BpfRing): number;
   freeRing(ring: BpfRing): void;
+
+  /** Where the kernel finds an array, for the structs that point to one. The array has to outlive the call, and be 64 bytes or more. */
+  addressOf(array: Uint32Array): bigint;
 
   /** 1 when programs of this type may call the helper, 0 when not, or a negative errno. */
   probeHelper(programType: number, helper: number, options: null): number;
@@ -165,6 +169,7 @@ function bind(library: LibraryHandle): Libbpf {
       'int bpf_prog_query(int target, int type, uint32_t query, void *attach, void *ids, void *count)',
     ),
     openProgram: library.func('int bpf_prog_get_fd_by_id(uint32_t id)'),
+    openMap: library.func('int bpf_map_get_fd_by_id(uint32_t id)'),
     pin: library.func('int bpf_obj_pin(int fd, const char *path)'),
     openPin: library.func('int bpf_obj_get_opts(const char *path, const void *opts)'),
     describe: library.func('int bpf_obj_get_info_by_fd(int fd, void *info, void *length)'),
@@ -181,6 +186,7 @@ function bind(library: LibraryHandle): Libbpf {
     newRing: library.func('void *ring_buffer__new(int fd, void *callback, void *context, const void *opts)'),
     consumeRing: library.func('int ring_buffer__consume(void *ring)'),
     freeRing: library.func('void ring_buffer__free(void *ring)'),
+    addressOf: (array) => koffi.address(array),
     probeHelper: library.func('int libbpf_probe_bpf_helper(int type, int helper, const void *opts)'),
   };
 }

@@ -20,7 +20,7 @@ import {
 /** enum bpf_map_type. */
 const HASH = 1;
 const PERCPU_HASH = 5;
-const LRU_HASH = 9;
+export const LRU_HASH = 9;
 /** BPF_F_NO_PREALLOC: rows are allocated when they come. */
 const NO_PREALLOC = 1;
 const TYPE_NAMES: Readonly<Record<number, string>> = {
@@ -37,8 +37,10 @@ export interface MapShape {
 }
 
 export interface MapSpec extends MapShape {
-  /** In the object and of the pin. */
+  /** In the object, of the pin, and as the kernel keeps it. */
   readonly name: string;
+  /** Whose rows they are: the agent's, which programs only read, or the programs' own. */
+  readonly writer: 'agent' | 'programs';
 }
 
 /** The maps of the port, and those that only programs write. */
@@ -53,12 +55,17 @@ const PROGRAM_MAP_NAMES: readonly ProgramMapName[] = [
 ];
 export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [...MAP_NAMES, ...PROGRAM_MAP_NAMES];
 
+/** Something for every map. */
+export const forEachKernelMap = <T>(of: (map: KernelMapName) => T): Readonly<Record<KernelMapName, T>> =>
+  Object.fromEntries(KERNEL_MAP_NAMES.map((map) => [map, of(map)])) as Record<KernelMapName, T>;
+
 const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec => ({
   name,
   type,
   keySize: key.size,
   valueSize: value.size,
   flags: 0,
+  writer: type === HASH ? 'agent' : 'programs',
 });
 
 export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
@@ -80,3 +87,13 @@ export const sameShape = (a: MapShape, b: MapShape): boolean =>
 
 export const formatShape = ({ type, keySize, valueSize, flags }: MapShape): string =>
   `${TYPE_NAMES[type] ?? `map type ${type}`}, key ${keySize} bytes, value ${valueSize} bytes, flags ${flags}`;
+
+/** BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH. */
+const PER_CPU: ReadonlySet<number> = new Set([PERCPU_HASH, 6, 10]);
+
+/** Whether a row has a value for every CPU. */
+export const isPerCpu = ({ type }: MapShape): boolean => PER_CPU.has(type);
+
+/** Of a row's value as it is read and written: every possible CPU's, each rounded up to 8 bytes. */
+export const rowBytes = (shape: MapShape, cpus: number): number =>
+  isPerCpu(shape) ? Math.ceil(shape.valueSize / 8) * 8 * cpus : shape.valueSize;

@@ -1,23 +1,30 @@
-// Loads the compiled object into the kernel around the maps that are pinned already, and pins those that are not. Nothing is
-// attached here: a loaded program that nobody attached forwards nothing, and vanishes with this process.
+// Loads the compiled object into the kernel, around maps that exist and with new ones. Nothing is pinned or attached here: a loaded
+// program that nobody attached forwards nothing, and vanishes with this process, and so does a map that nobody pinned.
 
-import { closeSync } from 'node:fs';
-import type { Log } from '../../runtime/log.ts';
 import { datapathError } from './failure.ts';
 import type { TellingFds } from './kernel-traffic.ts';
 import type { BpfMap, BpfObject, BpfProgram, Libbpf, LoadedLibbpf } from './libbpf.ts';
 import { KERNEL_MAP_NAMES, type KernelMapName, MAP_SPECS } from './map-specs.ts';
-import { openPinnedMap } from './pinned-map.ts';
-import { mapPin } from './pins.ts';
+
+/** Maps in which programs look for rows that the map itself lacks, while programs of before are being replaced. */
+const BEFORE_NAMES = {
+  reverseSockets: 'cm4_sk_before',
+  reverseSockets6: 'cm6_sk_before',
+  affinity: 'cm4_aff_before',
+  affinity6: 'cm6_aff_before',
+} as const satisfies Partial<Record<KernelMapName, string>>;
+const BEFORE_ENTRIES = Object.entries(BEFORE_NAMES) as readonly [keyof typeof BEFORE_NAMES, string][];
+
+/** Descriptors of the maps that programs of before write to. */
+export type BeforeMaps = Readonly<Partial<Record<KernelMapName, number>>>;
 
 export interface LoadOptions {
   readonly libbpf: LoadedLibbpf;
   readonly objectPath: string;
-  readonly pinDir: string;
-  readonly sizes: Readonly<Record<KernelMapName, number>>;
-  readonly log: Log;
-  /** Receives the path of every pin that this start made. */
-  readonly made: string[];
+  /** The descriptor of one that exists, which stays the caller's, or the number of entries of a new one. */
+  readonly maps: Readonly<Record<KernelMapName, { readonly fd: number } | { readonly entries: number }>>;
+  /** @default none: what a map lacks is not there */
+  readonly before?: BeforeMaps;
 }
 
 export interface Program {
@@ -32,6 +39,8 @@ export interface LoadedObject {
   readonly rejectsWith: 'EHOSTUNREACH' | 'EPERM';
   /** The maps that programs tell by; theirs until `close`. */
   readonly telling: TellingFds;
+  /** The object's, like `telling`. */
+  mapFd(map: KernelMapName): number;
   /** Lets go of the object; what is pinned or attached by then stays. */
   close(): void;
 }
@@ -44,15 +53,17 @@ const RODATA = '.rodata';
 /** Enough to be a map; a trial stores nothing. */
 const TRIAL_ENTRIES = 16;
 
-export function loadObject(options: LoadOptions): LoadedObject {
-  const { libbpf, objectPath } = options;
+export function loadObject({ libbpf, objectPath, maps, before }: LoadOptions): LoadedObject {
   const { calls } = libbpf;
   const object = open(libbpf, objectPath);
   try {
-    const created = KERNEL_MAP_NAMES.filter((map) => !reusePinned(options, object, map));
-    const canSetRetval = setConstants(calls, object);
+    for (const map of KERNEL_MAP_NAMES) {
+      const choice = maps[map];
+      if ('fd' in choice) reuse(calls, object, MAP_SPECS[map].name, choice.fd);
+      else resize(calls, object, MAP_SPECS[map].name, choice.entries);
+    }
+    const canSetRetval = prepareBesides(calls, object, before);
     load(libbpf, objectPath, object);
-    for (const map of created) pinMap(options, object, map);
     return {
       programs: programsOf(libbpf, object),
       rejectsWith: canSetRetval ? 'EHOSTUNREACH' : 'EPERM',
@@ -62,6 +73,7 @@ export function loadObject(options: LoadOptions): LoadedObject {
         budget: fdOf(calls, object, 'cm_event_budget'),
         events: fdOf(calls, object, 'cm_events'),
       },
+      mapFd: (map) => fdOf(calls, object, MAP_SPECS[map].name),
       close: () => calls.closeObject(object),
     };
   } catch (error) {
@@ -75,8 +87,8 @@ export function tryObject(libbpf: LoadedLibbpf, objectPath: string): void {
   const { calls } = libbpf;
   const object = open(libbpf, objectPath);
   try {
-    for (const map of KERNEL_MAP_NAMES) resize(calls, object, map, TRIAL_ENTRIES);
-    setConstants(calls, object);
+    for (const map of KERNEL_MAP_NAMES) resize(calls, object, MAP_SPECS[map].name, TRIAL_ENTRIES);
+    prepareBesides(calls, object, undefined);
     load(libbpf, objectPath, object);
   } finally {
     calls.closeObject(object);
@@ -91,48 +103,31 @@ function open(libbpf: LoadedLibbpf, objectPath: string): BpfObject {
   throw datapathError({ step: 'open object', subject: objectPath, errno: libbpf.errno(), messages });
 }
 
-/** False where nothing is pinned, and the map is to be created with the size wanted. */
-function reusePinned({ libbpf, pinDir, sizes, log }: LoadOptions, object: BpfObject, map: KernelMapName): boolean {
-  const { calls } = libbpf;
-  const spec = MAP_SPECS[map];
-  const pinned = openPinnedMap(calls, pinDir, spec, 'write');
-  if (pinned === undefined) {
-    resize(calls, object, map, sizes[map]);
-    return false;
-  }
-  check('prepare map', spec.name, calls.reuseFd(findMap(calls, object, spec.name), pinned.fd));
-  closeSync(pinned.fd);
-  const { maxEntries } = pinned.description;
-  if (maxEntries !== sizes[map]) {
-    const fields = { map: spec.name, size: maxEntries, wanted: sizes[map], pinDir };
-    log.warn('pinned map keeps its size: another one needs new pins', fields);
-  }
-  return true;
+function reuse(calls: Libbpf, object: BpfObject, name: string, fd: number): void {
+  check(name, calls.reuseFd(findMap(calls, object, name), fd));
 }
 
-function resize(calls: Libbpf, object: BpfObject, map: KernelMapName, entries: number): void {
-  const { name } = MAP_SPECS[map];
-  check('prepare map', name, calls.setMaxEntries(findMap(calls, object, name), entries));
+function resize(calls: Libbpf, object: BpfObject, name: string, entries: number): void {
+  check(name, calls.setMaxEntries(findMap(calls, object, name), entries));
 }
 
-/** The constants of the programs, in the order of their declaration: one bool, can_set_retval, which is returned. */
-function setConstants(calls: Libbpf, object: BpfObject): boolean {
+/** What is not the caller's choice: maps that nobody looks into are as small as can be. Says whether programs may choose an errno. */
+function prepareBesides(calls: Libbpf, object: BpfObject, before: BeforeMaps | undefined): boolean {
+  for (const [map, name] of BEFORE_ENTRIES) {
+    const fd = before?.[map];
+    if (fd === undefined) resize(calls, object, name, 1);
+    else reuse(calls, object, name, fd);
+  }
   const canSetRetval = calls.probeHelper(CGROUP_SOCK_ADDR, SET_RETVAL, null) === 1;
-  const constants = Uint8Array.of(canSetRetval ? 1 : 0);
-  check('prepare map', RODATA, calls.setInitialValue(findMap(calls, object, RODATA), constants, constants.length));
+  // The constants of the programs, in the order of their declaration: rows_move, can_set_retval.
+  const constants = Uint8Array.of(before === undefined ? 0 : 1, canSetRetval ? 1 : 0);
+  check(RODATA, calls.setInitialValue(findMap(calls, object, RODATA), constants, constants.length));
   return canSetRetval;
 }
 
 function load(libbpf: LoadedLibbpf, objectPath: string, object: BpfObject): void {
   const { result: status, messages } = libbpf.listen(() => libbpf.calls.loadObject(object));
   if (status < 0) throw datapathError({ step: 'load programs', subject: objectPath, errno: -status, messages });
-}
-
-function pinMap({ libbpf: { calls }, pinDir, made }: LoadOptions, object: BpfObject, map: KernelMapName): void {
-  const { name } = MAP_SPECS[map];
-  const path = mapPin(pinDir, name);
-  check('pin', path, calls.pin(calls.mapFd(findMap(calls, object, name)), path));
-  made.push(path);
 }
 
 function programsOf({ calls }: LoadedLibbpf, object: BpfObject): readonly Program[] {
@@ -151,6 +146,6 @@ function findMap(calls: Libbpf, object: BpfObject, name: string): BpfMap {
   return map;
 }
 
-function check(step: 'prepare map' | 'pin', subject: string, status: number): void {
-  if (status < 0) throw datapathError({ step, subject, errno: -status });
+function check(map: string, status: number): void {
+  if (status < 0) throw datapathError({ step: 'prepare map', subject: map, errno: -status });
 }

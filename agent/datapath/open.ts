@@ -1,42 +1,27 @@
 // Opens the datapath of a node: loads the programs around what is pinned, attaches them to the cgroup, and gives the maps. Run
-// again, it takes over from the run before without a gap in forwarding. A start that fails takes back what it made, and leaves
-// what was there before.
+// again, it takes over from the run before without a gap in forwarding, also with other sizes and layouts (carry-over.ts). A
+// start that fails takes back what it made, and leaves what was there before.
 
 import { existsSync, statfsSync, unlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { MapRole, ServiceMaps } from '../maps/port.ts';
+import type { ServiceMaps } from '../maps/port.ts';
 import type { Traffic } from '../traffic/port.ts';
+import { carryOver } from './carry-over.ts';
 import { CGROUP2_MAGIC } from './file-systems.ts';
+import { FORMER_LAYOUTS, type FormerLayouts } from './former-layouts.ts';
 import { type KernelMaps, openKernelMaps } from './kernel-maps.ts';
 import { KernelTraffic } from './kernel-traffic.ts';
 import { loadLibbpf } from './libbpf.ts';
 import { type Attachment, attachPrograms } from './links.ts';
-import { type KernelMapName, MAP_SPECS } from './map-specs.ts';
-import { type LoadedObject, loadObject, tryObject } from './object.ts';
+import { MAP_SPECS } from './map-specs.ts';
+import { type LoadedObject, tryObject } from './object.ts';
 import { findOtherPrograms, type OtherProgram } from './others.ts';
+import { loadPinnedObject } from './pinned-object.ts';
 import { preparePinDir, type RemovedPins, removePins } from './pins.ts';
-
-/** Entries per map. Those of IPv6 that are not given are as large as their IPv4 counterparts. */
-export interface DatapathSizes extends Readonly<Record<MapRole, number> & Partial<Record<`${MapRole}6`, number>>> {
-  /**
-   * Sockets whose service is remembered, connected ones and those that send to several addresses. When there are more, the
-   * oldest see a backend's address instead of the service's. 88 bytes each, 120 for IPv6.
-   * @default 262144, as Cilium's
-   */
-  readonly reverseSockets?: number;
-  /** @default reverseSockets */
-  readonly reverseSockets6?: number;
-  /**
-   * Pairs of a client and a service with session affinity. When there are more, the oldest may be sent to another backend.
-   * @default 65536, as Cilium's
-   */
-  readonly affinity?: number;
-  /** @default affinity */
-  readonly affinity6?: number;
-}
+import { type DatapathSizes, wholeSizes } from './sizes.ts';
 
 export interface DatapathOptions {
   /** A folder on a BPF file system, made if it is not there. One per agent. */
@@ -46,6 +31,8 @@ export interface DatapathOptions {
   readonly sizes: DatapathSizes;
   /** Commonly COMPILED_OBJECT. */
   readonly objectPath: string;
+  /** @default those of the released versions */
+  readonly formerLayouts?: FormerLayouts;
   readonly log: Log;
 }
 
@@ -58,9 +45,6 @@ export interface Datapath extends ServiceMaps {
 
 /** Compiled by bpf/Makefile; it stands beside the code in the sources and in dist/ alike. */
 export const COMPILED_OBJECT = fileURLToPath(new URL('../../bpf/sock_lb.bpf.o', import.meta.url));
-const REVERSE_SOCKETS_DEFAULT = 262_144;
-const SERVICE_IDS_MAX = 65_536;
-const AFFINITY_DEFAULT = 65_536;
 
 export async function openDatapath(options: DatapathOptions): Promise<Datapath> {
   const { pinDir, cgroup, log } = options;
@@ -70,7 +54,10 @@ export async function openDatapath(options: DatapathOptions): Promise<Datapath> 
   const libbpf = loadLibbpf();
   const made: string[] = [];
   try {
-    const object = loadObject({ ...options, libbpf, sizes: wholeSizes(options.sizes), made });
+    const sizes = wholeSizes(options.sizes);
+    const formers = options.formerLayouts ?? FORMER_LAYOUTS;
+    await carryOver({ ...options, libbpf, sizes, formers, made });
+    const object = loadPinnedObject({ ...options, libbpf, sizes, made });
     let traffic: KernelTraffic | undefined;
     try {
       traffic = new KernelTraffic(libbpf, object.telling);
@@ -139,21 +126,6 @@ export async function removeDatapath({ pinDir }: Pick<DatapathOptions, 'pinDir'>
     pinDir,
     Object.values(MAP_SPECS).map(({ name }) => name),
   );
-}
-
-function wholeSizes(given: DatapathSizes): Readonly<Record<KernelMapName, number>> {
-  const { services, backends, reverseNat, reverseSockets = REVERSE_SOCKETS_DEFAULT } = given;
-  const { affinity = AFFINITY_DEFAULT } = given;
-  // Ids of both families come from one range of 16 bits.
-  const counters = Math.min(SERVICE_IDS_MAX, reverseNat + (given.reverseNat6 ?? reverseNat));
-  const six = {
-    services6: services,
-    backends6: backends,
-    reverseNat6: reverseNat,
-    reverseSockets6: reverseSockets,
-    affinity6: affinity,
-  };
-  return { ...six, reverseSockets, affinity, counters, ...given };
 }
 
 function assertByteOrder(): void {

@@ -11,6 +11,10 @@ const LINKS = 'links';
 
 export const mapPin = (pinDir: string, map: string): string => join(pinDir, MAPS, map);
 export const linkPin = (pinDir: string, program: string): string => join(pinDir, LINKS, program);
+/** Where a map is pinned on its way to the place of another one. */
+export const nextMapPin = (pinDir: string, map: string): string => `${mapPin(pinDir, map)}_next`;
+export const linkPins = (pinDir: string): readonly string[] =>
+  namesIn(join(pinDir, LINKS)).map((name) => linkPin(pinDir, name));
 
 /** Makes the folders; says so when they would not be on a BPF file system, before anything is made. */
 export function preparePinDir(pinDir: string): void {
@@ -48,7 +52,9 @@ export function removePins(pinDir: string, maps: readonly string[]): RemovedPins
     removed.push(path);
   };
   for (const name of namesIn(join(pinDir, LINKS))) unlink(linkPin(pinDir, name));
-  for (const name of maps) if (existsSync(mapPin(pinDir, name))) unlink(mapPin(pinDir, name));
+  for (const path of maps.flatMap((name) => [mapPin(pinDir, name), nextMapPin(pinDir, name)])) {
+    if (existsSync(path)) unlink(path);
+  }
   const left = listPins(pinDir);
   for (const folder of [join(pinDir, MAPS), join(pinDir, LINKS), pinDir]) {
     if (existsSync(folder) && namesIn(folder).length === 0) rmdirSync(folder);

@@ -69,9 +69,25 @@ struct {
 	__uint(max_entries, ENTRIES_DEFAULT);
 } cm6_affinity SEC(".maps");
 
+/* See rows_move. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct affinity4_key);
+	__type(value, struct affinity);
+	__uint(max_entries, ENTRIES_DEFAULT);
+} cm4_aff_before SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct affinity6_key);
+	__type(value, struct affinity);
+	__uint(max_entries, ENTRIES_DEFAULT);
+} cm6_aff_before SEC(".maps");
+
 /* Where one family keeps the row of a client and a service: a map, a zeroed key, and the places of both in that key. */
 struct affinity_place {
 	void *rows;
+	void *rows_before;
 	void *key;
 	__u64 *client;
 	__be16 *rev_nat_id;
@@ -120,6 +136,8 @@ static __always_inline bool is_kept(struct affinity_place place, __u32 timeout, 
 	const struct affinity *known = bpf_map_lookup_elem(place.rows, place.key);
 	struct affinity row;
 
+	if (rows_move && !known)
+		known = bpf_map_lookup_elem(place.rows_before, place.key);
 	if (!known)
 		return false;
 	row = *known;

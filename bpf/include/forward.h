@@ -18,6 +18,7 @@ static __always_inline int select_backend4(struct bpf_sock_addr *ctx, struct ser
 	struct affinity4_key affinity_key = {};
 	struct affinity_place affinity = {
 		.rows = &cm4_affinity,
+		.rows_before = &cm4_aff_before,
 		.key = &affinity_key,
 		.client = &affinity_key.client,
 		.rev_nat_id = &affinity_key.rev_nat_id,
@@ -45,6 +46,7 @@ static __always_inline int select_backend6(struct bpf_sock_addr *ctx, struct ser
 	struct affinity6_key affinity_key = {};
 	struct affinity_place affinity = {
 		.rows = &cm6_affinity,
+		.rows_before = &cm6_aff_before,
 		.key = &affinity_key,
 		.client = affinity_key.client,
 		.rev_nat_id = &affinity_key.rev_nat_id,

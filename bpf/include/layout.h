@@ -8,6 +8,7 @@
 #ifndef CLUSTERMESH_LAYOUT_H
 #define CLUSTERMESH_LAYOUT_H
 
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
@@ -20,5 +21,12 @@
  * fail for want of memory. It costs 88 to 96 bytes a row, 6 MB for each map of this size.
  */
 #define ENTRIES_DEFAULT 65536
+
+/*
+ * True only in the programs that an agent attaches for a moment while it gives its node other maps: programs of before may be
+ * writing to theirs until they are replaced, and what they write is found in the maps named _before. The verifier drops
+ * the branches of the other case.
+ */
+const volatile bool rows_move = false;
 
 #endif

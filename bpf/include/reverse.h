@@ -18,7 +18,7 @@ static __always_inline bool reverse4(struct bpf_sock_addr *ctx, struct endpoint4
 		.address = endpoint->address,
 		.port = endpoint->port,
 	};
-	const struct reverse_sk4 *known = bpf_map_lookup_elem(&cm4_reverse_sk, &key);
+	const struct reverse_sk4 *known = reverse_sk4_of(&key);
 	const struct service *master;
 	struct reverse_sk4 row;
 
@@ -54,7 +54,7 @@ static __always_inline bool reverse6(struct bpf_sock_addr *ctx, struct endpoint6
 	__be16 rev_nat_id;
 
 	copy_address6(key.address, endpoint->address);
-	known = bpf_map_lookup_elem(&cm6_reverse_sk, &key);
+	known = reverse_sk6_of(&key);
 	if (!known)
 		return false;
 	copy_address6(service.address, known->address);

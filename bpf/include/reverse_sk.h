@@ -54,4 +54,37 @@ struct {
 	__uint(max_entries, ENTRIES_DEFAULT);
 } cm6_reverse_sk SEC(".maps");
 
+/* See rows_move. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct reverse_sk4_key);
+	__type(value, struct reverse_sk4);
+	__uint(max_entries, ENTRIES_DEFAULT);
+} cm4_sk_before SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct reverse_sk6_key);
+	__type(value, struct reverse_sk6);
+	__uint(max_entries, ENTRIES_DEFAULT);
+} cm6_sk_before SEC(".maps");
+
+static __always_inline const struct reverse_sk4 *reverse_sk4_of(const struct reverse_sk4_key *key)
+{
+	const struct reverse_sk4 *known = bpf_map_lookup_elem(&cm4_reverse_sk, key);
+
+	if (rows_move && !known)
+		known = bpf_map_lookup_elem(&cm4_sk_before, key);
+	return known;
+}
+
+static __always_inline const struct reverse_sk6 *reverse_sk6_of(const struct reverse_sk6_key *key)
+{
+	const struct reverse_sk6 *known = bpf_map_lookup_elem(&cm6_reverse_sk, key);
+
+	if (rows_move && !known)
+		known = bpf_map_lookup_elem(&cm6_sk_before, key);
+	return known;
+}
+
 #endif

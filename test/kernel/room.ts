@@ -28,6 +28,8 @@ export interface Room {
   readonly objectPath: string;
   /** The client of dial.c, in the namespace and in the cgroup, or in another room's cgroup. */
   startClient(inCgroup?: string): Promise<Client>;
+  /** Another program of this folder that answers lines, in the same places. */
+  startProgram(program: string, ...args: readonly string[]): Client;
   /** Runs a program of this folder to its end, in the namespace and in the cgroup. */
   run(program: string, ...args: readonly string[]): Promise<void>;
   /** The backends of answer.c, in the namespace and outside the cgroup. */
@@ -90,6 +92,7 @@ export async function makeRoom(...addresses: readonly string[]): Promise<Room> {
     netns: name,
     objectPath,
     startClient: async (inCgroup = cgroup) => talkTo(start(compile(dir, 'dial'), [], { cgroup: inCgroup })),
+    startProgram: (program, ...args) => talkTo(start(compile(dir, program), args, { cgroup })),
     async run(program, ...args) {
       const child = start(compile(dir, program), args, { cgroup });
       const [code] = await once(child, 'exit');

@@ -14,6 +14,7 @@ import type { Random } from '../runtime/random.ts';
 import { serverCredentials } from '../runtime/tls/certificate-source.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { AdmissionEngine } from './admission/engine.ts';
+import { composeBundles } from './bundles/compose.ts';
 import type { ApiServerConfig } from './config.ts';
 import { ReflectionProgress } from './convergence/reflection.ts';
 import { FindingLog } from './diagnostics/finding-log.ts';
@@ -38,6 +39,7 @@ import { peerOutcomes } from './peer-outcome.ts';
 import { knownOf, watchPeerTrust } from './peer-trust.ts';
 import { doorOpener } from './peers/door-client.ts';
 import { ladderRoutes } from './peers/ladder/routes.ts';
+import { PeerFiles } from './peers/peer-files.ts';
 import { PeerSet } from './peers/peer-set.ts';
 import { peersDocument } from './peers/peers-document.ts';
 import { createPublisher } from './publisher/publisher.ts';
@@ -72,6 +74,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     self: name,
     openDoor,
     intake: peerIntake(admission, etcd.mirror.entries, (peer) => reflector.onDeclarations(peer)),
+    onBundle: (peer, bytes) => bundles.receive(peer, bytes),
     limits: { card: config.peers.freshness, plain: config.peers.plainFreshness },
     clock,
     random,
@@ -91,6 +94,17 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'reflect' }),
   });
   const trust = doorTrust({ tls: tls.door, ownCa: config.door.tls.ca, peers: () => peers.specs });
+  const bundles = composeBundles({
+    self: name,
+    store: etcd.store,
+    entries: etcd.mirror.entries,
+    peers,
+    files: new PeerFiles({ self: name, folder: config.peers.folder, trust: config.peers.trust }),
+    trust,
+    clock,
+    random,
+    log: log.child({ part: 'bundles' }),
+  });
   const door = createDoor({
     cluster: name,
     trust,
@@ -116,7 +130,10 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'publisher' }),
     uuid: deps.uuid,
   });
-  tls.door.source.onChange(() => publisher.settingsChanged());
+  tls.door.source.onChange(() => {
+    publisher.settingsChanged();
+    bundles.ownChanged();
+  });
   const epoch = new EpochRecord({
     self: name,
     store: etcd.store,
@@ -145,7 +162,10 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     ladders.peerChanged(peer);
     trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
     if (peers.names.has(peer)) publisher.markJoined(clock.now());
-    else door.disconnect(peer);
+    else {
+      door.disconnect(peer);
+      bundles.forget(peer);
+    }
     reflector.onPeer(peer);
   }
   admission.onChange((peer, keys) => {
@@ -159,6 +179,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     onBatch(batch) {
       publisher.foreignChange(batch);
       reflector.onOwnBatch(batch);
+      bundles.onOwnBatch(batch);
     },
   });
 
@@ -178,6 +199,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
                 publisher.run(leading, fence),
                 reflector.lead(leading, fence),
                 epoch.lead(leading, fence),
+                bundles.lead(leading, fence),
               ]);
             } finally {
               leader = false;
@@ -193,7 +215,10 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       admission.report({
         revision: etcd.mirror.state.position?.revision,
         ownStateCurrent: etcd.mirror.state.phase === 'live',
-        more: together(assessKernels(kernelsOf(rpc.agents), { local: name, now: clock.now() }), peerTrust.assessment()),
+        more: together(
+          assessKernels(kernelsOf(rpc.agents), { local: name, now: clock.now() }),
+          bundles.assess(peerTrust.assessment()),
+        ),
       }),
       peers,
     );
@@ -244,7 +269,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       storeOf: (peer) => trust.storeOf(peer),
     });
   const onFindings = (listener: () => void) => {
-    const stops = [admission.onFindings(listener), peerTrust.onChange(listener)];
+    const stops = [admission.onFindings(listener), peerTrust.onChange(listener), bundles.onChange(listener)];
     return () => {
       for (const stop of stops) stop();
     };
@@ -269,6 +294,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
 
   const peerRoutes = [
     ...joinRoutes({ ...joining, peers: peerTable }),
+    ...bundles.routes,
     ...ladderRoutes({ self: name, climb: (peer) => ladders.climb(peer) }),
   ];
 
@@ -289,6 +315,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
         await peers.run(signal);
       },
     },
+    { name: 'bundles', run: (signal) => bundles.run(signal) },
     { name: 'trust', run: (signal) => peerTrust.run(signal) },
     { name: 'findings', run: (signal) => findingLog.run(signal) },
     lead,

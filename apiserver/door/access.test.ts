@@ -35,6 +35,8 @@ const ROWS: readonly Row[] = [
   ['cilium/.', 'cilium/.heartbeau', ''],
   ['clustermesh/v1/cards/west', '', 'p l a'],
   ['clustermesh/v1/cards/', 'clustermesh/v1/cards0', 'l a'],
+  ['clustermesh/v1/bundles/west', '', 'p'],
+  ['clustermesh/v1/bundles/east', '', ''],
   ['clustermesh/v1/cards/east', '', 'l a'],
   ['clustermesh/v1/local/services/', 'clustermesh/v1/local/services0', ''],
   ['clustermesh/v1/quarantine/east/x', '', ''],
@@ -55,7 +57,7 @@ describe('access', () => {
       ok: false,
       error:
         '["cilium/\\n", the last key) is not within one of cilium/state/*, cilium/cluster-config/west, ' +
-        'cilium/synced/west/*, cilium/.heartbeat*, clustermesh/v1/cards/west, health',
+        'cilium/synced/west/*, cilium/.heartbeat*, clustermesh/v1/cards/west, clustermesh/v1/bundles/west, health',
     });
   });
 

@@ -7,6 +7,7 @@ import { CARDS_PREFIX, cardKey } from '../../mesh/wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX, clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { CACHE_ROOT, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import { HEARTBEAT_KEY, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
+import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
 import { byteKeyOfText, holdsInterval, intervalText, type KeyInterval, prefixInterval, singleKey } from './byte-key.ts';
 
 /**
@@ -46,6 +47,7 @@ function grantsOf(kind: ClientKind, own: ClusterName): readonly Grant[] {
         prefix(`${SYNCED_ROOT}${own}/`),
         HEARTBEAT,
         key(cardKey(own)),
+        key(bundleKey(own)),
         HEALTH_PROBE,
       ];
     case 'local':

@@ -10,6 +10,7 @@ import { type HttpServer, serveHttp } from '../../runtime/http.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import { judged, only, wholeCluster } from '../../test/samples/mesh.ts';
+import { trustRoutes } from '../bundles/routes.ts';
 import type { ReleaseOutcome } from '../diagnostics/release.ts';
 import { servicesDocument, statusDocument } from '../documents.ts';
 import { joinRoutes } from '../join/routes.ts';
@@ -115,7 +116,12 @@ test('every route is described, and nothing else', () => {
     ...{ invite: never, invitations: never, withdraw: never, plan: never },
     ...{ join: never, leave: never, revoke: never, peers: never },
   };
-  const routes = [...apiRoutes(deps), ...joinRoutes(joining), ...ladderRoutes({ self: 'west' as never, climb: never })];
+  const routes = [
+    ...apiRoutes(deps),
+    ...joinRoutes(joining),
+    ...ladderRoutes({ self: 'west' as never, climb: never }),
+    ...trustRoutes(never),
+  ];
   const { paths } = openApiDocument('0') as { paths: Record<string, Record<string, unknown>> };
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

@@ -18,6 +18,7 @@ import { problemSchema } from './schema/problem.ts';
 import { quarantineSchema, releaseSchema } from './schema/quarantine.ts';
 import { findingSchema, reportSchema } from './schema/report.ts';
 import { servicesSchema, statusSchema } from './schema/status.ts';
+import { trustSchema } from './schema/trust.ts';
 
 interface Operation {
   readonly method: 'get' | 'post' | 'delete';
@@ -139,6 +140,12 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/v1/trust',
+    summary: 'Which authorities are announced, and which bundle of each side is in use on the other',
+    answers: { 200: json('The exchange of authorities', trustSchema), 304: unchanged },
+  },
+  {
+    method: 'get',
     path: '/v1/peers/{name}/ladder',
     summary: 'Looks now at what stands between this cluster and the state of a peer, rung by rung',
     answers: {
@@ -205,6 +212,7 @@ const DOCUMENTS: Readonly<Record<string, z.ZodType>> = {
   Report: reportSchema,
   Services: servicesSchema,
   Status: statusSchema,
+  Trust: trustSchema,
 };
 
 export function openApiDocument(version: string): unknown {

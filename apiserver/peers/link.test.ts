@@ -25,6 +25,7 @@ let seen: {
   config: (string | undefined)[];
   freshness: PeerFreshness[];
   retained: string[][];
+  bundles: (string | undefined)[];
 };
 let hiddenCard: boolean;
 
@@ -32,7 +33,7 @@ beforeEach(() => {
   store = new MemoryStore();
   clock = new ManualClock();
   stop = new AbortController();
-  seen = { records: [], card: [], writtenNow: [], config: [], freshness: [], retained: [] };
+  seen = { records: [], card: [], writtenNow: [], config: [], freshness: [], retained: [], bundles: [] };
   hiddenCard = false;
 });
 afterEach(() => stop.abort());
@@ -62,6 +63,7 @@ function follow(): PeerLink {
       setFreshness: (_, freshness) => seen.freshness.push(freshness),
       removePeer() {},
     },
+    onBundle: (_, bundle) => seen.bundles.push(text(bundle)),
     limits: { card: LIMITS, plain: LIMITS },
     clock,
     random: seededRandom(1),
@@ -135,6 +137,25 @@ test('an etcd that hides the card key is a plain Cilium cluster', async () => {
   expect(seen.card).toEqual([undefined]);
 });
 
+test('the bundle of a peer is followed once its card says that there is one, and not before', async () => {
+  const card = (trust: object) => put(keys.card, JSON.stringify({ name: 'east', id: 2, trust }));
+  await publish();
+  await card({ spkiPins: [] });
+  await put(keys.bundle, 'bundle 1');
+  const link = follow();
+  await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', plain: false }));
+  expect(seen.bundles).toEqual([]);
+  // An upgrade: the card says so while the link stands.
+  await card({ spkiPins: [], bundle: true });
+  await vi.waitFor(() => {
+    clock.advance(1_000);
+    expect(seen.bundles).toEqual(['bundle 1']);
+  });
+  await put(keys.bundle, 'bundle 2');
+  await vi.waitFor(() => expect(seen.bundles).toEqual(['bundle 1', 'bundle 2']));
+  expect(link.state.synced).toBe(true);
+});
+
 test('silence ages a peer through stale to expired, and a heartbeat makes it fresh again', async () => {
   await publish();
   const link = follow();
@@ -167,7 +188,7 @@ test('a peer whose etcd was emptied loses nothing until it is whole again, and t
   await publish();
   const link = follow();
   await vi.waitFor(() => expect(link.state.synced).toBe(true));
-  seen = { records: [], card: [], writtenNow: [], config: [], freshness: [], retained: [] };
+  seen = { records: [], card: [], writtenNow: [], config: [], freshness: [], retained: [], bundles: [] };
   store.wipe('00000000000000bb');
   // A store that stands behind what is known could be a replica that lags, and is given time.
   for (let revision = 0; revision < 20; revision += 1) await put('elsewhere');

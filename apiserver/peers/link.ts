@@ -4,11 +4,14 @@
 
 import type { Freshness, HistoryLoss } from '../../mesh/conflict/facts.ts';
 import { type FreshnessLimits, freshnessAt } from '../../mesh/conflict/freshness.ts';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { decodeCard } from '../../mesh/wire/card.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import { isFailure, Meanings } from '../store/failures.ts';
 import type { Mirror, MirrorBatch, MirrorState } from '../store/port.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
@@ -19,6 +22,8 @@ export interface PeerLinkDeps {
   readonly spec: PeerSpec;
   readonly openDoor: OpenDoor;
   readonly intake: PeerIntake;
+  /** The peer's bundle of authorities, as its key stands; undefined where there is none. */
+  readonly onBundle?: ((peer: ClusterName, bytes: Uint8Array | undefined) => void) | undefined;
   readonly limits: { readonly card: FreshnessLimits; readonly plain: FreshnessLimits };
   readonly clock: Clock;
   readonly random: Random;
@@ -45,6 +50,10 @@ export class PeerLink {
   #historyLost: HistoryLoss | undefined;
   #phase: PeerPhase = 'connecting';
   #plain = false;
+  /** The bundle is among what is followed. */
+  #withBundle = false;
+  /** Ends the session, for another that follows other keys. */
+  #startOver = (): void => {};
   #mirror: Mirror | undefined;
   #liveSince: number | undefined;
   #heartbeatAt: number | undefined;
@@ -111,6 +120,8 @@ export class PeerLink {
 
   async #session(signal: AbortSignal): Promise<void> {
     const client = await this.#deps.openDoor(this.#deps.spec);
+    const over = new AbortController();
+    this.#startOver = () => over.abort();
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
       await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
@@ -118,13 +129,14 @@ export class PeerLink {
       const card = await this.#lookForCard(client, signal);
       this.#plain = card !== 'present';
       // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
-      const prefixes = card === 'hidden' ? this.#keys.plainPrefixes : this.#keys.prefixes;
+      const { plainPrefixes, prefixes: withCard, bundlePrefixes } = this.#keys;
+      const prefixes = card === 'hidden' ? plainPrefixes : this.#withBundle ? bundlePrefixes : withCard;
       this.#mirror = client.mirror(prefixes, {
         onBatch: (batch) => this.#receive(batch),
         onState: (state) => this.#followed(state),
       });
       this.#enter('listing');
-      await this.#mirror.run(signal);
+      await this.#mirror.run(AbortSignal.any([signal, over.signal]));
     } finally {
       client.close();
     }
@@ -134,10 +146,12 @@ export class PeerLink {
   async #lookForCard(client: DoorClient, signal: AbortSignal): Promise<'present' | 'absent' | 'hidden'> {
     try {
       const card = await this.#withDeadline(signal, (deadline) => client.store.get(this.#keys.card, deadline));
+      this.#withBundle = announcesBundle(card?.value);
       return card === undefined ? 'absent' : 'present';
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'STORE_DENIED') return 'hidden';
-      throw error;
+      if (!isFailure(error, Meanings.denied)) throw error;
+      this.#withBundle = false;
+      return 'hidden';
     }
   }
 
@@ -161,8 +175,10 @@ export class PeerLink {
       } else if (this.#keys.isCanary(key) || (value === undefined && this.#refilling)) continue;
       else if (key === this.#keys.card) {
         if (value !== undefined) this.#plain = false;
+        if (value !== undefined && announcesBundle(value) !== this.#withBundle) this.#startOver();
         intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
       } else if (key === this.#keys.config) intake.setConfig(name, value);
+      else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
       else records.push(event);
     }
     if (records.length > 0) intake.applyPeerBatch(name, records);
@@ -220,6 +236,8 @@ export class PeerLink {
       this.#enter('live');
     } else {
       this.#liveSince = undefined;
+      // An older version came back to a door whose keys are fewer.
+      if (this.#withBundle && isFailure(state.lastError, Meanings.denied)) this.#startOver();
       this.#enter(state.phase === 'listing' ? 'listing' : 'reconnecting');
     }
     this.#measure();
@@ -262,4 +280,9 @@ export class PeerLink {
     if (phase === 'live' || phase === 'reconnecting') this.#deps.log.info('peer link changed', { phase });
     this.#deps.onChange();
   }
+}
+
+function announcesBundle(card: Uint8Array | undefined): boolean {
+  const read = card === undefined ? undefined : decodeCard(card);
+  return read?.ok === true && read.value.card.trust.bundle === true;
 }

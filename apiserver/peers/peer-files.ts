@@ -38,6 +38,12 @@ export class PeerFiles {
     this.#folders();
   }
 
+  /** Where the trust store of a peer stands that a join has added; undefined where joins are not configured. */
+  storeOf(name: ClusterName): string | undefined {
+    const { trust } = this.#deps;
+    return trust === undefined ? undefined : join(trust, name, 'ca.pem');
+  }
+
   /** Before anything is promised to the other side. */
   async assertWritable(): Promise<void> {
     const { folder, trust } = this.#folders();

@@ -2,6 +2,7 @@
 // watched by itself.
 
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
 
 /** The record types without whose canary a peer's state is incomplete. */
 const CANARY_PREFIXES = [
@@ -14,10 +15,13 @@ const CANARY_PREFIXES = [
 export interface PeerKeys {
   readonly config: string;
   readonly card: string;
+  readonly bundle: string;
   readonly heartbeat: string;
   readonly canaries: readonly string[];
   readonly isCanary: (key: string) => boolean;
   readonly prefixes: readonly string[];
+  /** With the bundle, of a peer whose card says that it has one: the doors of others refuse the whole list for it. */
+  readonly bundlePrefixes: readonly string[];
   /** Without the card, which a plain Cilium cluster's etcd refuses to show. */
   readonly plainPrefixes: readonly string[];
 }
@@ -25,16 +29,19 @@ export interface PeerKeys {
 export function peerKeys(peer: ClusterName): PeerKeys {
   const config = `cilium/cluster-config/${peer}`;
   const card = `clustermesh/v1/cards/${peer}`;
+  const bundle = bundleKey(peer);
   const heartbeat = 'cilium/.heartbeat';
   const synced = `cilium/synced/${peer}/`;
   const plainPrefixes = ['cilium/state/', config, synced, heartbeat];
   return {
     config,
     card,
+    bundle,
     heartbeat,
     canaries: CANARY_PREFIXES.map((prefix) => synced + prefix),
     isCanary: (key) => key.startsWith(synced),
     prefixes: [...plainPrefixes, card],
+    bundlePrefixes: [...plainPrefixes, card, bundle],
     plainPrefixes,
   };
 }

@@ -9,7 +9,7 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { type FolderRead, watchFolder } from '../../runtime/watched-folder.ts';
 import { isCiliumConfigName, isCiliumConfigText, parseCiliumConfig } from './cilium-config.ts';
-import { PeerLink } from './link.ts';
+import { PeerLink, type PeerLinkDeps } from './link.ts';
 import { type PeerSpec, parsePeerSpec } from './peer-spec.ts';
 import type { OpenDoor, PeerIntake, PeerLinkState } from './port.ts';
 import { isRevokedDocument, revokedPeers } from './revoked.ts';
@@ -20,6 +20,7 @@ export interface PeerSetDeps {
   readonly self: ClusterName;
   readonly openDoor: OpenDoor;
   readonly intake: PeerIntake;
+  readonly onBundle?: PeerLinkDeps['onBundle'];
   readonly limits: { readonly card: FreshnessLimits; readonly plain: FreshnessLimits };
   readonly clock: Clock;
   readonly random: Random;
@@ -188,13 +189,14 @@ export class PeerSet {
   }
 
   #start(name: ClusterName, spec: PeerSpec): void {
-    const { openDoor, intake, limits, clock, random, log, onChange } = this.#deps;
+    const { openDoor, intake, onBundle, limits, clock, random, log, onChange } = this.#deps;
     const stopping = new AbortController();
     const peerLog = log.child({ peer: name });
     const link = new PeerLink({
       spec,
       openDoor,
       intake,
+      onBundle,
       limits,
       clock,
       random,

@@ -26,7 +26,8 @@ export interface ClusterCard {
   };
   readonly versions: { readonly software: string; readonly protocol: number };
   readonly capabilities: readonly string[];
-  readonly trust: { readonly spkiPins: readonly string[] };
+  /** `bundle`: it announces its authorities as a bundle too (wire/trust-bundle.ts), so that they can be replaced. */
+  readonly trust: { readonly spkiPins: readonly string[]; readonly bundle?: boolean };
   /** RFC 3339 UTC: the cluster's clock when it wrote the card. */
   readonly time: string;
 }

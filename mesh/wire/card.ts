@@ -6,7 +6,7 @@ import type { ClusterCard } from '../model/cluster.ts';
 import type { ClusterName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { decodeObject, isObject, type JsonObject } from './json.ts';
-import { encodeShaped, list, object, optional, text, whole } from './json-shape.ts';
+import { encodeShaped, flag, list, object, omitEmpty, optional, text, whole } from './json-shape.ts';
 import { misfit, PORT_MAX, type RecordProblem, UINT32_MAX } from './record.ts';
 import { parseTime } from './time.ts';
 
@@ -35,7 +35,7 @@ const SHAPE = object({
   ),
   versions: optional(object({ software: optional(text), protocol: optional(whole(UINT32_MAX)) })),
   capabilities: optional(list(text)),
-  trust: optional(object({ spkiPins: optional(list(text)) })),
+  trust: optional(object({ spkiPins: optional(list(text)), bundle: omitEmpty(flag) })),
   time: optional(text),
 });
 
@@ -83,7 +83,11 @@ export function decodeCard(bytes: Uint8Array): Result<ReadCard, string> {
       protocol: versions.whole('protocol', UINT32_MAX) ?? 0,
     },
     capabilities: top.texts('capabilities'),
-    trust: { ...trust.unread(['spkiPins']), spkiPins: trust.texts('spkiPins') },
+    trust: {
+      ...trust.unread(['spkiPins', 'bundle']),
+      spkiPins: trust.texts('spkiPins'),
+      ...present('bundle', trust.oneOf('bundle', [true, false])),
+    },
     time: top.time('time') ?? '',
   };
   return ok({ card, problems: [top, datapath, versions, trust].flatMap((reader) => reader.problems) });

@@ -29,7 +29,7 @@ export function clusterCard(settings: ClusterSettings, origin: ClusterOrigin, no
     datapath: settings.datapath,
     versions: settings.versions,
     capabilities: settings.capabilities,
-    trust: { spkiPins: settings.spkiPins },
+    trust: { spkiPins: settings.spkiPins, bundle: true },
     time: formatTime(nowMs),
   };
 }

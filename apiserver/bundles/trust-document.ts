@@ -1,0 +1,66 @@
+// What `/v1/trust` says: the authorities that this cluster announces, and of each peer which bundle of the other side is in use,
+// in both directions. Fields are only added.
+
+import type { ClusterName } from '../../mesh/model/names.ts';
+import type { TrustBundle } from '../../mesh/wire/trust-bundle.ts';
+import { spkiPins } from '../../pki/spki.ts';
+import type { PeerBundleState } from './peer-bundles.ts';
+
+export interface TrustDocument {
+  readonly schema_version: 1;
+  readonly cluster: string;
+  /** What is announced; null before the first time. */
+  readonly bundle: {
+    readonly sequence: number;
+    readonly refresh_hint_seconds: number;
+    readonly pins: readonly string[];
+  } | null;
+  readonly peers: readonly PeerTrustEntry[];
+}
+
+export interface PeerTrustEntry {
+  readonly name: string;
+  /** What it announces; null where it announces nothing that can be read. */
+  readonly announced: { readonly sequence: number; readonly pins: readonly string[] } | null;
+  /** The sequence of its bundle that is in use here. */
+  readonly taken: number | null;
+  /** The sequence of this cluster's bundle that is in use there, as it says. */
+  readonly acknowledged: number | null;
+  /** What is announced here is in use there. */
+  readonly current: boolean;
+  /** Why what it announces is not in use here; null where it is. */
+  readonly refusal: string | null;
+}
+
+export interface TrustParts {
+  readonly cluster: ClusterName;
+  readonly bundle: TrustBundle | undefined;
+  readonly peers: Iterable<ClusterName>;
+  readonly states: ReadonlyMap<ClusterName, PeerBundleState>;
+}
+
+export function trustDocument({ cluster, bundle, peers, states }: TrustParts): TrustDocument {
+  return {
+    schema_version: 1,
+    cluster,
+    bundle:
+      bundle === undefined
+        ? null
+        : {
+            sequence: bundle.sequence,
+            refresh_hint_seconds: bundle.refreshHintSeconds,
+            pins: spkiPins(bundle.anchors),
+          },
+    peers: [...peers].sort().map((name): PeerTrustEntry => {
+      const { announced, taken, acknowledged, refusal } = states.get(name) ?? {};
+      return {
+        name,
+        announced: announced ?? null,
+        taken: taken ?? null,
+        acknowledged: acknowledged ?? null,
+        current: bundle !== undefined && acknowledged === bundle.sequence,
+        refusal: refusal?.reason ?? null,
+      };
+    }),
+  };
+}

@@ -1,0 +1,29 @@
+// The document of the exchange of authorities as a schema. The types are those of apiserver/bundles; that both say the same is
+// checked by the compiler.
+
+import { z } from 'zod';
+import type { TrustDocument } from '../../bundles/trust-document.ts';
+import { count, list, schemaVersion } from './shapes.ts';
+
+const announced = { sequence: count, pins: list(z.string()) };
+
+export const trustSchema = z.object({
+  schema_version: schemaVersion,
+  cluster: z.string(),
+  bundle: z
+    .object({ ...announced, refresh_hint_seconds: count })
+    .nullable()
+    .meta({ description: 'The authorities that this cluster announces; null before the first time' }),
+  peers: list(
+    z.object({
+      name: z.string(),
+      announced: z.object(announced).nullable().meta({ description: 'What the peer announces' }),
+      taken: count.nullable().meta({ description: "The sequence of the peer's bundle that is in use here" }),
+      acknowledged: count
+        .nullable()
+        .meta({ description: "The sequence of this cluster's bundle that is in use there" }),
+      current: z.boolean().meta({ description: 'What is announced here is in use there' }),
+      refusal: z.string().nullable().meta({ description: 'Why what the peer announces is not in use here' }),
+    }),
+  ),
+}) satisfies z.ZodType<TrustDocument>;

@@ -82,7 +82,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     onChange: (peer) => peerChanged(peer),
   });
   const outcomes = peerOutcomes(peers, admission);
-  const progress = new ReflectionProgress({ clock, seen: (peer) => peers.state(peer)?.revision });
+  const progress = new ReflectionProgress({ clock, seen: (peer) => peers.revision(peer) });
   const reflector = new Reflector({
     self: name,
     store: etcd.store,

@@ -41,6 +41,13 @@ export class ManualClock implements Clock {
     this.#elapsedMs = until;
   }
 
+  /** The process stands still for that long: everything that became due meanwhile is found due at its end, once. */
+  stall(durationMs: number): void {
+    this.#elapsedMs += durationMs;
+    const due = [...this.#timers].filter(({ at }) => at <= this.#elapsedMs).sort((a, b) => a.at - b.at);
+    for (const timer of due) if (this.#timers.delete(timer)) timer.task();
+  }
+
   #next(until: number): Timer | undefined {
     let next: Timer | undefined;
     for (const timer of this.#timers) if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer;

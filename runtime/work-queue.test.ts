@@ -4,7 +4,11 @@ import { ManualClock } from './manual-clock.ts';
 import { seededRandom } from './random.ts';
 import { WorkQueue } from './work-queue.ts';
 
-function queue(work: (keys: readonly string[]) => Promise<readonly string[] | undefined>, batchMax = 10) {
+function queue(
+  work: (keys: readonly string[]) => Promise<readonly string[] | undefined>,
+  batchMax = 10,
+  parallelMax = 1,
+) {
   const stop = new AbortController();
   const made = new WorkQueue<string>({
     name: 'test',
@@ -12,6 +16,7 @@ function queue(work: (keys: readonly string[]) => Promise<readonly string[] | un
     random: seededRandom(1),
     work,
     batchMax,
+    parallelMax,
     backoff: { delayMsMin: 1, delayMsMax: 5 },
   });
   const running = made.run(stop.signal);
@@ -44,6 +49,36 @@ test('a key added while it is in work is looked at again', async () => {
   made.add('a');
   release();
   await vi.waitFor(() => expect(seen).toEqual(['a', 'a']));
+  await end();
+});
+
+test('several workers share full batches, and never a key', async () => {
+  const releases: (() => void)[] = [];
+  const batches: (readonly string[])[] = [];
+  const work = async (keys: readonly string[]) => {
+    batches.push(keys);
+    await new Promise<void>((resolve) => releases.push(resolve));
+    return undefined;
+  };
+  const { made, end } = queue(work, 2, 3);
+  made.addAll(['a', 'b', 'c', 'd', 'e']);
+  await vi.waitFor(() => expect(batches).toHaveLength(2));
+  // One key alone waits for a worker, and those in work for theirs.
+  made.addAll(['a', 'c']);
+  await Promise.resolve();
+  expect(batches).toEqual([
+    ['a', 'b'],
+    ['c', 'd'],
+  ]);
+  expect(made.depth).toBe(7);
+  releases[1]?.();
+  await vi.waitFor(() => expect(batches[2]).toEqual(['e', 'c']));
+  releases[0]?.();
+  releases[2]?.();
+  await vi.waitFor(() => expect(batches[3]).toEqual(['a']));
+  releases[3]?.();
+  await made.idle();
+  expect(made.depth).toBe(0);
   await end();
 });
 

@@ -1,6 +1,7 @@
 // A level-triggered queue of keys: an event only says which key to look at again; the worker re-reads everything it needs.
 // A key is worked on by one worker call at a time, and at most once for any number of events in between. Keys that fail
-// come back after a growing pause. Batches let a writer put many keys into one transaction.
+// come back after a growing pause. Batches let a writer put many keys into one transaction, and several workers let it have the
+// next transaction under way while one is answered.
 
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import { type Clock, sleep } from './clock.ts';
@@ -14,6 +15,8 @@ export interface WorkQueueOptions<K> {
   readonly work: (keys: readonly K[], signal: AbortSignal) => Promise<readonly K[] | undefined>;
   /** @default 1 */
   readonly batchMax?: number;
+  /** Workers at a time. A further one begins only with a full batch: few keys are better gathered than spread. @default 1 */
+  readonly parallelMax?: number;
   /** Waits this long after the first key, to gather more. @default 0 */
   readonly gatherMs?: number;
   readonly backoff?: BackoffOptions;
@@ -25,8 +28,8 @@ export class WorkQueue<K> {
   readonly #waiting = new Set<K>();
   readonly #retries = new Map<K, { readonly backoff: Backoff; cancel: () => void }>();
   readonly #idleWaiters: (() => void)[] = [];
+  readonly #working = new Set<K>();
   #wake: (() => void) | undefined;
-  #working = 0;
 
   constructor(options: WorkQueueOptions<K>) {
     this.#options = options;
@@ -36,7 +39,7 @@ export class WorkQueue<K> {
   get depth(): number {
     let retrying = 0;
     for (const key of this.#retries.keys()) if (!this.#waiting.has(key)) retrying += 1;
-    return this.#waiting.size + this.#working + retrying;
+    return this.#waiting.size + this.#working.size + retrying;
   }
 
   add(key: K): void {
@@ -51,28 +54,39 @@ export class WorkQueue<K> {
 
   /** Resolves when nothing waits or is in work; keys that wait for a retry do not count. */
   idle(): Promise<void> {
-    if (this.#waiting.size === 0 && this.#working === 0) return Promise.resolve();
+    if (this.#waiting.size === 0 && this.#working.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, gatherMs = 0, batchMax = 1 } = this.#options;
+    const { clock, gatherMs = 0, batchMax = 1, parallelMax = 1 } = this.#options;
     const stop = () => this.#wake?.();
     signal.addEventListener('abort', stop, { once: true });
+    const workers = new Set<Promise<void>>();
     try {
       while (!signal.aborted) {
-        if (this.#waiting.size === 0) {
-          for (const resolve of this.#idleWaiters.splice(0)) resolve();
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve;
+        const free = workers.size < parallelMax ? this.#free(batchMax) : [];
+        const mayBegin = workers.size === 0 ? free.length > 0 : free.length >= batchMax;
+        if (mayBegin && gatherMs > 0 && free.length < batchMax) await sleep(clock, gatherMs, signal).catch(() => {});
+        if (signal.aborted) break;
+        const keys = mayBegin ? this.#free(batchMax) : [];
+        if (keys.length > 0) {
+          for (const key of keys) this.#waiting.delete(key);
+          const worker = this.#workOnce(keys, signal).finally(() => {
+            workers.delete(worker);
+            this.#wake?.();
           });
-          this.#wake = undefined;
+          workers.add(worker);
           continue;
         }
-        if (gatherMs > 0 && this.#waiting.size < batchMax) await sleep(clock, gatherMs, signal).catch(() => {});
-        if (signal.aborted) break;
-        await this.#workOnce(this.#take(batchMax), signal);
+        if (this.#waiting.size === 0 && workers.size === 0)
+          for (const resolve of this.#idleWaiters.splice(0)) resolve();
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = undefined;
       }
+      await Promise.all(workers);
     } finally {
       signal.removeEventListener('abort', stop);
       for (const retry of this.#retries.values()) retry.cancel();
@@ -80,18 +94,18 @@ export class WorkQueue<K> {
     }
   }
 
-  #take(max: number): K[] {
+  /** What may be begun: what is in work waits until that is over. */
+  #free(max: number): readonly K[] {
     const keys: K[] = [];
     for (const key of this.#waiting) {
       if (keys.length === max) break;
-      keys.push(key);
+      if (!this.#working.has(key)) keys.push(key);
     }
-    for (const key of keys) this.#waiting.delete(key);
     return keys;
   }
 
   async #workOnce(keys: readonly K[], signal: AbortSignal): Promise<void> {
-    this.#working = keys.length;
+    for (const key of keys) this.#working.add(key);
     let failed: readonly K[];
     try {
       failed = (await this.#options.work(keys, signal)) ?? [];
@@ -99,7 +113,7 @@ export class WorkQueue<K> {
       failed = keys;
       if (!signal.aborted) this.#options.onError?.(error, keys);
     }
-    this.#working = 0;
+    for (const key of keys) this.#working.delete(key);
     const failedSet = new Set(failed);
     for (const key of keys) if (!failedSet.has(key)) this.#retries.delete(key);
     for (const key of failedSet) this.#retryLater(key);

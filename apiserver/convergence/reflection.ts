@@ -23,16 +23,39 @@ interface Change {
   readonly after: number | undefined;
 }
 
-interface Waiting {
+interface WaitingKey {
   readonly change: Change;
   readonly inWork: boolean;
   /** Came while the one before was being written, and may be missing from what is. */
   readonly next: Change | undefined;
 }
 
+/** What waits of one peer. A change names many keys, and counts until the last of them is written. */
+class Waiting {
+  readonly keys = new Map<string, WaitingKey>();
+  /** How many keys wait under each change. */
+  readonly #changes = new Map<Change, number>();
+
+  get changes(): Iterable<Change> {
+    return this.#changes.keys();
+  }
+
+  set(key: string, waiting: WaitingKey | undefined): void {
+    const before = this.keys.get(key)?.change;
+    if (waiting === undefined) this.keys.delete(key);
+    else this.keys.set(key, waiting);
+    if (before === waiting?.change) return;
+    if (waiting !== undefined) this.#changes.set(waiting.change, (this.#changes.get(waiting.change) ?? 0) + 1);
+    if (before === undefined) return;
+    const left = (this.#changes.get(before) ?? 1) - 1;
+    if (left === 0) this.#changes.delete(before);
+    else this.#changes.set(before, left);
+  }
+}
+
 export class ReflectionProgress {
   readonly #deps: ReflectionProgressDeps;
-  readonly #waiting = new Map<ClusterName, Map<string, Waiting>>();
+  readonly #waiting = new Map<ClusterName, Waiting>();
   readonly #handedOn = new Map<ClusterName, number | undefined>();
   #writing = false;
 
@@ -50,10 +73,10 @@ export class ReflectionProgress {
   changed(peer: ClusterName, keys: Iterable<string>): void {
     if (!this.#writing) return;
     const change = { at: this.#deps.clock.monotonic(), after: this.#handedOn.get(peer) };
-    const waiting = this.#waiting.get(peer) ?? new Map<string, Waiting>();
+    const waiting = this.#waiting.get(peer) ?? new Waiting();
     this.#waiting.set(peer, waiting);
     for (const key of keys) {
-      const known = waiting.get(key);
+      const known = waiting.keys.get(key);
       if (known === undefined) waiting.set(key, { change, inWork: false, next: undefined });
       else if (known.inWork && known.next === undefined) waiting.set(key, { ...known, next: change });
     }
@@ -62,10 +85,9 @@ export class ReflectionProgress {
   /** The newest values of these keys are being written. When that fails, they wait on, and are taken up again. */
   takenUp(peerOf: (key: string) => ClusterName | undefined, keys: readonly string[]): void {
     for (const key of keys) {
-      const peer = peerOf(key);
-      if (peer === undefined) continue;
-      const known = this.#waiting.get(peer)?.get(key);
-      if (known !== undefined) this.#waiting.get(peer)?.set(key, { ...known, inWork: true, next: undefined });
+      const waiting = this.#waitingOf(peerOf(key));
+      const known = waiting?.keys.get(key);
+      if (known !== undefined) waiting?.set(key, { ...known, inWork: true, next: undefined });
     }
     // Between two batches of the doors: all that was seen has been handed on.
     for (const peer of this.#waiting.keys()) this.#handedOn.set(peer, this.#deps.seen(peer));
@@ -73,25 +95,27 @@ export class ReflectionProgress {
 
   written(peerOf: (key: string) => ClusterName | undefined, keys: readonly string[]): void {
     for (const key of keys) {
-      const peer = peerOf(key);
-      const waiting = peer === undefined ? undefined : this.#waiting.get(peer);
-      const next = waiting?.get(key)?.next;
-      if (next === undefined) waiting?.delete(key);
-      else waiting?.set(key, { change: next, inWork: false, next: undefined });
+      const waiting = this.#waitingOf(peerOf(key));
+      const next = waiting?.keys.get(key)?.next;
+      waiting?.set(key, next && { change: next, inWork: false, next: undefined });
     }
   }
 
-  /** Absent on a replica that does not write. */
+  /** Absent on a replica that does not write. Costs by the changes that wait, whatever they touched. */
   of(peer: ClusterName): PeerProgress | undefined {
     if (!this.#writing) return undefined;
-    const waiting = [...(this.#waiting.get(peer)?.values() ?? [])];
-    if (waiting.length === 0) return { reflected: this.#deps.seen(peer), lagMs: 0 };
+    const changes = [...(this.#waiting.get(peer)?.changes ?? [])];
+    if (changes.length === 0) return { reflected: this.#deps.seen(peer), lagMs: 0 };
     let oldest = Number.POSITIVE_INFINITY;
     let reflected: number | undefined = Number.POSITIVE_INFINITY;
-    for (const { change } of waiting) {
-      oldest = Math.min(oldest, change.at);
-      reflected = change.after === undefined || reflected === undefined ? undefined : Math.min(reflected, change.after);
+    for (const { at, after } of changes) {
+      oldest = Math.min(oldest, at);
+      reflected = after === undefined || reflected === undefined ? undefined : Math.min(reflected, after);
     }
     return { reflected, lagMs: Math.max(0, this.#deps.clock.monotonic() - oldest) };
+  }
+
+  #waitingOf(peer: ClusterName | undefined): Waiting | undefined {
+    return peer === undefined ? undefined : this.#waiting.get(peer);
   }
 }

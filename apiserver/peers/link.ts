@@ -55,6 +55,7 @@ export class PeerLink {
   /** Ends the session, for another that follows other keys. */
   #startOver = (): void => {};
   #mirror: Mirror | undefined;
+  #revision: number | undefined;
   #liveSince: number | undefined;
   #heartbeatAt: number | undefined;
   #freshness: Freshness = 'fresh';
@@ -85,12 +86,17 @@ export class PeerLink {
       synced: this.#synced,
       unsynced: this.#keys.canaries.filter((key) => !this.#canaries.has(key)),
       storeId: mirror?.position?.storeId,
-      revision: mirror?.position?.revision,
+      revision: this.#revision,
       records: this.#mirror?.entries.size ?? 0,
       disconnects: mirror?.disconnects ?? 0,
       failures: this.#failures,
       lastError: this.#lastError ?? mirror?.lastError?.message,
     };
+  }
+
+  /** Everything up to here has been received; also part of `state`, which costs more. */
+  get revision(): number | undefined {
+    return this.#revision;
   }
 
   /** Follows the peer until the signal aborts. */
@@ -131,6 +137,7 @@ export class PeerLink {
       // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
       const { plainPrefixes, prefixes: withCard, bundlePrefixes } = this.#keys;
       const prefixes = card === 'hidden' ? plainPrefixes : this.#withBundle ? bundlePrefixes : withCard;
+      this.#revision = undefined;
       this.#mirror = client.mirror(prefixes, {
         onBatch: (batch) => this.#receive(batch),
         onState: (state) => this.#followed(state),
@@ -162,6 +169,7 @@ export class PeerLink {
   #receive(batch: MirrorBatch): void {
     const { intake, spec, clock } = this.#deps;
     const { name } = spec;
+    this.#revision = batch.position.revision;
     this.#history.reached(batch.position);
     this.#readCanaries(batch);
     if (batch.relisted && this.#plain) intake.setCard(name, undefined);

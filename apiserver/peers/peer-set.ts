@@ -81,6 +81,11 @@ export class PeerSet {
     return this.#peers.get(peer)?.link.state;
   }
 
+  /** Of what has come through the peer's door. */
+  revision(peer: ClusterName): number | undefined {
+    return this.#peers.get(peer)?.link.revision;
+  }
+
   get problems(): readonly PeerProblem[] {
     return this.#problems;
   }
@@ -134,9 +139,9 @@ export class PeerSet {
         await this.#end(name);
         continue;
       }
-      // A changed document is the same peer reached otherwise: nothing of it is withdrawn.
-      this.#peers.delete(name);
+      // A changed document is the same peer reached otherwise: it is here at every moment, and nothing of it is withdrawn.
       await peer.stop();
+      this.#start(name, spec);
     }
     for (const [name, spec] of wanted) if (!this.#peers.has(name)) this.#start(name, spec);
     this.#known = true;

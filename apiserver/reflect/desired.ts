@@ -9,7 +9,7 @@ import { QUARANTINE_PREFIX, quarantineKey } from '../../mesh/wire/quarantine.ts'
 import { cacheKeyOf, RECORD_KIND_NAMES, sourceOfCacheKey } from '../../mesh/wire/record-kinds.ts';
 import { CACHE_ROOT } from '../../mesh/wire/state-keys.ts';
 import { cacheSyncedKey, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
-import type { ReflectedPeer, ReflectedPeers } from './port.ts';
+import type { ReflectedPeer } from './port.ts';
 
 export type Wish =
   | { readonly type: 'value'; readonly value: Uint8Array }
@@ -22,26 +22,28 @@ export type Wish =
 const UNKNOWN: Wish = { type: 'unknown' };
 const ABSENCE: Wish = { type: 'absence' };
 
-/** The prefixes below which every key that names a peer is the reflector's. */
-export const REFLECTED_PREFIXES = [
-  CACHE_ROOT,
-  CLUSTER_CONFIG_PREFIX,
-  SYNCED_ROOT,
-  CARDS_PREFIX,
-  PEERS_PREFIX,
-  QUARANTINE_PREFIX,
-];
+/** Beside the cache, the prefixes below which every key names a peer, and is the reflector's. */
+const NAMED_PREFIXES = [CLUSTER_CONFIG_PREFIX, SYNCED_ROOT, CARDS_PREFIX, PEERS_PREFIX, QUARANTINE_PREFIX];
 
-/** The peer that a key belongs to; `undefined` for the own cluster's keys and for keys that nobody here writes. */
-export function peerOfKey(key: string, self: ClusterName): ClusterName | undefined {
-  const name = key.startsWith(CACHE_ROOT) ? sourceOfCacheKey(key)?.peer : nameBehindPrefix(key);
+/** A key of the own etcd that stems from a peer. */
+export interface PeersKey {
+  readonly key: string;
+  readonly peer: ClusterName;
+  /** The peer's own key, of which this is the cached one. */
+  readonly source: string | undefined;
+}
+
+/** `undefined` for the own cluster's keys and for keys that nobody here writes. */
+export function locate(key: string, self: ClusterName): PeersKey | undefined {
+  const cached = key.startsWith(CACHE_ROOT) ? sourceOfCacheKey(key) : undefined;
+  const name = key.startsWith(CACHE_ROOT) ? cached?.peer : nameBehindPrefix(key);
   if (name === undefined || name === self) return undefined;
   const parsed = parseClusterName(name);
-  return parsed.ok ? parsed.value : undefined;
+  return parsed.ok ? { key, peer: parsed.value, source: cached?.key } : undefined;
 }
 
 function nameBehindPrefix(key: string): string | undefined {
-  const prefix = REFLECTED_PREFIXES.find((candidate) => key.startsWith(candidate));
+  const prefix = NAMED_PREFIXES.find((candidate) => key.startsWith(candidate));
   if (prefix === undefined) return undefined;
   const rest = key.slice(prefix.length);
   const slash = rest.indexOf('/');
@@ -50,29 +52,29 @@ function nameBehindPrefix(key: string): string | undefined {
 
 /** `reflected`: peers whose whole admitted state has been written, so that their canaries may stand. */
 export function wishFor(
-  key: string,
-  peerName: ClusterName,
-  peers: ReflectedPeers,
+  located: PeersKey,
+  peer: ReflectedPeer | undefined,
+  peersKnown: boolean,
   reflected: ReadonlySet<ClusterName>,
 ): Wish {
-  const peer = peers.peer(peerName);
-  if (peer === undefined) return peers.known ? ABSENCE : UNKNOWN;
-  if (key === peerRecordKey(peerName)) return { type: 'value', value: encodePeerRecord(peer.record) };
+  const { key, peer: name } = located;
+  if (peer === undefined) return peersKnown ? ABSENCE : UNKNOWN;
+  if (key === peerRecordKey(name)) return { type: 'value', value: encodePeerRecord(peer.record) };
   if (key.startsWith(SYNCED_ROOT)) {
-    const canary = RECORD_KIND_NAMES.some((kind) => cacheSyncedKey(peerName, kind) === key);
+    const canary = RECORD_KIND_NAMES.some((kind) => cacheSyncedKey(name, kind) === key);
     if (!canary) return ABSENCE;
-    return reflected.has(peerName) ? { type: 'presence' } : UNKNOWN;
+    return reflected.has(name) ? { type: 'presence' } : UNKNOWN;
   }
-  const value = valueFor(key, peerName, peer);
+  const value = valueFor(located, peer);
   if (value !== undefined) return { type: 'value', value };
   return peer.complete ? ABSENCE : UNKNOWN;
 }
 
-function valueFor(key: string, peerName: ClusterName, peer: ReflectedPeer): Uint8Array | undefined {
-  if (key.startsWith(CACHE_ROOT)) return peer.admitted.get(sourceOfCacheKey(key)?.key ?? '');
-  if (key === clusterConfigKey(peerName)) return peer.config;
-  if (key === cardKey(peerName)) return peer.card;
-  return peer.quarantined.get(key.slice(quarantineKey(peerName, '').length));
+function valueFor({ key, peer: name, source }: PeersKey, peer: ReflectedPeer): Uint8Array | undefined {
+  if (source !== undefined) return peer.admitted.get(source);
+  if (key === clusterConfigKey(name)) return peer.config;
+  if (key === cardKey(name)) return peer.card;
+  return peer.quarantined.get(key.slice(quarantineKey(name, '').length));
 }
 
 /** The key for which a change of one of the peer's own records matters here, admitted and withheld. */

@@ -18,11 +18,11 @@ import {
   declarationKeys,
   keysOfPeer,
   keysOfRecord,
-  peerOfKey,
-  REFLECTED_PREFIXES,
+  locate,
+  type PeersKey,
   wishFor,
 } from './desired.ts';
-import type { ReflectedPeers, ReflectionWatcher } from './port.ts';
+import type { ReflectedPeer, ReflectedPeers, ReflectionWatcher } from './port.ts';
 
 export interface ReflectorDeps {
   readonly self: ClusterName;
@@ -39,11 +39,18 @@ export interface ReflectorDeps {
 
 /** One transaction holds 128 writes, and etcd takes requests of 1.5 MiB: large values go in smaller groups. */
 const TRANSACTION_BYTES_MAX = 1024 * 1024;
+/** An etcd syncs to disk for each group of transactions: those that are under way together share that. */
+const TRANSACTIONS_MAX = 4;
+
+/** What is known of the peers at one moment, looked up once each. */
+type Outcomes = (name: ClusterName) => ReflectedPeer | undefined;
 
 export class Reflector {
   readonly #deps: ReflectorDeps;
   readonly #queue: WorkQueue<string>;
   readonly #reflected = new Set<ClusterName>();
+  /** Keys that are there although their peer does not ask for them, as long as it may still do so. */
+  readonly #undecided = new Map<ClusterName, Set<string>>();
   /** While this replica leads: what must still hold for its writes to be carried out. */
   #fence: Condition | undefined;
   #lastError: unknown;
@@ -55,6 +62,7 @@ export class Reflector {
       clock: deps.clock,
       random: deps.random,
       batchMax: TRANSACTION_WRITES_MAX,
+      parallelMax: TRANSACTIONS_MAX,
       work: (keys, signal) => this.#write(keys, signal),
       onError: (error) => {
         this.#lastError = error;
@@ -82,25 +90,34 @@ export class Reflector {
     this.#addChanged(peer, declarationKeys(peer));
   }
 
-  /** Something about a peer as a whole changed: everything of it is looked at, also what is left over. */
+  /**
+   * Something about a peer as a whole changed: whether it is there, how fresh it is, whether it is complete. Of single records
+   * admission tells; what is left over of them is looked at once the peer is complete, or gone.
+   */
   onPeer(name: ClusterName): void {
     if (this.#fence === undefined) return;
     const peer = this.#deps.peers.peer(name);
-    if (peer !== undefined) this.#addAll(keysOfPeer(name, peer));
-    else this.#reflected.delete(name);
-    for (const key of this.#deps.observed.keys()) {
-      if (REFLECTED_PREFIXES.some((prefix) => key.startsWith(prefix)) && peerOfKey(key, this.#deps.self) === name) {
-        this.#queue.add(key);
+    if (peer === undefined) {
+      this.#reflected.delete(name);
+      this.#undecided.delete(name);
+      for (const key of this.#deps.observed.keys()) {
+        if (key.includes(name) && locate(key, this.#deps.self)?.peer === name) this.#queue.add(key);
       }
+      return;
     }
+    this.#addAll(declarationKeys(name));
     this.#addAll(canariesOfPeer(name));
+    if (peer.complete) this.#decide(name);
   }
 
   /** The own etcd changed: a key of ours that somebody else touched is put right. */
   onOwnBatch(batch: MirrorBatch): void {
+    if (this.#fence === undefined) return;
+    const outcomes = this.#outcomes();
     for (const event of batch.events) {
-      const key = event.type === 'put' ? event.kv.key : event.key;
-      if (peerOfKey(key, this.#deps.self) !== undefined) this.#add(key);
+      const located = locate(event.type === 'put' ? event.kv.key : event.key, this.#deps.self);
+      // Nearly always it is what was just written, and there is nothing to do.
+      if (located !== undefined && this.#writeFor(located, outcomes) !== undefined) this.#queue.add(located.key);
     }
   }
 
@@ -109,6 +126,7 @@ export class Reflector {
     this.#fence = fence;
     this.#deps.progress?.begin(true);
     this.#reflected.clear();
+    this.#undecided.clear();
     this.resync();
     try {
       await this.#queue.run(signal);
@@ -126,8 +144,22 @@ export class Reflector {
       if (peer !== undefined) this.#addChanged(name, keysOfPeer(name, peer));
       this.#addAll(canariesOfPeer(name));
     }
-    for (const key of this.#deps.observed.keys())
-      if (peerOfKey(key, this.#deps.self) !== undefined) this.#queue.add(key);
+    for (const key of this.#deps.observed.keys()) if (locate(key, this.#deps.self) !== undefined) this.#queue.add(key);
+  }
+
+  #decide(name: ClusterName): void {
+    const keys = this.#undecided.get(name);
+    this.#undecided.delete(name);
+    for (const key of keys ?? []) this.#queue.add(key);
+  }
+
+  /** Valid until the next turn. */
+  #outcomes(): Outcomes {
+    const known = new Map<ClusterName, ReflectedPeer | undefined>();
+    return (name) => {
+      if (!known.has(name)) known.set(name, this.#deps.peers.peer(name));
+      return known.get(name);
+    };
   }
 
   #add(key: string): void {
@@ -149,42 +181,31 @@ export class Reflector {
   async #write(keys: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const fence = this.#fence;
     if (fence === undefined) return [];
-    const { progress, self } = this.#deps;
-    const peerOf = (key: string) => peerOfKey(key, self);
+    const { progress, self, store } = this.#deps;
+    const located = new Map(keys.map((key) => [key, locate(key, self)]));
+    const peerOf = (key: string) => located.get(key)?.peer;
     progress?.takenUp(peerOf, keys);
-    let writes: Write[] = [];
-    let bytes = 0;
-    const commit = async () => {
-      if (writes.length > 0) {
-        const { succeeded } = await this.#deps.store.transact(writes, [fence], signal);
-        if (!succeeded) throw leadershipLost();
-      }
-      writes = [];
-      bytes = 0;
-    };
-    for (const key of keys) {
-      const write = this.#writeFor(key);
-      if (write === undefined) continue;
-      const size = write.type === 'put' ? write.value.length : 0;
-      if (bytes + size > TRANSACTION_BYTES_MAX) await commit();
-      writes.push(write);
-      bytes += size;
+    const outcomes = this.#outcomes();
+    const writes = [...located.values()].map((one) => one && this.#writeFor(one, outcomes));
+    for (const group of groupsOf(writes.filter((write) => write !== undefined))) {
+      const { succeeded } = await store.transact(group, [fence], signal);
+      if (!succeeded) throw leadershipLost();
     }
-    await commit();
     this.#lastError = undefined;
     progress?.written(peerOf, keys);
     this.#noteReflected(keys);
     return [];
   }
 
-  #writeFor(key: string): Write | undefined {
-    const { self, peers, observed, clock } = this.#deps;
-    const name = peerOfKey(key, self);
-    if (name === undefined) return undefined;
-    const wish = wishFor(key, name, peers, this.#reflected);
+  #writeFor(located: PeersKey, outcomes: Outcomes): Write | undefined {
+    const { peers, observed, clock } = this.#deps;
+    const { key, peer: name } = located;
+    const peer = outcomes(name);
+    const wish = wishFor(located, peer, peers.known, this.#reflected);
     const found = observed.get(key);
     switch (wish.type) {
       case 'unknown':
+        if (found !== undefined && peer !== undefined) this.#leaveUndecided(located);
         return undefined;
       case 'absence':
         return found === undefined ? undefined : { type: 'delete', key };
@@ -198,6 +219,12 @@ export class Reflector {
     }
   }
 
+  #leaveUndecided({ key, peer }: PeersKey): void {
+    const keys = this.#undecided.get(peer);
+    if (keys === undefined) this.#undecided.set(peer, new Set([key]));
+    else keys.add(key);
+  }
+
   /** A canary says that everything before it has landed: it may stand once nothing of its peer waits any more. */
   #noteReflected(written: readonly string[]): void {
     if (this.#queue.depth > written.length) return;
@@ -207,6 +234,22 @@ export class Reflector {
       this.#addAll(canariesOfPeer(name));
     }
   }
+}
+
+/** In their order, each small enough for a transaction. */
+function groupsOf(writes: readonly Write[]): readonly (readonly Write[])[] {
+  const groups: Write[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const write of writes) {
+    const size = write.type === 'put' ? write.value.length : 0;
+    if (bytes + size > TRANSACTION_BYTES_MAX) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)?.push(write);
+    bytes += size;
+  }
+  return groups;
 }
 
 function leadershipLost(): OperationalError {

@@ -120,9 +120,10 @@ async function follow(spanning: boolean, steps: readonly Step[]): Promise<void> 
 
   store.recover();
   store.release();
-  for (let patience = 0; patience < 20; patience++) {
+  // In steps in which an answer has the time to come.
+  for (let patience = 0; patience < 100; patience++) {
     await settle();
-    clock.advance(10_000);
+    clock.advance(2_000);
   }
   await settle();
   check();

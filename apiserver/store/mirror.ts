@@ -29,8 +29,8 @@ import { WatchSession } from './watch-session.ts';
 
 const LIMITS: MirrorLimits = {
   establishTimeoutMs: 10_000,
-  progressIntervalMs: 5_000,
-  silenceMsMax: 15_000,
+  progressIntervalMs: 3_000,
+  silentLooksMax: 2,
   pageKeys: undefined,
   lagGraceMs: 10_000,
   stableMs: 5_000,
@@ -125,7 +125,7 @@ class EtcdMirror implements Mirror {
         lanes: this.#lanes.map((lane) => ({ ...lane, startRevision: lane.passed + 1 })),
         establishTimeoutMs: this.#limits.establishTimeoutMs,
         progressIntervalMs: this.#limits.progressIntervalMs,
-        silenceMsMax: this.#limits.silenceMsMax,
+        silentLooksMax: this.#limits.silentLooksMax,
         expectsProgress: () => this.#answersProgress,
       },
       {

@@ -126,10 +126,13 @@ export interface Mirror {
 export interface MirrorLimits {
   /** Watches must stand within this time; a black hole at the start is noticed then. @default 10_000 */
   readonly establishTimeoutMs: number;
-  /** How often progress is asked for. @default 5_000 */
+  /** How often progress is asked for, and looked whether anything came. @default 3_000 */
   readonly progressIntervalMs: number;
-  /** A side that answers progress requests and says nothing for this long is taken for broken. @default 15_000 */
-  readonly silenceMsMax: number;
+  /**
+   * A side that answers progress requests is taken for broken when so many looks in a row find that nothing came: after 6 s of
+   * silence at the earliest, and 9 s at the latest. @default 2
+   */
+  readonly silentLooksMax: number;
   /** Keys per page of a list. @default 5_000 */
   readonly pageKeys: number | undefined;
   /**

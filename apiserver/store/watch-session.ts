@@ -30,7 +30,8 @@ export interface WatchSessionOptions {
   /** Within this time every watch must stand. */
   readonly establishTimeoutMs: number;
   readonly progressIntervalMs: number;
-  readonly silenceMsMax: number;
+  /** So many looks in a row at which nothing had come since the look before. */
+  readonly silentLooksMax: number;
   /** Whether the other side is known to answer progress requests: if not, silence proves nothing. */
   readonly expectsProgress: () => boolean;
 }
@@ -53,7 +54,8 @@ export class WatchSession {
   readonly #fragments = new Map<number, StoreEvent[]>();
   #stream: WatchStream | undefined;
   #created = 0;
-  #lastHeard = 0;
+  #heard = false;
+  #silentLooks = 0;
   #cancelTimer: () => void = () => {};
   #fail: (error: unknown) => void = () => {};
 
@@ -71,7 +73,6 @@ export class WatchSession {
     try {
       return await new Promise<never>((_, reject) => {
         this.#fail = reject;
-        this.#lastHeard = clock.monotonic();
         this.#cancelTimer = clock.after(establishTimeoutMs, () =>
           this.fail(silent('watches not established', establishTimeoutMs)),
         );
@@ -104,7 +105,7 @@ export class WatchSession {
   }
 
   #onMessage(message: WatchMessage): void {
-    this.#lastHeard = this.#options.clock.monotonic();
+    this.#heard = true;
     this.#handlers.onHeard();
     if (message.type === 'canceled') throw this.#cancelled(message);
     if (message.storeId !== this.#options.storeId) throw storeChanged(this.#options.storeId, message.storeId);
@@ -161,11 +162,16 @@ export class WatchSession {
     return storeFailure(meaning, { operation: 'watch', subject, reason: reason || 'cancelled without a reason' });
   }
 
+  /**
+   * Silence is counted in looks and not in time: a process that was busy itself finds at its next look what came meanwhile still
+   * unread, and has heard nothing only because it did not listen.
+   */
   #askForProgress(): void {
-    const { clock, progressIntervalMs, silenceMsMax, expectsProgress } = this.#options;
-    const silentMs = clock.monotonic() - this.#lastHeard;
-    if (silentMs >= silenceMsMax && expectsProgress()) {
-      this.fail(silent('no sign of life', silentMs));
+    const { clock, progressIntervalMs, silentLooksMax, expectsProgress } = this.#options;
+    this.#silentLooks = this.#heard ? 0 : this.#silentLooks + 1;
+    this.#heard = false;
+    if (this.#silentLooks >= silentLooksMax && expectsProgress()) {
+      this.fail(silent('no sign of life', this.#silentLooks * progressIntervalMs));
       return;
     }
     this.#stream?.requestProgress();

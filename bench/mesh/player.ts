@@ -2,7 +2,7 @@
 // out of memory, as if an etcd and a publisher stood behind it. What it costs is the door's; publishing is not played. Changes
 // come when asked for, with a seed; each door's heartbeat goes on by itself.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createDoor, type Door } from '../../apiserver/door/server.ts';
 import type { KeyValue, StoreEvent } from '../../apiserver/store/port.ts';
@@ -24,7 +24,7 @@ export interface PlayerSetup {
   readonly size: MeshSize;
   /** The cluster that reads, and the certificate of its authority. */
   readonly reader: { readonly name: string; readonly ca: string };
-  /** Where the authorities' certificates are put. */
+  /** Where the authorities' certificates are put: nobody else writes there, so that nobody is woken for nothing. */
   readonly dir: string;
 }
 
@@ -141,6 +141,7 @@ async function open(id: number): Promise<PlayedDoor> {
     });
   const played = new PlayedCluster(id, door, initialOf(id));
   clusters.push(played);
+  mkdirSync(setup.dir, { recursive: true });
   const ca = join(setup.dir, `${name}.pem`);
   writeFileSync(ca, authority.certificate);
   const port = await played.start();

@@ -83,7 +83,7 @@ export class MeshStage {
 
   #playerSetup(cluster: LabCluster): PlayerSetup {
     const ca = readFileSync(cluster.layout.authority.cert, 'utf8');
-    return { size: this.size, reader: { name: cluster.name, ca }, dir: this.dir };
+    return { size: this.size, reader: { name: cluster.name, ca }, dir: join(this.dir, 'ca') };
   }
 
   get doors(): readonly PlayedDoor[] {

@@ -39,6 +39,12 @@ export function pairProblem(pair: TlsPair, now: number): string | undefined {
   return undefined;
 }
 
+/** Until when a pair that has no problem can serve. */
+export function expiryOf(pair: TlsPair): number {
+  const [leaf] = certificatesOf(pair.certificate);
+  return leaf === undefined ? 0 : Date.parse(leaf.validTo);
+}
+
 /** Why a text is no list of CA certificates; `undefined` when it is one. Whether they have expired is for handshakes to say. */
 export function caProblem(text: string): string | undefined {
   try {

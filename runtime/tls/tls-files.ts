@@ -4,12 +4,12 @@
 
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { type Clock, sleep } from '../clock.ts';
 import { OperationalError, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { CertificateSource } from './certificate-source.ts';
-import { caProblem, pairProblem, type TlsPair } from './material.ts';
+import { caProblem, expiryOf, pairProblem, type TlsPair } from './material.ts';
 
 /** Paths of PEM files. */
 export interface TlsFiles {
@@ -47,9 +47,12 @@ export class TlsFilesFollower {
   readonly #ca = new Map<string, string>();
   #furtherCa: readonly string[] = [];
   #pair: TlsPair | undefined;
+  #pairExpiresAt = 0;
   #source: CertificateSource | undefined;
   #problems: ReadonlyMap<string, string> = new Map();
   #reloading: Promise<void> = Promise.resolve();
+  /** A reload that has not begun: whoever asks for one meanwhile is served by it. */
+  #next: Promise<void> | undefined;
   #look = () => {};
 
   constructor(files: TlsFiles, { clock, log, pollMs = POLL_MS }: TlsFilesDeps) {
@@ -90,11 +93,14 @@ export class TlsFilesFollower {
 
   /**
    * Replaces the set of CA files that count beside the first ones. One that leaves it vouches for no new handshake from the
-   * moment this resolves; connections that are open stay open, and are the caller's to end.
+   * moment this resolves; connections that are open stay open, and are the caller's to end. The set that counts already costs
+   * nothing: what changes within its files is followed anyway.
    */
   async setFurtherCa(paths: readonly string[]): Promise<void> {
+    if (sameSet(this.#furtherCa, paths)) return this.#reloading;
     this.#furtherCa = paths;
-    for (const path of this.#ca.keys()) if (!this.#caPaths.includes(path)) this.#ca.delete(path);
+    const counting = new Set(this.#caPaths);
+    for (const path of this.#ca.keys()) if (!counting.has(path)) this.#ca.delete(path);
     this.#look();
     await this.reload();
   }
@@ -114,10 +120,15 @@ export class TlsFilesFollower {
     }
   }
 
-  /** Reads everything again now. Calls are carried out one after the other. */
+  /** Reads everything again: from now on, or a moment later when somebody is reading already. */
   reload(): Promise<void> {
-    this.#reloading = this.#reloading.then(() => this.#reload());
-    return this.#reloading;
+    if (this.#next !== undefined) return this.#next;
+    this.#next = this.#reloading.then(() => {
+      this.#next = undefined;
+      return this.#reload();
+    });
+    this.#reloading = this.#next;
+    return this.#next;
   }
 
   async #reload(): Promise<void> {
@@ -126,7 +137,9 @@ export class TlsFilesFollower {
     const texts = await Promise.all([this.#files.cert, this.#files.key, ...paths].map(readText));
     const [certificate, key, ...ca] = texts;
     this.#takePair(certificate, key, problems);
-    for (const [index, path] of paths.entries()) this.#takeCa(path, ca[index], problems);
+    // The set may have changed while the files were read.
+    const counting = new Set(this.#caPaths);
+    for (const [index, path] of paths.entries()) if (counting.has(path)) this.#takeCa(path, ca[index], problems);
     this.#report(problems);
     this.#publish();
   }
@@ -136,14 +149,19 @@ export class TlsFilesFollower {
     if (key?.text === undefined) problems.set(this.#files.key, key?.problem ?? 'cannot be read');
     if (certificate?.text === undefined || key?.text === undefined) return;
     const pair = { certificate: certificate.text, key: key.text };
-    const problem = pairProblem(pair, this.#clock.now());
-    if (problem === undefined) this.#pair = pair;
-    else problems.set(this.#files.cert, problem);
+    const now = this.#clock.now();
+    // A pair that was found to fit goes on to; only its time runs out.
+    const isKnown = pair.certificate === this.#pair?.certificate && pair.key === this.#pair.key;
+    if (isKnown && now <= this.#pairExpiresAt) return;
+    const problem = pairProblem(pair, now);
+    if (problem !== undefined) problems.set(this.#files.cert, problem);
+    else {
+      this.#pair = pair;
+      this.#pairExpiresAt = expiryOf(pair);
+    }
   }
 
   #takeCa(path: string, read: Read | undefined, problems: Map<string, string>): void {
-    // The set may have changed while the files were read.
-    if (!this.#caPaths.includes(path)) return;
     // What counts was found good, which time does not change: with hundreds of peers, reading them all again is most of a start.
     if (read?.text !== undefined && read.text === this.#ca.get(path)) return;
     const problem = read?.text === undefined ? (read?.problem ?? 'cannot be read') : caProblem(read.text);
@@ -182,11 +200,13 @@ export class TlsFilesFollower {
     const promise = new Promise<void>((resolve) => {
       this.#look = resolve;
       signal.addEventListener('abort', () => resolve(), { once: true });
-      for (const folder of new Set(
-        [this.#files.cert, this.#files.key, ...this.#caPaths].map((path) => dirname(path)),
-      )) {
+      const paths = [this.#files.cert, this.#files.key, ...this.#caPaths];
+      const names = new Set(paths.map((path) => basename(path)));
+      for (const folder of new Set(paths.map((path) => dirname(path)))) {
         try {
-          const watcher = watch(folder, () => resolve());
+          // A folder may be full of other people's files. Kubernetes swaps `..data`, which the files are links into.
+          const concerns = (name: string | null) => name === null || names.has(name) || name.startsWith('..');
+          const watcher = watch(folder, (_, name) => concerns(name) && resolve());
           watcher.on('error', () => {});
           watchers.push(watcher);
         } catch {
@@ -202,6 +222,11 @@ export class TlsFilesFollower {
     };
   }
 }
+
+const sameSet = (a: readonly string[], b: readonly string[]): boolean => {
+  const [left, right] = [new Set(a), new Set(b)];
+  return left.size === right.size && b.every((path) => left.has(path));
+};
 
 interface Read {
   readonly text?: string;

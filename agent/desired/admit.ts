@@ -5,6 +5,7 @@
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MapName } from '../maps/port.ts';
 import { Demand, type MapCounts } from './demand.ts';
+import { countedOf } from './differing.ts';
 import { type DesiredFrontend, REFUSAL_CODES, type Refusal } from './frontend.ts';
 
 export interface Candidate {
@@ -31,9 +32,10 @@ export async function admit(candidates: Candidate[], sizes: MapCounts, pause: Pa
   const left: { readonly key: ServiceKey; readonly map: MapName }[] = [];
   for (const { key, frontends } of candidates.sort(byPrecedence)) {
     await pause();
-    wanted.add(frontends);
-    const map = demand.overflow(frontends, sizes);
-    if (map === undefined) demand.add(frontends);
+    const counted = frontends.map(countedOf);
+    wanted.add(counted);
+    const map = demand.overflow(counted, sizes);
+    if (map === undefined) demand.add(counted);
     else left.push({ key, map });
   }
   const counts = wanted.counts;

@@ -5,6 +5,7 @@ import type { Backend, BackendState, MeshService, NamedPort } from '../../mesh/m
 import type { DesiredService } from './frontend.ts';
 import { backend, port, service } from './sample.ts';
 import { desireService } from './service.ts';
+import { TargetTable } from './targets.ts';
 
 const WEST = 'west' as ClusterName;
 const shown = ({ key, local, frontends, refused }: DesiredService) => ({ key, local, frontends, refused });
@@ -28,6 +29,7 @@ test('what is made from an earlier state is what is made from nothing', () => {
   });
   fc.assert(
     fc.property(fc.array(step, { minLength: 2, maxLength: 8 }), fc.boolean(), (steps, samePorts) => {
+      const table = new TargetTable();
       let source: MeshService | undefined;
       let kept: DesiredService | undefined;
       for (const { backends, stays, frontends, ports } of steps) {
@@ -38,8 +40,8 @@ test('what is made from an earlier state is what is made from nothing', () => {
           ports: samePorts ? [port(80, 'a'), port(80, 'b')] : ports,
           backends: [...stayed, ...backends.filter(({ address }) => !there.has(address))],
         });
-        kept = desireService(source, WEST, kept);
-        expect(shown(kept)).toEqual(shown(desireService(source, WEST)));
+        kept = desireService(source, WEST, table, kept);
+        expect(shown(kept)).toEqual(shown(desireService(source, WEST, table)));
       }
     }),
     { numRuns: 500 },
@@ -51,11 +53,12 @@ test('of 5,000 backends only the one that changed, and those next to it, are loo
   const all = service({
     backends: Array.from({ length: 5_000 }, (_, at) => backend(`10.1.${at >> 8}.${at & 255}`)),
   }).backends.map((each, at) => watched(each, () => looked.add(at)));
-  const before = desireService(service({ backends: [...all] }), WEST);
+  const table = new TargetTable();
+  const before = desireService(service({ backends: [...all] }), WEST, table);
   looked.clear();
   const backends = [...all];
   backends[2_500] = backend('10.1.9.196', { state: 'terminating' });
-  const after = desireService({ ...service({ backends: [] }), backends }, WEST, before);
+  const after = desireService({ ...service({ backends: [] }), backends }, WEST, table, before);
   expect(looked.size).toBeLessThanOrEqual(4);
   expect(after.frontends[0]).toMatchObject({ count: 4_999 });
 });

@@ -5,12 +5,15 @@
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { Backend } from '../../mesh/model/service.ts';
 import { unshared } from './differing.ts';
-import { type Behind, type DesiredBackend, type MapProtocol, targetName } from './frontend.ts';
+import { type Behind, type MapProtocol, NO_TARGETS } from './frontend.ts';
+import type { Target, TargetTable } from './targets.ts';
 
-/** What of a service's ports leads to targets. */
-export interface BehindPort {
+/** What of a service's ports leads to targets, for the addresses of one family. */
+export interface Way {
   readonly protocol: MapProtocol;
   readonly names: ReadonlySet<string>;
+  readonly family: Family;
+  readonly table: TargetTable;
 }
 
 export interface BackendChange {
@@ -29,89 +32,62 @@ export function changeOf(before: readonly Backend[], backends: readonly Backend[
   return Math.max(less.length, more.length) > CHANGES_MAX ? undefined : { gone: less, came: more, backends };
 }
 
-export function behindOf(backends: readonly Backend[], port: BehindPort, family: Family): Behind {
-  const active: DesiredBackend[] = [];
-  const terminating: DesiredBackend[] = [];
-  for (const backend of backends) {
-    const part = backend.state === 'active' ? active : terminating;
-    for (const target of targetsAt(backend, port, family)) part.push(target);
-  }
-  return { active, terminating };
+export function behindAll(backends: readonly Backend[], way: Way): Behind {
+  const active: Target[] = [];
+  const terminating: Target[] = [];
+  for (const backend of backends) addTargets(backend.state === 'active' ? active : terminating, backend, way);
+  return { active: fitted(active), terminating: fitted(terminating) };
 }
 
-export function behindAfter(before: Behind, change: BackendChange, port: BehindPort, family: Family): Behind {
+/** An array that grew has room for more, which it would keep as long as the service lives. */
+const fitted = (targets: readonly Target[]): readonly Target[] => (targets.length === 0 ? NO_TARGETS : targets.slice());
+
+export function behindAfter(before: Behind, change: BackendChange, way: Way): Behind {
   const active = [...before.active];
   const terminating = [...before.terminating];
   const partOf = ({ state }: Backend) => (state === 'active' ? active : terminating);
   for (const backend of change.gone) {
-    const targets = targetsAt(backend, port, family);
+    const targets = targetsAt(backend, way);
     const [first] = targets;
     if (first !== undefined) partOf(backend).splice(partOf(backend).indexOf(first), targets.length);
   }
   // From the last to the first: what follows one that came is then in its place already.
   for (const backend of change.came.toReversed()) {
     const part = partOf(backend);
-    const next = part.length === 0 ? undefined : nextTarget(change.backends, backend, port, family);
-    part.splice(next === undefined ? part.length : part.indexOf(next), 0, ...targetsAt(backend, port, family));
+    const next = part.length === 0 ? undefined : nextTarget(change.backends, backend, way);
+    part.splice(next === undefined ? part.length : part.indexOf(next), 0, ...targetsAt(backend, way));
   }
   return { active, terminating };
 }
 
 /** The first target after the backend's own, of those in the same state. */
-function nextTarget(
-  backends: readonly Backend[],
-  backend: Backend,
-  port: BehindPort,
-  family: Family,
-): DesiredBackend | undefined {
+function nextTarget(backends: readonly Backend[], backend: Backend, way: Way): Target | undefined {
   for (let at = backends.indexOf(backend) + 1; at < backends.length; at += 1) {
     const other = backends[at];
     if (other?.state !== backend.state) continue;
-    const [first] = targetsAt(other, port, family);
+    const [first] = targetsAt(other, way);
     if (first !== undefined) return first;
   }
   return undefined;
+}
+
+function targetsAt(backend: Backend, way: Way): readonly Target[] {
+  const targets: Target[] = [];
+  addTargets(targets, backend, way);
+  return targets;
 }
 
 /**
  * Each target once. Snapshots hold a backend's address once per cluster (mesh/snapshot/consistent.ts), so that only the ports
  * of one backend can lead to the same target, and only they are compared.
  */
-function targetsAt(backend: Backend, { names, protocol }: BehindPort, family: Family): readonly DesiredBackend[] {
-  if (familyOf(backend.address) !== family) return NONE;
-  const targets: DesiredBackend[] = [];
-  for (const { name, target } of placesOf(backend)) {
-    if (target.protocol !== protocol || !names.has(name)) continue;
-    if (!targets.some((other) => other.name === target.name)) targets.push(target);
+function addTargets(targets: Target[], backend: Backend, { names, protocol, family, table }: Way): void {
+  const { address, clusterId } = backend;
+  if (familyOf(address) !== family) return;
+  const first = targets.length;
+  for (const { name, port, protocol: own } of backend.ports) {
+    if (own !== protocol || !names.has(name)) continue;
+    const target = table.at(address, port, protocol, clusterId);
+    if (targets.indexOf(target, first) === -1) targets.push(target);
   }
-  return targets;
-}
-
-const NONE: readonly DesiredBackend[] = [];
-
-/** The target that a port name has at one backend. */
-interface Place {
-  readonly name: string;
-  readonly target: DesiredBackend;
-}
-
-/**
- * Made once per backend: snapshots share what did not change, so that one changed backend of thousands does not make all
- * their names anew.
- */
-const known = new WeakMap<Backend, readonly Place[]>();
-
-/** One per port that can be programmed. */
-function placesOf(backend: Backend): readonly Place[] {
-  const before = known.get(backend);
-  if (before !== undefined) return before;
-  const { address, clusterId, state, ports } = backend;
-  const places: Place[] = [];
-  for (const { name, port, protocol } of ports) {
-    if (protocol === 'SCTP') continue;
-    const target = { address, port, protocol, clusterId };
-    places.push({ name, target: { ...target, name: targetName(target), state } });
-  }
-  known.set(backend, places);
-  return places;
 }

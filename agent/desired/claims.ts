@@ -5,24 +5,28 @@ import type { ServiceKey } from '../../mesh/model/names.ts';
 import { type FrontendName, REFUSAL_CODES, type Refusal } from './frontend.ts';
 
 export class FrontendClaims {
-  readonly #claimants = new Map<FrontendName, Set<ServiceKey>>();
+  /** The one claimant of a frontend, or several where it is contested. */
+  readonly #claimants = new Map<FrontendName, ServiceKey | ReadonlySet<ServiceKey>>();
   readonly #contested = new Set<FrontendName>();
 
   /** Replaces what a service claims; returns the other services that win or lose a frontend by it. */
-  replace(service: ServiceKey, before: Iterable<FrontendName>, after: Iterable<FrontendName>): ReadonlySet<ServiceKey> {
+  replace(
+    service: ServiceKey,
+    before: readonly FrontendName[],
+    after: readonly FrontendName[],
+  ): ReadonlySet<ServiceKey> {
     const affected = new Set<ServiceKey>();
-    const claimed = new Set(after);
-    for (const name of before) {
-      if (!claimed.has(name)) this.#change(name, affected, (claimants) => claimants.delete(service));
-    }
-    for (const name of claimed) this.#change(name, affected, (claimants) => claimants.add(service));
+    for (const name of before) if (!after.includes(name)) this.#give(name, service, false, affected);
+    for (const name of after) this.#give(name, service, true, affected);
     affected.delete(service);
     return affected;
   }
 
   winner(name: FrontendName): ServiceKey | undefined {
+    const claimants = this.#claimants.get(name);
+    if (claimants === undefined || typeof claimants === 'string') return claimants;
     let first: ServiceKey | undefined;
-    for (const service of this.#claimants.get(name) ?? []) if (first === undefined || service < first) first = service;
+    for (const service of claimants) if (first === undefined || service < first) first = service;
     return first;
   }
 
@@ -30,18 +34,31 @@ export class FrontendClaims {
   refusals(): readonly Refusal[] {
     return [...this.#contested].sort().flatMap((name) => {
       const winner = this.winner(name);
-      const losers = [...(this.#claimants.get(name) ?? [])].filter((service) => service !== winner).sort();
+      const losers = [...this.#claimantsOf(name)].filter((service) => service !== winner).sort();
       const reason = `${name} belongs to ${winner}, whose name comes first`;
       return losers.map((service) => ({ service, code: REFUSAL_CODES.taken, reason }));
     });
   }
 
-  #change(name: FrontendName, affected: Set<ServiceKey>, change: (claimants: Set<ServiceKey>) => void): void {
+  #claimantsOf(name: FrontendName): ReadonlySet<ServiceKey> {
+    const claimants = this.#claimants.get(name);
+    return typeof claimants === 'string' ? new Set([claimants]) : (claimants ?? new Set());
+  }
+
+  #give(name: FrontendName, service: ServiceKey, claims: boolean, affected: Set<ServiceKey>): void {
+    const known = this.#claimants.get(name);
+    if (known === undefined && claims) {
+      this.#claimants.set(name, service);
+      return;
+    }
+    if (known === service && claims) return;
     const before = this.winner(name);
-    const claimants = this.#claimants.get(name) ?? new Set();
-    change(claimants);
-    if (claimants.size === 0) this.#claimants.delete(name);
-    else this.#claimants.set(name, claimants);
+    const claimants = new Set(this.#claimantsOf(name));
+    if (claims) claimants.add(service);
+    else claimants.delete(service);
+    const [only] = claimants;
+    if (only === undefined) this.#claimants.delete(name);
+    else this.#claimants.set(name, claimants.size === 1 ? only : claimants);
     if (claimants.size > 1) this.#contested.add(name);
     else this.#contested.delete(name);
     const after = this.winner(name);

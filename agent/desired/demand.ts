@@ -1,107 +1,124 @@
 // How many rows a set of frontends needs in each map. Targets are shared between frontends, so they are counted by their
 // users; a shared target takes new connections as long as one of its users says so.
 
-import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { Family } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
-import type { DesiredBackend, DesiredFrontend, TargetName } from './frontend.ts';
+import type { Counted } from './differing.ts';
+import { NO_INDEX, type Target } from './targets.ts';
 
 export type MapCounts = Readonly<Record<MapName, number>>;
 
-interface TargetUse {
-  readonly name: TargetName;
-  readonly family: Family;
-  users: number;
-  active: number;
-  /** At the last `takeChanged`, where it was touched since. */
-  before: { readonly state: BackendState | undefined } | undefined;
-}
+/** What the row of a target says; of a target that is touched, also what it said before. */
+const STATES: readonly (BackendState | undefined)[] = [undefined, 'active', 'terminating'];
+const UNTOUCHED = 255;
+const ROOM_AT_FIRST = 256;
 
 export class Demand {
-  /** Also those that lost their last user since the last `takeChanged`. */
-  readonly #targets = new Map<TargetName, TargetUse>();
-  #touched: TargetUse[] = [];
+  /** By the targets' indexes. */
+  #users = new Uint32Array(ROOM_AT_FIRST);
+  #active = new Uint32Array(ROOM_AT_FIRST);
+  /** Where it was touched since the last `takeChanged`: its state then, as a place in STATES. */
+  #before = new Uint8Array(ROOM_AT_FIRST).fill(UNTOUCHED);
+  #touched: Target[] = [];
   readonly #counts = forEachMap(() => 0);
 
   get counts(): MapCounts {
     return { ...this.#counts };
   }
 
-  add(frontends: Iterable<DesiredFrontend>): void {
+  add(frontends: Iterable<Counted>): void {
     this.#count(frontends, 1);
   }
 
   /** Takes back what was added. */
-  remove(frontends: Iterable<DesiredFrontend>): void {
+  remove(frontends: Iterable<Counted>): void {
     this.#count(frontends, -1);
   }
 
   /** The map that would be too small if the frontends came in, if any. */
-  overflow(frontends: Iterable<DesiredFrontend>, sizes: MapCounts): MapName | undefined {
-    const counts = this.counts as Record<MapName, number>;
-    const fresh = new Set<TargetName>();
-    for (const { address, backends } of frontends) {
-      const family = familyOf(address);
-      counts[mapNameOf('reverseNat', family)] += 1;
-      counts[mapNameOf('services', family)] += 1 + backends.length;
-      for (const { name } of backends) {
-        if ((this.#targets.get(name)?.users ?? 0) > 0 || fresh.has(name)) continue;
-        fresh.add(name);
-        counts[mapNameOf('backends', family)] += 1;
+  overflow(frontends: Iterable<Counted>, sizes: MapCounts): MapName | undefined {
+    const counts = this.#countsWith(frontends);
+    if (!MAP_NAMES.some((map) => counts[map] > sizes[map])) return undefined;
+    // Only now it matters that some of the targets have their rows already.
+    const fresh = new Set<Target>();
+    for (const { family, active, terminating } of frontends) {
+      for (const target of [...active, ...terminating]) {
+        if (this.#isUsed(target) || fresh.has(target)) counts[mapNameOf('backends', family)] -= 1;
+        else fresh.add(target);
       }
     }
     return MAP_NAMES.find((map) => counts[map] > sizes[map]);
   }
 
-  /** What the target's row says; absent where nobody uses it. */
-  state(name: TargetName): BackendState | undefined {
-    const use = this.#targets.get(name);
-    return use === undefined ? undefined : stateOf(use);
+  /** As if no target were shared. */
+  #countsWith(frontends: Iterable<Counted>): Record<MapName, number> {
+    const counts = forEachMap((map) => this.#counts[map]);
+    for (const { family, active, terminating } of frontends) {
+      const backends = active.length + terminating.length;
+      counts[mapNameOf('reverseNat', family)] += 1;
+      counts[mapNameOf('services', family)] += 1 + backends;
+      counts[mapNameOf('backends', family)] += backends;
+    }
+    return counts;
   }
 
-  *targets(): Iterable<TargetName> {
-    for (const { name, users } of this.#targets.values()) if (users > 0) yield name;
+  /** What the target's row says; absent where nobody uses it. */
+  state(target: Target): BackendState | undefined {
+    return STATES[this.#stateAt(target.index)];
   }
 
   /** Targets whose state is another one than at the last call. */
-  takeChanged(): Set<TargetName> {
-    const changed = new Set<TargetName>();
-    for (const use of this.#touched) {
-      if (use.before?.state !== stateOf(use)) changed.add(use.name);
-      use.before = undefined;
-      if (use.users === 0) this.#targets.delete(use.name);
+  takeChanged(): Set<Target> {
+    const changed = new Set<Target>();
+    for (const target of this.#touched) {
+      if (this.#before[target.index] !== this.#stateAt(target.index)) changed.add(target);
+      this.#before[target.index] = UNTOUCHED;
     }
     this.#touched = [];
     return changed;
   }
 
-  #count(frontends: Iterable<DesiredFrontend>, by: 1 | -1): void {
-    for (const { address, backends } of frontends) {
-      const family = familyOf(address);
+  #isUsed({ index }: Target): boolean {
+    return index !== NO_INDEX && (this.#users[index] ?? 0) > 0;
+  }
+
+  #stateAt(index: number): number {
+    if (index === NO_INDEX || (this.#users[index] ?? 0) === 0) return 0;
+    return (this.#active[index] ?? 0) > 0 ? 1 : 2;
+  }
+
+  #count(frontends: Iterable<Counted>, by: 1 | -1): void {
+    for (const { family, active, terminating } of frontends) {
       this.#counts[mapNameOf('reverseNat', family)] += by;
-      this.#counts[mapNameOf('services', family)] += by * (1 + backends.length);
-      for (const backend of backends) this.#use(backend, family, by);
+      this.#counts[mapNameOf('services', family)] += by * (1 + active.length + terminating.length);
+      for (const target of active) this.#use(target, family, true, by);
+      for (const target of terminating) this.#use(target, family, false, by);
     }
   }
 
-  #use({ name, state }: DesiredBackend, family: Family, by: 1 | -1): void {
-    let use = this.#targets.get(name);
-    if (use === undefined) {
-      use = { name, family, users: 0, active: 0, before: undefined };
-      this.#targets.set(name, use);
+  #use(target: Target, family: Family, isActive: boolean, by: 1 | -1): void {
+    const { index } = target;
+    if (index >= this.#users.length) this.#grow(index);
+    if (this.#before[index] === UNTOUCHED) {
+      this.#before[index] = this.#stateAt(index);
+      this.#touched.push(target);
     }
-    if (use.before === undefined) {
-      use.before = { state: stateOf(use) };
-      this.#touched.push(use);
-    }
-    const users = use.users;
-    use.users += by;
-    if (state === 'active') use.active += by;
-    this.#counts[mapNameOf('backends', use.family)] += Number(use.users > 0) - Number(users > 0);
+    const users = this.#users[index] ?? 0;
+    this.#users[index] = users + by;
+    if (isActive) this.#active[index] = (this.#active[index] ?? 0) + by;
+    if (users === 0) this.#counts[mapNameOf('backends', family)] += 1;
+    else if (users + by === 0) this.#counts[mapNameOf('backends', family)] -= 1;
   }
-}
 
-function stateOf({ users, active }: TargetUse): BackendState | undefined {
-  if (users === 0) return undefined;
-  return active > 0 ? 'active' : 'terminating';
+  #grow(index: number): void {
+    const length = Math.max(index + 1, 2 * this.#users.length);
+    const grown = <A extends Uint32Array | Uint8Array>(from: A, to: A): A => {
+      to.set(from);
+      return to;
+    };
+    this.#users = grown(this.#users, new Uint32Array(length));
+    this.#active = grown(this.#active, new Uint32Array(length));
+    this.#before = grown(this.#before, new Uint8Array(length).fill(UNTOUCHED));
+  }
 }

@@ -6,15 +6,16 @@ import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import { type Admission, admit, type Candidate, type Pause } from './admit.ts';
 import { FrontendClaims } from './claims.ts';
 import { Demand, type MapCounts } from './demand.ts';
-import { differing } from './differing.ts';
-import type { DesiredFrontend, DesiredService, FrontendName, Refusal, TargetName } from './frontend.ts';
+import { type Counted, differing, wantedDifference } from './differing.ts';
+import type { DesiredFrontend, DesiredService, FrontendName, Refusal } from './frontend.ts';
 import { desireService } from './service.ts';
+import { type Target, TargetTable } from './targets.ts';
 
 /** What may differ from the last time; what is named here may also be unchanged. */
 export interface DesiredChanges {
   readonly frontends: ReadonlySet<FrontendName>;
   /** Targets whose state changed, or that came or went. */
-  readonly targets: ReadonlySet<TargetName>;
+  readonly targets: ReadonlySet<Target>;
 }
 
 interface Programmed {
@@ -23,8 +24,9 @@ interface Programmed {
 }
 
 export class DesiredState {
+  /** Every target of every service, also of those that do not fit. */
+  readonly table = new TargetTable();
   readonly #sizes: MapCounts;
-  readonly #sources = new Map<ServiceKey, MeshService>();
   readonly #services = new Map<ServiceKey, DesiredService>();
   /** Of the services, what cannot be programmed on any node. */
   readonly #unsupported = new Map<ServiceKey, readonly Refusal[]>();
@@ -33,6 +35,8 @@ export class DesiredState {
   readonly #unsettled = new Set<ServiceKey>();
   readonly #admitted = new Map<ServiceKey, readonly DesiredFrontend[]>();
   readonly #frontends = new Map<FrontendName, Programmed>();
+  /** Targets that services do not want any more, to be let go of when they do not count any more. */
+  #unwanted: (readonly Target[])[] = [];
   #demand = new Demand();
   #leftOut: Admission['refused'] = new Map();
 
@@ -42,10 +46,12 @@ export class DesiredState {
 
   /** Puts a service in, or takes it out; `settle` makes it count. */
   set(key: ServiceKey, service: MeshService | undefined, cluster: ClusterName): void {
-    if (this.#sources.get(key) === service) return;
     const before = this.#services.get(key);
-    const after = service === undefined ? undefined : desireService(service, cluster, before);
-    put(this.#sources, key, service);
+    if (before?.source === service) return;
+    const after = service === undefined ? undefined : desireService(service, cluster, this.table, before);
+    const { less, more } = wantedDifference(before, after);
+    for (const target of more) this.table.hold(target);
+    if (less.length > 0) this.#unwanted.push(less);
     put(this.#services, key, after);
     put(this.#unsupported, key, after?.refused.length === 0 ? undefined : after?.refused);
     this.#unsettled.add(key);
@@ -54,10 +60,13 @@ export class DesiredState {
 
   async settle(pause: Pause): Promise<DesiredChanges> {
     const frontends = new Set<FrontendName>();
-    const arriving: { readonly own: Candidate; readonly more: readonly DesiredFrontend[] }[] = [];
+    const arriving: { readonly own: Candidate; readonly more: readonly Counted[] }[] = [];
+    const withdrawn: (readonly DesiredFrontend[])[] = [];
     for (const key of this.#unsettled) {
       const own = this.#candidate(key);
-      const { less, more } = differing(this.#admitted.get(key) ?? [], own?.frontends ?? []);
+      const before = this.#admitted.get(key) ?? [];
+      if (before.length > 0) withdrawn.push(before);
+      const { less, more } = differing(before, own?.frontends ?? []);
       this.#demand.remove(less);
       this.#withdraw(key, frontends);
       if (own !== undefined) arriving.push({ own, more });
@@ -71,8 +80,13 @@ export class DesiredState {
       await pause();
     }
     const targets = this.#demand.takeChanged();
-    if (!fits) await this.#admitAgain(frontends, targets, pause);
+    if (!fits) {
+      for (const { backends } of withdrawn.flat()) for (const target of backends) targets.add(target);
+      await this.#admitAgain(frontends, targets, pause);
+    }
     this.#unsettled.clear();
+    for (const targets of this.#unwanted) for (const target of targets) this.table.drop(target);
+    this.#unwanted = [];
     return { frontends, targets };
   }
 
@@ -89,8 +103,8 @@ export class DesiredState {
     return this.#admitted.get(key) ?? [];
   }
 
-  targetState(name: TargetName): BackendState | undefined {
-    return this.#demand.state(name);
+  targetState(target: Target): BackendState | undefined {
+    return this.#demand.state(target);
   }
 
   keys(): Iterable<ServiceKey> {
@@ -101,8 +115,9 @@ export class DesiredState {
     return this.#frontends.keys();
   }
 
-  targetNames(): Iterable<TargetName> {
-    return this.#demand.targets();
+  /** What programmed frontends lead to; a target that several share may come several times. */
+  *targets(): Iterable<Target> {
+    for (const { frontend } of this.#frontends.values()) yield* frontend.backends;
   }
 
   get counts(): MapCounts & { readonly programmed: number } {
@@ -116,12 +131,12 @@ export class DesiredState {
   }
 
   /** Not everything fits, or it did not before: who comes in is decided again from all services. */
-  async #admitAgain(frontends: Set<FrontendName>, targets: Set<TargetName>, pause: Pause): Promise<void> {
+  async #admitAgain(frontends: Set<FrontendName>, targets: Set<Target>, pause: Pause): Promise<void> {
     const candidates = [...this.#services.keys()].flatMap((key) => this.#candidate(key) ?? []);
     const { demand, refused } = await admit(candidates, this.#sizes, pause);
-    for (const name of this.#demand.targets()) if (demand.state(name) === undefined) targets.add(name);
-    for (const name of demand.targets()) if (demand.state(name) !== this.#demand.state(name)) targets.add(name);
-    demand.takeChanged();
+    for (const target of this.targets()) if (demand.state(target) === undefined) targets.add(target);
+    for (const target of demand.takeChanged())
+      if (demand.state(target) !== this.#demand.state(target)) targets.add(target);
     for (const candidate of candidates) {
       if (refused.has(candidate.key)) this.#withdraw(candidate.key, frontends);
       else if (!this.#admitted.has(candidate.key)) this.#place(candidate, frontends);
@@ -133,7 +148,8 @@ export class DesiredState {
   #candidate(key: ServiceKey): Candidate | undefined {
     const service = this.#services.get(key);
     if (service === undefined) return undefined;
-    const frontends = service.frontends.filter(({ name }) => this.#claims.winner(name) === key);
+    const isOwn = ({ name }: DesiredFrontend) => this.#claims.winner(name) === key;
+    const frontends = service.frontends.every(isOwn) ? service.frontends : service.frontends.filter(isOwn);
     return frontends.length === 0 ? undefined : { key, local: service.local, frontends };
   }
 
@@ -161,6 +177,5 @@ function put<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
   else map.set(key, value);
 }
 
-function* namesOf(service: DesiredService | undefined): Iterable<FrontendName> {
-  for (const { name } of service?.frontends ?? []) yield name;
-}
+const namesOf = (service: DesiredService | undefined): readonly FrontendName[] =>
+  service?.frontends.map(({ name }) => name) ?? [];

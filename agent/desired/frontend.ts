@@ -1,10 +1,12 @@
 // What is to be programmed, before it has ids and bytes: frontends, the targets behind them, and the names that tell each
 // apart. Names are also what a person reads: `172.20.0.10:80/TCP`.
 
+import type { Family } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
+import type { Target } from './targets.ts';
 
 declare const brand: unique symbol;
 /** `172.20.0.10:80/TCP`, `[fd00::a]:80/TCP`. */
@@ -26,23 +28,17 @@ export interface NamedFrontend extends Frontend {
 }
 
 /** Where connections go. Two clusters may use one address: they are then two targets. */
-export interface Target extends Frontend {
+export interface Destination extends Frontend {
   readonly clusterId: ClusterId;
-}
-
-export interface NamedTarget extends Target {
-  readonly name: TargetName;
-}
-
-export interface DesiredBackend extends NamedTarget {
-  readonly state: BackendState;
 }
 
 /** One row group of the maps: a master and its slots. */
 export interface DesiredFrontend extends NamedFrontend {
-  /** Of the frontend's family. Those that new connections may get come first, each part in a stable order; no target twice. */
-  readonly backends: readonly DesiredBackend[];
-  /** How many of them new connections may get; with 0 a connection is rejected at once. */
+  /** Of the frontend's family. Active ones come first, then terminating ones, each part in a stable order; no target twice. */
+  readonly backends: readonly Target[];
+  /** How many of them are active. */
+  readonly active: number;
+  /** How many of them, from the first one on, new connections may get; with 0 a connection is rejected at once. */
   readonly count: number;
   /** For how many seconds a client stays with its backend; 0 without session affinity. */
   readonly affinityTimeout: number;
@@ -60,10 +56,17 @@ export interface Refusal extends RefusedService {
   };
 }
 
-/** What stands behind one port of a service in one family; each in the order of the service's backends. */
+/** Targets by their state, each part in the order of the service's backends. */
 export interface Behind {
-  readonly active: readonly DesiredBackend[];
-  readonly terminating: readonly DesiredBackend[];
+  readonly active: readonly Target[];
+  readonly terminating: readonly Target[];
+}
+
+/** What stands behind one port of a service in one family. */
+export interface BehindPort extends Behind {
+  readonly port: number;
+  readonly protocol: MapProtocol;
+  readonly family: Family;
 }
 
 /** A service as far as it can be programmed on any node, before it meets the others and the size of the maps. */
@@ -74,9 +77,28 @@ export interface DesiredService {
   readonly frontends: readonly DesiredFrontend[];
   readonly refused: readonly Refusal[];
   /** What it was made from and by way of: the next state of the service starts from there. */
-  readonly source: Pick<MeshService, 'ports' | 'backends'>;
-  readonly behinds: ReadonlyMap<string, Behind>;
+  readonly source: MeshService;
+  readonly behinds: readonly BehindPort[];
 }
+
+export const NO_TARGETS: readonly Target[] = [];
+
+export function behindOf({ backends, active }: DesiredFrontend): Behind {
+  if (active === backends.length) return { active: backends, terminating: NO_TARGETS };
+  return { active: backends.slice(0, active), terminating: backends.slice(active) };
+}
+
+/** Those that new connections may get. */
+export const selectedOf = ({ backends, count }: DesiredFrontend): readonly Target[] =>
+  count === backends.length ? backends : backends.slice(0, count);
+
+/** Those that only keep the connections they have. */
+export const drainingOf = ({ backends, count }: DesiredFrontend): readonly Target[] =>
+  count === backends.length ? NO_TARGETS : backends.slice(count);
+
+/** What the frontend says of one of its backends. */
+export const stateOf = ({ backends, active }: DesiredFrontend, target: Target): BackendState =>
+  backends.indexOf(target) < active ? 'active' : 'terminating';
 
 /** `172.20.0.10:80`, `[fd00::a]:80`. */
 export const placeName = ({ address, port }: Pick<Frontend, 'address' | 'port'>): string =>
@@ -85,7 +107,7 @@ export const placeName = ({ address, port }: Pick<Frontend, 'address' | 'port'>)
 export const frontendName = (frontend: Frontend): FrontendName =>
   `${placeName(frontend)}/${frontend.protocol}` as FrontendName;
 
-export const targetName = (target: Target): TargetName =>
+export const targetName = (target: Destination): TargetName =>
   `${placeName(target)}/${target.protocol}#${target.clusterId}` as TargetName;
 
 /** Codes of refusals. CM-KERN-001 is a finding's; the others are shown as they are. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { IdSpace } from './ids.ts';
+import { IdSpace, NumbersByName } from './ids.ts';
 
 const REST = 100;
-const space = (last = 5) => new IdSpace<string>({ first: 1, last, restMs: REST });
+const space = (last = 5) => new IdSpace<string>({ first: 1, last, restMs: REST }, new NumbersByName());
 const claim = (ids: IdSpace<string>, owner: string, now = 0) => {
   const claimed = ids.claim(owner, now);
   return claimed.ok ? claimed.value : claimed.error;

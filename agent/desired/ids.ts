@@ -4,6 +4,8 @@
 
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { BACKEND_ID_MAX, REV_NAT_ID_MAX } from '../maps/layout.ts';
+import { Paged } from './paged.ts';
+import type { Target, TargetTable } from './targets.ts';
 
 export interface IdSpaceOptions {
   /** Inclusive. */
@@ -23,19 +25,51 @@ const RESTING_MAX = 65_536;
 export const SERVICE_IDS: IdSpaceOptions = { first: 1, last: REV_NAT_ID_MAX, restMs: ID_REST_MS };
 export const BACKEND_IDS: IdSpaceOptions = { first: 1, last: BACKEND_ID_MAX, restMs: ID_REST_MS };
 
-export class IdSpace<Owner extends string> {
+/** Where owners have their numbers. An owner is held as long as a number of it is in use or rests, so that it is known again. */
+export interface OwnNumbers<Owner> {
+  get(owner: Owner): number | undefined;
+  set(owner: Owner, id: number): void;
+  delete(owner: Owner): void;
+  hold(owner: Owner): void;
+  drop(owner: Owner): void;
+}
+
+/** Of owners that are names: nothing has to be held for a name to be known again. */
+export class NumbersByName<Owner extends string> extends Map<Owner, number> implements OwnNumbers<Owner> {
+  hold(): void {}
+  drop(): void {}
+}
+
+/** A target knows its number itself. */
+export const numbersOfTargets = (table: TargetTable): OwnNumbers<Target> => ({
+  get: ({ id }) => (id === 0 ? undefined : id),
+  set: (target, id) => {
+    target.id = id;
+  },
+  delete: (target) => {
+    target.id = 0;
+  },
+  hold: (target) => table.hold(target),
+  drop: (target) => table.drop(target),
+});
+
+/** Stands for the owner of a number that is in a row which nobody should use. */
+const NOBODY = Symbol('nobody');
+
+export class IdSpace<Owner extends string | object> {
   readonly #options: IdSpaceOptions;
-  readonly #ids = new Map<Owner, number>();
-  /** Taken numbers; a number without an owner stands in a row that nobody should use. */
-  readonly #owners = new Map<number, Owner | undefined>();
+  readonly #ids: OwnNumbers<Owner>;
+  /** Taken numbers. */
+  readonly #owners = new Paged<Owner | typeof NOBODY>();
   /** Released numbers, the longest rested first. */
   readonly #resting = new Map<number, { readonly owner: Owner | undefined; readonly until: number }>();
   /** The resting number of an owner that had one. */
   readonly #lastOf = new Map<Owner, number>();
   #next: number;
 
-  constructor(options: IdSpaceOptions) {
+  constructor(options: IdSpaceOptions, ids: OwnNumbers<Owner>) {
     this.#options = options;
+    this.#ids = ids;
     this.#next = options.first;
   }
 
@@ -52,17 +86,18 @@ export class IdSpace<Owner extends string> {
   }
 
   ownerOf(id: number): Owner | undefined {
-    return this.#owners.get(id);
+    const owner = this.#owners.get(id);
+    return owner === NOBODY ? undefined : owner;
   }
 
   /** Takes a number as it was found in a map. The first one found for an owner is its own, others are only taken. */
   restore(id: number, owner: Owner | undefined): void {
     const { first, last } = this.#options;
     if (id < first || id > last || this.#owners.has(id)) return;
-    this.#resting.delete(id);
-    const own = owner === undefined || this.#ids.has(owner) ? undefined : owner;
-    this.#owners.set(id, own);
-    if (own !== undefined) this.#ids.set(own, id);
+    const own = owner === undefined || this.#ids.get(owner) !== undefined ? undefined : owner;
+    if (own === undefined) this.#owners.set(id, NOBODY);
+    else this.#give(own, id);
+    this.#stopResting(id);
     if (id >= this.#next) this.#next = this.#after(id);
   }
 
@@ -75,16 +110,15 @@ export class IdSpace<Owner extends string> {
     if (id === undefined) {
       return err(`all ${this.#size} ids are taken: ${this.#owners.size} in use, ${this.#resting.size} resting`);
     }
-    this.#resting.delete(id);
-    this.#ids.set(owner, id);
-    this.#owners.set(id, owner);
+    this.#give(owner, id);
+    this.#stopResting(id);
     return ok(id);
   }
 
   /** The number's last row is gone. */
   release(id: number, now: number): void {
     if (!this.#owners.has(id)) return;
-    const owner = this.#owners.get(id);
+    const owner = this.ownerOf(id);
     this.#owners.delete(id);
     if (owner !== undefined) this.#ids.delete(owner);
     this.#resting.set(id, { owner, until: now + this.#options.restMs });
@@ -94,24 +128,38 @@ export class IdSpace<Owner extends string> {
 
   /** Releases every number that is not in `ids`: claims whose rows never came to be. */
   retain(ids: { has(id: number): boolean }, now: number): void {
-    for (const id of [...this.#owners.keys()]) if (!ids.has(id)) this.release(id, now);
+    for (const id of [...this.#owners].map(([id]) => id)) if (!ids.has(id)) this.release(id, now);
   }
 
   get #size(): number {
     return this.#options.last - this.#options.first + 1;
   }
 
+  #give(owner: Owner, id: number): void {
+    this.#ids.hold(owner);
+    this.#ids.set(owner, id);
+    this.#owners.set(id, owner);
+  }
+
+  #stopResting(id: number): void {
+    const resting = this.#resting.get(id);
+    if (resting === undefined) return;
+    this.#resting.delete(id);
+    const { owner } = resting;
+    if (owner === undefined) return;
+    if (this.#lastOf.get(owner) === id) this.#lastOf.delete(owner);
+    this.#ids.drop(owner);
+  }
+
   #restingFor(owner: Owner): number | undefined {
     const id = this.#lastOf.get(owner);
-    this.#lastOf.delete(owner);
     return id !== undefined && this.#resting.get(id)?.owner === owner ? id : undefined;
   }
 
   #wake(now: number): void {
-    for (const [id, { owner, until }] of this.#resting) {
+    for (const [id, { until }] of this.#resting) {
       if (until > now && this.#resting.size <= RESTING_MAX) return;
-      this.#resting.delete(id);
-      if (owner !== undefined && this.#lastOf.get(owner) === id) this.#lastOf.delete(owner);
+      this.#stopResting(id);
     }
   }
 

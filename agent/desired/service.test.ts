@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { backend, port, type SampleService, service } from './sample.ts';
 import { desireService } from './service.ts';
+import { TargetTable } from './targets.ts';
 
-const desire = (options: SampleService) => desireService(service(options), 'west' as ClusterName);
+const desire = (options: SampleService) => desireService(service(options), 'west' as ClusterName, new TargetTable());
 /** `name: count of backends`, with a bar between those that new connections get and the rest. */
 const shown = (options: SampleService) =>
   desire(options).frontends.map(({ name, backends, count }) => {

@@ -4,16 +4,18 @@
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import type { MeshService, NamedPort } from '../../mesh/model/service.ts';
-import { type BehindPort, behindAfter, behindOf, changeOf } from './behind.ts';
+import { behindAfter, behindAll, changeOf } from './behind.ts';
 import {
   type Behind,
+  type BehindPort,
   type DesiredFrontend,
   type DesiredService,
-  type Frontend,
   frontendName,
+  type MapProtocol,
   REFUSAL_CODES,
   type Refusal,
 } from './frontend.ts';
+import type { TargetTable } from './targets.ts';
 
 /** The master's count has 16 bits. */
 const BACKENDS_PER_FRONTEND_MAX = 65_535;
@@ -21,45 +23,61 @@ const BACKENDS_PER_FRONTEND_MAX = 65_535;
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** The ports of a service that share number and protocol, and so a frontend; commonly one. */
-interface PortGroup extends BehindPort {
+interface PortGroup {
   readonly port: number;
+  readonly protocol: MapProtocol;
   readonly names: Set<string>;
 }
 
-/** `before` is what came out for an earlier state of the service: it saves work where backends are the same, nothing else. */
-export function desireService(service: MeshService, cluster: ClusterName, before?: DesiredService): DesiredService {
+/**
+ * `before` is what came out for an earlier state of the service: it saves work where backends are the same, nothing else. The
+ * targets come from the table, and nobody holds them yet.
+ */
+export function desireService(
+  service: MeshService,
+  cluster: ClusterName,
+  table: TargetTable,
+  before?: DesiredService,
+): DesiredService {
   const refused = unsupported(service);
   const frontends: DesiredFrontend[] = [];
   const affinityTimeout = service.clientIPTimeoutSeconds ?? 0;
-  const behinds = new Map<string, Behind>();
+  const behinds: BehindPort[] = [];
   const known = before !== undefined && samePorts(before.source.ports, service.ports) ? before : undefined;
   const change = known === undefined ? undefined : changeOf(known.source.backends, service.backends);
-  for (const group of portGroups(service.ports)) {
+  for (const { port, protocol, names } of portGroups(service.ports)) {
     for (const family of FAMILIES) {
       const addresses = service.frontends.filter((address) => familyOf(address) === family);
       if (addresses.length === 0) continue;
-      const key = `${group.port}/${group.protocol}/${family}`;
-      const last = known?.behinds.get(key);
+      const way = { protocol, names, family, table };
+      const last = known?.behinds.find((b) => b.port === port && b.protocol === protocol && b.family === family);
       const behind =
-        last === undefined || change === undefined
-          ? behindOf(service.backends, group, family)
-          : behindAfter(last, change, group, family);
-      behinds.set(key, behind);
+        last === undefined || change === undefined ? behindAll(service.backends, way) : behindAfter(last, change, way);
+      behinds.push({ port, protocol, family, ...behind });
       const total = behind.active.length + behind.terminating.length;
       if (total > BACKENDS_PER_FRONTEND_MAX) {
-        refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(group, total)));
+        refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(port, protocol, total)));
         continue;
       }
       const all = ordered(behind);
       for (const address of addresses) {
-        const frontend: Frontend = { address, port: group.port, protocol: group.protocol };
-        frontends.push({ ...frontend, name: frontendName(frontend), ...all, affinityTimeout });
+        const name = frontendName({ address, port, protocol });
+        frontends.push({ address, port, protocol, name, ...all, affinityTimeout });
       }
     }
   }
   const local = service.backends.some((backend) => backend.cluster === cluster);
-  return { key: service.key, local, frontends, refused, source: service, behinds };
+  return {
+    key: service.key,
+    local,
+    frontends: frontends.slice(),
+    refused: refused.length === 0 ? NO_REFUSALS : refused,
+    source: service,
+    behinds: behinds.slice(),
+  };
 }
+
+const NO_REFUSALS: readonly Refusal[] = [];
 
 const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean =>
   a === b ||
@@ -92,13 +110,13 @@ function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
 }
 
 /** Active ones first. Where there is none, terminating ones take new connections: better than none (KEP-1669). */
-function ordered({ active, terminating }: Behind): Pick<DesiredFrontend, 'backends' | 'count'> {
-  if (terminating.length === 0) return { backends: active, count: active.length };
-  if (active.length === 0) return { backends: terminating, count: terminating.length };
-  return { backends: [...active, ...terminating], count: active.length };
+function ordered({ active, terminating }: Behind): Pick<DesiredFrontend, 'backends' | 'active' | 'count'> {
+  if (terminating.length === 0) return { backends: active, active: active.length, count: active.length };
+  if (active.length === 0) return { backends: terminating, active: 0, count: terminating.length };
+  return { backends: [...active, ...terminating], active: active.length, count: active.length };
 }
 
 const refusal = (service: ServiceKey, code: string, reason: string): Refusal => ({ service, code, reason });
 
-const tooMany = ({ port, protocol }: PortGroup, count: number): string =>
+const tooMany = (port: number, protocol: MapProtocol, count: number): string =>
   `port ${port}/${protocol} has ${count} backends, one frontend can have at most ${BACKENDS_PER_FRONTEND_MAX}`;

@@ -3,7 +3,7 @@
 
 import { compareAddresses, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
-import { type Frontend, type FrontendName, frontendName, type NamedTarget, placeName } from '../desired/frontend.ts';
+import { type Destination, type Frontend, type FrontendName, frontendName, placeName } from '../desired/frontend.ts';
 import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
 import type { AffinityEntry } from './describe-affinity.ts';
 import { forEachMap, MAP_NAMES, type MapName } from './port.ts';
@@ -71,7 +71,7 @@ export interface DescribeInput {
 
 export function describeMaps({ image, datapath, sizes, names, affinities }: DescribeInput): MapsDocument {
   const clusters = new Map([...names.clusters].map(([name, id]) => [id, name]));
-  const clusterOf = ({ clusterId }: NamedTarget) => clusters.get(clusterId) ?? `#${clusterId}`;
+  const clusterOf = ({ clusterId }: Destination) => clusters.get(clusterId) ?? `#${clusterId}`;
   const problems: string[] = [];
   const services = [...image.frontends()].sort(byFrontend).flatMap((observed) => {
     problems.push(...problemsOf(observed, image));
@@ -103,7 +103,7 @@ function serviceEntry(
   { frontend, slots }: ObservedFrontend,
   master: NonNullable<ObservedFrontend['master']>,
   image: MapImage,
-  clusterOf: (target: NamedTarget) => string,
+  clusterOf: (target: Destination) => string,
   service: string | null,
 ): ServiceEntry {
   const { count, draining, affinityTimeout, serviceId } = master;
@@ -145,7 +145,7 @@ function problemsOf({ frontend, master, slots }: ObservedFrontend, image: MapIma
   return problems;
 }
 
-const fits = (target: NamedTarget, frontend: Frontend): boolean =>
+const fits = (target: Destination, frontend: Frontend): boolean =>
   target.protocol === frontend.protocol && familyOf(target.address) === familyOf(frontend.address);
 
 function slotsByBackend(image: MapImage): ReadonlyMap<number, number> {

@@ -3,7 +3,8 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { NamedFrontend, NamedTarget } from '../desired/frontend.ts';
+import type { NamedFrontend } from '../desired/frontend.ts';
+import type { Target } from '../desired/targets.ts';
 import {
   backendKey,
   backendValue,
@@ -32,7 +33,7 @@ export interface SlotRecord {
 }
 
 export interface BackendRecord {
-  readonly target: NamedTarget;
+  readonly target: Target;
   readonly state: BackendState;
 }
 
@@ -100,8 +101,11 @@ export function encodeKey(change: Change): Uint8Array {
 
 export function encodeValue(put: Put): Uint8Array {
   switch (put.type) {
-    case 'put-backend':
-      return backendValue({ ...put.backend.target, state: put.backend.state });
+    case 'put-backend': {
+      const { target, state } = put.backend;
+      const { address, port, protocol, clusterId } = target;
+      return backendValue({ address, port, protocol, clusterId, state });
+    }
     case 'put-reverse':
       return reverseNatValue(put.place);
     case 'put-slot':

@@ -52,7 +52,7 @@ export async function checkMaps(deps: CheckDeps): Promise<MapsCheckDocument> {
   if (!wanted) return { ...head, differences: [] };
   for (let attempt = 1; ; attempt += 1) {
     const { written, removed } = reconciler.counters;
-    const image = await observe(maps, now, pause);
+    const image = await observe(maps, now, pause, desired.table.onlooker);
     const { counters } = reconciler;
     if (attempt < ATTEMPTS_MAX && (counters.written !== written || counters.removed !== removed)) continue;
     return { ...head, differences: differencesOf(image, stateOf(desired)).map(explainer(deps)) };
@@ -62,6 +62,7 @@ export async function checkMaps(deps: CheckDeps): Promise<MapsCheckDocument> {
 const stateOf = (desired: DesiredState) => ({
   frontends: [...desired.frontendNames()].flatMap((name) => desired.get(name) ?? []),
   targetState: desired.targetState.bind(desired),
+  targets: desired.table.onlooker,
 });
 
 function explainer({ desired, reconciler, refusals }: CheckDeps): (difference: Difference) => ExplainedDifference {

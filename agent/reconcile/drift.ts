@@ -52,4 +52,4 @@ function sameMaster({ master: a }: ObservedFrontend, other: ObservedFrontend | u
 }
 
 const sameBackend = (a: Observed<BackendRecord>, b: Observed<BackendRecord> | undefined): boolean =>
-  b !== undefined && a.target.name === b.target.name && a.state === b.state && a.exact === b.exact;
+  b !== undefined && a.target === b.target && a.state === b.state && a.exact === b.exact;

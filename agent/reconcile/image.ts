@@ -3,8 +3,11 @@
 // count that was lowered. It decides nothing.
 
 import { familyOf } from '../../mesh/model/address.ts';
+import type { BackendState } from '../../mesh/model/service.ts';
 import type { FrontendName, NamedFrontend } from '../desired/frontend.ts';
+import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName } from '../maps/port.ts';
+import { BackendRows } from './backend-rows.ts';
 import {
   type BackendRecord,
   type Change,
@@ -15,6 +18,7 @@ import {
   type Put,
   type SlotRecord,
 } from './change.ts';
+import { type ReadonlySlots, Slots } from './slots.ts';
 
 /** `exact`: the row has the bytes that this program would write, also where they mean nothing to it. */
 export type Observed<T> = T & { readonly exact: boolean };
@@ -22,7 +26,7 @@ export type Observed<T> = T & { readonly exact: boolean };
 export interface ObservedFrontend {
   readonly frontend: NamedFrontend;
   readonly master: Observed<MasterRecord> | undefined;
-  readonly slots: ReadonlyMap<number, Observed<SlotRecord>>;
+  readonly slots: ReadonlySlots;
 }
 
 type FrontendChange = Extract<Change, { readonly frontend: NamedFrontend }>;
@@ -30,11 +34,9 @@ type SlotChange = Extract<FrontendChange, { readonly slot: number }>;
 
 interface FrontendImage extends ObservedFrontend {
   master: Observed<MasterRecord> | undefined;
-  readonly slots: Map<number, Observed<SlotRecord>>;
+  readonly slots: Slots;
   /** Readers that loaded a master before it was lowered or removed use slots up to `count`, until `until`. */
   held: { readonly count: number; readonly until: number };
-  /** By slot, 0 where there is none; made when it is first asked for. */
-  backendIds: number[] | undefined;
 }
 
 /**
@@ -44,18 +46,12 @@ interface FrontendImage extends ObservedFrontend {
  */
 export const READER_GRACE_MS = 1_000;
 
-/** No backend has this id. */
-const NO_BACKEND = 0;
-
 const NOTHING_HELD = { count: 0, until: Number.NEGATIVE_INFINITY };
 
 export class MapImage {
   readonly #frontends = new Map<FrontendName, FrontendImage>();
-  readonly #backends = new Map<number, Observed<BackendRecord>>();
+  readonly #backends = new BackendRows();
   readonly #reverse = new Map<number, Place>();
-  readonly #references = new Map<number, number>();
-  /** Backends that no slot refers to, since when; the oldest first. */
-  readonly #orphans = new Map<number, number>();
   /** Known rows of each map. */
   readonly #rows = forEachMap(() => 0);
   /** Rows that mean nothing; they take room all the same, until they are removed or a row of ours has their key. */
@@ -71,6 +67,15 @@ export class MapImage {
 
   backend(id: number): Observed<BackendRecord> | undefined {
     return this.#backends.get(id);
+  }
+
+  hasBackend(id: number): boolean {
+    return this.#backends.has(id);
+  }
+
+  /** Whether the backend's row is as this program would write it. */
+  holdsBackend(id: number, target: Target, state: BackendState): boolean {
+    return this.#backends.holds(id, target, state);
   }
 
   backends(): Iterable<[number, Observed<BackendRecord>]> {
@@ -97,7 +102,7 @@ export class MapImage {
 
   /** Backends that slots refer to. */
   get backendsInUse(): number {
-    return this.#backends.size - this.#orphans.size;
+    return this.#backends.inUse;
   }
 
   /** Up to which slot readers may look now. */
@@ -109,26 +114,18 @@ export class MapImage {
 
   /** The first slot of the frontend that leads to the backend. */
   slotOf(name: FrontendName, backendId: number): number | undefined {
-    const image = this.#frontends.get(name);
-    if (image === undefined) return undefined;
-    image.backendIds ??= backendIdsOf(image.slots);
-    const slot = image.backendIds.indexOf(backendId);
-    return slot === -1 ? undefined : slot;
+    return this.#frontends.get(name)?.slots.slotOf(backendId);
   }
 
   /** Takes away the backends that have been unreachable for the readers' grace. */
-  *expiredOrphans(now: number): Iterable<Extract<Change, { type: 'remove-backend' }>> {
-    for (const [id, since] of this.#orphans) {
-      if (since + READER_GRACE_MS > now) return;
-      const backend = this.#backends.get(id);
-      if (backend !== undefined) yield { type: 'remove-backend', id, family: familyOf(backend.target.address) };
-    }
+  expiredOrphans(now: number): Iterable<Extract<Change, { type: 'remove-backend' }>> {
+    return this.#backends.removalsOfOrphans(READER_GRACE_MS, now);
   }
 
   /** When the next orphan expires. */
   get orphanDueAt(): number | undefined {
-    for (const since of this.#orphans.values()) return since + READER_GRACE_MS;
-    return undefined;
+    const since = this.#backends.orphanSince;
+    return since === undefined ? undefined : since + READER_GRACE_MS;
   }
 
   /** Follows a row that has landed at `now`; `exact` is false only for rows read from a dump. */
@@ -138,13 +135,12 @@ export class MapImage {
         this.#putMaster(change, { ...change.record, exact }, now);
         return;
       case 'put-slot':
-        this.#putSlot(change, { ...change.record, exact }, now);
+        this.#putSlot(change, change.record, exact, now);
         return;
       case 'put-backend':
         this.#forgetStray(change);
         this.#rows[mapOf(change)] += Number(!this.#backends.has(change.id));
-        this.#backends.set(change.id, { ...change.backend, exact });
-        if (!this.#references.has(change.id) && !this.#orphans.has(change.id)) this.#orphans.set(change.id, now);
+        this.#backends.put(change.id, change.backend, exact, now);
         return;
       case 'put-reverse':
         this.#forgetStray(change);
@@ -155,11 +151,10 @@ export class MapImage {
         this.#putMaster(change, undefined, now);
         return;
       case 'remove-slot':
-        this.#putSlot(change, undefined, now);
+        this.#putSlot(change, undefined, true, now);
         return;
       case 'remove-backend':
         this.#rows[mapOf(change)] -= Number(this.#backends.delete(change.id));
-        this.#orphans.delete(change.id);
         return;
       case 'remove-reverse':
         this.#rows[mapOf(change)] -= Number(this.#reverse.delete(change.id));
@@ -183,9 +178,7 @@ export class MapImage {
   /** After a dump it is not known what was lowered just before: readers may be at any slot that is there. */
   holdAll(now: number): void {
     for (const image of this.#frontends.values()) {
-      let count = 0;
-      for (const slot of image.slots.keys()) count = Math.max(count, slot);
-      image.held = { count, until: now + READER_GRACE_MS };
+      image.held = { count: image.slots.last, until: now + READER_GRACE_MS };
     }
   }
 
@@ -195,32 +188,24 @@ export class MapImage {
     const readable = this.readable(frontend.name, now);
     if (readable > (master?.count ?? 0)) image.held = { count: readable, until: now + READER_GRACE_MS };
     this.#rows[mapOf(change)] += Number(master !== undefined) - Number(image.master !== undefined);
+    // Its slots came before it: there will hardly be more of them soon.
+    if (image.master === undefined) image.slots.fit();
     image.master = master;
     this.#forgetEmpty(image);
   }
 
-  #putSlot(change: SlotChange, record: Observed<SlotRecord> | undefined, now: number): void {
+  #putSlot(change: SlotChange, record: SlotRecord | undefined, exact: boolean, now: number): void {
     const { frontend, slot } = change;
     const image = this.#imageOf(frontend);
-    const before = image.slots.get(slot);
+    const before = image.slots.backendIdAt(slot);
     if (record === undefined) image.slots.delete(slot);
-    else image.slots.set(slot, record);
-    followSlot(image, slot, record?.backendId ?? NO_BACKEND);
+    else image.slots.set(slot, record, exact);
     this.#rows[mapOf(change)] += Number(record !== undefined) - Number(before !== undefined);
-    if (record !== undefined) this.#refer(record.backendId, 1, now);
-    if (before !== undefined) this.#refer(before.backendId, -1, now);
-    this.#forgetEmpty(image);
-  }
-
-  #refer(backendId: number, by: 1 | -1, now: number): void {
-    const references = (this.#references.get(backendId) ?? 0) + by;
-    if (references > 0) {
-      this.#references.set(backendId, references);
-      this.#orphans.delete(backendId);
-      return;
+    if (record?.backendId !== before) {
+      if (record !== undefined) this.#backends.refer(record.backendId, 1, now);
+      if (before !== undefined) this.#backends.refer(before, -1, now);
     }
-    this.#references.delete(backendId);
-    if (this.#backends.has(backendId)) this.#orphans.set(backendId, now);
+    this.#forgetEmpty(image);
   }
 
   #imageOf(frontend: NamedFrontend): FrontendImage {
@@ -230,9 +215,8 @@ export class MapImage {
     const image: FrontendImage = {
       frontend: { name, address, port, protocol },
       master: undefined,
-      slots: new Map(),
+      slots: new Slots(),
       held: NOTHING_HELD,
-      backendIds: undefined,
     };
     this.#frontends.set(name, image);
     return image;
@@ -247,20 +231,6 @@ export class MapImage {
   #forgetEmpty(image: FrontendImage): void {
     if (image.master === undefined && image.slots.size === 0) this.#frontends.delete(image.frontend.name);
   }
-}
-
-function backendIdsOf(slots: FrontendImage['slots']): number[] {
-  let last = 0;
-  for (const slot of slots.keys()) last = Math.max(last, slot);
-  return Array.from({ length: last + 1 }, (_, slot) => slots.get(slot)?.backendId ?? NO_BACKEND);
-}
-
-/** A list without gaps is what can be searched quickly: one that would get a gap is made anew when it is asked for. */
-function followSlot(image: FrontendImage, slot: number, backendId: number): void {
-  const { backendIds } = image;
-  if (backendIds === undefined) return;
-  if (slot > backendIds.length) image.backendIds = undefined;
-  else backendIds[slot] = backendId;
 }
 
 const nameOf = (key: Uint8Array): string => key.join('.');

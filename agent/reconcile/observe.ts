@@ -4,8 +4,9 @@
 import { compareBytes } from '../../mesh/model/address.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
 import type { Pause } from '../desired/admit.ts';
-import { type FrontendName, frontendName, type TargetName, targetName } from '../desired/frontend.ts';
+import { type FrontendName, frontendName } from '../desired/frontend.ts';
 import type { IdSpace } from '../desired/ids.ts';
+import { type Target, type TargetSource, TargetTable } from '../desired/targets.ts';
 import {
   MASTER_SLOT,
   parseBackendKey,
@@ -22,8 +23,16 @@ import { MapImage } from './image.ts';
 /** Backends first, so that slots find what they refer to. */
 const DUMP_ORDER: readonly MapName[] = ['backends', 'backends6', 'services', 'services6', 'reverseNat', 'reverseNat6'];
 
-/** `now` is asked after the dump: what readers may still hold is counted from then. */
-export async function observe(maps: Pick<ServiceMaps, 'dump'>, now: () => number, pause: Pause): Promise<MapImage> {
+/**
+ * `now` is asked after the dump: what readers may still hold is counted from then. Images whose targets are compared have to have
+ * them from one source.
+ */
+export async function observe(
+  maps: Pick<ServiceMaps, 'dump'>,
+  now: () => number,
+  pause: Pause,
+  targets: TargetSource = new TargetTable(),
+): Promise<MapImage> {
   const image = new MapImage();
   const dumps: (readonly [MapName, readonly MapRow[]])[] = [];
   for (const map of DUMP_ORDER) dumps.push([map, await maps.dump(map)]);
@@ -31,7 +40,7 @@ export async function observe(maps: Pick<ServiceMaps, 'dump'>, now: () => number
   for (const [map, rows] of dumps) {
     for (const row of rows) {
       await pause();
-      const put = parseRow(map, row);
+      const put = parseRow(map, row, targets);
       if (put !== undefined && !isTaken(put, image))
         image.apply(put, at, compareBytes(encodeValue(put), row.value) === 0);
       else image.addStray(map, row.key);
@@ -49,7 +58,7 @@ function isTaken(put: Put, image: MapImage): boolean {
 
 export interface IdSpaces {
   readonly services: IdSpace<FrontendName>;
-  readonly backends: IdSpace<TargetName>;
+  readonly backends: IdSpace<Target>;
 }
 
 /** Takes the ids in the image, and releases those that are not there (any more). The lowest of several is an owner's own. */
@@ -76,19 +85,19 @@ export async function restoreIds(image: MapImage, ids: IdSpaces, now: number, pa
   const backends = [...image.backends()].sort(([a], [b]) => a - b);
   for (const [id, { target }] of backends) {
     await pause();
-    ids.backends.restore(id, target.name);
+    ids.backends.restore(id, target);
   }
   ids.backends.retain({ has: (id) => image.backend(id) !== undefined }, now);
 }
 
-function parseRow(map: MapName, { key, value }: MapRow): Put | undefined {
+function parseRow(map: MapName, { key, value }: MapRow, targets: TargetSource): Put | undefined {
   switch (map) {
     case 'services':
     case 'services6':
       return parseServiceRow(key, value);
     case 'backends':
     case 'backends6':
-      return parseBackendRow(key, value);
+      return parseBackendRow(key, value, targets);
     case 'reverseNat':
     case 'reverseNat6': {
       const id = parseReverseNatKey(key);
@@ -114,17 +123,12 @@ function parseServiceRow(key: Uint8Array, value: Uint8Array): Put | undefined {
   return { type: 'put-master', frontend, record: { count, draining, affinityTimeout, serviceId } };
 }
 
-function parseBackendRow(key: Uint8Array, value: Uint8Array): Put | undefined {
+function parseBackendRow(key: Uint8Array, value: Uint8Array, targets: TargetSource): Put | undefined {
   const id = parseBackendKey(key);
   const row = parseBackendValue(value);
   if (id === undefined || id === 0 || row === undefined) return undefined;
-  const target = {
-    address: row.address,
-    port: row.port,
-    protocol: row.protocol,
-    clusterId: row.clusterId as ClusterId,
-  };
+  const target = targets.at(row.address, row.port, row.protocol, row.clusterId as ClusterId);
   // States that this program does not write count as not taking connections; the row is not exact, so it is written anew.
   const state = row.state === 'active' ? 'active' : 'terminating';
-  return { type: 'put-backend', id, backend: { target: { ...target, name: targetName(target) }, state } };
+  return { type: 'put-backend', id, backend: { target, state } };
 }

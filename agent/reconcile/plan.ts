@@ -39,7 +39,10 @@ export interface FrontendPlan {
 export function planPut(desired: NumberedFrontend, image: MapImage, now: number): FrontendPlan {
   const { frontend, serviceId, affinityTimeout, selected, draining } = desired;
   const slots = image.frontend(frontend.name)?.slots;
-  const backendIds = assignSlots((slot) => slots?.get(slot)?.backendId, selected, draining);
+  const backendIds =
+    slots === undefined
+      ? [...selected, ...draining]
+      : assignSlots((slot) => slots.backendIdAt(slot), selected, draining);
   const placed = { frontend, serviceId, affinityTimeout, count: selected.length, draining: draining.length };
   return planPlaces(placed, image, now, (place) => {
     let slot = 0;
@@ -72,12 +75,11 @@ export function planPlaces(
   const slots: Put[] = [];
   let waits = false;
   forEachPlace((slot, backendId) => {
-    const there = observed?.slots.get(slot);
-    if (there?.exact === true && there.backendId === backendId && there.serviceId === serviceId) return;
+    if (observed?.slots.holds(slot, backendId, serviceId) === true) return;
     if (slot > count && slot <= readable) waits = true;
     else {
       const put: Put = { type: 'put-slot', frontend, slot, record: { backendId, serviceId } };
-      (there === undefined ? newSlots : slots).push(put);
+      (observed?.slots.has(slot) === true ? slots : newSlots).push(put);
     }
   });
   const surplus = surplusSlots(frontend, observed, count + draining, readable);

@@ -10,8 +10,9 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Pause } from '../desired/admit.ts';
 import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
-import type { DesiredFrontend, FrontendName, NamedFrontend, Refusal, TargetName } from '../desired/frontend.ts';
-import { BACKEND_IDS, IdSpace, SERVICE_IDS } from '../desired/ids.ts';
+import type { DesiredFrontend, FrontendName, NamedFrontend, Refusal } from '../desired/frontend.ts';
+import { BACKEND_IDS, IdSpace, NumbersByName, numbersOfTargets, SERVICE_IDS } from '../desired/ids.ts';
+import type { Target } from '../desired/targets.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import { countDifferences } from './drift.ts';
 import { type Execution, execute, type MapFailure } from './execute.ts';
@@ -58,11 +59,11 @@ const RECOVERY = { delayMsMin: 100, delayMsMax: 30_000 };
 
 export class Reconciler {
   readonly #deps: ReconcilerDeps;
-  readonly #ids: IdSpaces = { services: new IdSpace(SERVICE_IDS), backends: new IdSpace(BACKEND_IDS) };
+  readonly #ids: IdSpaces;
   readonly #refusals: Refusals;
   readonly #recovery: Backoff;
   readonly #dirty = new Set<FrontendName>();
-  readonly #dirtyTargets = new Set<TargetName>();
+  readonly #dirtyTargets = new Set<Target>();
   /** Frontends with something to do once readers have let go, and when; the earliest first. */
   readonly #later = new Map<FrontendName, number>();
   /** As it was last programmed whole: what a service goes back to when a map refuses its new state. */
@@ -79,6 +80,10 @@ export class Reconciler {
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
+    this.#ids = {
+      services: new IdSpace(SERVICE_IDS, new NumbersByName()),
+      backends: new IdSpace(BACKEND_IDS, numbersOfTargets(deps.desired.table)),
+    };
     this.#refusals = new Refusals(deps.random);
     this.#recovery = new Backoff(deps.random, RECOVERY);
   }
@@ -129,7 +134,8 @@ export class Reconciler {
 
   #dump(): Promise<MapImage> {
     this.#counters.dumps += 1;
-    return observe(this.#deps.maps, this.#now, this.#deps.pause);
+    const { maps, pause, desired } = this.#deps;
+    return observe(maps, this.#now, pause, desired.table);
   }
 
   /** Takes an image for what is there: everything in it, and everything desired, is to be looked at. */
@@ -142,7 +148,11 @@ export class Reconciler {
     this.#later.clear();
     for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
     for (const name of desired.frontendNames()) this.#dirty.add(name);
-    for (const name of desired.targetNames()) this.#dirtyTargets.add(name);
+    for (const target of desired.targets()) {
+      await pause();
+      const state = desired.targetState(target);
+      if (state !== undefined && !image.holdsBackend(target.id, target, state)) this.#dirtyTargets.add(target);
+    }
   }
 
   /** Names what to look at in the next pass. A service that changed is tried again if it was refused. */
@@ -153,7 +163,7 @@ export class Reconciler {
       const service = this.#deps.desired.serviceOf(name);
       if (service !== undefined) this.#refusals.forgive(service);
     }
-    for (const name of targets) this.#dirtyTargets.add(name);
+    for (const target of targets) this.#dirtyTargets.add(target);
   }
 
   /**
@@ -196,7 +206,7 @@ export class Reconciler {
       remove,
       inPlace: this.#inPlace,
       targets,
-      targetState: (name) => desired.targetState(name),
+      targetState: (target) => desired.targetState(target),
       image,
       ids: this.#ids,
       sizes: this.#refusals.sizes(sizesOf(this.#deps.maps)),

@@ -9,14 +9,16 @@ import type { BackendState } from '../../mesh/model/service.ts';
 import { noRoom } from '../desired/admit.ts';
 import type { MapCounts } from '../desired/demand.ts';
 import {
-  type DesiredBackend,
   type DesiredFrontend,
+  drainingOf,
   type FrontendName,
   type NamedFrontend,
   REFUSAL_CODES,
   type Refusal,
-  type TargetName,
+  selectedOf,
+  stateOf,
 } from '../desired/frontend.ts';
+import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
 import type { Change, Put, Removal } from './change.ts';
 import type { MapImage } from './image.ts';
@@ -54,8 +56,8 @@ export interface RoundInput {
   /** The last desired state of frontends whose rows are in their place, and their backends' rows but for `targets`. */
   readonly inPlace: ReadonlyMap<FrontendName, DesiredFrontend>;
   /** Targets whose rows may say the wrong state. */
-  readonly targets: Iterable<TargetName>;
-  readonly targetState: (name: TargetName) => BackendState | undefined;
+  readonly targets: Iterable<Target>;
+  readonly targetState: (target: Target) => BackendState | undefined;
   readonly image: MapImage;
   readonly ids: IdSpaces;
   readonly sizes: MapCounts;
@@ -74,7 +76,7 @@ export function planRound(input: RoundInput): Round {
 
 type PutBackend = Extract<Put, { type: 'put-backend' }>;
 type DraftBackends = Map<number, PutBackend>;
-type NumberBackends = (backends: readonly DesiredBackend[]) => Result<readonly number[], string>;
+type NumberBackends = (backends: readonly Target[]) => Result<readonly number[], string>;
 type Planned = Result<FrontendPlan, string>;
 
 /** One service's part of a round, before it is known to have room. */
@@ -130,14 +132,14 @@ class RoundPlanner {
     this.#takePlan(frontend, plan, []);
   }
 
-  refreshTargets(names: Iterable<TargetName>): void {
+  refreshTargets(targets: Iterable<Target>): void {
     const { image, ids, targetState } = this.#input;
-    for (const name of names) {
-      const id = ids.backends.idOf(name);
-      const row = id === undefined ? undefined : image.backend(id);
-      const state = targetState(name);
-      if (id === undefined || row === undefined || state === undefined || this.#backends.has(id)) continue;
-      if (row.exact && row.state === state) continue;
+    for (const target of targets) {
+      const id = ids.backends.idOf(target);
+      const state = targetState(target);
+      if (id === undefined || state === undefined || this.#backends.has(id)) continue;
+      const row = image.backend(id);
+      if (row === undefined || image.holdsBackend(id, row.target, state)) continue;
       this.#backends.set(id, {
         change: { type: 'put-backend', id, backend: { target: row.target, state } },
         owners: [],
@@ -176,22 +178,23 @@ class RoundPlanner {
 
   /** The frontends with those of their backends that have a row, and the first `spare` of each family of those that have none. */
   #reduce(frontends: readonly DesiredFrontend[], spare: Readonly<Record<Family, number>>): readonly DesiredFrontend[] {
-    const fresh = { 4: new Set<TargetName>(), 6: new Set<TargetName>() };
-    const kept = ({ name, address }: DesiredBackend) => {
-      const family = familyOf(address);
-      if (this.#hasRow(name) || fresh[family].has(name)) return true;
-      return fresh[family].size < spare[family] && fresh[family].add(name).has(name);
+    const fresh = { 4: new Set<Target>(), 6: new Set<Target>() };
+    const kept = (target: Target) => {
+      const { family } = target;
+      if (this.#hasRow(target) || fresh[family].has(target)) return true;
+      return fresh[family].size < spare[family] && fresh[family].add(target).has(target);
     };
     return frontends.map((frontend) => {
-      const selected = frontend.backends.slice(0, frontend.count).filter(kept);
-      const draining = frontend.backends.slice(frontend.count).filter(({ name }) => this.#hasRow(name));
-      return { ...frontend, backends: [...selected, ...draining], count: selected.length };
+      const selected = selectedOf(frontend).filter(kept);
+      const draining = drainingOf(frontend).filter((target) => this.#hasRow(target));
+      const active = frontend.active > 0 ? selected.length : 0;
+      return { ...frontend, backends: [...selected, ...draining], active, count: selected.length };
     });
   }
 
-  #hasRow(name: TargetName): boolean {
-    const id = this.#input.ids.backends.idOf(name);
-    return id !== undefined && (this.#input.image.backend(id) !== undefined || this.#backends.has(id));
+  #hasRow(target: Target): boolean {
+    const id = this.#input.ids.backends.idOf(target);
+    return id !== undefined && (this.#input.image.hasBackend(id) || this.#backends.has(id));
   }
 
   #draft(frontends: readonly DesiredFrontend[]): Draft | string {
@@ -203,7 +206,7 @@ class RoundPlanner {
       const family = familyOf(frontend.address);
       const serviceId = ids.services.claim(frontend.name, now);
       if (!serviceId.ok) return `no service id for ${frontend.name}: ${serviceId.error}`;
-      const number = (some: readonly DesiredBackend[]) => this.#number(some, family, needs, backends);
+      const number = (some: readonly Target[]) => this.#number(frontend, some, needs, backends);
       const planned =
         this.#planStep(frontend, serviceId.value, number) ?? this.#plan(frontend, serviceId.value, number);
       if (!planned.ok) return planned.error;
@@ -232,8 +235,9 @@ class RoundPlanner {
   #plan(frontend: DesiredFrontend, serviceId: number, number: NumberBackends): Planned {
     const numbered = number(frontend.backends);
     if (!numbered.ok) return numbered;
-    const selected = numbered.value.slice(0, frontend.count);
-    const draining = numbered.value.slice(frontend.count);
+    const { value: numbers } = numbered;
+    const selected = frontend.count === numbers.length ? numbers : numbers.slice(0, frontend.count);
+    const draining = numbers.slice(frontend.count);
     const { affinityTimeout } = frontend;
     return ok(
       planPut({ frontend, serviceId, affinityTimeout, selected, draining }, this.#input.image, this.#input.now),
@@ -242,25 +246,24 @@ class RoundPlanner {
 
   /** The backends' ids; their rows are drafted where they are not as they should be. */
   #number(
-    some: readonly DesiredBackend[],
-    family: Family,
+    frontend: DesiredFrontend,
+    some: readonly Target[],
     needs: Record<MapName, number>,
     backends: DraftBackends,
   ): Result<readonly number[], string> {
     // A target that several services share has one row; what is held of a refused service may be desired by nobody.
     const { image, ids, now, targetState } = this.#input;
+    const map = mapNameOf('backends', familyOf(frontend.address));
     const numbers: number[] = [];
-    for (const backend of some) {
-      const claimed = ids.backends.claim(backend.name, now);
-      if (!claimed.ok) return err(`no backend id for ${backend.name}: ${claimed.error}`);
+    for (const target of some) {
+      const claimed = ids.backends.claim(target, now);
+      if (!claimed.ok) return err(`no backend id for ${target.name}: ${claimed.error}`);
       const id = claimed.value;
       numbers.push(id);
-      const state = targetState(backend.name) ?? backend.state;
-      const row = image.backend(id);
-      if (row?.exact === true && row.state === state && row.target.name === backend.name) continue;
-      if (backends.has(id)) continue;
-      if (row === undefined && !this.#backends.has(id)) needs[mapNameOf('backends', family)] += 1;
-      backends.set(id, { type: 'put-backend', id, backend: { target: backend, state } });
+      const state = targetState(target) ?? stateOf(frontend, target);
+      if (image.holdsBackend(id, target, state) || backends.has(id)) continue;
+      if (!image.hasBackend(id) && !this.#backends.has(id)) needs[map] += 1;
+      backends.set(id, { type: 'put-backend', id, backend: { target, state } });
     }
     return ok(numbers);
   }

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Backend, BackendState } from '../../mesh/model/service.ts';
-import type { DesiredFrontend, TargetName } from '../desired/frontend.ts';
-import { BACKEND_IDS, IdSpace } from '../desired/ids.ts';
+import type { DesiredFrontend } from '../desired/frontend.ts';
+import { BACKEND_IDS, IdSpace, numbersOfTargets } from '../desired/ids.ts';
 import { backend, service } from '../desired/sample.ts';
 import { desireService } from '../desired/service.ts';
+import { type Target, TargetTable } from '../desired/targets.ts';
 import { MapImage, READER_GRACE_MS } from './image.ts';
 import { type FrontendPlan, planPut } from './plan.ts';
 import { type KnownIds, planStep, stepBetween } from './step.ts';
@@ -15,12 +16,13 @@ const SERVICE_ID = 1;
 /** One frontend's rows as its plans leave them. */
 class Rows {
   readonly image = new MapImage();
-  readonly ids = new IdSpace<TargetName>(BACKEND_IDS);
+  readonly table = new TargetTable();
+  readonly ids = new IdSpace<Target>(BACKEND_IDS, numbersOfTargets(this.table));
   now = 0;
 
   number(frontend: DesiredFrontend): readonly number[] {
-    return frontend.backends.map(({ name }) => {
-      const claimed = this.ids.claim(name, this.now);
+    return frontend.backends.map((target) => {
+      const claimed = this.ids.claim(target, this.now);
       if (!claimed.ok) throw new Error(claimed.error);
       return claimed.value;
     });
@@ -47,10 +49,11 @@ class Rows {
   }
 }
 
-function desired(backends: readonly Backend[], clientIPTimeoutSeconds = 0): DesiredFrontend {
+function desired(table: TargetTable, backends: readonly Backend[], clientIPTimeoutSeconds = 0): DesiredFrontend {
   const [frontend] = desireService(
     service({ backends: [...backends], clientIPTimeoutSeconds }),
     'west' as ClusterName,
+    table,
   ).frontends;
   if (frontend === undefined) throw new Error('no frontend');
   return frontend;
@@ -79,11 +82,11 @@ test('a step is what the whole plan is, whatever came before and whoever still r
   fc.assert(
     fc.property(history, (history) => {
       const rows = new Rows();
-      let before = desired([]);
+      let before = desired(rows.table, []);
       rows.land(rows.whole(before));
       for (const { backends, timeout, pause, again } of history) {
         rows.now += pause;
-        const after = again ? before : desired(backends, timeout);
+        const after = again ? before : desired(rows.table, backends, timeout);
         const plan = rows.whole(after);
         const step = rows.step(before, after);
         if (step === undefined) whole += 1;
@@ -104,17 +107,19 @@ test('of 5,000 backends only the one that changed is asked for', () => {
   const all = Array.from({ length: 5_000 }, (_, at) => backend(`10.1.${at >> 8}.${at & 255}`));
   const gone = backend('10.1.3.4', { state: 'terminating' });
   const without = all.filter(({ address }) => address !== gone.address);
-  const history = [all, [...without, gone], without, [...without, backend('10.9.0.1')]].map((some) => desired(some));
   const rows = new Rows();
+  const history = [all, [...without, gone], without, [...without, backend('10.9.0.1')]].map((some) =>
+    desired(rows.table, some),
+  );
   let before = history[0] as DesiredFrontend;
   rows.land(rows.whole(before));
   for (const after of history.slice(1)) {
     for (const pause of [0, READER_GRACE_MS]) {
       rows.now += pause;
       let asked = 0;
-      const idOf = (name: TargetName) => {
+      const idOf = (target: Target) => {
         asked += 1;
-        return rows.ids.idOf(name);
+        return rows.ids.idOf(target);
       };
       const plan = rows.step(before, after, { idOf, ownerOf: (id) => rows.ids.ownerOf(id) });
       expect(asked).toBeLessThanOrEqual(4);

@@ -5,7 +5,8 @@
 // counts as in its place.
 
 import { unshared } from '../desired/differing.ts';
-import type { DesiredBackend, DesiredFrontend, TargetName } from '../desired/frontend.ts';
+import { type DesiredFrontend, drainingOf, selectedOf } from '../desired/frontend.ts';
+import type { Target } from '../desired/targets.ts';
 import { fillSlots } from './assign.ts';
 import type { MapImage } from './image.ts';
 import { type FrontendPlan, planPlaces } from './plan.ts';
@@ -17,28 +18,28 @@ export interface Step {
   readonly frontend: DesiredFrontend;
   /** Selected before the step, from the first slot on. */
   readonly countBefore: number;
-  /** Not selected any more, or in another state. */
-  readonly gone: readonly DesiredBackend[];
-  /** Selected anew, or in another state. */
-  readonly came: readonly DesiredBackend[];
+  /** Not selected any more. */
+  readonly gone: readonly Target[];
+  /** Selected anew. */
+  readonly came: readonly Target[];
   /** All of them: commonly few. */
-  readonly draining: readonly DesiredBackend[];
+  readonly draining: readonly Target[];
 }
 
-/** Absent where too much changed. */
+/** Absent where too much changed, or new connections get backends of another state: then every backend's row is looked at. */
 export function stepBetween(before: DesiredFrontend, after: DesiredFrontend): Step | undefined {
-  const selected = after.backends.slice(0, after.count);
-  const draining = after.backends.slice(after.count);
+  if (before.count > 0 && after.count > 0 && before.active > 0 !== after.active > 0) return undefined;
+  const draining = drainingOf(after);
   if (draining.length > CHANGES_MAX) return undefined;
-  const { less, more } = unshared(before.backends.slice(0, before.count), selected);
+  const { less, more } = unshared(selectedOf(before), selectedOf(after));
   if (Math.max(less.length, more.length) > CHANGES_MAX) return undefined;
   return { frontend: after, countBefore: before.count, gone: less, came: more, draining };
 }
 
 /** How the ids are asked for; those of all backends of the step's frontend are known. */
 export interface KnownIds {
-  idOf(name: TargetName): number | undefined;
-  ownerOf(id: number): TargetName | undefined;
+  idOf(target: Target): number | undefined;
+  ownerOf(id: number): Target | undefined;
 }
 
 /** Absent where the slots do not say enough. */
@@ -53,7 +54,7 @@ export function planStep(
   const moves = selectedMoves(step, ids, image);
   if (moves === undefined) return undefined;
   const slots = image.frontend(frontend.name)?.slots;
-  const last = fillSlots((slot) => slots?.get(slot)?.backendId, frontend.count + 1, numbersOf(draining, ids));
+  const last = fillSlots((slot) => slots?.backendIdAt(slot), frontend.count + 1, numbersOf(draining, ids));
   const { affinityTimeout, count } = frontend;
   const placed = { frontend, serviceId, affinityTimeout, count, draining: draining.length };
   return planPlaces(placed, image, now, (place) => {
@@ -69,7 +70,7 @@ function selectedMoves(
   image: MapImage,
 ): readonly (readonly [number, number])[] | undefined {
   const { name, backends, count } = frontend;
-  const backendAt = (slot: number) => image.frontend(name)?.slots.get(slot)?.backendId;
+  const backendAt = (slot: number) => image.frontend(name)?.slots.backendIdAt(slot);
   const homeless = new Set(numbersOf(came, ids));
   const left = new Set(numbersOf(gone, ids));
   for (const id of left) if (homeless.delete(id)) left.delete(id);
@@ -89,7 +90,7 @@ function selectedMoves(
       if (homeless.delete(there)) continue;
       // A slot that readers were leaving holds a backend that has another slot already: which one stays depends on all.
       const wanted = backends[slot - 1];
-      if (wanted !== undefined && ids.idOf(wanted.name) === there) return undefined;
+      if (wanted !== undefined && ids.idOf(wanted) === there) return undefined;
     }
     free.push(slot);
   }
@@ -98,13 +99,13 @@ function selectedMoves(
   return free.sort((a, b) => a - b).map((slot, index) => [slot, moving[index] as number] as const);
 }
 
-function inOrder(homeless: ReadonlySet<number>, backends: readonly DesiredBackend[], ids: KnownIds): readonly number[] {
-  const names = new Set([...homeless].map((id) => ids.ownerOf(id)));
+function inOrder(homeless: ReadonlySet<number>, backends: readonly Target[], ids: KnownIds): readonly number[] {
+  const targets = new Set([...homeless].map((id) => ids.ownerOf(id)));
   return numbersOf(
-    backends.filter(({ name }) => names.has(name)),
+    backends.filter((target) => targets.has(target)),
     ids,
   );
 }
 
-const numbersOf = (backends: readonly DesiredBackend[], ids: KnownIds): readonly number[] =>
-  backends.flatMap(({ name }) => ids.idOf(name) ?? []);
+const numbersOf = (backends: readonly Target[], ids: KnownIds): readonly number[] =>
+  backends.flatMap((target) => ids.idOf(target) ?? []);

@@ -7,11 +7,13 @@ import type { MapCounts } from '../desired/demand.ts';
 import { DesiredState } from '../desired/desired-state.ts';
 import {
   type DesiredFrontend,
+  drainingOf,
   type FrontendName,
   frontendName,
   placeName,
-  type TargetName,
+  selectedOf,
 } from '../desired/frontend.ts';
+import type { Target, TargetSource } from '../desired/targets.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import type { MapImage, ObservedFrontend } from './image.ts';
 import { observe } from './observe.ts';
@@ -26,7 +28,9 @@ export interface Difference {
 
 export interface Desired {
   readonly frontends: Iterable<DesiredFrontend>;
-  readonly targetState: (name: TargetName) => BackendState | undefined;
+  readonly targetState: (target: Target) => BackendState | undefined;
+  /** Where both sides have their targets from. */
+  readonly targets: TargetSource;
 }
 
 /** What a snapshot asks of maps of these sizes. */
@@ -35,12 +39,12 @@ export async function desiredOf(snapshot: MeshSnapshot, sizes: MapCounts): Promi
   for (const [key, service] of snapshot.services) state.set(key, service, snapshot.cluster);
   await state.settle(noPause);
   const frontends = [...state.frontendNames()].flatMap((name) => state.get(name) ?? []);
-  return { frontends, targetState: (name) => state.targetState(name) };
+  return { frontends, targetState: (target) => state.targetState(target), targets: state.table.onlooker };
 }
 
 /** Empty when the maps hold what is desired and nothing else. */
 export async function verify(maps: ServiceMaps, desired: Desired): Promise<readonly Difference[]> {
-  return differencesOf(await observe(maps, () => 0, noPause), desired);
+  return differencesOf(await observe(maps, () => 0, noPause, desired.targets), desired);
 }
 
 /** The same of maps that were read. */
@@ -95,19 +99,19 @@ function compareFrontend(
   if (place === undefined || frontendName({ ...place, protocol: frontend.protocol }) !== frontend.name) {
     note(place === undefined ? 'missing' : 'wrong', `reverse row of id ${master.serviceId}`);
   }
-  const expected = [wanted.backends.slice(0, wanted.count), wanted.backends.slice(wanted.count)];
+  const expected = [selectedOf(wanted), drainingOf(wanted)];
   let slot = 0;
   for (const part of expected) {
-    const names = new Set(part.map(({ name }) => name));
+    const targets = new Set(part);
     for (let index = 0; index < part.length; index += 1) {
       slot += 1;
       const record = slots.get(slot);
       const backend = record === undefined ? undefined : image.backend(record.backendId);
       if (record === undefined) note('missing', `slot ${slot}`);
       else if (backend === undefined) note('missing', `backend ${record.backendId} of slot ${slot}`);
-      else if (!names.delete(backend.target.name)) note('wrong', `slot ${slot} leads to ${backend.target.name}`);
+      else if (!targets.delete(backend.target)) note('wrong', `slot ${slot} leads to ${backend.target.name}`);
       else if (!record.exact || record.serviceId !== master.serviceId) note('wrong', `bytes of slot ${slot}`);
-      else if (!backend.exact || backend.state !== desired.targetState(backend.target.name)) {
+      else if (!backend.exact || backend.state !== desired.targetState(backend.target)) {
         note('wrong', `bytes of backend ${record.backendId}`);
       }
     }

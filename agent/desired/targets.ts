@@ -1,0 +1,123 @@
+// Where connections go: every backend address that this node knows of, once. Services that share a target share the object, so
+// that nobody compares or stores names. A target is found as long as something holds it: a service that wants it, or a number of
+// it in the maps. Forgotten, it stays what it was, and is only not found any more: asked for again, it is another object.
+
+import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
+import { type Destination, type MapProtocol, type TargetName, targetName } from './frontend.ts';
+
+/** What targets have in common that differ only in their address. */
+interface Port {
+  readonly port: number;
+  readonly protocol: MapProtocol;
+  readonly clusterId: ClusterId;
+  readonly targets: Map<IpAddress, Target>;
+}
+
+export class Target implements Destination {
+  readonly address: IpAddress;
+  readonly at: Port;
+  /** Where it stands in arrays that say something of every target; NO_INDEX when it is forgotten. The table's to write. */
+  index: number;
+  /** How many hold it. The table's to write. */
+  holders = 0;
+  /** Its number in the maps; 0 without. The IdSpace's to write. */
+  id = 0;
+
+  constructor(address: IpAddress, at: Port, index: number) {
+    this.address = address;
+    this.at = at;
+    this.index = index;
+  }
+
+  get port(): number {
+    return this.at.port;
+  }
+
+  get protocol(): MapProtocol {
+    return this.at.protocol;
+  }
+
+  get clusterId(): ClusterId {
+    return this.at.clusterId;
+  }
+
+  get family(): Family {
+    return familyOf(this.address);
+  }
+
+  get name(): TargetName {
+    return targetName(this);
+  }
+}
+
+export const NO_INDEX = -1;
+
+export interface TargetSource {
+  at(address: IpAddress, port: number, protocol: MapProtocol, clusterId: ClusterId): Target;
+}
+
+export class TargetTable implements TargetSource {
+  readonly #ports = new Map<number, Port>();
+  readonly #freeIndexes: number[] = [];
+  #indexes = 0;
+
+  /** The one target with this address, port, protocol and cluster. Nobody holds it yet where it is new. */
+  at(address: IpAddress, port: number, protocol: MapProtocol, clusterId: ClusterId): Target {
+    const shared = this.#portOf(port, protocol, clusterId);
+    const known = shared.targets.get(address);
+    if (known !== undefined) return known;
+    const target = new Target(address, shared, this.#newIndex());
+    shared.targets.set(address, target);
+    return target;
+  }
+
+  /** For those who only look: a target that is not known stays unknown. */
+  readonly onlooker: TargetSource = {
+    at: (address, port, protocol, clusterId) => {
+      const shared = this.#portOf(port, protocol, clusterId);
+      return shared.targets.get(address) ?? new Target(address, shared, NO_INDEX);
+    },
+  };
+
+  hold(target: Target): void {
+    if (target.index === NO_INDEX) this.#remember(target);
+    target.holders += 1;
+  }
+
+  drop(target: Target): void {
+    target.holders -= 1;
+    if (target.holders === 0) this.#forget(target);
+  }
+
+  /** The same object is found again, unless another one has taken its place. */
+  #remember(target: Target): void {
+    const { targets } = target.at;
+    if (!targets.has(target.address)) targets.set(target.address, target);
+    target.index = this.#newIndex();
+  }
+
+  #forget(target: Target): void {
+    const { targets } = target.at;
+    if (targets.get(target.address) === target) targets.delete(target.address);
+    this.#freeIndexes.push(target.index);
+    target.index = NO_INDEX;
+  }
+
+  #portOf(port: number, protocol: MapProtocol, clusterId: ClusterId): Port {
+    const key = (clusterId * 0x1_0000 + port) * 2 + (protocol === 'UDP' ? 1 : 0);
+    let known = this.#ports.get(key);
+    if (known === undefined) {
+      known = { port, protocol, clusterId, targets: new Map() };
+      this.#ports.set(key, known);
+    }
+    return known;
+  }
+
+  #newIndex(): number {
+    const free = this.#freeIndexes.pop();
+    if (free !== undefined) return free;
+    this.#indexes += 1;
+    return this.#indexes - 1;
+  }
+}

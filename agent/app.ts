@@ -15,7 +15,7 @@ import { openTlsFiles } from '../runtime/tls/tls-files.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { createBreather } from './breather.ts';
 import type { AgentConfig } from './config.ts';
-import type { FrontendName } from './desired/frontend.ts';
+import type { FrontendName } from './desired/names.ts';
 import { describeMaps, type MapsDocument } from './maps/describe.ts';
 import { describeAffinity } from './maps/describe-affinity.ts';
 import type { ServiceMaps } from './maps/port.ts';

@@ -5,7 +5,8 @@
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { Backend } from '../../mesh/model/service.ts';
 import { unshared } from './differing.ts';
-import { type Behind, type MapProtocol, NO_TARGETS } from './frontend.ts';
+import { type Behind, NO_TARGETS } from './frontend.ts';
+import type { MapProtocol } from './names.ts';
 import type { Target, TargetTable } from './targets.ts';
 
 /** What of a service's ports leads to targets, for the addresses of one family. */

@@ -2,7 +2,8 @@
 // that every node decides alike and the order of arrival does not matter.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
-import { type FrontendName, REFUSAL_CODES, type Refusal } from './frontend.ts';
+import { REFUSAL_CODES, type Refusal } from './frontend.ts';
+import type { FrontendName } from './names.ts';
 
 export class FrontendClaims {
   /** The one claimant of a frontend, or several where it is contested. */

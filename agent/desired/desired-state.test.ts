@@ -4,7 +4,8 @@ import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import type { Backend, BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { MapCounts } from './demand.ts';
 import { DesiredState } from './desired-state.ts';
-import type { DesiredFrontend, FrontendName, TargetName } from './frontend.ts';
+import type { DesiredFrontend } from './frontend.ts';
+import type { FrontendName, TargetName } from './names.ts';
 import { backend, port, service } from './sample.ts';
 
 const WEST = 'west' as ClusterName;

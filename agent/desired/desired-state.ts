@@ -7,7 +7,8 @@ import { type Admission, admit, type Candidate, type Pause } from './admit.ts';
 import { FrontendClaims } from './claims.ts';
 import { Demand, type MapCounts } from './demand.ts';
 import { type Counted, differing, wantedDifference } from './differing.ts';
-import type { DesiredFrontend, DesiredService, FrontendName, Refusal } from './frontend.ts';
+import type { DesiredFrontend, DesiredService, Refusal } from './frontend.ts';
+import type { FrontendName } from './names.ts';
 import { desireService } from './service.ts';
 import { type Target, TargetTable } from './targets.ts';
 

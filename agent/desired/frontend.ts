@@ -1,36 +1,12 @@
-// What is to be programmed, before it has ids and bytes: frontends, the targets behind them, and the names that tell each
-// apart. Names are also what a person reads: `172.20.0.10:80/TCP`.
+// What is to be programmed, before it has ids and bytes: frontends, and the targets behind them.
 
 import type { Family } from '../../mesh/model/address.ts';
-import type { ClusterId, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
+import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
+import type { FrontendName, MapProtocol, NamedFrontend } from './names.ts';
 import type { Target } from './targets.ts';
-
-declare const brand: unique symbol;
-/** `172.20.0.10:80/TCP`, `[fd00::a]:80/TCP`. */
-export type FrontendName = string & { readonly [brand]: 'FrontendName' };
-/** `10.1.0.7:8080/TCP#2`: the cluster id stands after the hash. */
-export type TargetName = string & { readonly [brand]: 'TargetName' };
-
-/** What the maps and programs can carry today. */
-export type MapProtocol = 'TCP' | 'UDP';
-
-export interface Frontend {
-  readonly address: IpAddress;
-  readonly port: number;
-  readonly protocol: MapProtocol;
-}
-
-export interface NamedFrontend extends Frontend {
-  readonly name: FrontendName;
-}
-
-/** Where connections go. Two clusters may use one address: they are then two targets. */
-export interface Destination extends Frontend {
-  readonly clusterId: ClusterId;
-}
 
 /** One row group of the maps: a master and its slots. */
 export interface DesiredFrontend extends NamedFrontend {
@@ -99,16 +75,6 @@ export const drainingOf = ({ backends, count }: DesiredFrontend): readonly Targe
 /** What the frontend says of one of its backends. */
 export const stateOf = ({ backends, active }: DesiredFrontend, target: Target): BackendState =>
   backends.indexOf(target) < active ? 'active' : 'terminating';
-
-/** `172.20.0.10:80`, `[fd00::a]:80`. */
-export const placeName = ({ address, port }: Pick<Frontend, 'address' | 'port'>): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-
-export const frontendName = (frontend: Frontend): FrontendName =>
-  `${placeName(frontend)}/${frontend.protocol}` as FrontendName;
-
-export const targetName = (target: Destination): TargetName =>
-  `${placeName(target)}/${target.protocol}#${target.clusterId}` as TargetName;
 
 /** Codes of refusals. CM-KERN-001 is a finding's; the others are shown as they are. */
 export const REFUSAL_CODES = {

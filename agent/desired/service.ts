@@ -10,11 +10,10 @@ import {
   type BehindPort,
   type DesiredFrontend,
   type DesiredService,
-  frontendName,
-  type MapProtocol,
   REFUSAL_CODES,
   type Refusal,
 } from './frontend.ts';
+import { frontendName, type MapProtocol } from './names.ts';
 import type { TargetTable } from './targets.ts';
 
 /** The master's count has 16 bits. */

@@ -4,7 +4,7 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
-import { type Destination, type MapProtocol, type TargetName, targetName } from './frontend.ts';
+import { type Destination, type MapProtocol, type TargetName, targetName } from './names.ts';
 
 /** What targets have in common that differ only in their address. */
 interface Port {

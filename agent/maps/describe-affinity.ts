@@ -2,7 +2,7 @@
 // them. Whether its time is over a row does not say: that depends on when it is asked.
 
 import type { Family } from '../../mesh/model/address.ts';
-import { type FrontendName, frontendName } from '../desired/frontend.ts';
+import { type FrontendName, frontendName } from '../desired/names.ts';
 import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
 import { parseAffinityRow } from './affinity-row.ts';
 import type { ServiceMaps } from './port.ts';

@@ -3,7 +3,7 @@
 
 import { compareAddresses, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
-import { type Destination, type Frontend, type FrontendName, frontendName, placeName } from '../desired/frontend.ts';
+import { type Destination, type Frontend, type FrontendName, frontendName, placeName } from '../desired/names.ts';
 import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
 import type { AffinityEntry } from './describe-affinity.ts';
 import { forEachMap, MAP_NAMES, type MapName } from './port.ts';

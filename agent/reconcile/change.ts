@@ -3,7 +3,7 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { NamedFrontend } from '../desired/frontend.ts';
+import type { NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import {
   backendKey,

@@ -5,7 +5,8 @@
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { Pause } from '../desired/admit.ts';
 import type { DesiredState } from '../desired/desired-state.ts';
-import type { FrontendName, Refusal } from '../desired/frontend.ts';
+import type { Refusal } from '../desired/frontend.ts';
+import type { FrontendName } from '../desired/names.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import { observe } from './observe.ts';
 import type { Reconciler } from './reconciler.ts';

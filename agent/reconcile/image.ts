@@ -4,7 +4,7 @@
 
 import { familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { FrontendName, NamedFrontend } from '../desired/frontend.ts';
+import type { FrontendName, NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName } from '../maps/port.ts';
 import { BackendRows } from './backend-rows.ts';

@@ -4,8 +4,8 @@
 import { compareBytes } from '../../mesh/model/address.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
 import type { Pause } from '../desired/admit.ts';
-import { type FrontendName, frontendName } from '../desired/frontend.ts';
 import type { IdSpace } from '../desired/ids.ts';
+import { type FrontendName, frontendName } from '../desired/names.ts';
 import { type Target, type TargetSource, TargetTable } from '../desired/targets.ts';
 import {
   MASTER_SLOT,

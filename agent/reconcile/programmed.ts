@@ -1,6 +1,7 @@
 // What the maps hold of a frontend, in the terms in which it is desired: what to go back to when a new state does not land.
 
-import type { DesiredFrontend, FrontendName } from '../desired/frontend.ts';
+import type { DesiredFrontend } from '../desired/frontend.ts';
+import type { FrontendName } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import type { MapImage } from './image.ts';
 

@@ -7,7 +7,7 @@ import { Health } from '../../runtime/health.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
-import type { FrontendName } from '../desired/frontend.ts';
+import type { FrontendName } from '../desired/names.ts';
 import { backend, service } from '../desired/sample.ts';
 import { MemoryMaps } from '../maps/memory.ts';
 import { MAP_NAMES } from '../maps/port.ts';

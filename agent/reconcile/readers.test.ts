@@ -9,7 +9,7 @@ import { familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
-import { frontendName, type TargetName, targetName } from '../desired/frontend.ts';
+import { frontendName, type TargetName, targetName } from '../desired/names.ts';
 import { backend, service } from '../desired/sample.ts';
 import { backendKey, MASTER_SLOT, parseBackendValue, parseServiceValue, serviceKey } from '../maps/layout.ts';
 import { MemoryMaps } from '../maps/memory.ts';

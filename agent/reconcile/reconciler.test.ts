@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { IpAddress } from '../../mesh/model/names.ts';
-import { frontendName } from '../desired/frontend.ts';
+import { frontendName } from '../desired/names.ts';
 import { backend, port, service } from '../desired/sample.ts';
 import { masterValue, serviceKey } from '../maps/layout.ts';
 import { MemoryMaps } from '../maps/memory.ts';

@@ -11,13 +11,12 @@ import type { MapCounts } from '../desired/demand.ts';
 import {
   type DesiredFrontend,
   drainingOf,
-  type FrontendName,
-  type NamedFrontend,
   REFUSAL_CODES,
   type Refusal,
   selectedOf,
   stateOf,
 } from '../desired/frontend.ts';
+import type { FrontendName, NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
 import type { Change, Put, Removal } from './change.ts';

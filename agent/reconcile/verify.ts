@@ -5,14 +5,8 @@ import type { BackendState } from '../../mesh/model/service.ts';
 import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import type { MapCounts } from '../desired/demand.ts';
 import { DesiredState } from '../desired/desired-state.ts';
-import {
-  type DesiredFrontend,
-  drainingOf,
-  type FrontendName,
-  frontendName,
-  placeName,
-  selectedOf,
-} from '../desired/frontend.ts';
+import { type DesiredFrontend, drainingOf, selectedOf } from '../desired/frontend.ts';
+import { type FrontendName, frontendName, placeName } from '../desired/names.ts';
 import type { Target, TargetSource } from '../desired/targets.ts';
 import type { ServiceMaps } from '../maps/port.ts';
 import type { MapImage, ObservedFrontend } from './image.ts';

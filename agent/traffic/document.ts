@@ -2,7 +2,7 @@
 // Fields are only added.
 
 import type { ClusterId, ClusterName, ServiceKey } from '../../mesh/model/names.ts';
-import { type FrontendName, frontendName, placeName } from '../desired/frontend.ts';
+import { type FrontendName, frontendName, placeName } from '../desired/names.ts';
 import type { TrafficEvent } from './event.ts';
 import type { MissedEvents, RefusalCause, ServiceCounts } from './port.ts';
 

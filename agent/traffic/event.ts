@@ -4,7 +4,7 @@
 import type { Family } from '../../mesh/model/address.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
-import type { MapProtocol } from '../desired/frontend.ts';
+import type { MapProtocol } from '../desired/names.ts';
 import { address, byte, host16, host32, network16 } from '../maps/bytes.ts';
 import { TRAFFIC_EVENT } from '../maps/structs.ts';
 import { REFUSAL_CAUSES, type RefusalCause } from './port.ts';

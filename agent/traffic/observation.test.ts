@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import type { ClusterId, ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
-import type { FrontendName } from '../desired/frontend.ts';
+import type { FrontendName } from '../desired/names.ts';
 import { TRAFFIC_EVENT } from '../maps/structs.ts';
 import type { MissedDocument, TrafficEventDocument } from './document.ts';
 import { Observation } from './observation.ts';

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Datapath, openDatapath } from '../../agent/datapath/index.ts';
-import { frontendName } from '../../agent/desired/frontend.ts';
+import { frontendName } from '../../agent/desired/names.ts';
 import { describeAffinity } from '../../agent/maps/describe-affinity.ts';
 import { observe } from '../../agent/reconcile/observe.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';

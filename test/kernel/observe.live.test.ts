@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Datapath, openDatapath } from '../../agent/datapath/index.ts';
-import type { FrontendName } from '../../agent/desired/frontend.ts';
+import type { FrontendName } from '../../agent/desired/names.ts';
 import type { TrafficEventDocument } from '../../agent/traffic/document.ts';
 import { Observation } from '../../agent/traffic/observation.ts';
 import { trafficRoutes } from '../../agent/traffic/routes.ts';

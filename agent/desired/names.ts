@@ -1,0 +1,38 @@
+// The names of what is programmed: frontends and the targets behind them. Names tell them apart, and are what a person reads:
+// `172.20.0.10:80/TCP`.
+
+import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
+
+declare const brand: unique symbol;
+/** `172.20.0.10:80/TCP`, `[fd00::a]:80/TCP`. */
+export type FrontendName = string & { readonly [brand]: 'FrontendName' };
+/** `10.1.0.7:8080/TCP#2`: the cluster id stands after the hash. */
+export type TargetName = string & { readonly [brand]: 'TargetName' };
+
+/** What the maps and programs can carry today. */
+export type MapProtocol = 'TCP' | 'UDP';
+
+export interface Frontend {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly protocol: MapProtocol;
+}
+
+export interface NamedFrontend extends Frontend {
+  readonly name: FrontendName;
+}
+
+/** Where connections go. Two clusters may use one address: they are then two targets. */
+export interface Destination extends Frontend {
+  readonly clusterId: ClusterId;
+}
+
+/** `172.20.0.10:80`, `[fd00::a]:80`. */
+export const placeName = ({ address, port }: Pick<Frontend, 'address' | 'port'>): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+
+export const frontendName = (frontend: Frontend): FrontendName =>
+  `${placeName(frontend)}/${frontend.protocol}` as FrontendName;
+
+export const targetName = (target: Destination): TargetName =>
+  `${placeName(target)}/${target.protocol}#${target.clusterId}` as TargetName;

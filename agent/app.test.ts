@@ -39,7 +39,16 @@ beforeEach(() => {
   const health = new Health(systemClock);
   const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const maps = new MemoryMaps({ sizes: { services: 5 } });
-  const deps = { clock: systemClock, random: seededRandom(1), log: silentLog, nextTurn, health, maps, upstream };
+  const deps = {
+    clock: systemClock,
+    random: seededRandom(1),
+    log: silentLog,
+    nextTurn,
+    health,
+    maps,
+    upstream,
+    closeSockets: [],
+  };
   const observe = { always: false, sampleEvery: 1, perSecond: 1_000 };
   app = createAgentApp({ ...deps, node: 'w1', cluster: 'west', observe });
   const metrics = createAgentMetrics(app.status, () => app.observation.counters());

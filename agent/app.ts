@@ -23,6 +23,8 @@ import { checkMaps, type MapsCheckDocument } from './reconcile/check.ts';
 import { observe } from './reconcile/observe.ts';
 import { Programmer } from './reconcile/programmer.ts';
 import { sizesOf } from './reconcile/sizes.ts';
+import { SocketCloser } from './sockets/closer.ts';
+import type { DialledServices, NodeSockets, SocketProtocol } from './sockets/port.ts';
 import { type AgentStatusDocument, agentStatus } from './status/document.ts';
 import { createAgentMetrics } from './status/metrics.ts';
 import { agentRoutes } from './status/routes.ts';
@@ -48,10 +50,16 @@ export interface AgentAppDeps extends AgentDeps {
   readonly maps: TellingMaps;
   readonly health: Health;
   readonly observe: ObservationSettings;
+  /** Whose sockets are closed when their backend is withdrawn. */
+  readonly closeSockets: readonly SocketProtocol[];
 }
 
-/** Maps, and what the programs around them tell; maps in memory have none. */
-export type TellingMaps = ServiceMaps & { readonly traffic?: Traffic };
+/** Maps, and what there is around programs; around maps in memory is nothing. */
+export type TellingMaps = ServiceMaps & {
+  readonly traffic?: Traffic;
+  readonly dialled?: DialledServices;
+  readonly sockets?: NodeSockets;
+};
 
 /** An agent without its adapters: what runs, and what it says of itself. */
 export interface AgentApp {
@@ -68,7 +76,9 @@ export interface AgentApp {
 export function createAgentApp(deps: AgentAppDeps): AgentApp {
   const { upstream, maps, clock, nextTurn } = deps;
   const pause = createBreather(clock, nextTurn);
-  const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }) });
+  const onPass = () => closer?.look();
+  const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }), onPass });
+  const closer = socketCloser(deps, programmer);
   const observation = new Observation({
     traffic: maps.traffic,
     names: trafficNames(deps.node, programmer),
@@ -81,9 +91,10 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
     programmer,
     observation,
     run: async (signal) => {
-      await Promise.all([upstream.run(signal), programmer.run(signal), observation.run(signal)]);
+      const parts = [upstream, programmer, observation, ...(closer === undefined ? [] : [closer])];
+      await Promise.all(parts.map((part) => part.run(signal)));
     },
-    status: () => agentStatus({ ...deps, software: SOFTWARE_VERSION, programmer }),
+    status: () => agentStatus({ ...deps, software: SOFTWARE_VERSION, programmer, sockets: closer?.report }),
     describeMaps: async () => {
       const image = await observe(maps, () => clock.monotonic(), createBreather(clock, nextTurn));
       const names = {
@@ -139,6 +150,7 @@ export async function composeAgent(
     maps,
     health,
     observe: config.datapath.observe,
+    closeSockets: protocolsToClose(config.datapath.closeSockets),
   });
   const { status, observation } = app;
   const metrics = createAgentMetrics(status, () => observation.counters());
@@ -150,6 +162,31 @@ export async function composeAgent(
     { name: 'agent', run: (signal) => app.run(signal) },
   ];
 }
+
+function socketCloser(deps: AgentAppDeps, programmer: Programmer): SocketCloser | undefined {
+  const { maps, closeSockets: protocols, clock, nextTurn } = deps;
+  const { sockets, dialled } = maps;
+  if (sockets === undefined || dialled === undefined || protocols.length === 0) return undefined;
+  const { desired, reconciler } = programmer;
+  return new SocketCloser({
+    ...deps,
+    sockets,
+    dialled,
+    protocols,
+    standing: () => {
+      const { image, departures } = reconciler;
+      if (image === undefined || programmer.programmed === undefined) return undefined;
+      return { mark: departures, image, wanted: (name) => desired.wanted(name) };
+    },
+    pause: createBreather(clock, nextTurn),
+    log: deps.log.child({ part: 'sockets' }),
+  });
+}
+
+const protocolsToClose = ({ udp, tcp }: AgentConfig['datapath']['closeSockets']): readonly SocketProtocol[] => [
+  ...(udp ? (['UDP'] as const) : []),
+  ...(tcp ? (['TCP'] as const) : []),
+];
 
 function trafficNames(node: string, programmer: Programmer): TrafficNames {
   return {

@@ -48,6 +48,16 @@ export const agentConfigSchema = z.strictObject({
           affinity6: entries(MAP_ENTRIES_MAX),
         })
         .prefault({}),
+      /**
+       * Sockets connected to a backend that the service has no more are closed, so that their applications dial again: those
+       * of UDP, which would not notice. Closing those of TCP too resets connections that may still be in use.
+       */
+      closeSockets: z
+        .strictObject({
+          udp: z.boolean().default(true),
+          tcp: z.boolean().default(false),
+        })
+        .prefault({}),
       /** Events of translations and refusals: told while somebody runs `clustermesh observe`. */
       observe: z
         .strictObject({

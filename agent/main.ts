@@ -24,5 +24,7 @@ async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath']
     return new MemoryMaps({ sizes });
   }
   const { COMPILED_OBJECT: objectPath, openDatapath } = await import('./datapath/index.ts');
-  return openDatapath({ pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) });
+  const { KernelNodeSockets } = await import('./sockets/kernel/index.ts');
+  const datapath = await openDatapath({ pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) });
+  return Object.assign(datapath, { sockets: new KernelNodeSockets() });
 }

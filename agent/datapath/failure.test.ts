@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type DatapathStep, datapathError, errnoText, writeFailure } from './failure.ts';
+import { errnoText } from '../../runtime/errno.ts';
+import { type DatapathStep, datapathError, writeFailure } from './failure.ts';
 import { complaintOf, formatComplaint } from './verifier-log.ts';
 
 const HELPER = [

@@ -1,7 +1,7 @@
 // What a failed call to the kernel means and what to do about it. The kernel answers with an errno that has many causes; a
 // row here says which cause it is at which step, so that nobody has to read a bare "Invalid argument". Pure.
 
-import { getSystemErrorMap } from 'node:util';
+import { errnoText } from '../../runtime/errno.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { BatchOutcome } from '../maps/port.ts';
 import { complaintOf, formatComplaint } from './verifier-log.ts';
@@ -17,7 +17,8 @@ export type DatapathStep =
   | 'query programs'
   | 'replace program'
   | 'dump map'
-  | 'fill map';
+  | 'fill map'
+  | 'read sockets';
 
 export const ERRNO = {
   EPERM: 1,
@@ -175,10 +176,4 @@ export function writeFailure(errno: number, maxEntries: number): NonNullable<Bat
   if (errno === ERRNO.E2BIG || errno === ERRNO.ENOSPC)
     return { code: 'MAP_FULL', reason: `all ${maxEntries} entries are in use`, errno };
   return { code: 'MAP_FAILED', reason: errnoText(errno), errno };
-}
-
-/** `EINVAL, invalid argument`. */
-export function errnoText(errno: number): string {
-  const known = getSystemErrorMap().get(-errno);
-  return known === undefined ? `errno ${errno}` : `${known[0]}, ${known[1]}`;
 }

@@ -72,7 +72,7 @@ export interface Libbpf {
   ): Status;
 
   /** Of a per-CPU map, `value` has one row after the other for every possible CPU, each rounded up to 8 bytes. */
-  lookup(fd: number, key: Uint32Array, value: Uint8Array): Status;
+  lookup(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array): Status;
   update(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array, flags: number): Status;
   possibleCpus(): number;
 

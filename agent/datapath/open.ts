@@ -8,13 +8,15 @@ import { fileURLToPath } from 'node:url';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { ServiceMaps } from '../maps/port.ts';
+import type { DialledServices } from '../sockets/port.ts';
 import type { Traffic } from '../traffic/port.ts';
 import { carryOver } from './carry-over.ts';
 import { CGROUP2_MAGIC } from './file-systems.ts';
 import { FORMER_LAYOUTS, type FormerLayouts } from './former-layouts.ts';
+import { KernelDialled } from './kernel-dialled.ts';
 import { type KernelMaps, openKernelMaps } from './kernel-maps.ts';
 import { KernelTraffic } from './kernel-traffic.ts';
-import { loadLibbpf } from './libbpf.ts';
+import { type Libbpf, loadLibbpf } from './libbpf.ts';
 import { type Attachment, attachPrograms } from './links.ts';
 import { MAP_SPECS } from './map-specs.ts';
 import { type LoadedObject, tryObject } from './object.ts';
@@ -41,6 +43,7 @@ export interface Datapath extends ServiceMaps {
   /** What a call to a service without backends fails with; EPERM where the kernel leaves no choice. */
   readonly rejectsWith: 'EHOSTUNREACH' | 'EPERM';
   readonly traffic: Traffic;
+  readonly dialled: DialledServices;
 }
 
 /** Compiled by bpf/Makefile; it stands beside the code in the sources and in dist/ alike. */
@@ -65,7 +68,7 @@ export async function openDatapath(options: DatapathOptions): Promise<Datapath> 
       const maps = openKernelMaps(libbpf.calls, pinDir, 'write');
       const replaced = attachments.filter((attachment) => attachment.replaced).length;
       log.info('datapath is attached', { pinDir, cgroup, programs: attachments.length, replaced });
-      return opened({ maps, traffic, object, attachments });
+      return opened({ maps, traffic, object, attachments, dialled: dialledOf(libbpf.calls, object) });
     } catch (error) {
       traffic?.close();
       object.close();
@@ -82,10 +85,14 @@ interface Opened {
   readonly traffic: KernelTraffic;
   readonly object: LoadedObject;
   readonly attachments: readonly Attachment[];
+  readonly dialled: DialledServices;
 }
 
+const dialledOf = (calls: Libbpf, object: LoadedObject): DialledServices =>
+  new KernelDialled(calls, { 4: object.mapFd('reverseSockets'), 6: object.mapFd('reverseSockets6') });
+
 /** The object stays open as long as the maps: the ring of events is its own. */
-function opened({ maps, traffic, object, attachments }: Opened): Datapath {
+function opened({ maps, traffic, object, attachments, dialled }: Opened): Datapath {
   const letGo = maps.close.bind(maps);
   let closed = false;
   const close = (): void => {
@@ -95,7 +102,7 @@ function opened({ maps, traffic, object, attachments }: Opened): Datapath {
     letGo();
     object.close();
   };
-  return Object.assign(maps, { attachments, rejectsWith: object.rejectsWith, traffic, close });
+  return Object.assign(maps, { attachments, rejectsWith: object.rejectsWith, traffic, dialled, close });
 }
 
 /** The maps that an agent left pinned, to look at them while it runs or not. */

@@ -95,6 +95,13 @@ export class DesiredState {
     return this.#frontends.get(name)?.frontend;
   }
 
+  /** As its service wants it, whether that fits or not. */
+  wanted(name: FrontendName): DesiredFrontend | undefined {
+    const winner = this.#claims.winner(name);
+    const service = winner === undefined ? undefined : this.#services.get(winner);
+    return service?.frontends.find((frontend) => frontend.name === name);
+  }
+
   serviceOf(name: FrontendName): ServiceKey | undefined {
     return this.#frontends.get(name)?.service;
   }

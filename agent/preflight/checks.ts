@@ -29,6 +29,7 @@ const unknown = (reason: string): Verdict => ({ status: 'unknown', reason });
 
 /** linux/capability.h. */
 const CAP_NET_ADMIN = 12n;
+const CAP_SYS_PTRACE = 19n;
 const CAP_SYS_ADMIN = 21n;
 const CAP_BPF = 39n;
 
@@ -110,6 +111,16 @@ const ROWS: readonly CheckRow[] = [
     title: 'the kernel takes the programs',
     judge: judgeLoad,
   },
+  {
+    id: 'close-sockets',
+    title: 'sockets of withdrawn backends can be closed',
+    judge: ({ closeSockets }) =>
+      judgeAttempt(
+        closeSockets,
+        'use a kernel with CONFIG_INET_DIAG, CONFIG_INET_UDP_DIAG and CONFIG_INET_DIAG_DESTROY',
+      ),
+  },
+  { id: 'namespaces', title: 'they can be in any network namespace of the node', judge: judgeNamespaces },
 ];
 
 export function judgePreflight(observed: PreflightObserved): readonly PreflightCheck[] {
@@ -125,7 +136,7 @@ function judgeAttempt(attempt: Attempt, remedy: string): Verdict {
 
 function judgeCapabilities({ capabilities }: PreflightObserved): Verdict {
   if (capabilities === undefined) return unknown('/proc/self/status does not say');
-  const has = (capability: bigint) => ((capabilities >> capability) & 1n) === 1n;
+  const has = (capability: bigint) => hasCapability(capabilities, capability);
   const missing = [
     ...(has(CAP_BPF) || has(CAP_SYS_ADMIN) ? [] : ['CAP_BPF']),
     ...(has(CAP_NET_ADMIN) ? [] : ['CAP_NET_ADMIN']),
@@ -133,6 +144,21 @@ function judgeCapabilities({ capabilities }: PreflightObserved): Verdict {
   if (missing.length === 0) return PASSED;
   return failed(`${missing.join(' and ')} missing`, `run as root, or grant ${missing.join(' and ')}`);
 }
+
+/** Where everything runs in the agent's own namespace, nothing is missing: so it is no failure. */
+function judgeNamespaces({ capabilities, nodePids }: PreflightObserved): Verdict {
+  if (!nodePids)
+    return unknown("this process sees only processes of its own pid namespace: run it in the node's (hostPID)");
+  if (capabilities === undefined) return unknown('/proc/self/status does not say');
+  const missing = [
+    ...(hasCapability(capabilities, CAP_SYS_ADMIN) ? [] : ['CAP_SYS_ADMIN']),
+    ...(hasCapability(capabilities, CAP_SYS_PTRACE) ? [] : ['CAP_SYS_PTRACE']),
+  ];
+  if (missing.length === 0) return PASSED;
+  return unknown(`without ${missing.join(' and ')} only those in the agent's own are closed`);
+}
+
+const hasCapability = (capabilities: bigint, capability: bigint): boolean => ((capabilities >> capability) & 1n) === 1n;
 
 function judgeOthers({ others }: PreflightObserved): Verdict | undefined {
   if (others === undefined) return undefined;

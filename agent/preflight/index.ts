@@ -6,6 +6,7 @@ import { endianness, platform, release } from 'node:os';
 import { dirname } from 'node:path';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import { COMPILED_OBJECT, otherPrograms, requireLibbpf, tryPrograms } from '../datapath/index.ts';
+import { tryDestroying } from '../sockets/kernel/index.ts';
 import { judgePreflight, type PreflightCheck } from './checks.ts';
 import type { Attempt, ObservedFolder, PreflightObserved } from './observed.ts';
 import { capabilities, lockdownMode, memlockBytes } from './proc.ts';
@@ -22,6 +23,8 @@ export interface PreflightOptions {
 
 /** The kernel numbers the root of the whole node's tree 1, whatever a cgroup namespace shows as its root. */
 const ROOT_CGROUP_INODE = 1;
+/** PROC_PID_INIT_INO of linux/proc_ns.h: the node's own pid namespace. */
+const ROOT_PID_NAMESPACE = 0xeffffffc;
 
 export function runPreflight(options: PreflightOptions = {}): readonly PreflightCheck[] {
   return judgePreflight(observe(options));
@@ -44,6 +47,8 @@ function observe({ objectPath = COMPILED_OBJECT, pinDir, cgroup }: PreflightOpti
     lockdown: lockdownMode(textOf('/sys/kernel/security/lockdown')),
     others: cgroup === undefined ? undefined : othersAt(cgroup),
     kernelBtf: existsSync('/sys/kernel/btf/vmlinux'),
+    closeSockets: attempt(tryDestroying),
+    nodePids: existsSync('/proc/self/ns/pid') && statSync('/proc/self/ns/pid').ino === ROOT_PID_NAMESPACE,
     load: libbpf.ok ? attempt(() => tryPrograms(objectPath)) : undefined,
   };
 }

@@ -24,6 +24,10 @@ export interface PreflightObserved {
   /** At our hooks, on the cgroup and above; a reason where they could not be asked for; undefined where no cgroup was named. */
   readonly others: readonly OtherProgram[] | { readonly unknown: string } | undefined;
   readonly kernelBtf: boolean;
+  /** Whether the kernel closes sockets for this process. */
+  readonly closeSockets: Attempt;
+  /** This process sees all processes of the node. */
+  readonly nodePids: boolean;
   /** Loading the programs, attached to nothing; undefined where it could not be tried. */
   readonly load: Attempt | undefined;
 }

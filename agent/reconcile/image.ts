@@ -56,6 +56,7 @@ export class MapImage {
   readonly #rows = forEachMap(() => 0);
   /** Rows that mean nothing; they take room all the same, until they are removed or a row of ours has their key. */
   readonly #strays = forEachMap(() => new Map<string, Uint8Array>());
+  #departures = 0;
 
   frontend(name: FrontendName): ObservedFrontend | undefined {
     return this.#frontends.get(name);
@@ -98,6 +99,11 @@ export class MapImage {
 
   rows(map: MapName): number {
     return this.#rows[map] + this.#strays[map].size;
+  }
+
+  /** Grows whenever a slot stops leading to a backend, and once more when nobody can hold that backend any longer. */
+  get departures(): number {
+    return this.#departures;
   }
 
   /** Backends that slots refer to. */
@@ -155,6 +161,7 @@ export class MapImage {
         return;
       case 'remove-backend':
         this.#rows[mapOf(change)] -= Number(this.#backends.delete(change.id));
+        this.#departures += 1;
         return;
       case 'remove-reverse':
         this.#rows[mapOf(change)] -= Number(this.#reverse.delete(change.id));
@@ -203,7 +210,10 @@ export class MapImage {
     this.#rows[mapOf(change)] += Number(record !== undefined) - Number(before !== undefined);
     if (record?.backendId !== before) {
       if (record !== undefined) this.#backends.refer(record.backendId, 1, now);
-      if (before !== undefined) this.#backends.refer(before, -1, now);
+      if (before !== undefined) {
+        this.#backends.refer(before, -1, now);
+        this.#departures += 1;
+      }
     }
     this.#forgetEmpty(image);
   }

@@ -27,6 +27,8 @@ export interface ProgrammerDeps {
   readonly pause: Pause;
   readonly health: Health;
   readonly log: Log;
+  /** Called when the maps may have changed. */
+  readonly onPass?: () => void;
 }
 
 /** Somebody else's hand in the maps shows within this time. A dump of 100,000 rows costs some tens of milliseconds. */
@@ -113,6 +115,7 @@ export class Programmer {
       if (signal.aborted) return undefined;
       if (outcome.complete) this.#settled = snapshot.position;
       this.#acknowledge(Math.round((clock.monotonic() - started) * 1_000));
+      this.#deps.onPass?.();
       this.#backoff.reset();
       if (outcome.failure === undefined) return undefined;
       const { map, reason, errno } = outcome.failure;

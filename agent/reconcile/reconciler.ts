@@ -74,6 +74,7 @@ export class Reconciler {
   /** Ids whose reverse rows were found without any other row of a frontend. */
   #lone: readonly number[] = [];
   #image: MapImage | undefined;
+  #adoptions = 0;
   #recoverAt: number | undefined;
   /** Before the first `mark` nobody has said what is desired, and everything would be taken away. */
   #marked = false;
@@ -92,6 +93,11 @@ export class Reconciler {
   /** Absent before the first dump and after a failure. */
   get image(): MapImage | undefined {
     return this.#image;
+  }
+
+  /** Another text whenever a backend may have been withdrawn from a service since. */
+  get departures(): string {
+    return `${this.#adoptions}.${this.#image?.departures ?? ''}`;
   }
 
   get counters(): ReconcilerCounters {
@@ -144,6 +150,7 @@ export class Reconciler {
     const { desired, pause } = this.#deps;
     await restoreIds(image, this.#ids, this.#now(), pause);
     this.#image = image;
+    this.#adoptions += 1;
     this.#inPlace.clear();
     this.#lone = [...image.reverses()].map(([id]) => id).filter((id) => this.#isLone(id, image));
     this.#later.clear();

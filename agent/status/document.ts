@@ -5,6 +5,7 @@ import type { Health, HealthEntry } from '../../runtime/health.ts';
 import type { Refusal } from '../desired/frontend.ts';
 import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import type { Programmer } from '../reconcile/programmer.ts';
+import { NO_SOCKETS_REPORT, type SocketsReport } from '../sockets/closer.ts';
 import type { UpstreamState } from '../upstream/port.ts';
 
 export interface AgentStatusDocument {
@@ -48,6 +49,19 @@ export interface AgentStatusDocument {
     /** Rows that somebody else had changed, and that were put right. */
     readonly drift: number;
   };
+  /** Sockets of withdrawn backends. */
+  readonly sockets: {
+    readonly destroyed: Readonly<Record<'tcp' | 'udp', number>>;
+    readonly failed: number;
+    readonly namespaces: number;
+    /** Of those, the ones whose sockets could not be looked at. */
+    readonly namespaces_unreachable: number;
+    /** Processes whose namespace could not be found out. */
+    readonly hidden_processes: number;
+    readonly sweeps: number;
+    readonly last_sweep_micros: number | undefined;
+    readonly last_error: string | undefined;
+  };
   readonly health: Readonly<Record<string, HealthEntry>>;
 }
 
@@ -60,6 +74,8 @@ export interface StatusDeps {
   readonly upstream: { readonly state: UpstreamState };
   readonly health: Health;
   readonly clock: Clock;
+  /** Undefined where none are closed. */
+  readonly sockets: SocketsReport | undefined;
 }
 
 export function agentStatus(deps: StatusDeps): AgentStatusDocument {
@@ -106,6 +122,18 @@ export function agentStatus(deps: StatusDeps): AgentStatusDocument {
       dumps: counters.dumps,
       drift: counters.drift,
     },
+    sockets: describeSockets(deps.sockets ?? NO_SOCKETS_REPORT),
     health: Object.fromEntries(deps.health.entries),
   };
 }
+
+const describeSockets = (report: SocketsReport): AgentStatusDocument['sockets'] => ({
+  destroyed: { tcp: report.destroyed.TCP, udp: report.destroyed.UDP },
+  failed: report.failed,
+  namespaces: report.namespaces,
+  namespaces_unreachable: report.unreachable,
+  hidden_processes: report.hiddenProcesses,
+  sweeps: report.sweeps,
+  last_sweep_micros: report.lastSweepMicros,
+  last_error: report.lastError,
+});

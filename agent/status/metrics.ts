@@ -32,6 +32,10 @@ export function createAgentMetrics(
   const rows = counter('map_rows_total', 'rows written and removed', ['operation']);
   const failures = counter('map_failures_total', 'rows that a map did not take');
   const drift = counter('map_drift_rows_total', 'rows that somebody else had changed');
+  const closed = counter('sockets_closed_total', 'sockets closed because their backend was withdrawn', ['protocol']);
+  const unclosed = counter('socket_close_failures_total', 'such sockets that the kernel did not close');
+  const namespaces = gauge('socket_namespaces', 'network namespaces of the last search for such sockets', ['reached']);
+  const hidden = gauge('socket_hidden_processes', 'processes whose network namespace could not be found out');
   const translated = counter('service_translations_total', 'calls of applications led to a backend', ['service']);
   const rejected = counter('service_refusals_total', 'calls of applications refused', ['service', 'cause']);
 
@@ -39,7 +43,7 @@ export function createAgentMetrics(
     const document = status();
     const totals = totalsByService(await traffic());
     refused.reset();
-    for (const total of [rows, failures, drift, translated, rejected]) total.reset();
+    for (const total of [rows, failures, drift, closed, unclosed, translated, rejected]) total.reset();
     connected.set(document.upstream.connected ? 1 : 0);
     stale.set((document.upstream.stale_ms ?? 0) / 1_000);
     wanted.set(document.snapshot.revision ?? 0);
@@ -57,6 +61,11 @@ export function createAgentMetrics(
     rows.inc({ operation: 'remove' }, document.reconcile.rows_removed);
     failures.inc(document.reconcile.failures);
     drift.inc(document.reconcile.drift);
+    for (const [protocol, count] of Object.entries(document.sockets.destroyed)) closed.inc({ protocol }, count);
+    unclosed.inc(document.sockets.failed);
+    namespaces.set({ reached: 'yes' }, document.sockets.namespaces - document.sockets.namespaces_unreachable);
+    namespaces.set({ reached: 'no' }, document.sockets.namespaces_unreachable);
+    hidden.set(document.sockets.hidden_processes);
     for (const [service, total] of totals) {
       translated.inc({ service }, total.translated);
       for (const [cause, count] of Object.entries(total.refused))

@@ -51,6 +51,11 @@ const ADAPTERS: readonly { readonly adapter: RegExp; readonly users: RegExp; rea
     why: 'everything else speaks to the map port, so that it runs without a kernel in tests',
   },
   {
+    adapter: /^agent\/sockets\/kernel\//,
+    users: /^agent\/(sockets\/kernel\/|preflight\/|main\.ts)/,
+    why: 'everything else speaks to the ports of sockets, so that no test of a decision needs a kernel',
+  },
+  {
     adapter: /^(agent\/maps\/memory|apiserver\/store\/memory-store)\.ts$/,
     users: /^agent\/main\.ts$|^agent\/maps\/memory\.ts$|^apiserver\/store\/memory-store\.ts$/,
     why: 'a stand-in is chosen where a program is composed, and nowhere else',

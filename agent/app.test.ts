@@ -51,7 +51,11 @@ beforeEach(() => {
   };
   const observe = { always: false, sampleEvery: 1, perSecond: 1_000 };
   app = createAgentApp({ ...deps, node: 'w1', cluster: 'west', observe });
-  const metrics = createAgentMetrics(app.status, () => app.observation.counters());
+  const metrics = createAgentMetrics(
+    app.status,
+    () => app.observation.counters(),
+    () => maps.countProgramRows(),
+  );
   routes = agentRoutes({ health, status: app.status, maps: app.describeMaps, check: app.checkMaps, metrics });
   stop = new AbortController();
   running = app.run(stop.signal);

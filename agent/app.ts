@@ -27,6 +27,7 @@ import { SocketCloser } from './sockets/closer.ts';
 import type { DialledServices, NodeSockets, SocketProtocol } from './sockets/port.ts';
 import { type AgentStatusDocument, agentStatus } from './status/document.ts';
 import { createAgentMetrics } from './status/metrics.ts';
+import { createProgramMapUse } from './status/program-map-use.ts';
 import { agentRoutes } from './status/routes.ts';
 import type { TrafficNames } from './traffic/document.ts';
 import { Observation, type ObservationSettings } from './traffic/observation.ts';
@@ -107,6 +108,7 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
         sizes: sizesOf(maps),
         names,
         affinities: await describeAffinity(maps, image),
+        programMaps: await maps.countProgramRows(),
       });
     },
     checkMaps: () => {
@@ -153,7 +155,7 @@ export async function composeAgent(
     closeSockets: protocolsToClose(config.datapath.closeSockets),
   });
   const { status, observation } = app;
-  const metrics = createAgentMetrics(status, () => observation.counters());
+  const metrics = createAgentMetrics(status, () => observation.counters(), createProgramMapUse(maps, clock));
   const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), check: () => app.checkMaps(), metrics });
   return [
     { name: 'maps', stop: async () => maps.close() },

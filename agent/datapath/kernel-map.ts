@@ -71,6 +71,12 @@ export class KernelMap {
     return { applied: keys.length };
   }
 
+  async count(): Promise<number> {
+    let count = 0;
+    for await (const some of this.#walk(() => this.#counted())) count += some;
+    return count;
+  }
+
   async dump(): Promise<readonly MapRow[]> {
     const rows: MapRow[] = [];
     for await (const some of this.chunks()) rows.push(...some);
@@ -78,7 +84,12 @@ export class KernelMap {
   }
 
   /** Every row, some at a time: a large map need not be in memory as a whole. */
-  async *chunks(): AsyncGenerator<readonly MapRow[]> {
+  chunks(): AsyncGenerator<readonly MapRow[]> {
+    return this.#walk(() => this.#takeRows());
+  }
+
+  /** `take` reads the buffers at once: after any wait, they may hold another call's rows. */
+  async *#walk<T>(take: () => T): AsyncGenerator<T> {
     const cursor = new Uint8Array(Math.max(CURSOR_BYTES_MIN, this.info.keySize));
     for (let first = true; ; first = false) {
       if (!first) await nextTurn();
@@ -87,7 +98,7 @@ export class KernelMap {
       const status = this.#calls.lookupBatch(this.#open(), from, cursor, this.#keys, this.#values, this.#count, null);
       if (status < 0 && status !== -ERRNO.ENOENT)
         throw datapathError({ step: 'dump map', subject: this.#name, errno: -status });
-      yield this.#takeRows();
+      yield take();
       if (status === -ERRNO.ENOENT) return;
     }
   }

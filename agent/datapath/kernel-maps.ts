@@ -9,22 +9,23 @@ import {
   type MapInfo,
   type MapName,
   type MapRow,
+  type ProgramMapUse,
   type ServiceMaps,
 } from '../maps/port.ts';
 import { KernelMap } from './kernel-map.ts';
 import type { Libbpf } from './libbpf.ts';
-import { type KernelMapName, MAP_SPECS } from './map-specs.ts';
+import { forEachProgramMap, type KernelMapName, MAP_SPECS, type ProgramMapName, rowBytes } from './map-specs.ts';
 import { openPinnedMap, type PinAccess } from './pinned-map.ts';
 import { mapPin } from './pins.ts';
 
 export class KernelMaps implements ServiceMaps {
   readonly kind = 'ebpf';
   readonly #maps: Readonly<Record<MapName, KernelMap>>;
-  readonly #affinity: Readonly<Record<Family, KernelMap>>;
+  readonly #ofPrograms: Readonly<Record<ProgramMapName, KernelMap>>;
 
-  constructor(maps: Readonly<Record<MapName, KernelMap>>, affinity: Readonly<Record<Family, KernelMap>>) {
+  constructor(maps: Readonly<Record<MapName, KernelMap>>, ofPrograms: Readonly<Record<ProgramMapName, KernelMap>>) {
     this.#maps = maps;
-    this.#affinity = affinity;
+    this.#ofPrograms = ofPrograms;
   }
 
   info(map: MapName): MapInfo {
@@ -36,7 +37,15 @@ export class KernelMaps implements ServiceMaps {
   }
 
   dumpAffinity(family: Family): Promise<readonly MapRow[]> {
-    return this.#affinity[family].dump();
+    return this.#ofPrograms[family === 4 ? 'affinity' : 'affinity6'].dump();
+  }
+
+  async countProgramRows(): Promise<readonly ProgramMapUse[]> {
+    const uses: ProgramMapUse[] = [];
+    for (const [map, rows] of Object.entries(this.#ofPrograms)) {
+      uses.push({ map, entries: await rows.count(), size: rows.info.maxEntries });
+    }
+    return uses;
   }
 
   update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome> {
@@ -49,7 +58,7 @@ export class KernelMaps implements ServiceMaps {
 
   close(): void {
     for (const map of MAP_NAMES) this.#maps[map].close();
-    for (const map of Object.values(this.#affinity)) map.close();
+    for (const map of Object.values(this.#ofPrograms)) map.close();
   }
 }
 
@@ -62,7 +71,7 @@ export function openKernelMaps(calls: Libbpf, pinDir: string, access: PinAccess)
     return kernelMap;
   };
   try {
-    return new KernelMaps(forEachMap(open), { 4: open('affinity'), 6: open('affinity6') });
+    return new KernelMaps(forEachMap(open), forEachProgramMap(open));
   } catch (error) {
     for (const map of opened) map.close();
     throw error;
@@ -81,6 +90,7 @@ function openKernelMap(calls: Libbpf, pinDir: string, map: KernelMapName, access
       hint: 'start the agent, which makes it, or give the folder of one that ran (datapath.pinDir)',
     });
   }
-  const { keySize, valueSize, maxEntries } = pinned.description;
+  const { keySize, maxEntries } = pinned.description;
+  const valueSize = rowBytes(pinned.description, calls.possibleCpus());
   return new KernelMap({ calls, fd: pinned.fd, name: spec.name, info: { keySize, valueSize, maxEntries } });
 }

@@ -44,7 +44,7 @@ export interface MapSpec extends MapShape {
 }
 
 /** The maps of the port, and those that only programs write. */
-type ProgramMapName = 'reverseSockets' | 'reverseSockets6' | 'affinity' | 'affinity6' | 'counters';
+export type ProgramMapName = 'reverseSockets' | 'reverseSockets6' | 'affinity' | 'affinity6' | 'counters';
 export type KernelMapName = MapName | ProgramMapName;
 const PROGRAM_MAP_NAMES: readonly ProgramMapName[] = [
   'reverseSockets',
@@ -55,9 +55,12 @@ const PROGRAM_MAP_NAMES: readonly ProgramMapName[] = [
 ];
 export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [...MAP_NAMES, ...PROGRAM_MAP_NAMES];
 
+const forEach = <Name extends string, T>(names: readonly Name[], of: (map: Name) => T): Readonly<Record<Name, T>> =>
+  Object.fromEntries(names.map((map) => [map, of(map)])) as Record<Name, T>;
+
 /** Something for every map. */
-export const forEachKernelMap = <T>(of: (map: KernelMapName) => T): Readonly<Record<KernelMapName, T>> =>
-  Object.fromEntries(KERNEL_MAP_NAMES.map((map) => [map, of(map)])) as Record<KernelMapName, T>;
+export const forEachKernelMap = <T>(of: (map: KernelMapName) => T) => forEach(KERNEL_MAP_NAMES, of);
+export const forEachProgramMap = <T>(of: (map: ProgramMapName) => T) => forEach(PROGRAM_MAP_NAMES, of);
 
 const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec => ({
   name,

@@ -32,7 +32,14 @@ async function describe(affinities: readonly AffinityEntry[] = []): Promise<Maps
     ['east', 2],
   ]) as unknown as ReadonlyMap<ClusterName, ClusterId>;
   const serviceOf = rig.desired.serviceOf.bind(rig.desired);
-  return describeMaps({ image, datapath: 'memory', sizes: sizesOf(maps), names: { clusters, serviceOf }, affinities });
+  return describeMaps({
+    image,
+    datapath: 'memory',
+    sizes: sizesOf(maps),
+    names: { clusters, serviceOf },
+    affinities,
+    programMaps: [],
+  });
 }
 
 test('rows have names, and those of an unknown cluster its number', async () => {
@@ -47,6 +54,7 @@ test('rows have names, and those of an unknown cluster its number', async () => 
       backends6: { entries: 0, size: 100 },
       reverseNat6: { entries: 0, size: 100 },
     },
+    program_maps: [],
     services: [
       {
         frontend: '172.20.0.9:80/TCP',
@@ -110,6 +118,13 @@ test('rows on their way out are no problem', async () => {
   expect(document.problems).toEqual([]);
   expect(document.services).toHaveLength(1);
   expect(document.services[0]?.backends.map(({ use }) => use)).toEqual(['new', 'leftover']);
+});
+
+test('maps that the programs write are shown when they have rows', async () => {
+  const use = (map: string, entries: number) => ({ map, entries, size: 50 });
+  const document = { ...(await describe()), program_maps: [use('reverseSockets', 7), use('affinity', 0)] };
+  expect(renderMaps(document)).toContain('reverseNat 2 of 100, reverseSockets 7 of 50');
+  expect(renderMaps(document)).not.toContain('affinity 0');
 });
 
 test('what does not fit together is said', async () => {

@@ -6,13 +6,15 @@ import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
 import { type Destination, type Frontend, type FrontendName, frontendName, placeName } from '../desired/names.ts';
 import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
 import type { AffinityEntry } from './describe-affinity.ts';
-import { forEachMap, MAP_NAMES, type MapName } from './port.ts';
+import { forEachMap, MAP_NAMES, type MapName, type ProgramMapUse } from './port.ts';
 
 /** The answer of `/v1/maps`. Fields are only added. */
 export interface MapsDocument {
   readonly schema_version: 1;
   readonly datapath: 'ebpf' | 'memory';
   readonly maps: Readonly<Record<MapName, { readonly entries: number; readonly size: number }>>;
+  /** Those that the programs write: sockets, affinities, counters. */
+  readonly program_maps: readonly ProgramMapUse[];
   readonly services: readonly ServiceEntry[];
   readonly backends: readonly BackendEntry[];
   readonly reverse_nat: readonly { readonly id: number; readonly address: string }[];
@@ -67,9 +69,10 @@ export interface DescribeInput {
   readonly sizes: Readonly<Record<MapName, number>>;
   readonly names: MapNames;
   readonly affinities: readonly AffinityEntry[];
+  readonly programMaps: readonly ProgramMapUse[];
 }
 
-export function describeMaps({ image, datapath, sizes, names, affinities }: DescribeInput): MapsDocument {
+export function describeMaps({ image, datapath, sizes, names, affinities, programMaps }: DescribeInput): MapsDocument {
   const clusters = new Map([...names.clusters].map(([name, id]) => [id, name]));
   const clusterOf = ({ clusterId }: Destination) => clusters.get(clusterId) ?? `#${clusterId}`;
   const problems: string[] = [];
@@ -85,6 +88,7 @@ export function describeMaps({ image, datapath, sizes, names, affinities }: Desc
     schema_version: 1,
     datapath,
     maps: forEachMap((map) => ({ entries: image.rows(map), size: sizes[map] })),
+    program_maps: programMaps,
     services,
     backends: [...image.backends()]
       .sort(([a], [b]) => a - b)
@@ -157,7 +161,8 @@ function slotsByBackend(image: MapImage): ReadonlyMap<number, number> {
 }
 
 /** One line per slot, as columns; what `clustermesh maps dump` prints. */
-export function renderMaps({ maps, datapath, services, backends, affinities, problems }: MapsDocument): string {
+export function renderMaps(document: MapsDocument): string {
+  const { maps, program_maps, datapath, services, backends, affinities, problems } = document;
   const kept = services.some(({ affinity_timeout }) => affinity_timeout > 0);
   const rows = services.flatMap((service) => {
     const affinity = service.affinity_timeout === 0 ? '-' : `${service.affinity_timeout} s`;
@@ -183,8 +188,9 @@ export function renderMaps({ maps, datapath, services, backends, affinities, pro
     'STATE',
     'CLUSTER',
   ];
-  const use = MAP_NAMES.filter((map) => maps[map].entries > 0 || !map.endsWith('6'))
-    .map((map) => `${map} ${maps[map].entries} of ${maps[map].size}`)
+  const inUse = MAP_NAMES.filter((map) => maps[map].entries > 0 || !map.endsWith('6'));
+  const use = [...inUse.map((map) => ({ map, ...maps[map] })), ...program_maps.filter(({ entries }) => entries > 0)]
+    .map(({ map, entries, size }) => `${map} ${entries} of ${size}`)
     .join(', ');
   const idle = backends.filter(({ slots }) => slots === 0).length;
   const parts = [

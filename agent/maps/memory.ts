@@ -3,7 +3,15 @@
 // gives the next process its handle.
 
 import { OperationalError } from '../../runtime/errors.ts';
-import { type BatchOutcome, forEachMap, type MapInfo, type MapName, type MapRow, type ServiceMaps } from './port.ts';
+import {
+  type BatchOutcome,
+  forEachMap,
+  type MapInfo,
+  type MapName,
+  type MapRow,
+  type ProgramMapUse,
+  type ServiceMaps,
+} from './port.ts';
 import {
   BACKEND_KEY,
   BACKEND_VALUE,
@@ -78,6 +86,10 @@ export class MemoryMaps implements ServiceMaps {
   }
 
   async dumpAffinity(): Promise<readonly MapRow[]> {
+    return [];
+  }
+
+  async countProgramRows(): Promise<readonly ProgramMapUse[]> {
     return [];
   }
 

@@ -46,6 +46,14 @@ export interface MapInfo {
   readonly maxEntries: number;
 }
 
+/** How full a map is that the programs write. */
+export interface ProgramMapUse {
+  /** `reverseSockets`, `affinity6`, `counters` … */
+  readonly map: string;
+  readonly entries: number;
+  readonly size: number;
+}
+
 export interface ServiceMaps {
   /** 'ebpf' forwards packets; 'memory' only keeps rows. */
   readonly kind: 'ebpf' | 'memory';
@@ -53,6 +61,8 @@ export interface ServiceMaps {
   dump(map: MapName): Promise<readonly MapRow[]>;
   /** The rows that the programs keep of clients with session affinity; none where nothing is forwarded. */
   dumpAffinity(family: Family): Promise<readonly MapRow[]>;
+  /** Counts the rows that the programs keep, map by map; no maps where nothing is forwarded. Reads every row: not to be asked often. */
+  countProgramRows(): Promise<readonly ProgramMapUse[]>;
   /** Inserts or overwrites, in the order given. */
   update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome>;
   /** Deletes, in the order given; a key that is absent is no failure. */

@@ -174,5 +174,7 @@ test('a client that connects all the time never fails, and reaches what is desir
     () => undefined,
   );
   const names = { clusters: new Map(), serviceOf: () => undefined };
-  expect(describeMaps({ image, datapath: 'ebpf', sizes: sizesOf(maps), names, affinities: [] }).problems).toEqual([]);
+  expect(
+    describeMaps({ image, datapath: 'ebpf', sizes: sizesOf(maps), names, affinities: [], programMaps: [] }).problems,
+  ).toEqual([]);
 });

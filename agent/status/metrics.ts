@@ -2,7 +2,7 @@
 // could disagree.
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { MAP_NAMES } from '../maps/port.ts';
+import { MAP_NAMES, type ProgramMapUse } from '../maps/port.ts';
 import type { TrafficCountersDocument } from '../traffic/document.ts';
 import { totalsByService } from '../traffic/totals.ts';
 import type { AgentStatusDocument } from './document.ts';
@@ -11,6 +11,7 @@ import type { AgentStatusDocument } from './document.ts';
 export function createAgentMetrics(
   status: () => AgentStatusDocument,
   traffic: () => Promise<TrafficCountersDocument>,
+  programMaps: () => Promise<readonly ProgramMapUse[]>,
 ): () => Promise<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -27,7 +28,9 @@ export function createAgentMetrics(
   const backends = gauge('programmed_backends', 'backends in the maps that services lead to');
   const refused = gauge('refused_services', 'services, or parts of them, that are not programmed', ['code']);
   const entries = gauge('map_entries', 'rows in a map', ['map']);
-  const pressure = gauge('map_pressure', 'rows in a map, as a share of its size', ['map']);
+  const pressure = gauge('map_pressure', 'rows in a map, as a share of its size; an LRU map at 1 forgets its oldest', [
+    'map',
+  ]);
   const duration = gauge('last_reconcile_seconds', 'from the last snapshot to its rows');
   const rows = counter('map_rows_total', 'rows written and removed', ['operation']);
   const failures = counter('map_failures_total', 'rows that a map did not take');
@@ -42,6 +45,7 @@ export function createAgentMetrics(
   return async () => {
     const document = status();
     const totals = totalsByService(await traffic());
+    const uses = await programMaps();
     refused.reset();
     for (const total of [rows, failures, drift, closed, unclosed, translated, rejected]) total.reset();
     connected.set(document.upstream.connected ? 1 : 0);
@@ -56,6 +60,10 @@ export function createAgentMetrics(
       const use = document.maps[map];
       entries.set({ map }, use.entries ?? 0);
       pressure.set({ map }, (use.entries ?? 0) / use.size);
+    }
+    for (const use of uses) {
+      entries.set({ map: use.map }, use.entries);
+      pressure.set({ map: use.map }, use.entries / use.size);
     }
     rows.inc({ operation: 'write' }, document.reconcile.rows_written);
     rows.inc({ operation: 'remove' }, document.reconcile.rows_removed);

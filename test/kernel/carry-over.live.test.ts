@@ -69,6 +69,9 @@ describe.skipIf(skipped)('carrying maps over', () => {
       expect(maps.info('backends6').maxEntries).toBe(sizes.backends);
       expect(await rowsOf(maps)).toEqual([15, 4]);
       expect((await maps.traffic.counts()).get(1)?.translated).toBeGreaterThan(0);
+      const uses = new Map((await maps.countProgramRows()).map(({ map, ...use }) => [map, use]));
+      expect(uses.get('affinity')).toEqual({ entries: 1, size: sizes.affinity });
+      expect(uses.get('reverseSockets')?.entries).toBeGreaterThanOrEqual(256);
       maps.close();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

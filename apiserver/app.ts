@@ -101,6 +101,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     peers,
     files: new PeerFiles({ self: name, folder: config.peers.folder, trust: config.peers.trust }),
     trust,
+    shown: { ...tls },
     clock,
     random,
     log: log.child({ part: 'bundles' }),

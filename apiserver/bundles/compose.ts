@@ -7,6 +7,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Route } from '../../runtime/http.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { TlsFilesFollower } from '../../runtime/tls/tls-files.ts';
 import type { DoorTrust } from '../door-trust.ts';
 import type { PeerFiles } from '../peers/peer-files.ts';
 import type { PeerSet } from '../peers/peer-set.ts';
@@ -22,9 +23,11 @@ export interface BundleDeps {
   readonly store: Pick<Store, 'get' | 'transact'>;
   /** The mirror of the own etcd. */
   readonly entries: ReadonlyMap<string, KeyValue>;
-  readonly peers: Pick<PeerSet, 'specs' | 'names' | 'known'>;
+  readonly peers: Pick<PeerSet, 'specs' | 'names' | 'known' | 'states'>;
   readonly files: Pick<PeerFiles, 'storeOf'>;
   readonly trust: DoorTrust;
+  /** What this server shows, by the connection. */
+  readonly shown: Readonly<Record<string, Pick<TlsFilesFollower, 'source'>>>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -46,7 +49,7 @@ export interface BundleExchange {
 }
 
 export function composeBundles(deps: BundleDeps): BundleExchange {
-  const { self, store, entries, peers, files, trust, clock, random, log } = deps;
+  const { self, store, entries, peers, files, trust, shown, clock, random, log } = deps;
   const listeners = new Set<() => void>();
   const own = bundleKey(self);
   const bundles = new PeerBundles({
@@ -84,7 +87,15 @@ export function composeBundles(deps: BundleDeps): BundleExchange {
     return read?.ok === true ? read.value : undefined;
   };
   const document = () =>
-    trustDocument({ cluster: self, bundle: announced(), peers: peers.names, states: bundles.states });
+    trustDocument({
+      cluster: self,
+      bundle: announced(),
+      certificates: Object.fromEntries(
+        Object.entries(shown).map(([part, { source }]) => [part, source.material.certificate]),
+      ),
+      peers: peers.states,
+      states: bundles.states,
+    });
   return {
     receive: (peer, bytes) => bundles.receive(peer, bytes),
     forget: (peer) => bundles.receive(peer, undefined),

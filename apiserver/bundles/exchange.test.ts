@@ -68,6 +68,7 @@ class Side {
       peers: {
         known: true,
         names: new Set([peer]),
+        states: [{ name: peer } as never],
         get specs() {
           return [{ name: peer, endpoints: [], ca: side.specs, serverName: '' }];
         },
@@ -80,6 +81,7 @@ class Side {
         },
         refresh: async () => {},
       },
+      shown: {},
       clock: systemClock,
       random: seededRandom(1),
       log: silentLog,

@@ -1,9 +1,11 @@
 // What `/v1/trust` says: the authorities that this cluster announces, and of each peer which bundle of the other side is in use,
 // in both directions. Fields are only added.
 
+import { compareText } from '../../mesh/conflict/order.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { TrustBundle } from '../../mesh/wire/trust-bundle.ts';
 import { spkiPins } from '../../pki/spki.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
 import type { PeerBundleState } from './peer-bundles.ts';
 
 export interface TrustDocument {
@@ -15,6 +17,8 @@ export interface TrustDocument {
     readonly refresh_hint_seconds: number;
     readonly pins: readonly string[];
   } | null;
+  /** The certificates that this server shows, by the connection: SHA-256 in hex with colons. */
+  readonly certificates: readonly { readonly part: string; readonly fingerprint: string }[];
   readonly peers: readonly PeerTrustEntry[];
 }
 
@@ -28,6 +32,8 @@ export interface PeerTrustEntry {
   readonly acknowledged: number | null;
   /** What is announced here is in use there. */
   readonly current: boolean;
+  /** What this server has shown at its door, on the connection in use; null where there is none. */
+  readonly shown: string | null;
   /** Why what it announces is not in use here; null where it is. */
   readonly refusal: string | null;
 }
@@ -35,11 +41,13 @@ export interface PeerTrustEntry {
 export interface TrustParts {
   readonly cluster: ClusterName;
   readonly bundle: TrustBundle | undefined;
-  readonly peers: Iterable<ClusterName>;
+  /** PEM of what is shown, by the connection. */
+  readonly certificates: Readonly<Record<string, string>>;
+  readonly peers: readonly { readonly name: ClusterName; readonly shown?: string | undefined }[];
   readonly states: ReadonlyMap<ClusterName, PeerBundleState>;
 }
 
-export function trustDocument({ cluster, bundle, peers, states }: TrustParts): TrustDocument {
+export function trustDocument({ cluster, bundle, certificates, peers, states }: TrustParts): TrustDocument {
   return {
     schema_version: 1,
     cluster,
@@ -51,16 +59,23 @@ export function trustDocument({ cluster, bundle, peers, states }: TrustParts): T
             refresh_hint_seconds: bundle.refreshHintSeconds,
             pins: spkiPins(bundle.anchors),
           },
-    peers: [...peers].sort().map((name): PeerTrustEntry => {
-      const { announced, taken, acknowledged, refusal } = states.get(name) ?? {};
-      return {
-        name,
-        announced: announced ?? null,
-        taken: taken ?? null,
-        acknowledged: acknowledged ?? null,
-        current: bundle !== undefined && acknowledged === bundle.sequence,
-        refusal: refusal?.reason ?? null,
-      };
-    }),
+    certificates: Object.entries(certificates).map(([part, pem]) => ({
+      part,
+      fingerprint: certificatesOf(pem)[0]?.fingerprint256 ?? '',
+    })),
+    peers: [...peers]
+      .sort((a, b) => compareText(a.name, b.name))
+      .map(({ name, shown }): PeerTrustEntry => {
+        const { announced, taken, acknowledged, refusal } = states.get(name) ?? {};
+        return {
+          name,
+          announced: announced ?? null,
+          taken: taken ?? null,
+          acknowledged: acknowledged ?? null,
+          current: bundle !== undefined && acknowledged === bundle.sequence,
+          shown: shown ?? null,
+          refusal: refusal?.reason ?? null,
+        };
+      }),
   };
 }

@@ -1,13 +1,16 @@
 // The real client of a peer's door: the etcd client over mutual TLS, with the trust store that is bound to this peer alone and
-// this cluster's own peer certificate. Both are followed on disk while the client lives.
+// this cluster's own peer certificate. Both are followed on disk while the client lives, and an open connection moves over to them.
 
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { channelCredentials } from '../../runtime/tls/certificate-source.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { openTlsFiles } from '../../runtime/tls/tls-files.ts';
 import { openEtcd } from '../store/etcd-client.ts';
+import type { Mirror } from '../store/port.ts';
+import { ConnectionRenewal } from './connection-renewal.ts';
 import type { OpenDoor } from './port.ts';
 
 export interface DoorClientDeps {
@@ -20,13 +23,17 @@ export interface DoorClientDeps {
 
 export function doorOpener({ client, clock, random, log }: DoorClientDeps): OpenDoor {
   return async (spec) => {
-    const shown = spec.client ?? client;
-    if (shown === undefined) throw noCertificate(spec.name);
+    const pair = spec.client ?? client;
+    if (pair === undefined) throw noCertificate(spec.name);
     const peerLog = log.child({ peer: spec.name });
-    const files = await openTlsFiles({ ca: spec.ca, ...shown }, { clock, log: peerLog });
+    const files = await openTlsFiles({ ca: spec.ca, ...pair }, { clock, log: peerLog });
     const closing = new AbortController();
     const following = files.run(closing.signal);
+    let shown: string | undefined;
     const etcd = openEtcd({
+      onConnect: () => {
+        shown = fingerprintOf(files.source.material.certificate);
+      },
       endpoints: spec.endpoints.map(addressOf),
       credentials: channelCredentials(files.source),
       // A door is dialled by address and known by the name of its cluster.
@@ -35,17 +42,34 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
       random,
       log: peerLog,
     });
+    const mirrors = new Set<Mirror>();
+    const renewal = new ConnectionRenewal({
+      source: files.source,
+      connection: etcd,
+      mirrors,
+      ...{ clock, random, log: peerLog },
+    });
+    const renewing = renewal.run(closing.signal);
     return {
       store: etcd,
-      mirror: (prefixes, observer) => etcd.createMirror({ prefixes, observer }),
+      get shown() {
+        return shown;
+      },
+      mirror(prefixes, observer) {
+        const mirror = etcd.createMirror({ prefixes, observer });
+        mirrors.add(mirror);
+        return mirror;
+      },
       close() {
         closing.abort();
         etcd.close();
-        void following;
+        void Promise.all([following, renewing]);
       },
     };
   };
 }
+
+const fingerprintOf = (pem: string): string | undefined => certificatesOf(pem)[0]?.fingerprint256;
 
 function noCertificate(peer: string): OperationalError {
   return new OperationalError({

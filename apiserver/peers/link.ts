@@ -54,6 +54,7 @@ export class PeerLink {
   #withBundle = false;
   /** Ends the session, for another that follows other keys. */
   #startOver = (): void => {};
+  #client: DoorClient | undefined;
   #mirror: Mirror | undefined;
   #revision: number | undefined;
   #liveSince: number | undefined;
@@ -89,6 +90,7 @@ export class PeerLink {
       revision: this.#revision,
       records: this.#mirror?.entries.size ?? 0,
       disconnects: mirror?.disconnects ?? 0,
+      shown: this.#client?.shown,
       failures: this.#failures,
       lastError: this.#lastError ?? mirror?.lastError?.message,
     };
@@ -126,6 +128,7 @@ export class PeerLink {
 
   async #session(signal: AbortSignal): Promise<void> {
     const client = await this.#deps.openDoor(this.#deps.spec);
+    this.#client = client;
     const over = new AbortController();
     this.#startOver = () => over.abort();
     try {

@@ -8,6 +8,8 @@ import type { PeerSpec } from './peer-spec.ts';
 /** A connection to a peer's door, or to the etcd of a plain Cilium cluster. */
 export interface DoorClient {
   readonly store: Pick<Store, 'get' | 'status'>;
+  /** SHA-256 of the certificate that this side has shown on the connection in use, as Node writes it. */
+  readonly shown?: string | undefined;
   /** One watch per prefix; see the store's mirror. */
   mirror(prefixes: readonly string[], observer: MirrorObserver): Mirror;
   close(): void;
@@ -60,6 +62,8 @@ export interface PeerLinkState {
   readonly revision: number | undefined;
   readonly records: number;
   readonly disconnects: number;
+  /** SHA-256 of the certificate that this side has shown on the connection in use. */
+  readonly shown?: string | undefined;
   readonly failures: number;
   readonly lastError: string | undefined;
 }

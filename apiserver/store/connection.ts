@@ -50,6 +50,8 @@ export interface ConnectionDeps {
   readonly endpoints: readonly string[];
   readonly credentials: ChannelCredentials;
   readonly channelOptions?: ChannelOptions;
+  /** Another connection is in use, made with the certificates of now. */
+  readonly onConnect?: (() => void) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -95,6 +97,46 @@ export class EtcdConnection {
     const { signal } = options;
     signal?.throwIfAborted();
     const channel = this.#open(options);
+    try {
+      return await this.#ask(channel, method, request, options);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isFailure(error, Meanings.unreachable)) this.#leave(channel, error);
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a connection beside the one in use, with the certificates of now, and asks something over it. Once that is answered the
+   * new one is in use, and what runs on the old one may finish there; else everything stays as it is.
+   */
+  async renew<Req, Res>(method: MethodDefinition<Req, Res>, request: Req, options: CallOptions): Promise<Res> {
+    const before = this.#open(options);
+    const beside = this.#connect(before.endpoint);
+    try {
+      const answer = await this.#ask(beside, method, request, options);
+      if (this.#closed || this.#channel !== before) {
+        // It was left meanwhile: what follows it is as new as this one.
+        beside.client.close();
+        return answer;
+      }
+      this.#channel = beside;
+      this.#deps.onConnect?.();
+      before.client.close();
+      return answer;
+    } catch (error) {
+      beside.client.close();
+      throw error;
+    }
+  }
+
+  async #ask<Req, Res>(
+    channel: Channel,
+    method: MethodDefinition<Req, Res>,
+    request: Req,
+    options: CallOptions,
+  ): Promise<Res> {
+    const { signal } = options;
     const attempt = { ...options, endpoint: channel.endpoint };
     let stop = (): void => {};
     try {
@@ -118,10 +160,6 @@ export class EtcdConnection {
         stop = () => call.cancel();
         signal?.addEventListener('abort', stop, { once: true });
       });
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (isFailure(error, Meanings.unreachable)) this.#leave(channel, error);
-      throw error;
     } finally {
       signal?.removeEventListener('abort', stop);
     }
@@ -177,16 +215,21 @@ export class EtcdConnection {
   #open(options: { readonly operation: string }): Channel {
     if (this.#closed) throw unreachable({ ...options, endpoint: 'etcd' }, 'the connection was closed by this side');
     if (this.#channel !== undefined) return this.#channel;
-    const { endpoints, credentials, channelOptions } = this.#deps;
+    const { endpoints } = this.#deps;
     const endpoint = endpoints[this.#attempts % endpoints.length];
     if (endpoint === undefined) throw unreachable({ ...options, endpoint: 'etcd' }, 'no endpoints are configured');
-    const client = new Client(endpoint, credentials, { ...CHANNEL_OPTIONS, ...channelOptions });
-    const channel = { endpoint, client };
+    const channel = this.#connect(endpoint);
     this.#channel = channel;
-    client.waitForReady(this.#deps.clock.now() + CONNECT_TIMEOUT_MS, (error) => {
+    this.#deps.onConnect?.();
+    channel.client.waitForReady(this.#deps.clock.now() + CONNECT_TIMEOUT_MS, (error) => {
       if (error !== undefined) this.#leave(channel, error);
     });
     return channel;
+  }
+
+  #connect(endpoint: string): Channel {
+    const { credentials, channelOptions } = this.#deps;
+    return { endpoint, client: new Client(endpoint, credentials, { ...CHANNEL_OPTIONS, ...channelOptions }) };
   }
 
   /** Many calls fail together when a connection breaks: only the first moves on. */

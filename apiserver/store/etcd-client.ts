@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { EtcdConnection } from './connection.ts';
+import { EtcdWire } from './etcd-wire.ts';
 import { Meanings, storeFailure } from './failures.ts';
 import { prefixRange } from './key-range.ts';
 import { EtcdKeys } from './kv.ts';
@@ -20,12 +21,20 @@ export interface EtcdOptions {
   readonly credentials: ChannelCredentials;
   /** Over this client's own: a name to check the server's certificate for, for example. */
   readonly channelOptions?: ChannelOptions;
+  /** Another connection is in use, made with the certificates of now. */
+  readonly onConnect?: () => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-export type EtcdClient = MirroringStore;
+export interface EtcdClient extends MirroringStore {
+  /**
+   * Puts a connection that is made with the certificates of now in the place of the one in use; mirrors then have to `resume`.
+   * Rejects where the other side does not take it, and leaves everything as it is.
+   */
+  renewConnection(signal: AbortSignal): Promise<void>;
+}
 
 /** Connects when first used. */
 export function openEtcd(options: EtcdOptions): EtcdClient {
@@ -48,6 +57,9 @@ export function openEtcd(options: EtcdOptions): EtcdClient {
     transact: (writes, conditions = [], signal) => keys.transact(writes, conditions, signal),
     grantLease: (ttlSeconds, signal) => leases.grant(ttlSeconds, signal),
     status: (signal) => keys.status(signal),
+    renewConnection: async (signal) => {
+      await connection.renew(EtcdWire.status, {}, { operation: 'renew connection', signal });
+    },
     createMirror: (mirror) => createMirror({ source, clock, random, log }, mirror),
     close() {
       leases.close();

@@ -138,6 +138,33 @@ test('resumes behind what was delivered, whatever the created answers say', asyn
   expect(batches.map(({ position }) => position.revision)).toEqual([10, 11]);
 });
 
+test('goes on over another connection without a disconnect, and without missing or repeating anything', async () => {
+  const { etcd, batches, mirror, retry } = start(spanning);
+  await turn();
+  etcd.say(created(0, 10), events(0, [put('a/1', 11)]));
+  mirror.resume();
+  await turn();
+  expect(etcd.streams.map(({ starts, closed }) => [starts, closed])).toEqual([
+    [[11], true],
+    [[12], false],
+  ]);
+  expect(mirror.state).toMatchObject({ phase: 'live', disconnects: 0, lastError: undefined });
+  etcd.say(created(0, 30), events(0, [put('a/2', 30)]));
+  expect(batches.map(({ position, relisted }) => [position.revision, relisted])).toEqual([
+    [10, true],
+    [11, false],
+    [30, false],
+  ]);
+  expect(etcd.lists).toBe(1);
+  // The other connection is no good: that is a disconnect like any other.
+  mirror.resume();
+  await turn();
+  etcd.cut();
+  await retry();
+  expect(etcd.streams.at(-1)?.starts).toEqual([31]);
+  expect(mirror.state.disconnects).toBe(1);
+});
+
 test('progress of a watch is a place to resume from', async () => {
   const { etcd, batches, retry } = start(spanning);
   await turn();

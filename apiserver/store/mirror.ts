@@ -51,6 +51,9 @@ interface MirrorLane {
   passed: number;
 }
 
+/** Why a stream ended that is to be followed by another at once. */
+const RESUMED = Symbol('resumed');
+
 /** After these, resuming is no use: only a list helps. */
 const ENDS_THAT_NEED_A_LIST = [Meanings.compacted, Meanings.changed, Meanings.answerTooLarge];
 
@@ -73,6 +76,9 @@ class EtcdMirror implements Mirror {
   /** Silence proves something only where requests for progress have been answered before. */
   #answersProgress = false;
   #running = false;
+  /** The stream in use; absent while there is none. */
+  #session: WatchSession | undefined;
+  #resuming = false;
 
   constructor(deps: MirrorDeps, options: MirrorOptions) {
     this.#deps = deps;
@@ -93,6 +99,11 @@ class EtcdMirror implements Mirror {
     return { ...this.#health.state, position: this.#position() };
   }
 
+  resume(): void {
+    // A stream that does not stand yet is on its way over a connection that is as new.
+    if (this.#health.liveMs !== undefined) this.#session?.fail(RESUMED);
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new Error('this mirror is running already');
     this.#running = true;
@@ -102,6 +113,8 @@ class EtcdMirror implements Mirror {
           await this.#follow(signal);
         } catch (error) {
           if (signal.aborted) break;
+          this.#resuming = error === RESUMED;
+          if (this.#resuming) continue;
           if (!(error instanceof OperationalError)) throw error;
           this.#ended(error);
           await sleep(this.#deps.clock, this.#backoff.next(), signal).catch(() => {});
@@ -115,8 +128,11 @@ class EtcdMirror implements Mirror {
 
   /** One connection's life: always ends by a rejection. */
   async #follow(signal: AbortSignal): Promise<never> {
-    this.#health.connecting();
-    if (this.#mustList || !(await this.#canResume(signal))) await this.#list(signal);
+    // A stream that follows another at once goes on in the same history, and its mirror was never without one.
+    if (!this.#resuming) {
+      this.#health.connecting();
+      if (this.#mustList || !(await this.#canResume(signal))) await this.#list(signal);
+    }
     const session = new WatchSession(
       {
         source: this.#deps.source,
@@ -136,7 +152,12 @@ class EtcdMirror implements Mirror {
         onProgress: (lane, revision) => this.#progressed(lane, revision),
       },
     );
-    return session.run(signal);
+    this.#session = session;
+    try {
+      return await session.run(signal);
+    } finally {
+      this.#session = undefined;
+    }
   }
 
   #ended(error: OperationalError): void {

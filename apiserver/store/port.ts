@@ -119,6 +119,11 @@ export interface MirrorObserver {
 export interface Mirror {
   readonly state: MirrorState;
   readonly entries: ReadonlyMap<string, KeyValue>;
+  /**
+   * Goes on over the connection of now, from where it is: the stream is another, nothing is missed, and it is no disconnect. For
+   * connections that are renewed.
+   */
+  resume(): void;
   /** Follows until the signal aborts; never rejects for a reason that a retry may cure. */
   run(signal: AbortSignal): Promise<void>;
 }

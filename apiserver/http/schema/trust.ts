@@ -14,6 +14,9 @@ export const trustSchema = z.object({
     .object({ ...announced, refresh_hint_seconds: count })
     .nullable()
     .meta({ description: 'The authorities that this cluster announces; null before the first time' }),
+  certificates: list(z.object({ part: z.string(), fingerprint: z.string() })).meta({
+    description: 'What this server shows, by the connection: SHA-256 of each certificate',
+  }),
   peers: list(
     z.object({
       name: z.string(),
@@ -23,6 +26,7 @@ export const trustSchema = z.object({
         .nullable()
         .meta({ description: "The sequence of this cluster's bundle that is in use there" }),
       current: z.boolean().meta({ description: 'What is announced here is in use there' }),
+      shown: z.string().nullable().meta({ description: 'What this server has shown there, on the connection in use' }),
       refusal: z.string().nullable().meta({ description: 'Why what the peer announces is not in use here' }),
     }),
   ),

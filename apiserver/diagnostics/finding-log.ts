@@ -17,6 +17,8 @@ export interface FindingLogDeps {
 
 /** Findings that come and go within this are not worth a line, and a burst of changes is one look. */
 const PAUSE_MS = 1_000;
+/** A look at a large mesh may take long: pauses are so many times as long, so that looking takes a hundredth of the process. */
+const PAUSE_PER_LOOK = 100;
 /** What nobody announces (time passes, agents lag) is noticed within this. */
 const UNPROMPTED_MS = 30_000;
 /** Of one code in one look; a peer that is wrong in everything must not fill the disk. The rest is counted. */
@@ -37,12 +39,15 @@ export class FindingLog {
       this.#changed = true;
     });
     try {
-      for (let waited = 0; !signal.aborted; waited += PAUSE_MS) {
+      let pauseMs = PAUSE_MS;
+      for (let waited = 0; !signal.aborted; waited += pauseMs) {
         if (this.#changed || waited >= UNPROMPTED_MS) {
           waited = 0;
+          const begun = clock.monotonic();
           this.#look();
+          pauseMs = Math.min(UNPROMPTED_MS, Math.max(PAUSE_MS, PAUSE_PER_LOOK * (clock.monotonic() - begun)));
         }
-        await sleep(clock, PAUSE_MS, signal).catch(() => undefined);
+        await sleep(clock, pauseMs, signal).catch(() => undefined);
       }
     } finally {
       stop();

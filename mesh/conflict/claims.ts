@@ -17,7 +17,7 @@ export interface Claimant {
   readonly sound: boolean;
 }
 
-/** A record with its claims, each address once. The index writes them. */
+/** A record with its claims, each address once. Either all of them are uses, or none is. The index writes them. */
 export interface Claiming {
   readonly cluster: ClusterName;
   claims: readonly Claim[];
@@ -63,11 +63,12 @@ export class ClaimIndex<R extends Claiming> {
 
   /** Sets all claims of a record at once. Returns the addresses whose users must look again. */
   replace(record: R, claims: readonly Claim[]): readonly string[] {
+    const { taken, put } = changeBetween(record.claims, claims);
     const touched = new Map<string, string>();
-    for (const { address } of [...record.claims, ...claims]) touched.set(address, this.#rivalry(address));
-    for (const claim of record.claims) this.#take(record, claim);
+    for (const { address } of [...taken, ...put]) touched.set(address, this.#rivalry(address));
+    for (const claim of taken) this.#take(record, claim);
     record.claims = claims;
-    for (const claim of claims) this.#put(record, claim);
+    for (const claim of put) this.#put(record, claim);
     const changed: string[] = [];
     for (const [address, before] of touched) {
       if (this.#rivalry(address) !== before) changed.push(address);
@@ -157,5 +158,25 @@ export class ClaimIndex<R extends Claiming> {
 
 const UNCLAIMED: Claim = { address: '', strength: 'use', sound: false };
 
-const claimTo = ({ claims }: Claiming, address: string): Claim =>
-  claims.find((claim) => claim.address === address) ?? UNCLAIMED;
+/** A service uses thousands of addresses, and all in the same way. */
+function claimTo({ claims }: Claiming, address: string): Claim {
+  const [first = UNCLAIMED] = claims;
+  if (first.strength === 'use') return first;
+  return claims.find((claim) => claim.address === address) ?? UNCLAIMED;
+}
+
+export const isSameClaim = (a: Claim | undefined, b: Claim | undefined): boolean =>
+  a?.address === b?.address && a?.strength === b?.strength && a?.sound === b?.sound;
+
+/** What is between the first and the last difference: one changed backend of thousands costs one. */
+function changeBetween(
+  before: readonly Claim[],
+  after: readonly Claim[],
+): { readonly taken: readonly Claim[]; readonly put: readonly Claim[] } {
+  const shorter = Math.min(before.length, after.length);
+  let head = 0;
+  while (head < shorter && isSameClaim(before[head], after[head])) head += 1;
+  let tail = 0;
+  while (tail < shorter - head && isSameClaim(before.at(-1 - tail), after.at(-1 - tail))) tail += 1;
+  return { taken: before.slice(head, before.length - tail), put: after.slice(head, after.length - tail) };
+}

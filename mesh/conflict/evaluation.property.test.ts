@@ -206,6 +206,8 @@ function apply(mesh: MeshEvaluation, step: Step, changed: Map<string, unknown>):
       return;
     case 'settle':
       note(mesh, mesh.settle(NOW), changed);
+      // What a report found is not to outlive what it was found in.
+      assess(mesh, NOW);
       return;
   }
 }

@@ -19,6 +19,7 @@ import { accept, carriedId } from './record-reading.ts';
 import { type GoodValue, type Hold, orNone, type RecordState } from './record-state.ts';
 import { identityOf } from './record-value.ts';
 import type { Standing } from './standing.ts';
+import { KnownWorkloads } from './workload.ts';
 
 /** Keys of which what is admitted or withheld may be other than before the last settling. */
 export type Changes = ReadonlyMap<ClusterName, ReadonlySet<string>>;
@@ -26,6 +27,7 @@ export type Changes = ReadonlyMap<ClusterName, ReadonlySet<string>>;
 export class MeshEvaluation {
   readonly local: ClusterName | undefined;
   readonly indexes = new RecordIndexes();
+  readonly workloads = new KnownWorkloads();
   readonly #clusters = new Map<ClusterName, ClusterState>();
   readonly #standings = new Map<ClusterName, Standing>();
   #context: JudgeContext;

@@ -62,12 +62,14 @@ export function claimFingerprint(address: string, a: ClusterName, b: ClusterName
 /** The claims of a record's value; unsound ones stand behind everybody else's. */
 export function claimsOf(good: GoodValue | undefined, standing: Standing, context: JudgeContext): readonly Claim[] {
   if (good === undefined) return [];
+  if (good.value.kind === 'services') {
+    return good.value.backends.map((address) => ({ address, strength: 'use', sound: false }));
+  }
   const claims = new Map<string, Claim>();
   for (const use of addressUses(good.value)) {
-    if (use.role === 'allocation') continue;
-    const strength = use.role === 'backend' ? 'use' : use.role;
+    if (use.role === 'allocation' || use.role === 'backend') continue;
+    const strength = use.role;
     const sound =
-      strength !== 'use' &&
       good.problems.length === 0 &&
       !context.holds.forfeits(standing.name, use.prefix) &&
       (isDeclared(use, standing, context.indexes.claims) || (strength === 'node' && !standing.declaresNodes));

@@ -31,7 +31,7 @@ export function recordDrafts(evaluation: MeshEvaluation, drafts: Drafts): void {
   const wins = (a: ClusterName, b: ClusterName) => better(claim(a), claim(b), standings) === a;
   for (const [key, constituents] of indexes.services.several()) {
     serviceDrafts(key, constituents, wins, drafts);
-    workloadDrafts(key, constituents, evaluation.clusters, indexes, drafts);
+    workloadDrafts(key, constituents, evaluation, drafts);
   }
 }
 

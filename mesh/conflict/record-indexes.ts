@@ -2,7 +2,7 @@
 // current record by record. A change returns whoever must be judged again because of it, and nobody else.
 
 import type { ClusterName, ServiceKey } from '../model/names.ts';
-import { type Claim, ClaimIndex } from './claims.ts';
+import { type Claim, ClaimIndex, isSameClaim } from './claims.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
 import { identityText, type RecordValue } from './record-value.ts';
 import { ServiceIndex } from './service-index.ts';
@@ -14,6 +14,8 @@ export class RecordIndexes {
   readonly services = new ServiceIndex();
   readonly #publishers = new Map<number, Map<ClusterName, RecordState>>();
   readonly #endpoints = new Map<ClusterName, Map<number, Set<RecordState>>>();
+  /** Counts, for each cluster, what may have other labels at some address than before. */
+  readonly #labelChanges = new Map<ClusterName, number>();
   /** Numbers that several clusters publish. */
   readonly #collisions = new Set<number>();
 
@@ -30,6 +32,11 @@ export class RecordIndexes {
   /** The cluster's endpoints that carry the number. */
   endpoints(cluster: ClusterName, identity: number): Iterable<RecordState> {
     return this.#endpoints.get(cluster)?.get(identity) ?? NOBODY;
+  }
+
+  /** Stays the same for as long as each address of the cluster has the labels that it had. */
+  labelChanges(cluster: ClusterName): number {
+    return this.#labelChanges.get(cluster) ?? 0;
   }
 
   /** In ascending order. */
@@ -66,6 +73,10 @@ export class RecordIndexes {
     return changed.flatMap((address) => this.claims.users(address));
   }
 
+  #relabelled(cluster: ClusterName): void {
+    this.#labelChanges.set(cluster, this.labelChanges(cluster) + 1);
+  }
+
   #disagreeing(key: ServiceKey): readonly RecordState[] {
     return this.services.disagrees(key) ? this.#constituents(key) : NOBODY;
   }
@@ -95,12 +106,15 @@ export class RecordIndexes {
     if (byCluster.size > 1) this.#collisions.add(number);
     else this.#collisions.delete(number);
     const same = before !== undefined && after !== undefined && identityText(before) === identityText(after);
-    return same ? NOBODY : [...this.publishers(number), ...this.endpoints(record.cluster, number)];
+    if (same) return NOBODY;
+    this.#relabelled(record.cluster);
+    return [...this.publishers(number), ...this.endpoints(record.cluster, number)];
   }
 
   #updateEndpoint(record: RecordState, before?: RecordValue, after?: RecordValue): void {
     const [old, now] = [before, after].map((value) => (value?.kind === 'ip' ? value.identity : undefined));
     if (old === now) return;
+    this.#relabelled(record.cluster);
     const byNumber = this.#endpoints.get(record.cluster) ?? new Map<number, Set<RecordState>>();
     this.#endpoints.set(record.cluster, byNumber);
     if (old !== undefined) {
@@ -118,8 +132,4 @@ export class RecordIndexes {
 }
 
 const sameClaims = (a: readonly Claim[], b: readonly Claim[]): boolean =>
-  a.length === b.length &&
-  a.every(({ address, strength, sound }, at) => {
-    const other = b[at];
-    return other?.address === address && other.strength === strength && other.sound === sound;
-  });
+  a.length === b.length && a.every((claim, at) => isSameClaim(claim, b[at]));

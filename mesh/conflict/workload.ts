@@ -9,6 +9,7 @@ import type { Drafts } from './drafts.ts';
 import { soleFingerprint } from './finding.ts';
 import { compareText } from './order.ts';
 import type { RecordIndexes } from './record-indexes.ts';
+import type { GoodValue, RecordState } from './record-state.ts';
 import { backendsOf, identityLabels, identityOf } from './record-value.ts';
 import type { IndexedConstituent } from './service-index.ts';
 
@@ -22,15 +23,38 @@ interface Workloads {
   readonly text: string;
 }
 
+/** The workloads of each part of a service, as they were found last: a mesh has many parts, and a report is drawn often. */
+export class KnownWorkloads {
+  readonly #known = new WeakMap<
+    RecordState,
+    { readonly good: GoodValue | undefined; readonly labelChanges: number; readonly workloads: Workloads }
+  >();
+
+  of(constituent: IndexedConstituent, cluster: ClusterState | undefined, indexes: RecordIndexes): Workloads {
+    const { record } = constituent;
+    const labelChanges = indexes.labelChanges(constituent.cluster);
+    const known = this.#known.get(record);
+    if (known?.good === record.good && known?.labelChanges === labelChanges) return known.workloads;
+    const workloads = workloadsOf(constituent, cluster, indexes);
+    this.#known.set(record, { good: record.good, labelChanges, workloads });
+    return workloads;
+  }
+}
+
+interface WorkloadSources {
+  readonly clusters: ReadonlyMap<ClusterName, ClusterState>;
+  readonly indexes: RecordIndexes;
+  readonly workloads: KnownWorkloads;
+}
+
 export function workloadDrafts(
   service: ServiceKey,
   constituents: readonly IndexedConstituent[],
-  clusters: ReadonlyMap<ClusterName, ClusterState>,
-  indexes: RecordIndexes,
+  { clusters, indexes, workloads: known }: WorkloadSources,
   drafts: Drafts,
 ): void {
   const all = constituents
-    .map((constituent) => workloadsOf(constituent, clusters.get(constituent.cluster), indexes))
+    .map((constituent) => known.of(constituent, clusters.get(constituent.cluster), indexes))
     .filter((workloads) => workloads.identities.length > 0)
     .sort((a, b) => compareText(a.cluster, b.cluster));
   const [first] = all;

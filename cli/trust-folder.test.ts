@@ -8,7 +8,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ClusterName } from '../mesh/model/names.ts';
 import { DAY_MS } from '../pki/authority.ts';
 import { initCluster } from '../pki/init.ts';
+import { LeafFolder } from '../pki/renew/leaf-folder.ts';
 import { trustCommand } from './trust.ts';
+import { watchLeaves } from './trust-renew-watch.ts';
 
 let dir: string;
 let printed = '';
@@ -86,6 +88,29 @@ describe('clustermesh trust renew', () => {
 
   test('refuses a folder that is no cluster of ours', async () => {
     await expect(trust('renew')).rejects.toMatchObject({ code: 'PKI_CLUSTER_RECORD' });
+  });
+});
+
+describe('clustermesh trust renew --watch', () => {
+  test('says each thing once, renews what is due, and ends when it is told to', async () => {
+    await init(66);
+    const key = await readFile(join(dir, 'ca', 'key.pem'), 'utf8');
+    await writeFile(join(dir, 'ca', 'key.pem'), 'not a key');
+    const events: { readonly event: string; readonly for?: string; readonly remedy?: string }[] = [];
+    const stop = new AbortController();
+    const write = (line: string) => void events.push(JSON.parse(line));
+    const options = { leaves: new LeafFolder({ dir }), output: 'json', write } as const;
+    const watching = watchLeaves(options, stop.signal);
+    await vi.waitFor(() => expect(events.at(-1)?.event).toBe('watching'));
+    expect(events.map(({ event }) => event)).toEqual(['obstructed', ...Array(7).fill('failed'), 'watching']);
+    expect(events[0]?.remedy).toMatch(/^Restore both files/);
+
+    await writeFile(join(dir, 'ca', 'key.pem'), key);
+    await vi.waitFor(() => expect(events.filter(({ event }) => event === 'renewed')).toHaveLength(7), 15_000);
+    expect(events.filter(({ event }) => event === 'unobstructed')).toHaveLength(1);
+    stop.abort();
+    await watching;
+    expect((await trust('renew')).printed).not.toContain('renewed');
   });
 });
 

@@ -1,15 +1,17 @@
 // `clustermesh trust renew`: issues the leaves of a folder anew that are due, with the names they carry. Programs that run take the
-// new files without a restart. Exit 1 says that a renewal failed; the pair that was there still serves.
+// new files without a restart. Exit 1 says that a renewal failed; the pair that was there still serves. With --watch it goes on
+// (trust-renew-watch.ts).
 
 import { Command, Option } from 'commander';
 import { renewalOf } from '../pki/leaf-files.ts';
 import { LeafFolder } from '../pki/renew/leaf-folder.ts';
 import { type RoundEntry, renewalRound } from '../pki/renew/round.ts';
-import { leafOwner } from '../pki/renew/standing.ts';
+import { leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseLife } from './leaf-life.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
+import { untilToldToStop, watchLeaves } from './trust-renew-watch.ts';
 
 interface RenewOptions {
   readonly dir: string;
@@ -17,6 +19,7 @@ interface RenewOptions {
   readonly due?: true;
   readonly dryRun?: boolean;
   readonly leafLife?: number;
+  readonly watch?: true;
   readonly output: OutputFormat;
 }
 
@@ -30,12 +33,24 @@ export function renewCommand(): Command {
       new Option('--leaf-life <duration>', 'how long the new ones live; else as long as the old').argParser(parseLife),
     )
     .option('--dry-run', 'print what would be renewed, and write nothing')
+    .addOption(
+      new Option('--watch', 'keep them renewed until a signal ends it, printing what happens').conflicts([
+        'all',
+        'dryRun',
+      ]),
+    )
     .addOption(outputOption())
     .addHelpText('after', '\nExit codes: 0 done, 1 a renewal failed, 2 wrong usage, 3 could not be carried out.')
-    .action(async ({ dir, all = false, dryRun = false, leafLife, output }: RenewOptions) => {
+    .action(async ({ dir, all = false, dryRun = false, leafLife, watch, output }: RenewOptions) => {
       const leaves = new LeafFolder({ dir, lifeMs: leafLife });
+      if (watch === true) {
+        const write = (line: string) => void process.stdout.write(`${line}\n`);
+        return await untilToldToStop((signal) => watchLeaves({ leaves, output, write }, signal));
+      }
       const cluster = await leaves.cluster();
-      const entries = await renewalRound({ leaves, now: systemClock.now(), all, dryRun });
+      const now = systemClock.now();
+      const due = (leaf: StandingLeaf) => all || leafState(leaf, now) !== 'ok';
+      const entries = await renewalRound({ leaves, now, due, dryRun });
       const document = { schema_version: 1, cluster, dir, dry_run: dryRun, leaves: entries.map(shown) };
       print(output, document, () => render(entries));
       if (entries.some(({ action }) => action === 'failed')) process.exitCode = 1;

@@ -10,6 +10,7 @@ import { type Authority, createAuthority, DAY_MS } from './authority.ts';
 import { readAuthority, type StoredAuthority, writeAuthority } from './authority-files.ts';
 import { type ClusterRecord, readClusterRecord, settledRecord, writeClusterRecord } from './cluster-record.ts';
 import { readIfPresent, writePair, writePublic } from './files.ts';
+import { withFolderLock } from './folder-lock.ts';
 import { type IssueRequest, issue } from './issue.ts';
 import { type ClusterLayout, clusterLayout } from './layout.ts';
 import { issuerProblem, type LeafPlace, readLeaf, renewalOf } from './leaf-files.ts';
@@ -49,7 +50,10 @@ const AUTHORITY_DAYS = 3650;
 /** What is issued here is renewed only by doing it again, so it must last between two visits of a person. */
 const LEAF_LIFE_MS = 90 * DAY_MS;
 
-export async function initCluster(credentials: ClusterCredentials): Promise<InitOutcome> {
+export const initCluster = (credentials: ClusterCredentials): Promise<InitOutcome> =>
+  withFolderLock(credentials.dir, () => carryOut(credentials));
+
+async function carryOut(credentials: ClusterCredentials): Promise<InitOutcome> {
   const { layout, record, authority, leaves, written } = await plan(credentials);
   const { cluster, now, leafLifeMs = LEAF_LIFE_MS } = credentials;
   if (record !== undefined) await writeClusterRecord(layout, record);

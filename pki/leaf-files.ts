@@ -23,6 +23,10 @@ const RENEW_AT = 2 / 3;
 /** The certificate of a pair; the error says why the pair serves nobody. */
 export async function readLeaf({ cert, key }: Pair): Promise<Result<X509Certificate, string>> {
   const [text, keyText] = await Promise.all([readIfPresent(cert), readIfPresent(key)]);
+  return leafIn(text, keyText);
+}
+
+export function leafIn(text: string | undefined, keyText: string | undefined): Result<X509Certificate, string> {
   if (text === undefined || keyText === undefined) return err('missing');
   try {
     const [leaf] = certificatesOf(text);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the certificates of the three clusters, one volume for each, and binds each authority to its name at the two others. Run
-# again, it renews what needs it: running programs take new certificates without a restart. Only in a trial does one place hold
+# Makes the certificates of the three clusters, one volume for each, and binds each authority to its name at the two others. What it
+# makes is renewed by the services called renew: running programs take new certificates without a restart. Only in a trial does one place hold
 # the authorities of all clusters; see docs/operations.md for how it is done between administrators.
 set -eu
 

@@ -3,14 +3,15 @@
 
 import type { X509Certificate } from 'node:crypto';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { err, type Result } from '../../mesh/model/result.ts';
+import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
-import { readAuthority } from '../authority-files.ts';
+import { readAuthority, type StoredAuthority } from '../authority-files.ts';
 import { readClusterRecord } from '../cluster-record.ts';
 import { namesIn, type Pair, readIfPresent, writePair } from '../files.ts';
+import { withFolderLock } from '../folder-lock.ts';
 import { clusterLayout } from '../layout.ts';
-import { type LeafPlace, readLeaf } from '../leaf-files.ts';
+import { type LeafPlace, leafIn, readLeaf } from '../leaf-files.ts';
 import type { Profile } from '../profiles.ts';
 import { reissue } from './reissue.ts';
 import type { StandingLeaf } from './standing.ts';
@@ -26,6 +27,8 @@ export interface RenewableLeaves {
   /** May reject with an OperationalError when the place itself cannot be read. */
   standing(): Promise<readonly StandingLeaf[]>;
   renew(leaf: StandingLeaf, now: number): Promise<Result<X509Certificate, RenewalFailure>>;
+  /** Why no renewal could succeed now, whether or not one is due. */
+  obstacle(): Promise<RenewalFailure | undefined>;
 }
 
 const PROFILES: readonly Exclude<Profile, 'agent'>[] = ['etcd-server', 'etcd-client', 'door', 'peer', 'rpc', 'admin'];
@@ -65,39 +68,65 @@ export class LeafFolder implements RenewableLeaves {
     return found.filter((leaf) => leaf !== undefined);
   }
 
-  async renew(
-    { place, certificate, flaw }: StandingLeaf,
-    now: number,
-  ): Promise<Result<X509Certificate, RenewalFailure>> {
+  async obstacle(): Promise<RenewalFailure | undefined> {
+    try {
+      const stored = await this.#authority();
+      return stored.ok ? undefined : stored.error;
+    } catch (error) {
+      return failureOf(error);
+    }
+  }
+
+  async renew(leaf: StandingLeaf, now: number): Promise<Result<X509Certificate, RenewalFailure>> {
+    try {
+      return await withFolderLock(this.#dir, () => this.#renewLocked(leaf, now));
+    } catch (error) {
+      return err(failureOf(error));
+    }
+  }
+
+  async #renewLocked(leaf: StandingLeaf, now: number): Promise<Result<X509Certificate, RenewalFailure>> {
+    const { place, certificate, flaw } = leaf;
+    const current = await standingAt(place);
+    if (current === undefined) return err({ reason: 'it was removed meanwhile', hint: 'Nothing is to be done.' });
+    // Whoever held the lock before has renewed it.
+    const changed = flaw !== undefined || current.certificate?.fingerprint256 !== certificate?.fingerprint256;
+    if (changed && current.certificate !== undefined && current.flaw === undefined) return ok(current.certificate);
     if (certificate === undefined) {
       return err({ reason: `its names cannot be read: ${flaw ?? 'missing'}`, hint: 'Run pki init with its names.' });
     }
-    try {
-      const layout = clusterLayout(this.#dir);
-      const stored = await readAuthority(layout, await this.cluster());
-      if (stored === undefined) {
-        return err({
-          reason: `the authority that signs, ${layout.authority.cert}, is missing`,
-          hint: 'Renew where the authority is kept, and copy what was written.',
-        });
-      }
-      const issued = await reissue({ place, old: certificate, stored, now, lifeMs: this.#lifeMs });
-      if (!issued.ok) return err({ reason: issued.error, hint: 'Look at what trust status says of the authority.' });
-      await publish(place.paths, issued.value);
-      const written = await readLeaf(place.paths);
-      return written.ok ? written : err({ reason: written.error, hint: 'Let only one program write these files.' });
-    } catch (error) {
-      if (!(error instanceof OperationalError)) throw error;
-      return err({ reason: `${error.subject ?? ''}: ${error.reason}`, hint: sentence(error.hint) });
-    }
+    const stored = await this.#authority();
+    if (!stored.ok) return stored;
+    const issued = await reissue({ place, old: certificate, stored: stored.value, now, lifeMs: this.#lifeMs });
+    if (!issued.ok) return err({ reason: issued.error, hint: 'Look at what trust status says of the authority.' });
+    await publish(place.paths, issued.value);
+    const written = await readLeaf(place.paths);
+    return written.ok ? written : err({ reason: written.error, hint: 'Let only one program write these files.' });
   }
+
+  async #authority(): Promise<Result<StoredAuthority, RenewalFailure>> {
+    const layout = clusterLayout(this.#dir);
+    const stored = await readAuthority(layout, await this.cluster());
+    if (stored !== undefined) return ok(stored);
+    return err({
+      reason: `the authority that signs, ${layout.authority.cert}, is missing`,
+      hint: 'Renew where the authority is kept, and copy what was written.',
+    });
+  }
+}
+
+/** Throws what is a bug. */
+export function failureOf(error: unknown): RenewalFailure {
+  if (!(error instanceof OperationalError)) throw error;
+  const subject = error.subject === undefined ? '' : `${error.subject}: `;
+  return { reason: `${subject}${error.reason}`, hint: sentence(error.hint) };
 }
 
 /** `undefined` where nothing stands at all. */
 async function standingAt(place: LeafPlace): Promise<StandingLeaf | undefined> {
   const [text, key] = await Promise.all([readIfPresent(place.paths.cert), readIfPresent(place.paths.key)]);
   if (text === undefined && key === undefined) return undefined;
-  const leaf = await readLeaf(place.paths);
+  const leaf = leafIn(text, key);
   if (leaf.ok) return { place, certificate: leaf.value, flaw: undefined };
   // A crash between the two writes leaves a certificate beside another key: its names are known, and it heals by a renewal.
   return { place, certificate: text === undefined ? undefined : readable(text), flaw: leaf.error };

@@ -42,17 +42,18 @@ describe('the rights that containers ask for', () => {
     expect(mountsOf(service).map(({ source }) => source)).not.toContainEqual(expect.stringMatching(/^\/|docker\.sock/));
   });
 
-  test('are two capabilities for agents, and none for who goes on running besides', () => {
+  test('are two capabilities for agents and for who writes certificates, and none for who goes on running besides', () => {
     const asked = services
       .filter(([, { cap_add }]) => cap_add.length > 0)
       .map(([name, { cap_add }]) => [name, cap_add]);
     const agents = CLUSTERS.flatMap((cluster) => [`${cluster}-1`, `${cluster}-2`]);
+    const writers = ['pki', ...CLUSTERS.map((cluster) => `${cluster}-renew`)];
     expect(Object.fromEntries(asked)).toEqual({
-      pki: ['CHOWN', 'DAC_OVERRIDE'],
+      ...Object.fromEntries(writers.map((name) => [name, ['CHOWN', 'DAC_OVERRIDE']])),
       ...Object.fromEntries(agents.map((name) => [name, ['BPF', 'NET_ADMIN']])),
     });
     const root = services.filter(([, { user }]) => user !== undefined).map(([name]) => name);
-    expect(root.sort()).toEqual(['pki', ...agents].sort());
+    expect(root.sort()).toEqual([...writers, ...agents].sort());
   });
 
   test('are the older capability where an engine does not know the newer', () => {
@@ -88,7 +89,18 @@ describe('what belongs together', () => {
       const keys = mountsOf(service).filter(({ source }) => source.endsWith('-pki'));
       if (name === 'pki') continue;
       expect(keys.map(({ source }) => source)).toEqual(keys.length === 0 ? [] : [`${name.split('-')[0]}-pki`]);
+      if (name.endsWith('-renew')) continue;
       for (const volume of service.volumes.filter((volume) => volume.includes('-pki:'))) expect(volume).toMatch(/:ro$/);
+    }
+  });
+
+  test('each cluster has one renewer, on no network, as it holds the key of the authority', () => {
+    for (const cluster of CLUSTERS) {
+      expect(compose.services[`${cluster}-renew`]).toMatchObject({
+        command: ['trust', 'renew', '--watch', '--dir', '/etc/clustermesh/pki'],
+        volumes: [`${cluster}-pki:/etc/clustermesh/pki`],
+        network_mode: 'none',
+      });
     }
   });
 

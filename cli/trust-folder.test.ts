@@ -9,6 +9,8 @@ import type { ClusterName } from '../mesh/model/names.ts';
 import { DAY_MS } from '../pki/authority.ts';
 import { initCluster } from '../pki/init.ts';
 import { LeafFolder } from '../pki/renew/leaf-folder.ts';
+import { ManualClock } from '../runtime/manual-clock.ts';
+import { seededRandom } from '../runtime/random.ts';
 import { trustCommand } from './trust.ts';
 import { watchLeaves } from './trust-renew-watch.ts';
 
@@ -99,14 +101,18 @@ describe('clustermesh trust renew --watch', () => {
     const events: { readonly event: string; readonly for?: string; readonly remedy?: string }[] = [];
     const stop = new AbortController();
     const write = (line: string) => void events.push(JSON.parse(line));
-    const options = { leaves: new LeafFolder({ dir }), output: 'json', write } as const;
+    const clock = new ManualClock(Date.now());
+    const options = { leaves: new LeafFolder({ dir }), output: 'json', write, clock, random: seededRandom(1) } as const;
     const watching = watchLeaves(options, stop.signal);
     await vi.waitFor(() => expect(events.at(-1)?.event).toBe('watching'));
     expect(events.map(({ event }) => event)).toEqual(['obstructed', ...Array(7).fill('failed'), 'watching']);
     expect(events[0]?.remedy).toMatch(/^Restore both files/);
 
     await writeFile(join(dir, 'ca', 'key.pem'), key);
-    await vi.waitFor(() => expect(events.filter(({ event }) => event === 'renewed')).toHaveLength(7), 15_000);
+    await vi.waitFor(() => {
+      clock.advance(60_000);
+      expect(events.filter(({ event }) => event === 'renewed')).toHaveLength(7);
+    });
     expect(events.filter(({ event }) => event === 'unobstructed')).toHaveLength(1);
     stop.abort();
     await watching;

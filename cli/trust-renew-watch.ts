@@ -3,8 +3,8 @@
 
 import type { LeafFolder } from '../pki/renew/leaf-folder.ts';
 import { LeafRenewer } from '../pki/renew/renewer.ts';
-import { systemClock } from '../runtime/clock.ts';
-import { systemRandom } from '../runtime/random.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
 import type { OutputFormat } from './options.ts';
 import { eventText, RenewalEvents } from './renewal-events.ts';
 
@@ -12,15 +12,18 @@ export interface WatchOptions {
   readonly leaves: LeafFolder;
   readonly output: OutputFormat;
   readonly write: (line: string) => void;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
-export async function watchLeaves({ leaves, output, write }: WatchOptions, signal: AbortSignal): Promise<void> {
+export async function watchLeaves(options: WatchOptions, signal: AbortSignal): Promise<void> {
+  const { leaves, output, write, clock, random } = options;
   const cluster = await leaves.cluster();
   const events = new RenewalEvents();
   const renewer = new LeafRenewer({
     leaves,
-    clock: systemClock,
-    random: systemRandom,
+    clock,
+    random,
     onRound: (report) => {
       const time = new Date(report.at).toISOString();
       for (const event of events.of(report)) {

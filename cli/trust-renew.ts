@@ -8,6 +8,7 @@ import { LeafFolder } from '../pki/renew/leaf-folder.ts';
 import { type RoundEntry, renewalRound } from '../pki/renew/round.ts';
 import { leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { systemRandom } from '../runtime/random.ts';
 import { parseLife } from './leaf-life.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
@@ -45,7 +46,8 @@ export function renewCommand(): Command {
       const leaves = new LeafFolder({ dir, lifeMs: leafLife });
       if (watch === true) {
         const write = (line: string) => void process.stdout.write(`${line}\n`);
-        return await untilToldToStop((signal) => watchLeaves({ leaves, output, write }, signal));
+        const options = { leaves, output, write, clock: systemClock, random: systemRandom };
+        return await untilToldToStop((signal) => watchLeaves(options, signal));
       }
       const cluster = await leaves.cluster();
       const now = systemClock.now();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ClusterName } from '../mesh/model/names.ts';
 import { EPOCH_KEY } from '../mesh/wire/epoch.ts';
-import { RECORD_KIND_NAMES } from '../mesh/wire/record-kinds.ts';
+import { CILIUM_KIND_NAMES } from '../mesh/wire/record-kinds.ts';
 import { cacheSyncedKey, syncedKey } from '../mesh/wire/synced.ts';
 import { silentLog } from '../runtime/log.ts';
 import { ManualClock } from '../runtime/manual-clock.ts';
@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const put = (...keys: readonly string[]) =>
   store.transact(keys.map((key) => ({ type: 'put', key, value: Buffer.from('x') })));
-const canaries = (of: (kind: (typeof RECORD_KIND_NAMES)[number]) => string) => RECORD_KIND_NAMES.map(of);
+const canaries = (of: (kind: (typeof CILIUM_KIND_NAMES)[number]) => string) => CILIUM_KIND_NAMES.map(of);
 const ownCanaries = canaries((kind) => syncedKey(west, kind));
 const eastCanaries = canaries((kind) => cacheSyncedKey(east, kind));
 

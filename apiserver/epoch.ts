@@ -4,7 +4,7 @@
 
 import type { ClusterName } from '../mesh/model/names.ts';
 import { decodeEpoch, EPOCH_KEY } from '../mesh/wire/epoch.ts';
-import { RECORD_KIND_NAMES } from '../mesh/wire/record-kinds.ts';
+import { CILIUM_KIND_NAMES } from '../mesh/wire/record-kinds.ts';
 import { cacheSyncedKey, syncedKey } from '../mesh/wire/synced.ts';
 import { type Clock, sleep } from '../runtime/clock.ts';
 import { OperationalError } from '../runtime/errors.ts';
@@ -68,8 +68,8 @@ export class EpochRecord {
 
   #isFilled(waitedForPeers: boolean): boolean {
     const { self, observed, peers, reflected } = this.#deps;
-    const complete = (canary: (kind: (typeof RECORD_KIND_NAMES)[number]) => string): boolean =>
-      RECORD_KIND_NAMES.every((kind) => observed.has(canary(kind)));
+    const complete = (canary: (kind: (typeof CILIUM_KIND_NAMES)[number]) => string): boolean =>
+      CILIUM_KIND_NAMES.every((kind) => observed.has(canary(kind)));
     if (!complete((kind) => syncedKey(self, kind)) || !peers.known || !reflected()) return false;
     return waitedForPeers || [...peers.names()].every((peer) => complete((kind) => cacheSyncedKey(peer, kind)));
   }

@@ -4,7 +4,7 @@
 import type { ClusterName } from '../mesh/model/names.ts';
 import { CARDS_PREFIX, cardKey } from '../mesh/wire/card.ts';
 import { clusterConfigKey } from '../mesh/wire/cluster-config.ts';
-import { STATE_ROOT } from '../mesh/wire/state-keys.ts';
+import { isStateKey } from '../mesh/wire/state-keys.ts';
 import type { AdmissionEngine } from './admission/engine.ts';
 import type { MirrorObserver, StoreEvent } from './store/port.ts';
 
@@ -23,7 +23,7 @@ export function localFacts(self: ClusterName, admission: AdmissionEngine, leadin
       for (const event of events) {
         const key = event.type === 'put' ? event.kv.key : event.key;
         const value = event.type === 'put' ? event.kv.value : undefined;
-        if (key.startsWith(STATE_ROOT)) records.push(event);
+        if (isStateKey(key)) records.push(event);
         else if (key === card) admission.setLocalCard(value);
         else if (key === config) admission.setLocalConfig(value);
         else if (key.startsWith(CARDS_PREFIX)) takeOver(key.slice(CARDS_PREFIX.length), value);

@@ -3,6 +3,7 @@
 
 import { type ClusterId, type ClusterName, parseClusterId, parseClusterName } from '../mesh/model/names.ts';
 import { MESH_PROTOCOL } from '../mesh/wire/agent-message.ts';
+import { SERVICE_SPECS } from '../mesh/wire/card.ts';
 import { spkiPins } from '../pki/spki.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { OperationalError } from '../runtime/errors.ts';
@@ -48,7 +49,7 @@ export function clusterSettings(config: ApiServerConfig, door: Pick<TlsFilesFoll
     },
     defaultGlobalNamespace,
     versions: { software: SOFTWARE_VERSION, protocol: MESH_PROTOCOL },
-    capabilities: ['synced-canaries'],
+    capabilities: ['synced-canaries', SERVICE_SPECS],
     get spkiPins() {
       return spkiPins(config.door.tls.ca.flatMap((path) => door.caText(path) ?? []));
     },

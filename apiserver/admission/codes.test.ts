@@ -14,6 +14,7 @@ import {
   node,
   type SampleCluster,
   service,
+  spec,
   wholeCluster,
 } from '../../test/samples/mesh.ts';
 
@@ -25,6 +26,9 @@ const CART = 'cilium/state/services/v1/late/shop/cart';
 const OWN = (of: string, id: number) => wholeCluster(of, id).records?.map(({ key }) => key) ?? [];
 const late = (more: Partial<SampleCluster> = {}) => wholeCluster('late', 9, more);
 const cart = (...backends: readonly string[]) => service({ cluster: 'late', id: 9, name: 'shop/cart', backends });
+
+/** How a service keeps its clients, where it does. */
+const STICKY = { sessionAffinity: 'ClientIP' };
 
 interface Case {
   readonly code: string;
@@ -244,6 +248,27 @@ const CASES: readonly Case[] = [
     withheld: [WEB],
     missing: [],
   },
+  ...Object.entries({
+    'CM-SVC-003': { sessionAffinity: 'ClientIP' },
+    'CM-SVC-004': { ...STICKY, sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } },
+    'CM-SVC-005': { annotations: { team: 'b' } },
+    'CM-SVC-006': { labels: { tier: 'api' } },
+    'CM-SVC-007': { internalTrafficPolicy: 'Local' },
+    'CM-SVC-008': { trafficDistribution: 'PreferClose' },
+    'CM-SVC-009': { ipFamilies: ['IPv6'] },
+  }).map(
+    ([code, theirs]): Case => ({
+      code,
+      clusters: [
+        wholeCluster('west', 1, { records: [spec('west', code === 'CM-SVC-004' ? STICKY : {})] }),
+        late({ records: [spec('late', theirs)] }),
+      ],
+      severity: 'warning',
+      // How a service is exported is told and never held against it: the spec and the service are there as they were sent.
+      withheld: [],
+      missing: [],
+    }),
+  ),
   {
     code: 'CM-SVC-010',
     clusters: [
@@ -315,7 +340,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'CM-TRUST':
     'pki/trust, but for 008: what chains and stores say; a peer whose chain does not verify has no link at all',
   'CM-KERN': 'mesh/conflict/kernel.test.ts: what agents report; nothing of a peer is withheld for it',
-  'CM-SVC': 'service exports carry what 003 to 009 compare, and no cluster publishes any yet',
 };
 
 describe('every code', () => {

@@ -38,6 +38,11 @@ const ROWS: readonly Row[] = [
   ['clustermesh/v1/bundles/west', '', 'p'],
   ['clustermesh/v1/bundles/east', '', ''],
   ['clustermesh/v1/cards/east', '', 'l a'],
+  ['clustermesh/v1/services/west/', 'clustermesh/v1/services/west0', 'p a'],
+  ['clustermesh/v1/services/west', 'clustermesh/v1/services/wesu', 'a'],
+  ['clustermesh/v1/services/east/', 'clustermesh/v1/services/east0', 'a'],
+  ['clustermesh/v1/cache/services/', 'clustermesh/v1/cache/services0', 'a'],
+  ['clustermesh/v1/cache/', 'clustermesh/v1/cache0', ''],
   ['clustermesh/v1/local/services/', 'clustermesh/v1/local/services0', ''],
   ['clustermesh/v1/quarantine/east/x', '', ''],
   ['clustermesh/v1/', 'clustermesh/v10', ''],
@@ -56,7 +61,7 @@ describe('access', () => {
     expect(check('peer', 'cilium/\n', '\0')).toEqual({
       ok: false,
       error:
-        '["cilium/\\n", the last key) is not within one of cilium/state/*, cilium/cluster-config/west, ' +
+        '["cilium/\\n", the last key) is not within one of cilium/state/*, clustermesh/v1/services/west/*, cilium/cluster-config/west, ' +
         'cilium/synced/west/*, cilium/.heartbeat*, clustermesh/v1/cards/west, clustermesh/v1/bundles/west, health',
     });
   });
@@ -65,6 +70,8 @@ describe('access', () => {
     // Every name that grants start with, and what stands just before and behind it.
     const names = ['cilium/', ...['state', 'cache', 'synced', 'cluster-config'].map((name) => `cilium/${name}/`)];
     const single = [
+      'clustermesh/v1/services/west/',
+      'clustermesh/v1/cache/services/',
       'cilium/cluster-config/west',
       'cilium/synced/west/',
       'cilium/.heartbeat',

@@ -1,11 +1,12 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { isStateKey } from '../../mesh/wire/state-keys.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { MemoryStore } from '../store/memory-store.ts';
-import type { StoreEvent } from '../store/port.ts';
+import type { Mirror, MirrorObserver, StoreEvent } from '../store/port.ts';
 import { PeerLink } from './link.ts';
 import { peerKeys } from './peer-keys.ts';
 import type { PeerFreshness } from './port.ts';
@@ -28,6 +29,10 @@ let seen: {
   bundles: (string | undefined)[];
 };
 let hiddenCard: boolean;
+/** The door is of a version that does not know of specs. */
+let oldDoor: boolean;
+/** Tells the link that what it follows was refused. */
+let refuse: (() => void) | undefined;
 
 beforeEach(() => {
   store = new MemoryStore();
@@ -35,6 +40,7 @@ beforeEach(() => {
   stop = new AbortController();
   seen = { records: [], card: [], writtenNow: [], config: [], freshness: [], retained: [], bundles: [] };
   hiddenCard = false;
+  oldDoor = false;
 });
 afterEach(() => stop.abort());
 
@@ -45,16 +51,21 @@ function follow(): PeerLink {
     openDoor: async () => ({
       store: {
         status: () => store.status(),
-        get: (key) => (hiddenCard ? Promise.reject(denied()) : store.get(key)),
+        get: (key) =>
+          hiddenCard || (oldDoor && key.startsWith(keys.specs.prefix)) ? Promise.reject(denied()) : store.get(key),
       },
-      mirror: (prefixes, observer) => store.createMirror({ prefixes, observer }),
+      mirror(prefixes, observer) {
+        if (oldDoor && prefixes.includes(keys.specs.prefix)) return refusedMirror(observer);
+        const mirror = store.createMirror({ prefixes, observer });
+        refuse = () => observer.onState?.({ ...mirror.state, lastError: denied() });
+        return mirror;
+      },
       close() {},
     }),
     intake: {
       addPeer() {},
       applyPeerBatch: (_, events) => seen.records.push(...events.map(describeEvent)),
-      retainRecords: (_, entries) =>
-        seen.retained.push([...entries.keys()].filter((key) => key.startsWith('cilium/state/'))),
+      retainRecords: (_, entries) => seen.retained.push([...entries.keys()].filter(isStateKey).sort()),
       setCard(_, card, writtenNow = false) {
         seen.card.push(text(card));
         seen.writtenNow.push(writtenNow);
@@ -74,9 +85,33 @@ function follow(): PeerLink {
   return link;
 }
 
+/** What a mirror does whose door refuses a prefix: it says so, and tries again for ever. */
+function refusedMirror({ onState }: MirrorObserver): Mirror {
+  const state = { ...store.createMirror({ prefixes: ['x/'], observer: { onBatch() {} } }).state, lastError: denied() };
+  return {
+    state,
+    entries: new Map(),
+    resume() {},
+    async run(signal) {
+      onState?.(state);
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    },
+  };
+}
+
 const describeEvent = (event: StoreEvent) => (event.type === 'put' ? event.kv.key : `-${event.key}`);
 const denied = () => new OperationalError({ code: 'STORE_DENIED', operation: 'read', reason: 'not allowed' });
 const put = (key: string, value = 'x') => store.transact([{ type: 'put', key, value: bytes(value) }]);
+
+/** Sessions are made anew after a pause. */
+const later = (expectation: () => void) =>
+  vi.waitFor(() => {
+    clock.advance(100);
+    expectation();
+  });
 
 async function publish(): Promise<void> {
   await put('cilium/state/services/v1/east/prod/echo');
@@ -204,4 +239,67 @@ test('a peer whose etcd was emptied loses nothing until it is whole again, and t
   expect(seen.freshness.at(-1)?.historyLost).toBeDefined();
   clock.advance(30_000);
   expect(seen.freshness.at(-1)?.historyLost).toBeUndefined();
+});
+
+describe('how the peer exports its services', () => {
+  const SPEC = `${keys.specs.prefix}prod/echo`;
+  const CARD = JSON.stringify({ schema: 'clustermesh/v1', name: 'east', id: 2, capabilities: ['service-specs'] });
+  const OLD_CARD = JSON.stringify({ schema: 'clustermesh/v1', name: 'east', id: 2, capabilities: [] });
+
+  test('is asked for where the card offers it, and waited for', async () => {
+    await put(keys.card, CARD);
+    await put(SPEC);
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state.phase).toBe('live'));
+    expect(link.state).toMatchObject({ synced: false, unsynced: [keys.specs.canary] });
+    expect(seen.records).toContain(SPEC);
+    await put(keys.specs.canary);
+    await vi.waitFor(() => expect(link.state).toMatchObject({ synced: true, unsynced: [] }));
+  });
+
+  test.each([
+    ['a plain Cilium cluster', undefined],
+    ['an older version', OLD_CARD],
+  ])('is not asked of %s, whose state is complete without', async (_, card) => {
+    if (card !== undefined) await put(keys.card, card);
+    await put(SPEC);
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, unsynced: [] }));
+    expect(seen.records).toEqual(['cilium/state/services/v1/east/prod/echo']);
+  });
+
+  test('is not asked of a replica that refuses it, whatever the card of its cluster says, until one answers', async () => {
+    oldDoor = true;
+    await put(keys.card, CARD);
+    await put(SPEC);
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, unsynced: [] }));
+    expect(seen.records).not.toContain(SPEC);
+    await put(keys.card, CARD);
+    await vi.waitFor(() => expect(seen.card.length).toBeGreaterThan(1));
+    expect(seen.records).not.toContain(SPEC);
+    oldDoor = false;
+    await put(keys.card, CARD);
+    await later(() => expect(seen.records).toContain(SPEC));
+    expect(link.state.synced).toBe(true);
+  });
+
+  test('comes with an upgrade, and goes with its end, and costs nothing else', async () => {
+    await put(keys.card, OLD_CARD);
+    await put(SPEC);
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true }));
+    await put(keys.card, CARD);
+    await later(() => expect(seen.records).toContain(SPEC));
+    expect(seen.retained.at(-1)).toEqual(['cilium/state/services/v1/east/prod/echo', SPEC]);
+    // The door that answers is of the older version again.
+    oldDoor = true;
+    refuse?.();
+    await later(() => expect(seen.retained.at(-1)).toEqual(['cilium/state/services/v1/east/prod/echo']));
+    expect(link.state).toMatchObject({ synced: true, freshness: 'fresh' });
+  });
 });

@@ -17,6 +17,7 @@ import { HistoryWatch } from './history-watch.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase } from './port.ts';
+import { SpecsOffer } from './specs-offer.ts';
 
 export interface PeerLinkDeps {
   readonly spec: PeerSpec;
@@ -57,6 +58,7 @@ export class PeerLink {
   #client: DoorClient | undefined;
   #mirror: Mirror | undefined;
   #revision: number | undefined;
+  #specs: SpecsOffer | undefined;
   #liveSince: number | undefined;
   #heartbeatAt: number | undefined;
   #freshness: Freshness = 'fresh';
@@ -85,7 +87,7 @@ export class PeerLink {
       freshness: this.#freshness,
       heartbeatAgeMs: this.#heartbeatAge(),
       synced: this.#synced,
-      unsynced: this.#keys.canaries.filter((key) => !this.#canaries.has(key)),
+      unsynced: this.#canariesAsked.filter((key) => !this.#canaries.has(key)),
       storeId: mirror?.position?.storeId,
       revision: this.#revision,
       records: this.#mirror?.entries.size ?? 0,
@@ -130,34 +132,42 @@ export class PeerLink {
     const client = await this.#deps.openDoor(this.#deps.spec);
     this.#client = client;
     const over = new AbortController();
+    const both = AbortSignal.any([signal, over.signal]);
     this.#startOver = () => over.abort();
+    const specs = new SpecsOffer({
+      probe: () => this.#withDeadline(both, (deadline) => client.store.get(this.#keys.specs.prefix, deadline)),
+      onChange: (refusal) => over.abort(refusal),
+    });
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
       await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
       this.#enter('verifying');
       const card = await this.#lookForCard(client, signal);
-      this.#plain = card !== 'present';
+      this.#plain = card === 'hidden' || card === 'absent';
       // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
       const { plainPrefixes, prefixes: withCard, bundlePrefixes } = this.#keys;
       const prefixes = card === 'hidden' ? plainPrefixes : this.#withBundle ? bundlePrefixes : withCard;
+      const offered = await specs.decide(typeof card === 'string' ? undefined : card);
+      this.#specs = specs;
       this.#revision = undefined;
-      this.#mirror = client.mirror(prefixes, {
+      this.#mirror = client.mirror(offered ? [...prefixes, this.#keys.specs.prefix] : prefixes, {
         onBatch: (batch) => this.#receive(batch),
         onState: (state) => this.#followed(state),
       });
       this.#enter('listing');
-      await this.#mirror.run(AbortSignal.any([signal, over.signal]));
+      await this.#mirror.run(both);
+      if (!signal.aborted && isFailure(over.signal.reason, Meanings.denied)) throw over.signal.reason;
     } finally {
       client.close();
     }
   }
 
   /** A plain Cilium cluster has no card, and its etcd may refuse to say so. */
-  async #lookForCard(client: DoorClient, signal: AbortSignal): Promise<'present' | 'absent' | 'hidden'> {
+  async #lookForCard(client: DoorClient, signal: AbortSignal): Promise<Uint8Array | 'absent' | 'hidden'> {
     try {
       const card = await this.#withDeadline(signal, (deadline) => client.store.get(this.#keys.card, deadline));
       this.#withBundle = announcesBundle(card?.value);
-      return card === undefined ? 'absent' : 'present';
+      return card?.value ?? 'absent';
     } catch (error) {
       if (!isFailure(error, Meanings.denied)) throw error;
       this.#withBundle = false;
@@ -187,6 +197,7 @@ export class PeerLink {
       else if (key === this.#keys.card) {
         if (value !== undefined) this.#plain = false;
         if (value !== undefined && announcesBundle(value) !== this.#withBundle) this.#startOver();
+        this.#specs?.cardCame(value);
         intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
       } else if (key === this.#keys.config) intake.setConfig(name, value);
       else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
@@ -221,6 +232,12 @@ export class PeerLink {
     return this.#keys.canaries.every((key) => this.#canaries.has(key));
   }
 
+  /** How services are exported withholds nothing, so that it is waited for, but never keeps anything else from being taken away. */
+  get #canariesAsked(): readonly string[] {
+    const { canaries, specs } = this.#keys;
+    return this.#specs?.asked === true ? [...canaries, specs.canary] : canaries;
+  }
+
   #retainRecords(): void {
     if (this.#mirror !== undefined) this.#deps.intake.retainRecords(this.#deps.spec.name, this.#mirror.entries);
   }
@@ -241,6 +258,7 @@ export class PeerLink {
   }
 
   #followed(state: MirrorState): void {
+    if (isFailure(state.lastError, Meanings.denied)) this.#specs?.refused(state.lastError);
     if (state.phase === 'live') {
       this.#lastError = undefined;
       this.#liveSince ??= this.#deps.clock.monotonic();
@@ -271,7 +289,7 @@ export class PeerLink {
     const freshness = freshnessAt(silenceMs, this.#plain ? limits.plain : limits.card);
     // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
     const listed = this.#mirror?.state.position !== undefined;
-    const synced = this.#synced || (listed && this.#hasAllCanaries);
+    const synced = this.#synced || (listed && this.#canariesAsked.every((key) => this.#canaries.has(key)));
     const historyLost = this.#history.look(!this.#refilling && this.#mirror?.state.phase === 'live');
     if (freshness === this.#freshness && synced === this.#synced && historyLost === this.#historyLost) return;
     this.#freshness = freshness;

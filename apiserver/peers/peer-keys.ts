@@ -1,7 +1,9 @@
 // Which keys of a peer are read, and what they are for. A door answers only for whole allowed prefixes, so each of them is
 // watched by itself.
 
-import type { ClusterName } from '../../mesh/model/names.ts';
+import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
+import { serviceSpecKey } from '../../mesh/wire/service-spec.ts';
+import { syncedKey } from '../../mesh/wire/synced.ts';
 import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
 
 /** The record types without whose canary a peer's state is incomplete. */
@@ -24,6 +26,8 @@ export interface PeerKeys {
   readonly bundlePrefixes: readonly string[];
   /** Without the card, which a plain Cilium cluster's etcd refuses to show. */
   readonly plainPrefixes: readonly string[];
+  /** How the peer exports its services, and the canary of that; only a peer whose card offers it is asked. */
+  readonly specs: { readonly prefix: string; readonly canary: string };
 }
 
 export function peerKeys(peer: ClusterName): PeerKeys {
@@ -43,5 +47,6 @@ export function peerKeys(peer: ClusterName): PeerKeys {
     prefixes: [...plainPrefixes, card],
     bundlePrefixes: [...plainPrefixes, card, bundle],
     plainPrefixes,
+    specs: { prefix: serviceSpecKey(peer, '' as ServiceKey), canary: syncedKey(peer, 'specs') },
   };
 }

@@ -5,10 +5,9 @@ import { cardKey } from '../../mesh/wire/card.ts';
 import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
 import type { RecordKindName } from '../../mesh/wire/record.ts';
-import { KEY_LAYOUTS, kindOfKey, STATE_ROOT, stateKey, statePrefix } from '../../mesh/wire/state-keys.ts';
+import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
+import { isStateKey, KEY_LAYOUTS, kindOfKey, stateKey, statePrefix } from '../../mesh/wire/state-keys.ts';
 import { HEARTBEAT_KEY, SYNCED_ROOT, syncedKey } from '../../mesh/wire/synced.ts';
-
-export const PUBLISHED_KINDS: readonly RecordKindName[] = ['services', 'nodes', 'identities', 'ip'];
 
 export interface OwnedKeys {
   readonly config: string;
@@ -30,9 +29,9 @@ export function ownedKeys(cluster: ClusterName): OwnedKeys {
   const config = clusterConfigKey(cluster);
   const card = cardKey(cluster);
   const urgent = new Set([config, card, HEARTBEAT_KEY]);
-  const kindOfCanary = new Map(PUBLISHED_KINDS.map((kind) => [syncedKey(cluster, kind), kind]));
+  const kindOfCanary = new Map(RECORD_KIND_NAMES.map((kind) => [syncedKey(cluster, kind), kind]));
   const prefixes = [
-    ...PUBLISHED_KINDS.map((kind) => stateKey(KEY_LAYOUTS[kind], cluster, '')),
+    ...RECORD_KIND_NAMES.map((kind) => stateKey(KEY_LAYOUTS[kind], cluster, '')),
     `${SYNCED_ROOT}${cluster}/`,
     LOCAL_SERVICES_PREFIX,
     ...urgent,
@@ -45,11 +44,7 @@ export function ownedKeys(cluster: ClusterName): OwnedKeys {
     prefixes,
     owns: (key) => prefixes.some((prefix) => (prefix.endsWith('/') ? key.startsWith(prefix) : key === prefix)),
     kindOf: (key) =>
-      key.startsWith(LOCAL_SERVICES_PREFIX)
-        ? 'localServices'
-        : key.startsWith(STATE_ROOT)
-          ? (kindOfKey(key) ?? '')
-          : '',
+      key.startsWith(LOCAL_SERVICES_PREFIX) ? 'localServices' : isStateKey(key) ? (kindOfKey(key) ?? '') : '',
     isUrgent: (key) => urgent.has(key),
     goesBefore: (key) => {
       const kind = kindOfCanary.get(key);

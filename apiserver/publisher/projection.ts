@@ -8,6 +8,7 @@ import { labelText } from '../../mesh/wire/identity.ts';
 import { ipIdentityKind, ipKey } from '../../mesh/wire/ip-identity.ts';
 import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
 import { nodeKey, nodeKind } from '../../mesh/wire/node.ts';
+import { serviceSpecKey, serviceSpecKind } from '../../mesh/wire/service-spec.ts';
 import { allRefs } from '../sources/object-table.ts';
 import type { ClusterObjects, ObjectRef } from '../sources/objects.ts';
 import { ServiceSlices } from '../sources/service-slices.ts';
@@ -16,6 +17,7 @@ import { hostAddress, ipIdentityRecord, publishedAddresses } from './convert/ip.
 import { isGlobalNamespace } from './convert/namespaces.ts';
 import { nodeRecord } from './convert/node.ts';
 import { clusterService, localService } from './convert/service.ts';
+import { serviceSpec } from './convert/service-spec.ts';
 import type { Identities } from './identities.ts';
 import { PodClaims } from './pod-claims.ts';
 import type { ClusterSettings } from './settings.ts';
@@ -93,8 +95,10 @@ export class Projection {
     const slices = this.#slices.slicesOf(key);
     const local = takesPart ? localService(service, cluster, slices) : undefined;
     const forPeers = local && clusterService(local, cluster, slices);
+    const spec = local && service && serviceSpec(service, local, cluster);
     set(localServiceKey(key), local && encodeLocalService(local));
     set(clusterServiceKey(cluster.name, key), forPeers && clusterServiceKind.encode(forPeers));
+    set(serviceSpecKey(cluster.name, key), spec && serviceSpecKind.encode(spec));
   }
 
   #node(name: string): void {

@@ -75,7 +75,7 @@ function start(
   const synced = () =>
     until(() =>
       expect(publisher.state).toMatchObject({
-        synced: { services: true, nodes: true, identities: true, ip: true },
+        synced: { services: true, nodes: true, identities: true, ip: true, specs: true },
         queueDepth: 0,
       }),
     );
@@ -163,9 +163,10 @@ test('publishes everything that a peer and the own view read', async () => {
     HostIP: '192.168.0.1',
     K8sPodName: 'p2',
   });
-  expect(keys(store, 'cilium/synced/')).toEqual(
-    ['identities', 'ip', 'nodes', 'services'].map((kind) => `cilium/synced/west/cilium/state/${kind}/v1`),
-  );
+  expect(keys(store, 'cilium/synced/')).toEqual([
+    ...['identities', 'ip', 'nodes', 'services'].map((kind) => `cilium/synced/west/cilium/state/${kind}/v1`),
+    'cilium/synced/west/clustermesh/v1/services',
+  ]);
   expect(text(store, 'cilium/cluster-config/west')).toContain('"id":3');
   expect(JSON.parse(text(store, 'clustermesh/v1/local/services/test/echo') ?? '')).toMatchObject({ global: true });
   expect(publisher.state).toMatchObject({

@@ -3,6 +3,7 @@
 
 import type { NumericIdentity } from '../../mesh/model/names.ts';
 import type { RecordKindName } from '../../mesh/wire/record.ts';
+import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
@@ -13,7 +14,6 @@ import { isFailure } from '../store/failures.ts';
 import type { Condition, MirrorBatch, Store } from '../store/port.ts';
 import { ClusterOriginRecord } from './cluster-origin.ts';
 import { PublisherMeanings } from './failures.ts';
-import { PUBLISHED_KINDS } from './owned-keys.ts';
 import { HEARTBEAT_INTERVAL_MS, PublishSession } from './session.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -82,7 +82,7 @@ class EtcdPublisher implements Publisher {
 
   get state(): PublisherState {
     const session = this.#session;
-    const synced = PUBLISHED_KINDS.map((kind) => [kind, session?.isSynced(kind) ?? false] as const);
+    const synced = RECORD_KIND_NAMES.map((kind) => [kind, session?.isSynced(kind) ?? false] as const);
     return {
       publishing: session !== undefined,
       queueDepth: session?.depth ?? 0,
@@ -151,6 +151,7 @@ class EtcdPublisher implements Publisher {
       nodes: count('nodes'),
       identities: count('identities'),
       ip: count('ip'),
+      specs: count('specs'),
       localServices: count('localServices'),
     };
   }

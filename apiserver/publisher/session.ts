@@ -10,6 +10,7 @@ import { encodeClusterConfig } from '../../mesh/wire/cluster-config.ts';
 import { identityKey } from '../../mesh/wire/identity.ts';
 import { encodeText } from '../../mesh/wire/json.ts';
 import type { RecordKindName } from '../../mesh/wire/record.ts';
+import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
 import { encodeTime } from '../../mesh/wire/time.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
@@ -24,7 +25,7 @@ import { clusterCard, clusterConfig } from './convert/cluster.ts';
 import { PublisherMeanings, publisherFailures } from './failures.ts';
 import { Identities } from './identities.ts';
 import { KeyWriter } from './key-writer.ts';
-import { ownedKeys, PUBLISHED_KINDS } from './owned-keys.ts';
+import { ownedKeys } from './owned-keys.ts';
 import { Projection, type Unit } from './projection.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -170,7 +171,7 @@ export class PublishSession {
     this.#deps.log.info('everything known is on its way', { keys: this.writer.depth });
     this.writer.settleLeftovers({ prune: false });
     this.#pruneWhenComplete();
-    for (const kind of PUBLISHED_KINDS) this.writer.set(this.#keys.canaryOf(kind), this.#now());
+    for (const kind of RECORD_KIND_NAMES) this.writer.set(this.#keys.canaryOf(kind), this.#now());
   }
 
   #pruneWhenComplete(): void {

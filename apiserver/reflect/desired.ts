@@ -6,8 +6,8 @@ import { CARDS_PREFIX, cardKey } from '../../mesh/wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX, clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { encodePeerRecord, PEERS_PREFIX, peerRecordKey } from '../../mesh/wire/peer-record.ts';
 import { QUARANTINE_PREFIX, quarantineKey } from '../../mesh/wire/quarantine.ts';
-import { cacheKeyOf, RECORD_KIND_NAMES, sourceOfCacheKey } from '../../mesh/wire/record-kinds.ts';
-import { CACHE_ROOT } from '../../mesh/wire/state-keys.ts';
+import { CILIUM_KIND_NAMES, cacheKeyOf, sourceOfCacheKey } from '../../mesh/wire/record-kinds.ts';
+import { isCacheKey } from '../../mesh/wire/state-keys.ts';
 import { cacheSyncedKey, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
 import type { ReflectedPeer } from './port.ts';
 
@@ -35,8 +35,9 @@ export interface PeersKey {
 
 /** `undefined` for the own cluster's keys and for keys that nobody here writes. */
 export function locate(key: string, self: ClusterName): PeersKey | undefined {
-  const cached = key.startsWith(CACHE_ROOT) ? sourceOfCacheKey(key) : undefined;
-  const name = key.startsWith(CACHE_ROOT) ? cached?.peer : nameBehindPrefix(key);
+  const isCached = isCacheKey(key);
+  const cached = isCached ? sourceOfCacheKey(key) : undefined;
+  const name = isCached ? cached?.peer : nameBehindPrefix(key);
   if (name === undefined || name === self) return undefined;
   const parsed = parseClusterName(name);
   return parsed.ok ? { key, peer: parsed.value, source: cached?.key } : undefined;
@@ -61,7 +62,7 @@ export function wishFor(
   if (peer === undefined) return peersKnown ? ABSENCE : UNKNOWN;
   if (key === peerRecordKey(name)) return { type: 'value', value: encodePeerRecord(peer.record) };
   if (key.startsWith(SYNCED_ROOT)) {
-    const canary = RECORD_KIND_NAMES.some((kind) => cacheSyncedKey(name, kind) === key);
+    const canary = CILIUM_KIND_NAMES.some((kind) => cacheSyncedKey(name, kind) === key);
     if (!canary) return ABSENCE;
     return reflected.has(name) ? { type: 'presence' } : UNKNOWN;
   }
@@ -97,4 +98,4 @@ export function* keysOfPeer(name: ClusterName, peer: ReflectedPeer): Generator<s
 }
 
 export const canariesOfPeer = (name: ClusterName): readonly string[] =>
-  RECORD_KIND_NAMES.map((kind) => cacheSyncedKey(name, kind));
+  CILIUM_KIND_NAMES.map((kind) => cacheSyncedKey(name, kind));

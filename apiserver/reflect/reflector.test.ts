@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ClusterName, serviceKey } from '../../mesh/model/names.ts';
 import { clusterServiceKey } from '../../mesh/wire/cluster-service.ts';
+import { serviceSpecKey } from '../../mesh/wire/service-spec.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { seededRandom } from '../../runtime/random.ts';
@@ -91,6 +92,27 @@ test('takes nothing away while a peer is incomplete, and what is left over once 
   peers.set(east, peerState({ admitted: new Map() }));
   reflector.onPeer(east);
   await vi.waitFor(async () => expect(await value(CACHED)).toBeUndefined());
+});
+
+test('how a peer exports a service is copied below a root of its own, and taken away from there', async () => {
+  const key = serviceSpecKey(east, serviceKey('prod', 'echo'));
+  const copy = 'clustermesh/v1/cache/services/east/prod/echo';
+  await store.transact([
+    { type: 'put', key: 'clustermesh/v1/cache/services/east/prod/gone', value: bytes('left over') },
+    { type: 'put', key: 'clustermesh/v1/services/west/prod/echo', value: bytes('our own') },
+  ]);
+  peers.set(east, peerState({ admitted: new Map([[key, bytes('spec')]]) }));
+  lead();
+  await vi.waitFor(async () => expect(await value(CANARY)).toBeDefined());
+  expect([...store.content('clustermesh/v1/').keys()].filter((name) => name.includes('/services/'))).toEqual([
+    copy,
+    'clustermesh/v1/services/west/prod/echo',
+  ]);
+  peers.delete(east);
+  reflector.onPeer(east);
+  await vi.waitFor(async () => expect(await value(copy)).toBeUndefined());
+  expect(await value('clustermesh/v1/services/west/prod/echo')).toBe('our own');
+  expect([...store.content('cilium/synced/').keys()]).toEqual([]);
 });
 
 test('a withheld record moves to the quarantine and back', async () => {

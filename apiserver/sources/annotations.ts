@@ -21,6 +21,9 @@ export interface ServiceIntent {
 const GLOBAL = ['service.cilium.io/global', 'io.cilium/global-service'];
 const SHARED = ['service.cilium.io/shared', 'io.cilium/shared-service'];
 const AFFINITY = ['service.cilium.io/affinity', 'io.cilium/service-affinity'];
+// Ours: Cilium takes both from a ServiceExport, which manifests have none of.
+const EXPORTED_LABELS = 'clustermesh.cilium.io/exported-labels';
+const EXPORTED_ANNOTATIONS = 'clustermesh.cilium.io/exported-annotations';
 const GLOBAL_NAMESPACE = ['clustermesh.cilium.io/global'];
 
 const AFFINITIES: readonly Affinity[] = ['none', 'local', 'remote'];
@@ -31,6 +34,19 @@ export function serviceIntent(annotations: TextMap): ServiceIntent {
   const shared = readFlag(annotations, SHARED, problems) ?? true;
   const affinity = readAffinity(annotations, problems);
   return { global, shared: global && shared, affinity, problems };
+}
+
+/** The labels and annotations of a Service that its owner wants to be the same in every cluster: names with commas between. */
+export function exportedNames(annotations: TextMap): {
+  readonly labels: readonly string[];
+  readonly annotations: readonly string[];
+} {
+  const names = (annotation: string) =>
+    (annotations[annotation] ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '');
+  return { labels: names(EXPORTED_LABELS), annotations: names(EXPORTED_ANNOTATIONS) };
 }
 
 export interface NamespaceIntent {

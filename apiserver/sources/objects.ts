@@ -22,7 +22,21 @@ export interface NamespaceObject {
   readonly annotations: TextMap;
 }
 
-export interface ServiceObject {
+export type IpFamily = 'IPv4' | 'IPv6';
+
+/** Of a Service, what only matters beside those of other clusters; absent where it is Kubernetes' default. */
+export interface ExportFields {
+  /** Milliseconds since the epoch. */
+  readonly createdAt?: number;
+  /** The preferred one first; absent where nobody has decided yet. */
+  readonly ipFamilies?: readonly IpFamily[];
+  readonly internalTrafficPolicy?: 'Local';
+  readonly trafficDistribution?: string;
+  /** By the name of the port. */
+  readonly appProtocols?: TextMap;
+}
+
+export interface ServiceObject extends ExportFields {
   readonly kind: 'Service';
   readonly namespace: string;
   readonly name: string;

@@ -5,6 +5,8 @@ import { CATALOGUE } from './catalogue.ts';
 import type { MeshEvaluation } from './evaluation.ts';
 import type { Category, Draft } from './finding.ts';
 import type { Check, CheckStatus, OmittedFindings } from './report.ts';
+import { SPEC_RULES } from './spec.ts';
+import { type SpecGaps, specGaps } from './spec-gaps.ts';
 
 /** What there was to look at. */
 interface Material {
@@ -24,11 +26,15 @@ interface Material {
   readonly sync: boolean;
   readonly clocks: boolean;
   readonly quotas: boolean;
+  readonly specs: ReadonlyMap<string, SpecGaps>;
   /** Clusters of which nothing is known, or not all, or nothing recent: a check without findings proves little. */
   readonly undeclared: readonly string[];
   readonly incomplete: readonly string[];
   readonly stale: readonly string[];
 }
+
+/** What a check is made from; a check of specs is made from records too. */
+type Reads = 'declarations' | 'records' | 'specs' | 'neither';
 
 type Needs = (material: Material) => string | undefined;
 
@@ -52,10 +58,20 @@ const quota: Needs = ({ quotas }) => (quotas ? undefined : 'no quota was given')
 const shared: Needs = (material) =>
   material.local ? services(material) : 'it needs the point of view of a local cluster';
 
+/** What is compared of exports needs two clusters that say it; where one that shares the service does not, it has not passed. */
+const specs =
+  (code: string): Needs =>
+  (material) => {
+    const lacking = services(material);
+    if (lacking !== undefined) return lacking;
+    const gaps = material.specs.get(code);
+    if (gaps?.compared !== true) return 'fewer than two clusters say how they export a service that they share';
+    if (gaps.silent.length === 0) return undefined;
+    return `not compared with ${gaps.silent.join(', ')}: how services are exported there is not published, or not whole`;
+  };
+
 /** The checks that are made here, with what they need and what they read. */
-const CHECKS: Readonly<
-  Record<string, { readonly needs: Needs; readonly reads: 'declarations' | 'records' | 'neither' }>
-> = {
+const CHECKS: Readonly<Record<string, { readonly needs: Needs; readonly reads: Reads }>> = {
   'CM-CIDR-001': { needs: ranges, reads: 'declarations' },
   'CM-CIDR-002': { needs: ranges, reads: 'declarations' },
   'CM-CIDR-003': { needs: ranges, reads: 'declarations' },
@@ -77,6 +93,7 @@ const CHECKS: Readonly<
   'CM-CFG-004': { needs: clock, reads: 'neither' },
   'CM-SVC-001': { needs: services, reads: 'records' },
   'CM-SVC-002': { needs: services, reads: 'records' },
+  ...Object.fromEntries(SPEC_RULES.map(({ code }) => [code, { needs: specs(code), reads: 'specs' }])),
   'CM-SVC-010': { needs: partlyShared, reads: 'records' },
   'CM-SVC-011': { needs: shared, reads: 'records' },
   'CM-TRUST-008': { needs: pins, reads: 'declarations' },
@@ -90,7 +107,6 @@ const CHECKS: Readonly<
 /** Checks whose input comes another way, with what is missing where it has not come. */
 const NOT_HERE: Readonly<Partial<Record<Category, string>>> = {
   trust: 'no trust store and certificate chain were given',
-  service: 'service exports carry what it compares, and none were given',
   kernel: 'no agent has reported what its kernel holds',
 };
 
@@ -120,16 +136,18 @@ function resultOf(
   if (check === undefined) return { status: 'skipped', reason: NOT_HERE[category] ?? 'no input was given for it' };
   const lacking = check.needs(material);
   if (lacking !== undefined) return { status: 'skipped', reason: lacking };
-  const doubt = doubtOf(check.reads, material);
+  const doubt = doubtOf(code, check.reads, material);
   if (doubt !== undefined) return { status: 'unknown', reason: doubt };
   return { status: 'passed', reason: `${material.clusters} ${material.clusters === 1 ? 'cluster' : 'clusters'}` };
 }
 
-function doubtOf(reads: 'declarations' | 'records' | 'neither', material: Material): string | undefined {
+function doubtOf(code: string, reads: Reads, material: Material): string | undefined {
   const { undeclared, incomplete, stale } = material;
   if (reads === 'neither') return undefined;
   if (undeclared.length > 0) return `nothing has been received from ${undeclared.join(', ')}`;
-  if (reads === 'records' && incomplete.length > 0) return `the list of ${incomplete.join(', ')} is not complete`;
+  if (reads !== 'declarations' && incomplete.length > 0) return `the list of ${incomplete.join(', ')} is not complete`;
+  const missing = reads === 'specs' ? (material.specs.get(code)?.missing ?? []) : [];
+  if (missing.length > 0) return `how some shared services of ${missing.join(', ')} are exported has not been received`;
   return stale.length > 0 ? `what is known of ${stale.join(', ')} is too old` : undefined;
 }
 
@@ -152,6 +170,7 @@ function materialOf({ clusters, local, indexes, context }: MeshEvaluation): Mate
     freshness: all.some(({ declarations }) => declarations.freshness !== undefined),
     sync: all.some(({ declarations }) => declarations.freshness?.synced !== undefined),
     clocks: all.some(({ declarations }) => declarations.clockOffsetMs !== undefined),
+    specs: specGaps(indexes, clusters),
     quotas: all.some(({ declarations }) => declarations.quota !== undefined),
     undeclared: names(
       ({ name, standing, records: known }) =>

@@ -12,7 +12,7 @@ import { backendsOf, type RecordValue } from './record-value.ts';
 const EXAMPLES_MAX = 5;
 const SERVICES_MAX = 20;
 
-type Counted = 'endpoints' | 'backends' | 'nodes' | 'identities' | 'ports';
+type Counted = Exclude<keyof Effect['withheld'], 'clusters' | 'examples'>;
 
 interface Tally {
   readonly clusters: Set<string>;
@@ -30,7 +30,7 @@ export function effectsOf(
   const tallyOf = (fingerprint: string): Tally => {
     const known = tallies.get(fingerprint);
     if (known !== undefined) return known;
-    const counts = { endpoints: 0, backends: 0, nodes: 0, identities: 0, ports: 0 };
+    const counts = { endpoints: 0, backends: 0, nodes: 0, identities: 0, ports: 0, specs: 0 };
     const tally = { clusters: new Set<string>(), counts, examples: [], services: new Set<string>() };
     tallies.set(fingerprint, tally);
     return tally;
@@ -53,6 +53,7 @@ const COUNTED: Readonly<Record<RecordValue['kind'], Counted>> = {
   services: 'backends',
   nodes: 'nodes',
   identities: 'identities',
+  specs: 'specs',
 };
 
 /** `holds`: all of one finding on the record. */

@@ -14,6 +14,7 @@ import {
   node,
   type SampleRecord,
   service,
+  spec,
 } from '../../test/samples/mesh.ts';
 import type { ClusterCard } from '../model/cluster.ts';
 import type { ClusterName } from '../model/names.ts';
@@ -101,10 +102,34 @@ const record = (cluster: string): fc.Arbitrary<SampleRecord> => {
       )
       .map(([clusterId, ip, allocation, name]) => node(cluster, clusterId, ip, allocation, name)),
   );
+  const exported = fc
+    .record({
+      name: fc.constantFrom('shop/web', 'shop/cart'),
+      // Rarely another cluster's, or a value that is none.
+      of: fc.constantFrom(cluster, cluster, cluster, cluster, 'b'),
+      more: fc.record(
+        {
+          sessionAffinity: fc.constantFrom('None', 'ClientIP', 'ClientIP', 'Sticky'),
+          sessionAffinityConfig: fc.constantFrom({ clientIP: { timeoutSeconds: 60 } }, null),
+          exportCreationTimestamp: fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', null),
+          labels: fc.constantFrom({}, { tier: 'web' }, { tier: 'api' }),
+          annotations: fc.constantFrom(null, { team: 'a' }),
+          internalTrafficPolicy: fc.constantFrom('Cluster', 'Local', ''),
+          trafficDistribution: fc.constantFrom('PreferClose', 'PreferSameZone', 'PreferSameNode'),
+          ipFamilies: fc.constantFrom(['IPv4'], ['IPv6', 'IPv4'], ['IPv4', 'IPv6'], null),
+        },
+        { requiredKeys: [] },
+      ),
+    })
+    .map(({ name, of, more }) => spec(of, more, name));
   const broken = fc
-    .tuple(sound, fc.constantFrom('', '{}', 'null', '{"cluster":'))
+    .tuple(fc.oneof(sound, exported), fc.constantFrom('', '{}', 'null', '{"cluster":'))
     .map(([{ key }, text]) => ({ key, bytes: bytesOf(text) }));
-  return fc.oneof({ weight: 8, arbitrary: sound }, { weight: 1, arbitrary: broken });
+  return fc.oneof(
+    { weight: 8, arbitrary: sound },
+    { weight: 3, arbitrary: exported },
+    { weight: 1, arbitrary: broken },
+  );
 };
 
 type Step =

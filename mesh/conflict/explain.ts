@@ -52,7 +52,7 @@ function jsonText(value: Json): string {
 }
 
 function effectText({ withheld, services, services_total }: Effect): string {
-  const counts = (['endpoints', 'backends', 'nodes', 'identities', 'ports'] as const)
+  const counts = (['endpoints', 'backends', 'nodes', 'identities', 'ports', 'specs'] as const)
     .filter((kind) => withheld[kind] > 0)
     .map((kind) => `${withheld[kind]} ${withheld[kind] === 1 ? SINGULAR[kind] : kind}`);
   const whole = withheld.clusters.length === 0 ? [] : [`all of ${withheld.clusters.join(', ')}`];
@@ -63,4 +63,7 @@ function effectText({ withheld, services, services_total }: Effect): string {
   return ` Withheld here: ${parts.join(', ')}.${affected}`;
 }
 
-const SINGULAR = { endpoints: 'endpoint', backends: 'backend', nodes: 'node', identities: 'identity', ports: 'port' };
+const SINGULAR = {
+  ...{ endpoints: 'endpoint', backends: 'backend', nodes: 'node', identities: 'identity', ports: 'port' },
+  specs: 'spec',
+};

@@ -44,6 +44,8 @@ export interface Effect {
     readonly nodes: number;
     readonly identities: number;
     readonly ports: number;
+    /** What clusters say of their exports; nobody loses anything by them. */
+    readonly specs: number;
     /** A few of the keys, the first in key order. */
     readonly examples: readonly string[];
   };
@@ -53,7 +55,7 @@ export interface Effect {
 }
 
 export const NO_EFFECT: Effect = {
-  withheld: { clusters: [], endpoints: 0, backends: 0, nodes: 0, identities: 0, ports: 0, examples: [] },
+  withheld: { clusters: [], endpoints: 0, backends: 0, nodes: 0, identities: 0, ports: 0, specs: 0, examples: [] },
   services: [],
   services_total: 0,
 };

@@ -14,6 +14,7 @@ import {
   node,
   type SampleCluster,
   service,
+  spec,
   wholeCluster,
 } from '../../test/samples/mesh.ts';
 import { explain } from './explain.ts';
@@ -82,6 +83,26 @@ const MESHES: Readonly<Record<string, readonly SampleCluster[]>> = {
   'plain-cilium-peer': [
     west,
     { name: 'plain', id: 7, plain: true, records: [node('plain', 7, '10.1.0.77', '10.1.9.0/24')] },
+  ],
+  'exported-otherwise': [
+    wholeCluster('west', 1, {
+      card: { capabilities: ['service-specs'] },
+      records: [
+        spec('west', { sessionAffinity: 'ClientIP', labels: { tier: 'web' }, trafficDistribution: 'PreferSameNode' }),
+      ],
+    }),
+    wholeCluster('central', 2, {
+      card: { capabilities: ['service-specs'] },
+      records: [
+        spec('central', {
+          exportCreationTimestamp: '2026-01-03T00:00:00Z',
+          labels: { tier: 'web', team: 'shop' },
+          ipFamilies: ['IPv4', 'IPv6'],
+        }),
+      ],
+    }),
+    wholeCluster('older', 3),
+    wholeCluster('plain', 7, { plain: true }),
   ],
   'a-stale-peer': [west, { ...central, freshness: { state: 'stale', lastHeartbeatAt: NOW - 75_000, synced: true } }],
 };

@@ -15,6 +15,7 @@ import { compareText } from './order.ts';
 import type { Fault, RecordState } from './record-state.ts';
 import { identityLabels } from './record-value.ts';
 import { serviceDrafts } from './service.ts';
+import { specDrafts } from './spec.ts';
 import { workloadDrafts } from './workload.ts';
 
 /** Enough keys to find the rest by. */
@@ -33,6 +34,8 @@ export function recordDrafts(evaluation: MeshEvaluation, drafts: Drafts): void {
     serviceDrafts(key, constituents, wins, drafts);
     workloadDrafts(key, constituents, evaluation, drafts);
   }
+  const forfeits = (cluster: ClusterName) => holds.forfeitsAll(cluster);
+  for (const [key, constituents] of indexes.specs.differing()) specDrafts(key, constituents, forfeits, drafts);
 }
 
 function rangeDrafts({ rangeConflicts, clusters }: MeshEvaluation, drafts: Drafts): void {

@@ -6,12 +6,14 @@ import { type Claim, ClaimIndex, isSameClaim } from './claims.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
 import { identityText, type RecordValue } from './record-value.ts';
 import { ServiceIndex } from './service-index.ts';
+import { SpecIndex } from './spec-index.ts';
 
 const NOBODY: readonly RecordState[] = [];
 
 export class RecordIndexes {
   readonly claims = new ClaimIndex<RecordState>();
   readonly services = new ServiceIndex();
+  readonly specs = new SpecIndex();
   readonly #publishers = new Map<number, Map<ClusterName, RecordState>>();
   readonly #endpoints = new Map<ClusterName, Map<number, Set<RecordState>>>();
   /** Counts, for each cluster, what may have other labels at some address than before. */
@@ -62,6 +64,9 @@ export class RecordIndexes {
       case 'ip':
         this.#updateEndpoint(record, before?.value, after?.value);
         return NOBODY;
+      case 'specs':
+        this.#updateSpec(record, before?.value, after?.value);
+        return NOBODY;
       case 'nodes':
         return NOBODY;
     }
@@ -92,6 +97,12 @@ export class RecordIndexes {
     this.services.setUnshared(value.key, record.cluster, unshared);
     const changed = this.services.set(value.key, record, after?.kind === 'services' ? after.shape : undefined);
     return changed ? this.#constituents(value.key) : NOBODY;
+  }
+
+  #updateSpec(record: RecordState, before?: RecordValue, after?: RecordValue): void {
+    const value = after ?? before;
+    if (value?.kind !== 'specs') return;
+    this.specs.set(value.key, record, after?.kind === 'specs' ? after.traits : undefined);
   }
 
   #updateIdentity(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {

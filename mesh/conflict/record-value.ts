@@ -1,5 +1,5 @@
 // What the rules need to know of a stored value, whatever its kind: which addresses it uses and as what, which identity it carries,
-// what shape a service has. A digest, because a mesh has millions of records: whoever needs the value itself decodes the bytes
+// what shape a service has and how it is exported. A digest, because a mesh has millions of records: whoever needs the value itself decodes the bytes
 // again. The formats belong to mesh/wire; rewriting a value is record-parts.ts.
 
 import { parseAddress } from '../model/address.ts';
@@ -11,8 +11,10 @@ import { identityKind, labelText, parseIdentityNumber } from '../wire/identity.t
 import { ipIdentityKind, ipPrefix } from '../wire/ip-identity.ts';
 import { allocationPrefixes, NODE_ENDPOINT_FIELDS, nodeKind } from '../wire/node.ts';
 import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
-import { kindOfKey, statePrefix } from '../wire/state-keys.ts';
+import { serviceSpecKind } from '../wire/service-spec.ts';
+import { isStateKey, kindOfKey, statePrefix } from '../wire/state-keys.ts';
 import { type ServiceShape, serviceShape } from './service.ts';
+import { type SpecTraits, specTraits } from './spec-traits.ts';
 
 export type RecordValue =
   | {
@@ -37,12 +39,18 @@ export type RecordValue =
       readonly identity: number;
       /** A canonical address, or a canonical range. */
       readonly text: string;
+    }
+  | {
+      readonly kind: 'specs';
+      /** As the record's key names it. */
+      readonly key: ServiceKey;
+      readonly traits: SpecTraits;
     };
 
 /** A value that has the form of its kind. */
 export interface ReadRecord {
   readonly value: RecordValue;
-  /** The cluster id that it carries; identities and endpoints carry none. */
+  /** The cluster id that it carries; only services and nodes carry one. */
   readonly clusterId: number | undefined;
   /** What does not fit the key, the cluster, or the rules of single values. */
   readonly problems: (context: RecordContext) => readonly RecordProblem[];
@@ -52,7 +60,7 @@ export interface ReadRecord {
 const NOT_FOR_PEERS = [`${statePrefix('identities')}value/`, `${statePrefix('identities')}locks/`];
 
 export function kindOfRecord(key: string): RecordValue['kind'] | undefined {
-  const kind = key.startsWith('cilium/state/') ? kindOfKey(key) : undefined;
+  const kind = isStateKey(key) ? kindOfKey(key) : undefined;
   return NOT_FOR_PEERS.some((prefix) => key.startsWith(prefix)) ? undefined : kind;
 }
 
@@ -90,6 +98,13 @@ const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
       const prefix = ipPrefix(ip);
       if (!prefix.ok) return err(misfit('IP', prefix.error));
       const value: RecordValue = { kind: 'ip', identity: ip.ID, text: addressOrRange(prefix.value) };
+      return ok({ value, clusterId: undefined });
+    }),
+  specs: (key, bytes) =>
+    decoded(serviceSpecKind, bytes, (spec) => {
+      const parts = serviceSpecKind.parseKey(key);
+      if (!parts.ok) return err(misfit('key', parts.error));
+      const value: RecordValue = { kind: 'specs', key: parts.value.suffix as ServiceKey, traits: specTraits(spec) };
       return ok({ value, clusterId: undefined });
     }),
 };
@@ -164,6 +179,7 @@ export function addressUses(value: RecordValue): readonly AddressUse[] {
     case 'ip':
       return value.text.includes('/') ? range('endpoint', value.text) : [single('endpoint', value.text as IpAddress)];
     case 'identities':
+    case 'specs':
       return [];
   }
 }

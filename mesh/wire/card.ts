@@ -15,6 +15,12 @@ export const CARD_BYTES_MAX = 64 * 1024;
 
 export const cardKey = (cluster: ClusterName): string => `${CARDS_PREFIX}${cluster}`;
 
+/** The cluster publishes how it exports its services (service-spec.ts), and its door answers for that. */
+export const SERVICE_SPECS = 'service-specs';
+
+export const publishesSpecs = (card: Pick<ClusterCard, 'capabilities'> | undefined): boolean =>
+  card?.capabilities.includes(SERVICE_SPECS) === true;
+
 const SHAPE = object({
   schema: optional(text),
   name: optional(text),

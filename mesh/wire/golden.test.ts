@@ -91,9 +91,27 @@ const GOLDEN: readonly {
     cache: 'cilium/cache/ip/v1/cluster3/10.9.0.0/16',
     value: '{"IP":"10.9.0.0","Mask":"//8AAA==","HostIP":"172.18.0.2","ID":199475,"Key":0,"Metadata":""}',
   },
+  {
+    name: 'how a service is exported, which is ours, in the fields of an export of Cilium',
+    key: 'clustermesh/v1/services/cluster3/test/echo',
+    cache: 'clustermesh/v1/cache/services/cluster3/test/echo',
+    value:
+      '{"cluster":"cluster3","name":"echo","namespace":"test","annotations":{"team":"shop"},"labels":{"tier":"web"},' +
+      '"exportCreationTimestamp":"2026-01-01T00:00:00Z","ports":[{"name":"http","protocol":"TCP","appProtocol":"kubernetes.io/h2c",' +
+      '"port":80}],"type":"ClusterSetIP","sessionAffinity":"ClientIP","sessionAffinityConfig":{"clientIP":{"timeoutSeconds":600}},' +
+      '"ipFamilies":["IPv4","IPv6"],"internalTrafficPolicy":"Cluster","trafficDistribution":"PreferClose"}',
+  },
+  {
+    name: 'the least that an export says',
+    key: 'clustermesh/v1/services/cluster3/default/basic',
+    cache: 'clustermesh/v1/cache/services/cluster3/default/basic',
+    value:
+      '{"cluster":"cluster3","name":"basic","namespace":"default","exportCreationTimestamp":"2026-01-01T00:00:00Z",' +
+      '"ports":[{"name":"http","protocol":"TCP","port":80}],"type":"ClusterSetIP","sessionAffinity":"None"}',
+  },
 ];
 
-describe("records that clusters exchange, in Cilium's bytes", () => {
+describe("records that clusters exchange, Cilium's in Cilium's bytes", () => {
   test.each(GOLDEN)('$name', ({ key, cache, value }) => {
     const name = kindOfKey(key);
     if (name === undefined) throw new Error(`${key} is of no kind`);
@@ -183,6 +201,7 @@ describe('values about a cluster', () => {
     expect(HEARTBEAT_KEY).toBe('cilium/.heartbeat');
     expect(clusterConfigKey(CLUSTER)).toBe('cilium/cluster-config/cluster3');
     expect(syncedKey(CLUSTER, 'ip')).toBe('cilium/synced/cluster3/cilium/state/ip/v1');
+    expect(syncedKey(CLUSTER, 'specs')).toBe('cilium/synced/cluster3/clustermesh/v1/services');
     expect(cacheSyncedKey(CLUSTER, 'ip')).toBe('cilium/synced/cluster3/cilium/cache/ip/v1');
     expect(parseSyncedKey(syncedKey(CLUSTER, 'ip'))).toEqual({ cluster: CLUSTER, prefix: 'cilium/state/ip/v1' });
     expect(cardKey(CLUSTER)).toBe('clustermesh/v1/cards/cluster3');

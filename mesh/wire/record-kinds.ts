@@ -4,7 +4,8 @@ import { type ClusterServiceRecord, clusterServiceKind } from './cluster-service
 import { type IdentityRecord, identityKind } from './identity.ts';
 import { type IpIdentityRecord, ipIdentityKind } from './ip-identity.ts';
 import { type NodeRecord, nodeKind } from './node.ts';
-import type { RecordKind, RecordKindName } from './record.ts';
+import type { CiliumKindName, RecordKind, RecordKindName } from './record.ts';
+import { type ServiceSpecRecord, serviceSpecKind } from './service-spec.ts';
 import { cacheKey, KEY_LAYOUTS, kindOfKey, parseRecordKey, stateKey } from './state-keys.ts';
 
 export interface RecordValues {
@@ -12,6 +13,7 @@ export interface RecordValues {
   readonly nodes: NodeRecord;
   readonly identities: IdentityRecord;
   readonly ip: IpIdentityRecord;
+  readonly specs: ServiceSpecRecord;
 }
 
 export const RECORD_KINDS: { readonly [K in RecordKindName]: RecordKind<RecordValues[K]> } = {
@@ -19,9 +21,13 @@ export const RECORD_KINDS: { readonly [K in RecordKindName]: RecordKind<RecordVa
   nodes: nodeKind,
   identities: identityKind,
   ip: ipIdentityKind,
+  specs: serviceSpecKind,
 };
 
 export const RECORD_KIND_NAMES = Object.keys(RECORD_KINDS) as readonly RecordKindName[];
+
+/** Those without whose canary what a cluster says is not complete, whoever it is. */
+export const CILIUM_KIND_NAMES: readonly CiliumKindName[] = ['services', 'nodes', 'identities', 'ip'];
 
 /** Where a peer's state key is cached here; `undefined` for a key of no record kind. */
 export function cacheKeyOf(peer: string, key: string): string | undefined {

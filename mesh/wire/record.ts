@@ -4,7 +4,11 @@
 import type { ClusterId, ClusterName, MaxConnectedClusters } from '../model/names.ts';
 import type { Result } from '../model/result.ts';
 
-export type RecordKindName = 'services' | 'nodes' | 'identities' | 'ip';
+/** Record types of Cilium's schema. Each has a canary, without which what a cluster says is not complete. */
+export type CiliumKindName = 'services' | 'nodes' | 'identities' | 'ip';
+
+/** `specs` is ours (service-spec.ts): no Cilium cluster has it, and nobody waits for it who was not told that it comes. */
+export type RecordKindName = CiliumKindName | 'specs';
 
 export interface KeyParts {
   /** The cluster that the key names; absent for types whose keys carry none (identities and ip under `state`). */
@@ -33,11 +37,11 @@ export interface RecordProblem {
 
 export interface RecordKind<T> {
   readonly kind: RecordKindName;
-  /** `cilium/state/<kind>/v1/` */
+  /** Where a cluster has its own: `cilium/state/<kind>/v1/`. */
   readonly statePrefix: string;
   readonly stateKey: (cluster: string, suffix: string) => string;
   readonly cacheKey: (cluster: string, stateKey: string) => string;
-  /** Of a key under `cilium/state/` or `cilium/cache/`. */
+  /** Of a state key or a cache key. */
   readonly parseKey: (key: string) => Result<KeyParts, string>;
   /** Never throws. Unknown fields, at any depth, stay in the value. */
   readonly decode: (bytes: Uint8Array) => Result<T, string>;

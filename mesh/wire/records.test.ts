@@ -14,6 +14,7 @@ import { decodePeerRecord } from './peer-record.ts';
 import { decodeQuarantined } from './quarantine.ts';
 import { type RecordContext, VALUE_BYTES_MAX } from './record.ts';
 import { RECORD_KINDS } from './record-kinds.ts';
+import { serviceSpecKind } from './service-spec.ts';
 import { parseTime } from './time.ts';
 
 const CONTEXT = { cluster: 'west' as ClusterName, clusterId: 2 as ClusterId, maxConnectedClusters: 255 } as const;
@@ -72,6 +73,9 @@ describe('for any bytes', () => {
       ...{ backends: { '10.0.0.1': { http: port } }, zones: { '10.0.0.1': {} }, shared: true, clusterID: 1 },
       ...{ Name: 'n', Cluster: 'w', IPAddresses: [{ Type: 'InternalIP', IP: '10.0.0.1' }], IPv4AllocCIDR: network },
       ...{ IPv6SecondaryAllocCIDRs: [network], Labels: { a: 'b' }, ClusterID: 1, IPv4HealthIP: '10.0.0.1' },
+      ...{ namespace: 'n', name: 's', exportCreationTimestamp: '2026-01-01T00:00:00Z', type: 'Headless' },
+      ...{ ports: [{ name: 'n', protocol: 'TCP', port: 1 }], sessionAffinity: 'None', ipFamilies: ['IPv4'] },
+      ...{ sessionAffinityConfig: { clientIP: { timeoutSeconds: 1 } }, annotations: { a: 'b' } },
       ...{ IP: '10.0.0.1', Mask: null, HostIP: '', ID: 5, NamedPorts: [{ Name: 'n', Port: 1, Protocol: 'TCP' }] },
       ...{ id: 1, capabilities: { cached: true }, podCIDRs: ['10.0.0.0/8'], datapath: { mode: 'tunnel' }, trust: {} },
       ...{ key: 'n/s', ports: [], global: true, affinity: 'none', selector: {}, freshness: 'fresh', synced: true },
@@ -102,6 +106,8 @@ describe('for any bytes', () => {
     expect(decodeCard(card)).toMatchObject({ ok: false, error: /more than the limit/ });
   });
 });
+
+const isFilled = (value: object): boolean => Object.keys(value).length > 0;
 
 describe('read and written again', () => {
   const name = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?$/);
@@ -147,24 +153,46 @@ describe('read and written again', () => {
     { requiredKeys: ['IP', 'HostIP', 'ID', 'Key', 'Metadata'] },
   );
 
-  test.each([['services', clusterServiceKind, service] as const, ['ip', ipIdentityKind, endpoint] as const])(
-    '%s: nothing is lost, unknown fields neither, and equal values have equal bytes',
-    (_, kind, values) => {
-      const codec = kind as unknown as (typeof RECORD_KINDS)['services'];
-      fc.assert(
-        fc.property(values, unknown, (value, extra) => {
-          const whole = JSON.parse(JSON.stringify({ ...extra, ...value }));
-          const read = codec.decode(bytes(whole));
-          expect(read).toEqual({ ok: true, value: whole });
-          if (!read.ok) return;
-          const written = codec.encode(read.value);
-          expect(codec.decode(written)).toEqual(read);
-          const shuffled = Object.fromEntries(Object.entries(read.value).reverse()) as unknown as ClusterServiceRecord;
-          if (Object.keys(extra).length < 2) expect(codec.encode(shuffled)).toEqual(written);
-        }),
-      );
+  /** Fields that are not written where they are empty are not empty. */
+  const filled = fc.string({ minLength: 1 });
+  const exported = fc.record(
+    {
+      ...{ cluster: name, name, namespace: name, annotations: label.filter(isFilled), labels: label.filter(isFilled) },
+      exportCreationTimestamp: fc.constant('2026-01-01T00:00:00Z'),
+      ports: fc.array(
+        fc.record(
+          { name, protocol: fc.string(), appProtocol: filled, port: fc.integer({ min: 0, max: 65_535 }) },
+          { requiredKeys: ['protocol', 'port'] },
+        ),
+      ),
+      ...{ type: fc.string(), sessionAffinity: fc.string(), trafficDistribution: filled },
+      sessionAffinityConfig: fc.record({
+        clientIP: fc.record({ timeoutSeconds: fc.integer({ min: 1, max: 86_400 }) }),
+      }),
+      ...{ ipFamilies: fc.array(fc.string(), { minLength: 1 }), internalTrafficPolicy: filled },
     },
+    { requiredKeys: ['cluster', 'name', 'namespace', 'ports', 'type', 'sessionAffinity'] },
   );
+
+  test.each([
+    ['services', clusterServiceKind, service] as const,
+    ['ip', ipIdentityKind, endpoint] as const,
+    ['specs', serviceSpecKind, exported] as const,
+  ])('%s: nothing is lost, unknown fields neither, and equal values have equal bytes', (_, kind, values) => {
+    const codec = kind as unknown as (typeof RECORD_KINDS)['services'];
+    fc.assert(
+      fc.property(values, unknown, (value, extra) => {
+        const whole = JSON.parse(JSON.stringify({ ...extra, ...value }));
+        const read = codec.decode(bytes(whole));
+        expect(read).toEqual({ ok: true, value: whole });
+        if (!read.ok) return;
+        const written = codec.encode(read.value);
+        expect(codec.decode(written)).toEqual(read);
+        const shuffled = Object.fromEntries(Object.entries(read.value).reverse()) as unknown as ClusterServiceRecord;
+        if (Object.keys(extra).length < 2) expect(codec.encode(shuffled)).toEqual(written);
+      }),
+    );
+  });
 
   test('maps are written in the order of their bytes, whatever JavaScript makes of their names', () => {
     const labels = { '10': 'a', '9': 'b', '\u{1f600}': 'c', '\uff5e': 'd', __proto__x: 'e' };

@@ -1,48 +1,74 @@
-// STABLE: the layout of Cilium's record keys. Under `cilium/state/` services and nodes name their cluster, identities and ip
-// do not; under `cilium/cache/` every key names the cluster that it came from.
+// STABLE: the layout of the keys of records. Under `cilium/state/` services and nodes name their cluster, identities and ip do
+// not; under `cilium/cache/` every key names the cluster that it came from. Those are Cilium's; `specs` is ours, and stands under
+// `clustermesh/v1/`, where Cilium's programs do not look.
 
 import { err, ok, type Result } from '../model/result.ts';
-import type { KeyParts, RecordKind, RecordKindName } from './record.ts';
+import type { CiliumKindName, KeyParts, RecordKind, RecordKindName } from './record.ts';
 
 export interface KeyLayout {
   readonly kind: RecordKindName;
-  /** The state key names the cluster behind the version. */
+  /** Where a cluster has its own: `cilium/state/<kind>/v1/`. */
+  readonly statePrefix: string;
+  /** Where it has copies of its peers': `cilium/cache/<kind>/v1/`. */
+  readonly cachePrefix: string;
+  /** The state key names the cluster behind the prefix. */
   readonly keyedByCluster: boolean;
-  /** Fixed part behind the version in state keys: `id/`, `default/`. */
+  /** Fixed part behind the prefix in state keys: `id/`, `default/`. */
   readonly stateInfix: string;
   /** The same in cache keys, behind the cluster. */
   readonly cacheInfix: string;
 }
 
-export const KEY_LAYOUTS: Readonly<Record<RecordKindName, KeyLayout>> = {
-  services: { kind: 'services', keyedByCluster: true, stateInfix: '', cacheInfix: '' },
-  nodes: { kind: 'nodes', keyedByCluster: true, stateInfix: '', cacheInfix: '' },
-  identities: { kind: 'identities', keyedByCluster: false, stateInfix: 'id/', cacheInfix: 'id/' },
-  ip: { kind: 'ip', keyedByCluster: false, stateInfix: 'default/', cacheInfix: '' },
-};
-
 export const STATE_ROOT = 'cilium/state/';
 export const CACHE_ROOT = 'cilium/cache/';
+/** Ours. The roots of states and of copies differ, so that neither can be taken for a part of the other. */
+export const SPECS_ROOT = 'clustermesh/v1/services/';
+export const SPECS_CACHE_ROOT = 'clustermesh/v1/cache/services/';
 
-export const statePrefix = (kind: RecordKindName): string => `${STATE_ROOT}${kind}/v1/`;
-export const cachePrefix = (kind: RecordKindName, cluster: string): string => `${CACHE_ROOT}${kind}/v1/${cluster}/`;
+const cilium = (kind: CiliumKindName): Pick<KeyLayout, 'kind' | 'statePrefix' | 'cachePrefix'> => ({
+  kind,
+  statePrefix: `${STATE_ROOT}${kind}/v1/`,
+  cachePrefix: `${CACHE_ROOT}${kind}/v1/`,
+});
 
-export function stateKey({ kind, keyedByCluster, stateInfix }: KeyLayout, cluster: string, suffix: string): string {
-  return `${statePrefix(kind)}${keyedByCluster ? `${cluster}/` : stateInfix}${suffix}`;
+const CILIUM_LAYOUTS: Readonly<Record<CiliumKindName, KeyLayout>> = {
+  services: { ...cilium('services'), keyedByCluster: true, stateInfix: '', cacheInfix: '' },
+  nodes: { ...cilium('nodes'), keyedByCluster: true, stateInfix: '', cacheInfix: '' },
+  identities: { ...cilium('identities'), keyedByCluster: false, stateInfix: 'id/', cacheInfix: 'id/' },
+  ip: { ...cilium('ip'), keyedByCluster: false, stateInfix: 'default/', cacheInfix: '' },
+};
+
+export const KEY_LAYOUTS: Readonly<Record<RecordKindName, KeyLayout>> = {
+  ...CILIUM_LAYOUTS,
+  specs: {
+    ...{ kind: 'specs', statePrefix: SPECS_ROOT, cachePrefix: SPECS_CACHE_ROOT },
+    ...{ keyedByCluster: true, stateInfix: '', cacheInfix: '' },
+  },
+};
+
+/** Whether a key is where a cluster has records of its own. */
+export const isStateKey = (key: string): boolean => key.startsWith(STATE_ROOT) || key.startsWith(SPECS_ROOT);
+/** Whether a key is where a cluster has copies of its peers' records. */
+export const isCacheKey = (key: string): boolean => key.startsWith(CACHE_ROOT) || key.startsWith(SPECS_CACHE_ROOT);
+
+export const statePrefix = (kind: RecordKindName): string => KEY_LAYOUTS[kind].statePrefix;
+
+export function stateKey(layout: KeyLayout, cluster: string, suffix: string): string {
+  return `${layout.statePrefix}${layout.keyedByCluster ? `${cluster}/` : layout.stateInfix}${suffix}`;
 }
 
 export function cacheKey(layout: KeyLayout, cluster: string, suffix: string): string {
-  return `${cachePrefix(layout.kind, cluster)}${layout.cacheInfix}${suffix}`;
+  return `${layout.cachePrefix}${cluster}/${layout.cacheInfix}${suffix}`;
 }
 
 export function parseRecordKey(layout: KeyLayout, key: string): Result<KeyParts, string> {
-  const state = statePrefix(layout.kind);
-  if (key.startsWith(state)) {
-    const rest = key.slice(state.length);
+  if (key.startsWith(layout.statePrefix)) {
+    const rest = key.slice(layout.statePrefix.length);
     return layout.keyedByCluster ? withCluster(rest, '', false) : withoutCluster(rest, layout.stateInfix);
   }
-  const cache = `${CACHE_ROOT}${layout.kind}/v1/`;
-  if (key.startsWith(cache)) return withCluster(key.slice(cache.length), layout.cacheInfix, true);
+  if (key.startsWith(layout.cachePrefix)) {
+    return withCluster(key.slice(layout.cachePrefix.length), layout.cacheInfix, true);
+  }
   return err(`not a key of ${layout.kind}`);
 }
 
@@ -52,7 +78,7 @@ export function recordKeys(
 ): Pick<RecordKind<never>, 'kind' | 'statePrefix' | 'stateKey' | 'cacheKey' | 'parseKey'> {
   return {
     kind: layout.kind,
-    statePrefix: statePrefix(layout.kind),
+    statePrefix: layout.statePrefix,
     stateKey: (cluster, suffix) => stateKey(layout, cluster, suffix),
     cacheKey: (cluster, key) => {
       const parts = parseRecordKey(layout, key);
@@ -67,9 +93,9 @@ export function kindOfKey(key: string): RecordKindName | undefined {
   for (const root of [STATE_ROOT, CACHE_ROOT]) {
     if (!key.startsWith(root)) continue;
     const name = key.slice(root.length, key.indexOf('/', root.length));
-    return Object.hasOwn(KEY_LAYOUTS, name) ? (name as RecordKindName) : undefined;
+    return Object.hasOwn(CILIUM_LAYOUTS, name) ? (name as CiliumKindName) : undefined;
   }
-  return undefined;
+  return key.startsWith(SPECS_ROOT) || key.startsWith(SPECS_CACHE_ROOT) ? 'specs' : undefined;
 }
 
 function withCluster(rest: string, infix: string, cached: boolean): Result<KeyParts, string> {

@@ -2,8 +2,8 @@
 // `cilium/.heartbeat`, RFC 3339 time: readers note its arrival and ignore what it says, which makes it immune to clock skew.
 
 import type { ClusterName } from '../model/names.ts';
-import type { RecordKindName } from './record.ts';
-import { CACHE_ROOT, STATE_ROOT } from './state-keys.ts';
+import type { CiliumKindName, RecordKindName } from './record.ts';
+import { KEY_LAYOUTS } from './state-keys.ts';
 
 export { encodeTime } from './time.ts';
 
@@ -12,11 +12,11 @@ export const SYNCED_ROOT = 'cilium/synced/';
 
 /** The canary of what the cluster publishes itself. */
 export const syncedKey = (cluster: ClusterName, kind: RecordKindName): string =>
-  `${SYNCED_ROOT}${cluster}/${STATE_ROOT}${kind}/v1`;
+  `${SYNCED_ROOT}${cluster}/${KEY_LAYOUTS[kind].statePrefix.slice(0, -1)}`;
 
-/** The canary of what is cached here of another cluster. */
-export const cacheSyncedKey = (cluster: ClusterName, kind: RecordKindName): string =>
-  `${SYNCED_ROOT}${cluster}/${CACHE_ROOT}${kind}/v1`;
+/** The canary of what is cached here of another cluster. Nobody reads copies of specs, so nobody waits for them to be complete. */
+export const cacheSyncedKey = (cluster: ClusterName, kind: CiliumKindName): string =>
+  `${SYNCED_ROOT}${cluster}/${KEY_LAYOUTS[kind].cachePrefix.slice(0, -1)}`;
 
 export interface SyncedKeyParts {
   readonly cluster: string;

@@ -68,6 +68,10 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
     ],
     'NamedPorts',
   ],
+  specs: [
+    ...['cluster', 'name', 'namespace', 'annotations', 'labels', 'exportCreationTimestamp', 'ports', 'type'],
+    ...['sessionAffinity', 'sessionAffinityConfig', 'ipFamilies', 'internalTrafficPolicy', 'trafficDistribution'],
+  ],
 };
 
 type Value = Readonly<Record<string, unknown>>;
@@ -89,8 +93,11 @@ export function objections(question: Question): readonly string[] {
   if (bytes.length > VALUE_BYTES_MAX) found.push('is larger than a value may be');
   const text = textOf(bytes);
   if (text === undefined) return [...found, 'is no UTF-8'];
-  const [root, state, kind, version] = key.split('/');
-  if (root !== 'cilium' || state !== 'state' || version !== 'v1') found.push('has a key that is none of a record');
+  const [root, state, cilium, version] = key.split('/');
+  const kind = key.startsWith('clustermesh/v1/services/') ? 'specs' : cilium;
+  if (kind !== 'specs' && (root !== 'cilium' || state !== 'state' || version !== 'v1')) {
+    found.push('has a key that is none of a record');
+  }
   if (kind === 'identities') return [...found, ...identityObjections(question, text)];
   const value = jsonOf(text);
   if (value === undefined) return [...found, 'is no JSON object'];
@@ -106,6 +113,7 @@ export function objections(question: Question): readonly string[] {
   if (kind === 'services') return [...found, ...serviceObjections(question, value)];
   if (kind === 'nodes') return [...found, ...nodeObjections(question, value)];
   if (kind === 'ip') return [...found, ...endpointObjections(question, value)];
+  if (kind === 'specs') return [...found, ...specObjections(question, value)];
   return [...found, `is of kind ${kind}`];
 }
 
@@ -191,6 +199,42 @@ function serviceObjections(question: Question, value: Value): readonly string[] 
       const contested = (port === theirName) !== (`${protocol}/${number}` === theirPort);
       if (contested) found.push(`CM-SVC-001: ${port} ${protocol}/${number} beside ${theirName} ${theirPort}`);
     }
+  }
+  return found;
+}
+
+/** What Kubernetes takes for an export of a service. */
+function specObjections({ peer, key }: Question, value: Value): readonly string[] {
+  const found: string[] = [];
+  if (value.cluster !== peer.name) found.push(`CM-REC-001: of ${value.cluster}`);
+  if (key !== `clustermesh/v1/services/${peer.name}/${value.namespace}/${value.name}`)
+    found.push('CM-REC-001: under another key');
+  if (value.type !== 'ClusterSetIP' && value.type !== 'Headless') found.push(`CM-REC-001: type ${value.type}`);
+  if (value.sessionAffinity !== 'None' && value.sessionAffinity !== 'ClientIP')
+    found.push('CM-REC-001: sessionAffinity');
+  if (!['Cluster', 'Local', '', null, undefined].includes(value.internalTrafficPolicy as string)) {
+    found.push(`CM-REC-001: internalTrafficPolicy ${value.internalTrafficPolicy}`);
+  }
+  const families = listOf(value.ipFamilies);
+  if (families.some((family) => family !== 'IPv4' && family !== 'IPv6') || new Set(families).size < families.length) {
+    found.push(`CM-REC-001: ipFamilies ${families}`);
+  }
+  const time = value.exportCreationTimestamp ?? '';
+  if (time !== '' && (typeof time !== 'string' || Number.isNaN(new Date(time).getTime()) || !time.includes('T'))) {
+    found.push(`CM-REC-001: exported at ${time}`);
+  }
+  const { clientIP } = (value.sessionAffinityConfig ?? {}) as { clientIP?: { timeoutSeconds?: number } | null };
+  const seconds = clientIP?.timeoutSeconds ?? 0;
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 86_400) found.push(`CM-REC-001: ${seconds} seconds`);
+  const ports = listOf(value.ports) as readonly { name?: string; protocol: string; port: number }[];
+  if (new Set(ports.map(({ name }) => name ?? '')).size < ports.length) found.push('CM-REC-001: two ports of one name');
+  for (const { protocol, port } of ports) {
+    if (!['TCP', 'UDP', 'SCTP'].includes(protocol)) found.push(`CM-REC-001: ${protocol}`);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) found.push(`CM-REC-001: port ${port}`);
+  }
+  for (const map of [value.labels, value.annotations]) {
+    if (Object.values(map ?? {}).some((text) => typeof text !== 'string'))
+      found.push('CM-REC-001: a label that is no text');
   }
   return found;
 }

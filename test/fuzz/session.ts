@@ -115,7 +115,7 @@ function twice({ engine }: FuzzWorld): readonly string[] {
 
 /** What is withheld in part, the quarantine has as the peer wrote it; not so where a later value could not be used. */
 function wasHeadless(world: FuzzWorld, name: string, key: string, bytes: Uint8Array): boolean {
-  if (!key.includes('/services/')) return false;
+  if (!key.startsWith('cilium/state/services/')) return false;
   const kept = world.engine.quarantine(named(name)).get(key);
   if (kept?.codes.includes('CM-REC-001') === true) return false;
   const written = kept === undefined ? bytes : Buffer.from(kept.value, 'base64');

@@ -17,12 +17,16 @@ import {
   type SampleRecord,
   sampleCard,
   service,
+  spec,
   wholeCluster,
 } from '../samples/mesh.ts';
 import { ADDRESSES, type Mutator } from './mutate.ts';
 import type { KnownOthers, KnownPeer } from './objections.ts';
 
-const RIGHT = [wholeCluster('west', 1), wholeCluster('central', 2)];
+const RIGHT = [
+  wholeCluster('west', 1, { records: [spec('west')] }),
+  wholeCluster('central', 2, { records: [spec('central', { sessionAffinity: 'ClientIP' })] }),
+];
 /** It joined last, and a part of its pods' range is central's. */
 const ROGUE = wholeCluster('rogue', 9, {
   card: { podCIDRs: ['10.2.128.0/17', '10.9.0.0/16', 'fd00:9::/48'] },
@@ -106,7 +110,7 @@ export function baseRecord({ name, id }: Pick<SampleCluster, 'name' | 'id'>, mut
   const address = () => (mutator.chance(3) ? mutator.oneOf(ADDRESSES) : nearby(mutator.below(64)));
   const number = () => (mutator.chance(4) ? mutator.oneOf(NUMBERS) : identityNumber(id, mutator.below(6)));
   const of = mutator.chance(12) ? 'central' : name;
-  switch (mutator.below(5)) {
+  switch (mutator.below(6)) {
     case 0:
       return identity(of, number(), labelsOf(of, ...(mutator.chance(2) ? ['k8s:app=web'] : [])));
     case 1:
@@ -121,10 +125,26 @@ export function baseRecord({ name, id }: Pick<SampleCluster, 'name' | 'id'>, mut
       });
     case 2:
       return node(of, mutator.chance(12) ? 2 : id, address(), mutator.oneOf(ALLOCATIONS), `n${mutator.below(6)}`);
+    case 3:
+      return spec(of, mutator.oneOf(EXPORTS), mutator.oneOf(['shop/web', 'shop/cart', 'shop/pay']));
     default:
       return endpoint(address(), number());
   }
 }
+
+const EXPORTS: readonly object[] = [
+  {},
+  { type: 'Headless', ports: null, ipFamilies: ['IPv6', 'IPv4'] },
+  { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } },
+  { internalTrafficPolicy: 'Local', trafficDistribution: 'PreferClose', labels: { tier: 'web' } },
+  { annotations: { team: 'a' }, exportCreationTimestamp: '2026-01-01T00:00:00.5+01:00', labels: null },
+  {
+    ports: [
+      { protocol: 'UDP', port: 53 },
+      { name: 'x', protocol: 'SCTP', appProtocol: 'kubernetes.io/h2c', port: 9 },
+    ],
+  },
+];
 
 const NUMBERS = [0, 1, 2, 4, 6, 7, 8, 255, 256, 65_537, 131_073, 589_825, 2 ** 32 - 1];
 const ALLOCATIONS = [

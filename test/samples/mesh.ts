@@ -169,6 +169,26 @@ export function service(sample: SampleService): SampleRecord {
   };
 }
 
+/** How the cluster exports the service: as Kubernetes has it where nobody says otherwise. */
+export function spec(cluster: string, more: object = {}, name = 'shop/web'): SampleRecord {
+  const [namespace, serviceName] = name.split('/');
+  return {
+    key: `clustermesh/v1/services/${cluster}/${name}`,
+    bytes: bytesOf({
+      cluster,
+      name: serviceName,
+      namespace,
+      exportCreationTimestamp: '2026-01-10T00:00:00Z',
+      ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
+      type: 'ClusterSetIP',
+      sessionAffinity: 'None',
+      ipFamilies: ['IPv4'],
+      internalTrafficPolicy: 'Cluster',
+      ...more,
+    }),
+  };
+}
+
 export function node(cluster: string, id: number, address: string, allocation?: string, name = 'n1'): SampleRecord {
   const parsed = allocation === undefined ? undefined : parsePrefix(allocation);
   const value: NodeRecord = {

@@ -27,6 +27,7 @@ const effect = z
       nodes: count,
       identities: count,
       ports: count,
+      specs: count.meta({ description: 'What clusters say of how they export services' }),
       examples: list(z.string()).meta({ description: 'A few of the keys, the first in key order' }),
     }),
     services: list(z.string()).meta({ description: 'namespace/name of services that lose backends or ports' }),

@@ -7,6 +7,7 @@ import { comparePorts } from '../../../mesh/snapshot/order.ts';
 import { serviceIntent } from '../annotations.ts';
 import type { ServiceObject } from '../objects.ts';
 import type { Fields } from './fields.ts';
+import { readExportFields } from './read-export-fields.ts';
 import { type ObjectMeta, warnOfAnnotations } from './read-meta.ts';
 
 const HEADLESS = 'None';
@@ -23,6 +24,7 @@ export function readService(meta: ObjectMeta, fields: Fields): ServiceObject {
     ports: readPorts(spec.at('ports')),
     selector: spec.at('selector').textMap(),
     ...readSessionAffinity(spec),
+    ...readExportFields(fields),
   };
 }
 

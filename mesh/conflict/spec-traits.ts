@@ -1,0 +1,61 @@
+// What of an export is compared between clusters (CM-SVC-003 to 009), one text a property: equal texts, equal properties. A digest,
+// like every value that is kept while records are judged; ports and type are compared by the ClusterService, which every cluster has.
+
+import type { ClusterName } from '../model/names.ts';
+import { CLIENT_IP_TIMEOUT_SECONDS } from '../model/service.ts';
+import { INTERNAL_TRAFFIC_POLICIES, type ServiceSpecRecord } from '../wire/service-spec.ts';
+import { compareText, parseInstant } from './order.ts';
+
+export interface SpecTraits {
+  /** Milliseconds since the epoch; undefined where nobody knows. */
+  readonly exportedAt: number | undefined;
+  readonly sessionAffinity: string;
+  readonly sessionAffinityConfig: string;
+  /** A list of `[name, value]` in JSON, in name order. */
+  readonly annotations: string;
+  readonly labels: string;
+  readonly internalTrafficPolicy: string;
+  readonly trafficDistribution: string;
+  /** Undefined where the cluster does not say. */
+  readonly ipFamilies: string | undefined;
+}
+
+export type SpecProperty = Exclude<keyof SpecTraits, 'exportedAt'>;
+export const SPEC_PROPERTIES: readonly SpecProperty[] = [
+  ...(['sessionAffinity', 'sessionAffinityConfig', 'annotations', 'labels'] as const),
+  ...(['internalTrafficPolicy', 'trafficDistribution', 'ipFamilies'] as const),
+];
+
+/** One cluster's part in a service that several export. */
+export interface SpecConstituent {
+  readonly cluster: ClusterName;
+  readonly traits: SpecTraits;
+}
+
+export function specTraits(spec: ServiceSpecRecord): SpecTraits {
+  const { sessionAffinity, sessionAffinityConfig, ipFamilies, internalTrafficPolicy, trafficDistribution } = spec;
+  const time = spec.exportCreationTimestamp;
+  return {
+    exportedAt: time ? parseInstant(time) : undefined,
+    sessionAffinity,
+    sessionAffinityConfig: affinityConfigText(sessionAffinity, sessionAffinityConfig?.clientIP?.timeoutSeconds),
+    annotations: mapText(spec.annotations),
+    labels: mapText(spec.labels),
+    internalTrafficPolicy: internalTrafficPolicy || INTERNAL_TRAFFIC_POLICIES[0],
+    trafficDistribution: SAME_DISTRIBUTION[trafficDistribution ?? ''] ?? trafficDistribution ?? '',
+    // Which family is preferred is each cluster's own affair; which ones there are decides whom clients reach.
+    ipFamilies: ipFamilies?.length ? [...ipFamilies].sort().join(', ') : undefined,
+  };
+}
+
+/** Kubernetes' two names of one behaviour, the older of which goes away. */
+const SAME_DISTRIBUTION: Readonly<Record<string, string>> = { PreferClose: 'PreferSameZone' };
+
+/** Only ClientIP has a configuration; what stands beside another affinity is not used. */
+const affinityConfigText = (affinity: string, timeoutSeconds: number | undefined): string =>
+  affinity === 'ClientIP' ? `timeoutSeconds ${timeoutSeconds || CLIENT_IP_TIMEOUT_SECONDS.default}` : '';
+
+const mapText = (map: Readonly<Record<string, string>> | undefined): string =>
+  JSON.stringify(Object.entries(map ?? {}).sort(([a], [b]) => compareText(a, b)));
+
+export const mapEntries = (text: string): readonly (readonly [name: string, value: string])[] => JSON.parse(text);

@@ -4,6 +4,7 @@
 
 import { closeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { PackedRows } from '../maps/packed.ts';
 import type { BatchOutcome, MapInfo, MapRow } from '../maps/port.ts';
 import { datapathError, ERRNO, writeFailure } from './failure.ts';
 import type { Libbpf } from './libbpf.ts';
@@ -44,20 +45,21 @@ export class KernelMap {
     this.#values = new Uint8Array(ROWS_PER_CALL * info.valueSize);
   }
 
-  async update(rows: readonly MapRow[]): Promise<BatchOutcome> {
-    for (let from = 0; from < rows.length; from += ROWS_PER_CALL) {
+  async update(rows: readonly MapRow[] | PackedRows): Promise<BatchOutcome> {
+    const packed = rows instanceof PackedRows ? rows : PackedRows.of(rows, this.info);
+    const { keySize, valueSize, maxEntries } = this.info;
+    if (packed.keySize !== keySize || packed.valueSize !== valueSize)
+      throw new RangeError(`${this.#name}: rows of ${packed.keySize} and ${packed.valueSize} bytes do not fit`);
+    for (let from = 0; from < packed.length; from += ROWS_PER_CALL) {
       if (from > 0) await nextTurn();
-      const chunk = rows.slice(from, from + ROWS_PER_CALL);
-      for (const [index, { key, value }] of chunk.entries()) {
-        this.#put(this.#keys, this.info.keySize, index, key);
-        this.#put(this.#values, this.info.valueSize, index, value);
-      }
-      this.#count[0] = chunk.length;
-      const status = this.#calls.updateBatch(this.#open(), this.#keys, this.#values, this.#count, null);
-      if (status < 0)
-        return { applied: from + this.#written(chunk.length), failure: writeFailure(-status, this.info.maxEntries) };
+      const length = Math.min(ROWS_PER_CALL, packed.length - from);
+      this.#count[0] = length;
+      const keys = from === 0 ? packed.keys : packed.keys.subarray(from * keySize);
+      const values = from === 0 ? packed.values : packed.values.subarray(from * valueSize);
+      const status = this.#calls.updateBatch(this.#open(), keys, values, this.#count, null);
+      if (status < 0) return { applied: from + this.#written(length), failure: writeFailure(-status, maxEntries) };
     }
-    return { applied: rows.length };
+    return { applied: packed.length };
   }
 
   async remove(keys: readonly Uint8Array[]): Promise<BatchOutcome> {

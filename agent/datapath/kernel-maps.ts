@@ -2,6 +2,7 @@
 
 import type { Family } from '../../mesh/model/address.ts';
 import { OperationalError } from '../../runtime/errors.ts';
+import type { PackedRows } from '../maps/packed.ts';
 import {
   type BatchOutcome,
   forEachMap,
@@ -48,7 +49,7 @@ export class KernelMaps implements ServiceMaps {
     return uses;
   }
 
-  update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome> {
+  update(map: MapName, rows: readonly MapRow[] | PackedRows): Promise<BatchOutcome> {
     return this.#maps[map].update(rows);
   }
 

@@ -1,7 +1,7 @@
 // What of a service's frontends has to be looked at anew. Snapshots share the backends that did not change, so that where one
 // of thousands did, all the others are passed by with a comparison of references.
 
-import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { Family } from '../../mesh/model/address.ts';
 import { type Behind, behindOf, type DesiredFrontend, type DesiredService, NO_TARGETS } from './frontend.ts';
 import type { Target } from './targets.ts';
 
@@ -19,7 +19,7 @@ export interface Difference {
 
 export function countedOf(frontend: DesiredFrontend): Counted {
   const { active, terminating } = behindOf(frontend);
-  return { family: familyOf(frontend.address), active, terminating };
+  return { family: frontend.family, active, terminating };
 }
 
 export function differing(before: readonly DesiredFrontend[], after: readonly DesiredFrontend[]): Difference {

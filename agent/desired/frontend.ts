@@ -5,7 +5,7 @@ import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
-import type { FrontendName, MapProtocol, NamedFrontend } from './names.ts';
+import type { MapProtocol, NamedFrontend } from './names.ts';
 import type { Target } from './targets.ts';
 
 /** One row group of the maps: a master and its slots. */

@@ -1,6 +1,7 @@
 // The names of what is programmed: frontends and the targets behind them. Names tell them apart, and are what a person reads:
 // `172.20.0.10:80/TCP`.
 
+import type { Family } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
 
 declare const brand: unique symbol;
@@ -20,6 +21,8 @@ export interface Frontend {
 
 export interface NamedFrontend extends Frontend {
   readonly name: FrontendName;
+  /** Of the address. */
+  readonly family: Family;
 }
 
 /** Where connections go. Two clusters may use one address: they are then two targets. */
@@ -31,8 +34,9 @@ export interface Destination extends Frontend {
 export const placeName = ({ address, port }: Pick<Frontend, 'address' | 'port'>): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
+/** Joined, not concatenated: names are kept by the thousands, and a concatenated text keeps its parts beside it. */
 export const frontendName = (frontend: Frontend): FrontendName =>
-  `${placeName(frontend)}/${frontend.protocol}` as FrontendName;
+  [placeName(frontend), frontend.protocol].join('/') as FrontendName;
 
 export const targetName = (target: Destination): TargetName =>
   `${placeName(target)}/${target.protocol}#${target.clusterId}` as TargetName;

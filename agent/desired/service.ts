@@ -52,16 +52,28 @@ export function desireService(
       const last = known?.behinds.find((b) => b.port === port && b.protocol === protocol && b.family === family);
       const behind =
         last === undefined || change === undefined ? behindAll(service.backends, way) : behindAfter(last, change, way);
-      behinds.push({ port, protocol, family, ...behind });
-      const total = behind.active.length + behind.terminating.length;
+      const { active, terminating } = behind;
+      // Values that stay are written out: a spread would give each of them a shape of its own.
+      behinds.push({ port, protocol, family, active, terminating });
+      const total = active.length + terminating.length;
       if (total > BACKENDS_PER_FRONTEND_MAX) {
         refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(port, protocol, total)));
         continue;
       }
-      const all = ordered(behind);
+      const { backends, count } = ordered(behind);
       for (const address of addresses) {
         const name = frontendName({ address, port, protocol });
-        frontends.push({ address, port, protocol, name, ...all, affinityTimeout });
+        frontends.push({
+          name,
+          address,
+          port,
+          protocol,
+          family,
+          backends,
+          active: active.length,
+          count,
+          affinityTimeout,
+        });
       }
     }
   }
@@ -109,10 +121,10 @@ function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
 }
 
 /** Active ones first. Where there is none, terminating ones take new connections: better than none (KEP-1669). */
-function ordered({ active, terminating }: Behind): Pick<DesiredFrontend, 'backends' | 'active' | 'count'> {
-  if (terminating.length === 0) return { backends: active, active: active.length, count: active.length };
-  if (active.length === 0) return { backends: terminating, active: 0, count: terminating.length };
-  return { backends: [...active, ...terminating], active: active.length, count: active.length };
+function ordered({ active, terminating }: Behind): Pick<DesiredFrontend, 'backends' | 'count'> {
+  if (terminating.length === 0) return { backends: active, count: active.length };
+  if (active.length === 0) return { backends: terminating, count: terminating.length };
+  return { backends: [...active, ...terminating], count: active.length };
 }
 
 const refusal = (service: ServiceKey, code: string, reason: string): Refusal => ({ service, code, reason });

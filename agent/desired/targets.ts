@@ -11,6 +11,7 @@ interface Port {
   readonly port: number;
   readonly protocol: MapProtocol;
   readonly clusterId: ClusterId;
+  readonly family: Family;
   readonly targets: Map<IpAddress, Target>;
 }
 
@@ -43,7 +44,7 @@ export class Target implements Destination {
   }
 
   get family(): Family {
-    return familyOf(this.address);
+    return this.at.family;
   }
 
   get name(): TargetName {
@@ -64,7 +65,7 @@ export class TargetTable implements TargetSource {
 
   /** The one target with this address, port, protocol and cluster. Nobody holds it yet where it is new. */
   at(address: IpAddress, port: number, protocol: MapProtocol, clusterId: ClusterId): Target {
-    const shared = this.#portOf(port, protocol, clusterId);
+    const shared = this.#portOf(port, protocol, clusterId, familyOf(address));
     const known = shared.targets.get(address);
     if (known !== undefined) return known;
     const target = new Target(address, shared, this.#newIndex());
@@ -75,7 +76,7 @@ export class TargetTable implements TargetSource {
   /** For those who only look: a target that is not known stays unknown. */
   readonly onlooker: TargetSource = {
     at: (address, port, protocol, clusterId) => {
-      const shared = this.#portOf(port, protocol, clusterId);
+      const shared = this.#portOf(port, protocol, clusterId, familyOf(address));
       return shared.targets.get(address) ?? new Target(address, shared, NO_INDEX);
     },
   };
@@ -104,11 +105,11 @@ export class TargetTable implements TargetSource {
     target.index = NO_INDEX;
   }
 
-  #portOf(port: number, protocol: MapProtocol, clusterId: ClusterId): Port {
-    const key = (clusterId * 0x1_0000 + port) * 2 + (protocol === 'UDP' ? 1 : 0);
+  #portOf(port: number, protocol: MapProtocol, clusterId: ClusterId, family: Family): Port {
+    const key = (clusterId * 0x1_0000 + port) * 4 + (protocol === 'UDP' ? 2 : 0) + (family === 6 ? 1 : 0);
     let known = this.#ports.get(key);
     if (known === undefined) {
-      known = { port, protocol, clusterId, targets: new Map() };
+      known = { port, protocol, clusterId, family, targets: new Map() };
       this.#ports.set(key, known);
     }
     return known;

@@ -42,14 +42,26 @@ export interface ServiceRowKey {
   readonly slot: number;
 }
 
-export function serviceKey({ address, port, protocol, slot }: ServiceRowKey): Uint8Array {
-  const { size, offsets: at } = SERVICE_KEY[familyOf(address)];
-  const bytes = new Uint8Array(size);
-  putAddress(bytes, at.address, address);
-  putNetwork16(bytes, at.port, port);
-  putHost16(bytes, at.slot, slot);
-  bytes[at.protocol] = PROTOCOL_NUMBERS[protocol];
+export function serviceKey(row: ServiceRowKey): Uint8Array {
+  const family = familyOf(row.address);
+  const bytes = new Uint8Array(SERVICE_KEY[family].size);
+  putServiceKey(bytes, 0, family, row, row.slot);
   return bytes;
+}
+
+/** A `put` writes a row, or its part, from `from` on, where zeros are. */
+export function putServiceKey(
+  bytes: Uint8Array,
+  from: number,
+  family: Family,
+  { address, port, protocol }: Omit<ServiceRowKey, 'slot'>,
+  slot: number,
+): void {
+  const at = SERVICE_KEY[family].offsets;
+  putAddress(bytes, from + at.address, address);
+  putNetwork16(bytes, from + at.port, port);
+  putHost16(bytes, from + at.slot, slot);
+  bytes[from + at.protocol] = PROTOCOL_NUMBERS[protocol];
 }
 
 export function parseServiceKey(bytes: Uint8Array): ServiceRowKey | undefined {
@@ -86,23 +98,36 @@ export interface MasterRow {
   readonly affinityTimeout?: number;
 }
 
-export function masterValue({ count, qcount = 0, revNatId, affinityTimeout = 0 }: MasterRow): Uint8Array {
+export function masterValue(row: MasterRow): Uint8Array {
   const bytes = new Uint8Array(SERVICE_VALUE.size);
-  if (affinityTimeout > 0) {
-    putHost32(bytes, SERVICE_VALUE.offsets.backend_id, affinityTimeout);
-    bytes[SERVICE_VALUE.offsets.flags] = FLAG_AFFINITY;
-  }
-  putHost16(bytes, SERVICE_VALUE.offsets.count, count);
-  putHost16(bytes, SERVICE_VALUE.offsets.qcount, qcount);
-  putNetwork16(bytes, SERVICE_VALUE.offsets.rev_nat_id, revNatId);
+  putMasterValue(bytes, 0, row);
   return bytes;
+}
+
+export function putMasterValue(
+  bytes: Uint8Array,
+  from: number,
+  { count, qcount = 0, revNatId, affinityTimeout = 0 }: MasterRow,
+): void {
+  const at = SERVICE_VALUE.offsets;
+  if (affinityTimeout > 0) {
+    putHost32(bytes, from + at.backend_id, affinityTimeout);
+    bytes[from + at.flags] = FLAG_AFFINITY;
+  }
+  putHost16(bytes, from + at.count, count);
+  putHost16(bytes, from + at.qcount, qcount);
+  putNetwork16(bytes, from + at.rev_nat_id, revNatId);
 }
 
 export function slotValue({ backendId, revNatId }: Pick<ServiceRowValue, 'backendId' | 'revNatId'>): Uint8Array {
   const bytes = new Uint8Array(SERVICE_VALUE.size);
-  putHost32(bytes, SERVICE_VALUE.offsets.backend_id, backendId);
-  putNetwork16(bytes, SERVICE_VALUE.offsets.rev_nat_id, revNatId);
+  putSlotValue(bytes, 0, backendId, revNatId);
   return bytes;
+}
+
+export function putSlotValue(bytes: Uint8Array, from: number, backendId: number, revNatId: number): void {
+  putHost32(bytes, from + SERVICE_VALUE.offsets.backend_id, backendId);
+  putNetwork16(bytes, from + SERVICE_VALUE.offsets.rev_nat_id, revNatId);
 }
 
 export function parseServiceValue(bytes: Uint8Array): ServiceRowValue | undefined {
@@ -124,8 +149,12 @@ export function parseServiceValue(bytes: Uint8Array): ServiceRowValue | undefine
 
 export function backendKey(id: number): Uint8Array {
   const bytes = new Uint8Array(BACKEND_KEY.size);
-  putHost32(bytes, BACKEND_KEY.offsets.backend_id, id);
+  putBackendKey(bytes, 0, id);
   return bytes;
+}
+
+export function putBackendKey(bytes: Uint8Array, from: number, id: number): void {
+  putHost32(bytes, from + BACKEND_KEY.offsets.backend_id, id);
 }
 
 export function parseBackendKey(bytes: Uint8Array): number | undefined {
@@ -140,15 +169,26 @@ export interface BackendRow {
   readonly clusterId: number;
 }
 
-export function backendValue({ address, port, protocol, state, clusterId }: BackendRow): Uint8Array {
-  const { size, offsets: at } = BACKEND_VALUE[familyOf(address)];
-  const bytes = new Uint8Array(size);
-  putAddress(bytes, at.address, address);
-  putNetwork16(bytes, at.port, port);
-  bytes[at.protocol] = PROTOCOL_NUMBERS[protocol];
-  bytes[at.state] = BACKEND_STATES.indexOf(state);
-  putHost16(bytes, at.cluster_id, clusterId);
+export function backendValue(row: BackendRow): Uint8Array {
+  const family = familyOf(row.address);
+  const bytes = new Uint8Array(BACKEND_VALUE[family].size);
+  putBackendValue(bytes, 0, family, row, row.state);
   return bytes;
+}
+
+export function putBackendValue(
+  bytes: Uint8Array,
+  from: number,
+  family: Family,
+  { address, port, protocol, clusterId }: Omit<BackendRow, 'state'>,
+  state: BackendRowState,
+): void {
+  const at = BACKEND_VALUE[family].offsets;
+  putAddress(bytes, from + at.address, address);
+  putNetwork16(bytes, from + at.port, port);
+  bytes[from + at.protocol] = PROTOCOL_NUMBERS[protocol];
+  bytes[from + at.state] = BACKEND_STATES.indexOf(state);
+  putHost16(bytes, from + at.cluster_id, clusterId);
 }
 
 export function parseBackendValue(bytes: Uint8Array): BackendRow | undefined {
@@ -164,8 +204,12 @@ export function parseBackendValue(bytes: Uint8Array): BackendRow | undefined {
 
 export function reverseNatKey(id: number): Uint8Array {
   const bytes = new Uint8Array(REVERSE_NAT_KEY.size);
-  putNetwork16(bytes, REVERSE_NAT_KEY.offsets.rev_nat_id, id);
+  putReverseNatKey(bytes, 0, id);
   return bytes;
+}
+
+export function putReverseNatKey(bytes: Uint8Array, from: number, id: number): void {
+  putNetwork16(bytes, from + REVERSE_NAT_KEY.offsets.rev_nat_id, id);
 }
 
 export function parseReverseNatKey(bytes: Uint8Array): number | undefined {
@@ -177,12 +221,22 @@ export interface ReverseNatRow {
   readonly port: number;
 }
 
-export function reverseNatValue({ address, port }: ReverseNatRow): Uint8Array {
-  const { size, offsets: at } = REVERSE_NAT_VALUE[familyOf(address)];
-  const bytes = new Uint8Array(size);
-  putAddress(bytes, at.address, address);
-  putNetwork16(bytes, at.port, port);
+export function reverseNatValue(row: ReverseNatRow): Uint8Array {
+  const family = familyOf(row.address);
+  const bytes = new Uint8Array(REVERSE_NAT_VALUE[family].size);
+  putReverseNatValue(bytes, 0, family, row);
   return bytes;
+}
+
+export function putReverseNatValue(
+  bytes: Uint8Array,
+  from: number,
+  family: Family,
+  { address, port }: ReverseNatRow,
+): void {
+  const at = REVERSE_NAT_VALUE[family].offsets;
+  putAddress(bytes, from + at.address, address);
+  putNetwork16(bytes, from + at.port, port);
 }
 
 export function parseReverseNatValue(bytes: Uint8Array): ReverseNatRow | undefined {

@@ -3,6 +3,7 @@
 // gives the next process its handle.
 
 import { OperationalError } from '../../runtime/errors.ts';
+import { PackedRows } from './packed.ts';
 import {
   type BatchOutcome,
   forEachMap,
@@ -93,23 +94,24 @@ export class MemoryMaps implements ServiceMaps {
     return [];
   }
 
-  async update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome> {
+  async update(map: MapName, rows: readonly MapRow[] | PackedRows): Promise<BatchOutcome> {
     const target = this.#open(map);
-    for (const [index, row] of rows.entries()) {
-      assertSize(map, 'key', row.key, target.keySize);
-      assertSize(map, 'value', row.value, target.valueSize);
-      const failure = this.fault?.('update', map, row.key) ?? fullness(target, row);
-      if (failure !== undefined) return { applied: index, failure };
-      target.rows.set(nameOf(row.key), copyRow(row));
-      this.observer?.(map, row.key, row.value);
+    const packed = rows instanceof PackedRows ? rows : PackedRows.of(rows, target);
+    for (let at = 0; at < packed.length; at += 1) {
+      const key = packed.keyAt(at);
+      const value = packed.valueAt(at);
+      const failure = this.fault?.('update', map, key) ?? fullness(target, key);
+      if (failure !== undefined) return { applied: at, failure };
+      target.rows.set(nameOf(key), { key: key.slice(), value: value.slice() });
+      this.observer?.(map, key, value);
     }
-    return { applied: rows.length };
+    return { applied: packed.length };
   }
 
   async remove(map: MapName, keys: readonly Uint8Array[]): Promise<BatchOutcome> {
     const target = this.#open(map);
     for (const [index, key] of keys.entries()) {
-      assertSize(map, 'key', key, target.keySize);
+      assertKeySize(map, key, target.keySize);
       const failure = this.fault?.('remove', map, key);
       if (failure !== undefined) return { applied: index, failure };
       if (target.rows.delete(nameOf(key))) this.observer?.(map, key, undefined);
@@ -132,7 +134,7 @@ function createMaps({ sizes = {} }: MemoryMapsOptions): Readonly<Record<MapName,
 }
 
 /** Only a new key can find a map full. */
-function fullness({ rows, maxEntries }: MemoryMap, { key }: MapRow): BatchOutcome['failure'] | undefined {
+function fullness({ rows, maxEntries }: MemoryMap, key: Uint8Array): BatchOutcome['failure'] | undefined {
   if (rows.size < maxEntries || rows.has(nameOf(key))) return undefined;
   return { code: 'MAP_FULL', reason: `all ${maxEntries} entries are in use`, errno: ERRNO_E2BIG };
 }
@@ -146,6 +148,6 @@ const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffs
 /** Callers reuse their buffers. */
 const copyRow = ({ key, value }: MapRow): MapRow => ({ key: key.slice(), value: value.slice() });
 
-function assertSize(map: MapName, part: string, bytes: Uint8Array, size: number): void {
-  if (bytes.length !== size) throw new RangeError(`${map}: a ${part} has ${size} bytes, not ${bytes.length}`);
+function assertKeySize(map: MapName, key: Uint8Array, size: number): void {
+  if (key.length !== size) throw new RangeError(`${map}: a key has ${size} bytes, not ${key.length}`);
 }

@@ -2,6 +2,9 @@
 // (agent/maps/memory.ts). Both pass the same contract suite. What the bytes mean is layout.ts.
 
 import type { Family } from '../../mesh/model/address.ts';
+import type { MapRow, PackedRows, RowSizes } from './packed.ts';
+
+export type { MapRow };
 
 /** What a map is for; there is one for each family. */
 export type MapRole = 'services' | 'backends' | 'reverseNat';
@@ -28,11 +31,6 @@ export const forEachMap = <T>(of: (map: MapName) => T): Record<MapName, T> => ({
   reverseNat6: of('reverseNat6'),
 });
 
-export interface MapRow {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
 /** A batch that stopped: `applied` rows from the front are in the map, the rest is not. */
 export interface BatchOutcome {
   readonly applied: number;
@@ -40,9 +38,7 @@ export interface BatchOutcome {
   readonly failure?: { readonly code: 'MAP_FULL' | 'MAP_FAILED'; readonly reason: string; readonly errno: number };
 }
 
-export interface MapInfo {
-  readonly keySize: number;
-  readonly valueSize: number;
+export interface MapInfo extends RowSizes {
   readonly maxEntries: number;
 }
 
@@ -64,7 +60,7 @@ export interface ServiceMaps {
   /** Counts the rows that the programs keep, map by map; no maps where nothing is forwarded. Reads every row: not to be asked often. */
   countProgramRows(): Promise<readonly ProgramMapUse[]>;
   /** Inserts or overwrites, in the order given. */
-  update(map: MapName, rows: readonly MapRow[]): Promise<BatchOutcome>;
+  update(map: MapName, rows: readonly MapRow[] | PackedRows): Promise<BatchOutcome>;
   /** Deletes, in the order given; a key that is absent is no failure. */
   remove(map: MapName, keys: readonly Uint8Array[]): Promise<BatchOutcome>;
   /** Lets go of the maps. They, and what they forward, stay. */

@@ -7,15 +7,19 @@ import type { NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import {
   backendKey,
-  backendValue,
   MASTER_SLOT,
-  masterValue,
+  putBackendKey,
+  putBackendValue,
+  putMasterValue,
+  putReverseNatKey,
+  putReverseNatValue,
+  putServiceKey,
+  putSlotValue,
   type ReverseNatRow,
   reverseNatKey,
-  reverseNatValue,
   serviceKey,
-  slotValue,
 } from '../maps/layout.ts';
+import type { PackedRows } from '../maps/packed.ts';
 import { type MapName, mapNameOf } from '../maps/port.ts';
 
 export interface MasterRecord {
@@ -40,11 +44,15 @@ export interface BackendRecord {
 /** What a service id stands for: a frontend without its protocol. */
 export type Place = ReverseNatRow;
 
-export type Put =
-  | { readonly type: 'put-backend'; readonly id: number; readonly backend: BackendRecord }
-  | { readonly type: 'put-slot'; readonly frontend: NamedFrontend; readonly slot: number; readonly record: SlotRecord }
-  | { readonly type: 'put-reverse'; readonly id: number; readonly place: Place }
-  | { readonly type: 'put-master'; readonly frontend: NamedFrontend; readonly record: MasterRecord };
+export type PutBackend = BackendRecord & { readonly type: 'put-backend'; readonly id: number };
+export type PutSlot = SlotRecord & {
+  readonly type: 'put-slot';
+  readonly frontend: NamedFrontend;
+  readonly slot: number;
+};
+export type PutReverse = { readonly type: 'put-reverse'; readonly id: number; readonly place: Place };
+export type PutMaster = MasterRecord & { readonly type: 'put-master'; readonly frontend: NamedFrontend };
+export type Put = PutBackend | PutSlot | PutReverse | PutMaster;
 
 export type Removal =
   | { readonly type: 'remove-master'; readonly frontend: NamedFrontend }
@@ -59,7 +67,7 @@ export type Change = Put | Removal;
 export function mapOf(change: Change): MapName {
   switch (change.type) {
     case 'put-backend':
-      return mapNameOf('backends', familyOf(change.backend.target.address));
+      return mapNameOf('backends', change.target.family);
     case 'remove-backend':
       return mapNameOf('backends', change.family);
     case 'put-reverse':
@@ -70,7 +78,7 @@ export function mapOf(change: Change): MapName {
     case 'put-master':
     case 'remove-master':
     case 'remove-slot':
-      return mapNameOf('services', familyOf(change.frontend.address));
+      return mapNameOf('services', change.frontend.family);
     case 'remove-stray':
       return change.map;
     default:
@@ -99,34 +107,44 @@ export function encodeKey(change: Change): Uint8Array {
   }
 }
 
-export function encodeValue(put: Put): Uint8Array {
+/** Adds the row that the change writes; the rows are those of its map. */
+export function encodeRow(put: Put, rows: PackedRows): void {
+  const row = rows.grow();
+  const { keys, values } = rows;
+  const key = row * rows.keySize;
+  const value = row * rows.valueSize;
   switch (put.type) {
-    case 'put-backend': {
-      const { target, state } = put.backend;
-      const { address, port, protocol, clusterId } = target;
-      return backendValue({ address, port, protocol, clusterId, state });
-    }
+    case 'put-backend':
+      putBackendKey(keys, key, put.id);
+      putBackendValue(values, value, put.target.family, put.target, put.state);
+      return;
     case 'put-reverse':
-      return reverseNatValue(put.place);
+      putReverseNatKey(keys, key, put.id);
+      putReverseNatValue(values, value, familyOf(put.place.address), put.place);
+      return;
     case 'put-slot':
-      return slotValue({ backendId: put.record.backendId, revNatId: put.record.serviceId });
+      putServiceKey(keys, key, put.frontend.family, put.frontend, put.slot);
+      putSlotValue(values, value, put.backendId, put.serviceId);
+      return;
     case 'put-master': {
-      const { count, draining, affinityTimeout, serviceId } = put.record;
-      return masterValue({ count, qcount: draining, revNatId: serviceId, affinityTimeout });
+      const { count, draining, affinityTimeout, serviceId } = put;
+      putServiceKey(keys, key, put.frontend.family, put.frontend, MASTER_SLOT);
+      putMasterValue(values, value, { count, qcount: draining, revNatId: serviceId, affinityTimeout });
+      return;
     }
     default:
-      return put satisfies never;
+      put satisfies never;
   }
 }
 
 /** The changes of each map together, in the order in which the maps come up. */
-export function byMap<T>(items: readonly T[], changeOf: (item: T) => Change): ReadonlyMap<MapName, readonly T[]> {
-  const grouped = new Map<MapName, T[]>();
-  for (const item of items) {
-    const map = mapOf(changeOf(item));
+export function byMap(changes: readonly Removal[]): ReadonlyMap<MapName, readonly Removal[]> {
+  const grouped = new Map<MapName, Removal[]>();
+  for (const change of changes) {
+    const map = mapOf(change);
     const group = grouped.get(map);
-    if (group === undefined) grouped.set(map, [item]);
-    else group.push(item);
+    if (group === undefined) grouped.set(map, [change]);
+    else group.push(change);
   }
   return grouped;
 }

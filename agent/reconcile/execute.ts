@@ -4,10 +4,12 @@
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { Pause } from '../desired/admit.ts';
-import type { BatchOutcome, MapName, ServiceMaps } from '../maps/port.ts';
-import { byMap, type Change, encodeKey, encodeValue, type Put, type Removal } from './change.ts';
+import { type BatchOutcome, MAP_NAMES, type MapName, type ServiceMaps } from '../maps/port.ts';
+import { BATCH_ROWS_MAX, type Batch } from './batch.ts';
+import { byMap, type Change, encodeKey, mapOf, type Removal } from './change.ts';
 import type { MapImage } from './image.ts';
-import type { Owned, Steps } from './round.ts';
+import type { OwnedPuts, Owners } from './owned-puts.ts';
+import type { Steps } from './round.ts';
 
 export type MapFailure = NonNullable<BatchOutcome['failure']> & { readonly map: MapName };
 
@@ -23,16 +25,15 @@ export interface Execution {
 export interface ExecutorDeps {
   readonly maps: ServiceMaps;
   readonly image: MapImage;
+  /** Empty ones, to write with; they are left empty. */
+  readonly batches: Readonly<Record<MapName, Batch>>;
   readonly now: () => number;
   readonly pause: Pause;
 }
 
-/** Large enough that a call's own cost vanishes (measured: from 64 rows on), small enough to be over in a millisecond. */
-const BATCH_ROWS_MAX = 256;
-
 export async function execute(steps: Steps, deps: ExecutorDeps): Promise<Execution> {
   const executor = new Executor(deps);
-  for (const rows of steps.puts) await executor.put(rows);
+  for (const puts of steps.puts) await executor.put(puts);
   for (const rows of steps.removals) await executor.remove(rows);
   return executor.outcome;
 }
@@ -52,43 +53,42 @@ class Executor {
     return { written: this.#written, removed: this.#removed, refused: this.#refused, failure: this.#failure };
   }
 
-  async put(rows: readonly Owned<Put>[]): Promise<void> {
-    let next = 0;
-    while (next < rows.length && this.#failure === undefined) {
-      const batch: Owned<Put>[] = [];
-      for (; next < rows.length && batch.length < BATCH_ROWS_MAX; next += 1) {
-        const row = rows[next];
-        if (row !== undefined && this.#isWanted(row)) batch.push(row);
-      }
-      for (const [map, rows] of byMap(batch, ({ change }) => change)) await this.#putBatch(map, rows);
-      await this.#deps.pause();
+  async put({ puts, owners }: OwnedPuts): Promise<void> {
+    const { batches } = this.#deps;
+    for (let row = 0; row < puts.length && this.#failure === undefined; row += 1) {
+      const put = puts[row];
+      const own = owners[row];
+      if (put === undefined || own === undefined || !this.#isWanted(own)) continue;
+      const map = mapOf(put);
+      batches[map].add(put, own);
+      if (batches[map].isFull) await this.#write(map, batches[map]);
     }
+    for (const map of MAP_NAMES) if (batches[map].puts.length > 0) await this.#write(map, batches[map]);
   }
 
-  async #putBatch(map: MapName, batch: readonly Owned<Put>[]): Promise<void> {
-    let rest = batch.filter((row) => this.#isWanted(row));
-    while (rest.length > 0 && this.#failure === undefined) {
-      const bytes = rest.map(({ change }) => ({ key: encodeKey(change), value: encodeValue(change) }));
-      const { applied, failure } = await this.#deps.maps.update(map, bytes);
+  /** Writes the rows of the batch that are still wanted, and leaves it empty. */
+  async #write(map: MapName, batch: Batch): Promise<void> {
+    if (this.#refused.size > 0) batch.keep(0, this.#isWanted);
+    while (batch.puts.length > 0 && this.#failure === undefined) {
+      const { applied, failure } = await this.#deps.maps.update(map, batch.rows);
       this.#written += applied;
-      this.#landed(rest.slice(0, applied).map(({ change }) => change));
-      if (failure === undefined) return;
-      for (const service of rest[applied]?.owners ?? []) this.#refused.set(service, { ...failure, map });
-      if (failure.code !== 'MAP_FULL') {
-        this.#failure = { ...failure, map };
-        return;
-      }
-      rest = rest.slice(applied + 1).filter((row) => this.#isWanted(row));
+      this.#landed(batch.puts, applied);
+      await this.#deps.pause();
+      if (failure === undefined) break;
+      for (const service of batch.ownersOf(applied)) this.#refused.set(service, { ...failure, map });
+      if (failure.code !== 'MAP_FULL') this.#failure = { ...failure, map };
+      batch.keep(applied + 1, this.#isWanted);
     }
+    batch.clear();
   }
 
   async remove(rows: readonly Removal[]): Promise<void> {
     for (let at = 0; at < rows.length && this.#failure === undefined; at += BATCH_ROWS_MAX) {
       const batch = rows.slice(at, at + BATCH_ROWS_MAX);
-      for (const [map, changes] of byMap(batch, (change) => change)) {
+      for (const [map, changes] of byMap(batch)) {
         const { applied, failure } = await this.#deps.maps.remove(map, changes.map(encodeKey));
         this.#removed += applied;
-        this.#landed(changes.slice(0, applied));
+        this.#landed(changes, applied);
         if (failure === undefined) continue;
         this.#failure = { ...failure, map };
         return;
@@ -98,12 +98,14 @@ class Executor {
   }
 
   /** A row is written as long as one of its services still wants it; a row without owners always. */
-  #isWanted({ owners }: Owned<Put>): boolean {
-    return owners.length === 0 || owners.some((service) => !this.#refused.has(service));
-  }
+  readonly #isWanted = (owners: Owners): boolean =>
+    this.#refused.size === 0 || owners.length === 0 || owners.some((service) => !this.#refused.has(service));
 
-  #landed(changes: readonly Change[]): void {
+  #landed(changes: readonly Change[], applied: number): void {
     const now = this.#deps.now();
-    for (const change of changes) this.#deps.image.apply(change, now);
+    for (let at = 0; at < applied; at += 1) {
+      const change = changes[at];
+      if (change !== undefined) this.#deps.image.apply(change, now);
+    }
   }
 }

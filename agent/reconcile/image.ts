@@ -138,20 +138,20 @@ export class MapImage {
   apply(change: Change, now: number, exact = true): void {
     switch (change.type) {
       case 'put-master':
-        this.#putMaster(change, { ...change.record, exact }, now);
+        this.#putMaster(change, observedMaster(change, exact), now);
         return;
       case 'put-slot':
-        this.#putSlot(change, change.record, exact, now);
+        this.#putSlot(change, change, exact, now);
         return;
       case 'put-backend':
         this.#forgetStray(change);
         this.#rows[mapOf(change)] += Number(!this.#backends.has(change.id));
-        this.#backends.put(change.id, change.backend, exact, now);
+        this.#backends.put(change.id, change, exact, now);
         return;
       case 'put-reverse':
         this.#forgetStray(change);
         this.#rows[mapOf(change)] += Number(!this.#reverse.has(change.id));
-        this.#reverse.set(change.id, change.place);
+        this.#reverse.set(change.id, { address: change.place.address, port: change.place.port });
         return;
       case 'remove-master':
         this.#putMaster(change, undefined, now);
@@ -221,9 +221,9 @@ export class MapImage {
   #imageOf(frontend: NamedFrontend): FrontendImage {
     const known = this.#frontends.get(frontend.name);
     if (known !== undefined) return known;
-    const { name, address, port, protocol } = frontend;
+    const { name, address, port, protocol, family } = frontend;
     const image: FrontendImage = {
-      frontend: { name, address, port, protocol },
+      frontend: { name, address, port, protocol, family },
       master: undefined,
       slots: new Slots(),
       held: NOTHING_HELD,
@@ -241,6 +241,12 @@ export class MapImage {
   #forgetEmpty(image: FrontendImage): void {
     if (image.master === undefined && image.slots.size === 0) this.#frontends.delete(image.frontend.name);
   }
+}
+
+/** Written out: a spread would give each record a shape of its own. */
+function observedMaster(master: MasterRecord, exact: boolean): Observed<MasterRecord> {
+  const { count, draining, affinityTimeout, serviceId } = master;
+  return { count, draining, affinityTimeout, serviceId, exact };
 }
 
 const nameOf = (key: Uint8Array): string => key.join('.');

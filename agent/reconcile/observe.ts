@@ -1,7 +1,7 @@
 // Reads the maps into an image, and takes back the ids that stand in them. At start this is how an agent learns what its
 // predecessor programmed; later it is how it finds out whether somebody else has touched the maps.
 
-import { compareBytes } from '../../mesh/model/address.ts';
+import { compareBytes, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
 import type { Pause } from '../desired/admit.ts';
 import type { IdSpace } from '../desired/ids.ts';
@@ -16,8 +16,9 @@ import {
   parseServiceKey,
   parseServiceValue,
 } from '../maps/layout.ts';
+import { PackedRows } from '../maps/packed.ts';
 import type { MapName, MapRow, ServiceMaps } from '../maps/port.ts';
-import { encodeValue, type Put } from './change.ts';
+import { encodeRow, type Put } from './change.ts';
 import { MapImage } from './image.ts';
 
 /** Backends first, so that slots find what they refer to. */
@@ -41,13 +42,19 @@ export async function observe(
     for (const row of rows) {
       await pause();
       const put = parseRow(map, row, targets);
-      if (put !== undefined && !isTaken(put, image))
-        image.apply(put, at, compareBytes(encodeValue(put), row.value) === 0);
+      if (put !== undefined && !isTaken(put, image)) image.apply(put, at, isExact(put, row));
       else image.addStray(map, row.key);
     }
   }
   image.holdAll(at);
   return image;
+}
+
+/** Whether these are the bytes that this program would write. */
+function isExact(put: Put, { key, value }: MapRow): boolean {
+  const rows = new PackedRows({ keySize: key.length, valueSize: value.length }, 1);
+  encodeRow(put, rows);
+  return compareBytes(rows.values, value) === 0;
 }
 
 /** An id stands in one of the two families' maps; of two such rows the IPv6 one is nobody's. */
@@ -114,13 +121,14 @@ function parseServiceRow(key: Uint8Array, value: Uint8Array): Put | undefined {
   const row = parseServiceValue(value);
   if (at === undefined || row === undefined) return undefined;
   const { slot, ...place } = at;
-  const frontend = { ...place, name: frontendName(place) };
+  const { address, port, protocol } = place;
+  const frontend = { name: frontendName(place), address, port, protocol, family: familyOf(address) };
   const serviceId = row.revNatId;
   if (slot !== MASTER_SLOT) {
-    return { type: 'put-slot', frontend, slot, record: { backendId: row.backendId, serviceId } };
+    return { type: 'put-slot', frontend, slot, backendId: row.backendId, serviceId };
   }
   const { count, qcount: draining, affinityTimeout } = row;
-  return { type: 'put-master', frontend, record: { count, draining, affinityTimeout, serviceId } };
+  return { type: 'put-master', frontend, count, draining, affinityTimeout, serviceId };
 }
 
 function parseBackendRow(key: Uint8Array, value: Uint8Array, targets: TargetSource): Put | undefined {
@@ -130,5 +138,5 @@ function parseBackendRow(key: Uint8Array, value: Uint8Array, targets: TargetSour
   const target = targets.at(row.address, row.port, row.protocol, row.clusterId as ClusterId);
   // States that this program does not write count as not taking connections; the row is not exact, so it is written anew.
   const state = row.state === 'active' ? 'active' : 'terminating';
-  return { type: 'put-backend', id, backend: { target, state } };
+  return { type: 'put-backend', id, target, state };
 }

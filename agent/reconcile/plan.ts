@@ -11,7 +11,7 @@
 
 import type { NamedFrontend } from '../desired/names.ts';
 import { assignSlots } from './assign.ts';
-import type { MasterRecord, Put, Removal } from './change.ts';
+import type { MasterRecord, Put, PutMaster, Removal } from './change.ts';
 import { samePlace } from './change.ts';
 import type { MapImage, Observed, ObservedFrontend } from './image.ts';
 
@@ -78,20 +78,20 @@ export function planPlaces(
     if (observed?.slots.holds(slot, backendId, serviceId) === true) return;
     if (slot > count && slot <= readable) waits = true;
     else {
-      const put: Put = { type: 'put-slot', frontend, slot, record: { backendId, serviceId } };
+      const put: Put = { type: 'put-slot', frontend, slot, backendId, serviceId };
       (observed?.slots.has(slot) === true ? slots : newSlots).push(put);
     }
   });
   const surplus = surplusSlots(frontend, observed, count + draining, readable);
-  const master: MasterRecord = { count, draining, affinityTimeout, serviceId };
+  const master: PutMaster = { type: 'put-master', frontend, count, draining, affinityTimeout, serviceId };
   const there = observed?.master;
   return {
     newSlots,
     reverse: samePlace(image.reverse(serviceId), frontend)
       ? []
-      : [{ type: 'put-reverse', id: serviceId, place: { address: frontend.address, port: frontend.port } }],
+      : [{ type: 'put-reverse', id: serviceId, place: frontend }],
     slots,
-    master: there !== undefined && sameMaster(there, master) ? [] : [{ type: 'put-master', frontend, record: master }],
+    master: there !== undefined && sameMaster(there, master) ? [] : [master],
     removedMaster: [],
     removedSlots: surplus.removable,
     removedReverse: [],

@@ -14,7 +14,8 @@ import type { DesiredFrontend, Refusal } from '../desired/frontend.ts';
 import { BACKEND_IDS, IdSpace, NumbersByName, numbersOfTargets, SERVICE_IDS } from '../desired/ids.ts';
 import type { FrontendName, NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
-import type { ServiceMaps } from '../maps/port.ts';
+import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
+import { Batch } from './batch.ts';
 import { countDifferences } from './drift.ts';
 import { type Execution, execute, type MapFailure } from './execute.ts';
 import { type MapImage, READER_GRACE_MS } from './image.ts';
@@ -75,6 +76,8 @@ export class Reconciler {
   #lone: readonly number[] = [];
   #image: MapImage | undefined;
   #adoptions = 0;
+  /** Made when first used. */
+  #batches: Readonly<Record<MapName, Batch>> | undefined;
   #recoverAt: number | undefined;
   /** Before the first `mark` nobody has said what is desired, and everything would be taken away. */
   #marked = false;
@@ -321,14 +324,16 @@ export class Reconciler {
 
   async #execute(steps: Pick<Round, 'puts' | 'removals'>, image: MapImage): Promise<Execution> {
     const { maps, pause } = this.#deps;
+    this.#batches ??= forEachMap((map) => new Batch(maps.info(map)));
     try {
-      const execution = await execute(steps, { maps, image, now: this.#now, pause });
+      const execution = await execute(steps, { maps, image, batches: this.#batches, now: this.#now, pause });
       this.#counters.written += execution.written;
       this.#counters.removed += execution.removed;
       return execution;
     } catch (error) {
-      // Rows may have landed that the image does not know of.
+      // Rows may have landed that the image does not know of, and some stand in the batches.
       this.#image = undefined;
+      this.#batches = undefined;
       throw error;
     }
   }

@@ -2,7 +2,7 @@
 // and gathers the rows by step. A service that has no room now is left as it is and waits; a service that could never get
 // room, because its old backends are in its own way, first gives up those.
 
-import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { Family } from '../../mesh/model/address.ts';
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
@@ -19,21 +19,16 @@ import {
 import type { FrontendName, NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
-import type { Change, Put, Removal } from './change.ts';
+import type { PutBackend, Removal } from './change.ts';
 import type { MapImage } from './image.ts';
 import type { IdSpaces } from './observe.ts';
+import { OwnedPuts, type Owners } from './owned-puts.ts';
 import { type FrontendPlan, planPut, planRemoval } from './plan.ts';
 import { planStep, stepBetween } from './step.ts';
 
-/** A row, and the services that are refused when it cannot be written. */
-export interface Owned<C extends Change> {
-  readonly change: C;
-  readonly owners: readonly ServiceKey[];
-}
-
 /** Rows by step, in the order of the steps: each step is on the maps before the next begins. */
 export interface Steps {
-  readonly puts: readonly (readonly Owned<Put>[])[];
+  readonly puts: readonly OwnedPuts[];
   readonly removals: readonly (readonly Removal[])[];
 }
 
@@ -73,25 +68,26 @@ export function planRound(input: RoundInput): Round {
   return planner.round();
 }
 
-type PutBackend = Extract<Put, { type: 'put-backend' }>;
 type DraftBackends = Map<number, PutBackend>;
 type NumberBackends = (backends: readonly Target[]) => Result<readonly number[], string>;
 type Planned = Result<FrontendPlan, string>;
 
 /** One service's part of a round, before it is known to have room. */
 interface Draft {
-  readonly backends: readonly PutBackend[];
+  readonly backends: Iterable<PutBackend>;
   readonly plans: readonly (readonly [NamedFrontend, FrontendPlan])[];
   readonly needs: MapCounts;
 }
 
 class RoundPlanner {
   readonly #input: RoundInput;
-  readonly #backends = new Map<number, Owned<Put>>();
-  readonly #newSlots: Owned<Put>[] = [];
-  readonly #reverse: Owned<Put>[] = [];
-  readonly #slots: Owned<Put>[] = [];
-  readonly #masters: Owned<Put>[] = [];
+  readonly #backends = new OwnedPuts();
+  /** Where the row of an id stands in `#backends`. */
+  readonly #backendAt = new Map<number, number>();
+  readonly #newSlots = new OwnedPuts();
+  readonly #reverse = new OwnedPuts();
+  readonly #slots = new OwnedPuts();
+  readonly #masters = new OwnedPuts();
   readonly #removedMasters: Removal[] = [];
   readonly #removedSlots: Removal[] = [];
   readonly #removedReverse: Removal[] = [];
@@ -136,19 +132,16 @@ class RoundPlanner {
     for (const target of targets) {
       const id = ids.backends.idOf(target);
       const state = targetState(target);
-      if (id === undefined || state === undefined || this.#backends.has(id)) continue;
+      if (id === undefined || state === undefined || this.#backendAt.has(id)) continue;
       const row = image.backend(id);
       if (row === undefined || image.holdsBackend(id, row.target, state)) continue;
-      this.#backends.set(id, {
-        change: { type: 'put-backend', id, backend: { target: row.target, state } },
-        owners: [],
-      });
+      this.#putBackend({ type: 'put-backend', id, target: row.target, state }, []);
     }
   }
 
   round(): Round {
     return {
-      puts: [[...this.#backends.values()], this.#newSlots, this.#reverse, this.#slots, this.#masters],
+      puts: [this.#backends, this.#newSlots, this.#reverse, this.#slots, this.#masters],
       removals: [this.#removedMasters, this.#removedSlots, this.#removedReverse],
       later: this.#later,
       waiting: this.#waiting,
@@ -193,7 +186,7 @@ class RoundPlanner {
 
   #hasRow(target: Target): boolean {
     const id = this.#input.ids.backends.idOf(target);
-    return id !== undefined && (this.#input.image.hasBackend(id) || this.#backends.has(id));
+    return id !== undefined && (this.#input.image.hasBackend(id) || this.#backendAt.has(id));
   }
 
   #draft(frontends: readonly DesiredFrontend[]): Draft | string {
@@ -202,7 +195,7 @@ class RoundPlanner {
     const backends: DraftBackends = new Map();
     const plans: (readonly [NamedFrontend, FrontendPlan])[] = [];
     for (const frontend of frontends) {
-      const family = familyOf(frontend.address);
+      const { family } = frontend;
       const serviceId = ids.services.claim(frontend.name, now);
       if (!serviceId.ok) return `no service id for ${frontend.name}: ${serviceId.error}`;
       const number = (some: readonly Target[]) => this.#number(frontend, some, needs, backends);
@@ -216,7 +209,7 @@ class RoundPlanner {
       if (image.reverse(serviceId.value) === undefined) needs[mapNameOf('reverseNat', family)] += 1;
       plans.push([frontend, plan]);
     }
-    return { backends: [...backends.values()], plans, needs };
+    return { backends: backends.values(), plans, needs };
   }
 
   /** From what changed of a frontend that is in its place; absent where that does not suffice. */
@@ -252,7 +245,7 @@ class RoundPlanner {
   ): Result<readonly number[], string> {
     // A target that several services share has one row; what is held of a refused service may be desired by nobody.
     const { image, ids, now, targetState } = this.#input;
-    const map = mapNameOf('backends', familyOf(frontend.address));
+    const map = mapNameOf('backends', frontend.family);
     const numbers: number[] = [];
     for (const target of some) {
       const claimed = ids.backends.claim(target, now);
@@ -261,8 +254,8 @@ class RoundPlanner {
       numbers.push(id);
       const state = targetState(target) ?? stateOf(frontend, target);
       if (image.holdsBackend(id, target, state) || backends.has(id)) continue;
-      if (!image.hasBackend(id) && !this.#backends.has(id)) needs[map] += 1;
-      backends.set(id, { type: 'put-backend', id, backend: { target, state } });
+      if (!image.hasBackend(id) && !this.#backendAt.has(id)) needs[map] += 1;
+      backends.set(id, { type: 'put-backend', id, target, state });
     }
     return ok(numbers);
   }
@@ -274,21 +267,30 @@ class RoundPlanner {
   #take(service: ServiceKey, { backends, plans, needs }: Draft): void {
     for (const map of MAP_NAMES) this.#room[map] -= needs[map];
     const owners = [service];
-    for (const change of backends) {
-      const planned = this.#backends.get(change.id);
-      this.#backends.set(change.id, { change, owners: planned === undefined ? owners : [...planned.owners, service] });
-    }
+    for (const put of backends) this.#putBackend(put, owners);
     for (const [frontend, plan] of plans) this.#takePlan(frontend, plan, owners);
   }
 
-  #takePlan(frontend: NamedFrontend, plan: FrontendPlan, owners: readonly ServiceKey[]): void {
-    for (const change of plan.newSlots) this.#newSlots.push({ change, owners });
-    for (const change of plan.reverse) this.#reverse.push({ change, owners });
-    for (const change of plan.slots) this.#slots.push({ change, owners });
-    for (const change of plan.master) this.#masters.push({ change, owners });
-    for (const change of plan.removedMaster) this.#removedMasters.push(change);
+  /** Services that share a backend share its row, as the last one wants it. */
+  #putBackend(put: PutBackend, owners: Owners): void {
+    const at = this.#backendAt.get(put.id);
+    if (at === undefined) {
+      this.#backendAt.set(put.id, this.#backends.length);
+      this.#backends.add(put, owners);
+      return;
+    }
+    this.#backends.puts[at] = put;
+    this.#backends.owners[at] = [...(this.#backends.owners[at] ?? []), ...owners];
+  }
+
+  #takePlan(frontend: NamedFrontend, plan: FrontendPlan, owners: Owners): void {
+    this.#newSlots.addAll(plan.newSlots, owners);
+    this.#reverse.addAll(plan.reverse, owners);
+    this.#slots.addAll(plan.slots, owners);
+    this.#masters.addAll(plan.master, owners);
+    this.#removedMasters.push(...plan.removedMaster);
     for (const change of plan.removedSlots) this.#removedSlots.push(change);
-    for (const change of plan.removedReverse) this.#removedReverse.push(change);
+    this.#removedReverse.push(...plan.removedReverse);
     if (plan.waits) this.#later.push(frontend.name);
   }
 }

@@ -22,10 +22,13 @@ import { releaseCommand } from './release.ts';
 import { servicesCommand } from './services.ts';
 import { statusCommand } from './status.ts';
 import { troubleshootCommand } from './troubleshoot.ts';
-import { trustCommand } from './trust.ts';
 import { waitCommand } from './wait.ts';
 
-export function buildCommand(): Command {
+const STARTS_PROGRAM = ['agent', 'apiserver'].includes(process.argv[2] ?? '');
+
+async function buildCommand(): Promise<Command> {
+  // An agent that starts again is to be there soon: the library for certificates alone takes a third of what it loads.
+  const trust = STARTS_PROGRAM ? [] : [(await import('./trust.ts')).trustCommand()];
   const program = new Command('clustermesh')
     .description('ClusterMesh control plane: connects clusters, finds conflicts before it programs them')
     .version(SOFTWARE_VERSION)
@@ -53,7 +56,7 @@ export function buildCommand(): Command {
     observeCommand(),
     preflightCommand(),
     pkiCommand(),
-    trustCommand(),
+    ...trust,
     completionCommand(program),
   ]) {
     program.addCommand(command.exitOverride());
@@ -63,7 +66,7 @@ export function buildCommand(): Command {
 
 async function main(): Promise<number> {
   try {
-    await buildCommand().parseAsync();
+    await (await buildCommand()).parseAsync();
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

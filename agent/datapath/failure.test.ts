@@ -18,6 +18,7 @@ const HELPER = [
 test.each<[DatapathStep, number, readonly string[], string]>([
   ['open object', 2, [], 'DATAPATH_OBJECT_MISSING'],
   ['load programs', 1, [], 'DATAPATH_NOT_PERMITTED'],
+  ['load programs', 11, [], 'DATAPATH_INTERRUPTED'],
   ['load programs', 38, [], 'DATAPATH_UNSUPPORTED'],
   ['load programs', 22, HELPER, 'DATAPATH_UNSUPPORTED'],
   ['load programs', 22, [], 'DATAPATH_FAILED'],

@@ -25,6 +25,7 @@ export const ERRNO = {
   ENOENT: 2,
   E2BIG: 7,
   EBADF: 9,
+  EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
   EBUSY: 16,
@@ -43,7 +44,7 @@ interface Cause {
   readonly reason: string;
   readonly hint: string;
   readonly retryable?: boolean;
-  /** What libbpf said is not passed on, because it takes this for something else. */
+  /** What libbpf and the verifier said is not passed on, because it is about something else. */
   readonly misleading?: true;
 }
 
@@ -89,6 +90,15 @@ const CAUSES: readonly Cause[] = [
     code: 'DATAPATH_UNSUPPORTED',
     reason: 'the kernel lacks a helper that the programs need',
     hint: 'use kernel 5.8 or newer',
+  },
+  {
+    steps: ['load programs'],
+    errno: ERRNO.EAGAIN,
+    code: 'DATAPATH_INTERRUPTED',
+    reason: 'signals kept coming while the verifier was at work, which then gives up: a profiler does that',
+    hint: 'start again, without a profiler that samples by signals',
+    retryable: true,
+    misleading: true,
   },
   {
     steps: ['load programs'],

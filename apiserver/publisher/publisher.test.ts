@@ -172,11 +172,13 @@ test('publishes everything that a peer and the own view read', async () => {
   expect(publisher.state).toMatchObject({
     publishing: true,
     lastError: undefined,
-    published: { services: 1, nodes: 1, identities: 1, ip: 2, localServices: 1 },
+    published: { services: 1, nodes: 1, identities: 1, ip: 2, specs: 1, localServices: 1 },
     identities: { allocated: 1, capacity: 65_536 },
     leases: 1,
   });
-  for (const [key, { lease }] of store.content('cilium/')) expect({ key, lease }).not.toMatchObject({ lease: '0' });
+  expect(keys(store, 'clustermesh/v1/services/')).toEqual(['clustermesh/v1/services/west/test/echo']);
+  for (const [key, { lease }] of store.content('cilium/', 'clustermesh/v1/services/'))
+    expect({ key, lease }).not.toMatchObject({ lease: '0' });
 });
 
 test('follows the source: changes, removals, namespaces that leave the mesh, nodes that move', async () => {
@@ -229,10 +231,15 @@ test('canaries come after everything of their kind, and only when the source is 
   await synced();
   await until(() => expect(events.filter(({ type }) => type === 'put').length).toBeGreaterThan(1000));
   const order = events.flatMap((event) => (event.type === 'put' ? [event.kv.key] : []));
-  for (const kind of ['services', 'nodes', 'identities', 'ip']) {
-    const canary = order.indexOf(`cilium/synced/west/cilium/state/${kind}/v1`);
-    const last = order.findLastIndex((key) => key.startsWith(`cilium/state/${kind}/`));
-    expect({ kind, canary: canary > last }).toEqual({ kind, canary: true });
+  const places = ['services', 'nodes', 'identities', 'ip'].map((kind) => `cilium/state/${kind}/v1`);
+  for (const place of [...places, 'clustermesh/v1/services']) {
+    const canary = order.indexOf(`cilium/synced/west/${place}`);
+    const last = order.findLastIndex((key) => key.startsWith(`${place}/`));
+    expect({ place, last: last >= 0 || place.includes('nodes'), canary: canary > last }).toEqual({
+      place,
+      last: true,
+      canary: true,
+    });
   }
   expect(new Set(keys(store, 'cilium/state/identities/')).size).toBe(300);
 });

@@ -8,6 +8,7 @@ import { labelText } from '../../../mesh/wire/identity.ts';
 import { ipIdentityKind } from '../../../mesh/wire/ip-identity.ts';
 import { decodeLocalService, encodeLocalService } from '../../../mesh/wire/local-service.ts';
 import { nodeKind } from '../../../mesh/wire/node.ts';
+import { serviceSpecKind } from '../../../mesh/wire/service-spec.ts';
 import { readManifest } from '../../sources/manifests/manifest.ts';
 import { ObjectTable } from '../../sources/object-table.ts';
 import { type ClusterObject, refOf, refText } from '../../sources/objects.ts';
@@ -19,6 +20,7 @@ import { hostAddress, ipIdentityRecord, publishedAddresses } from './ip.ts';
 import { isGlobalNamespace } from './namespaces.ts';
 import { nodeRecord } from './node.ts';
 import { clusterService, localService } from './service.ts';
+import { serviceSpec } from './service-spec.ts';
 
 const cluster = { name: 'cluster3' as ClusterName, id: 3 as ClusterId };
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
@@ -39,7 +41,14 @@ async function publishedOf(manifest: string) {
   const found = slices.slicesOf('test/echo' as ServiceKey);
   const local = service && localService(service, cluster, found);
   const forPeers = local && clusterService(local, cluster, found);
-  return { local, forPeers, bytes: text(forPeers && clusterServiceKind.encode(forPeers)) };
+  const spec = service && local && serviceSpec(service, local, cluster);
+  return {
+    local,
+    forPeers,
+    bytes: text(forPeers && clusterServiceKind.encode(forPeers)),
+    spec,
+    specBytes: text(spec && serviceSpecKind.encode(spec)),
+  };
 }
 
 const service = (annotations: string, clusterIP = '10.96.0.10') => `
@@ -105,6 +114,66 @@ describe('services', () => {
     expect(local?.clientIPTimeoutSeconds).toBe(10_800);
     expect(local && decodeLocalService(encodeLocalService(local))).toEqual({ ok: true, value: local });
     expect(bytes).toBe((await publishedOf(service(GLOBAL))).bytes);
+  });
+
+  test('how it is exported: in full, and only what its owner exports of labels and annotations', async () => {
+    const { spec, specBytes } = await publishedOf(`
+apiVersion: v1
+kind: Service
+metadata:
+  name: echo
+  namespace: test
+  creationTimestamp: "2026-01-01T00:00:00Z"
+  labels: {tier: web, helm.sh/chart: echo-1.2.3}
+  annotations:
+    ${GLOBAL}
+    team: shop
+    clustermesh.cilium.io/exported-labels: "tier, nowhere,"
+    clustermesh.cilium.io/exported-annotations: team
+spec:
+  clusterIPs: [10.96.0.10, "fd00::a"]
+  ipFamilies: [IPv4, IPv6]
+  internalTrafficPolicy: Local
+  trafficDistribution: PreferClose
+  sessionAffinity: ClientIP
+  sessionAffinityConfig: {clientIP: {timeoutSeconds: 600}}
+  ports: [{name: http, port: 80, appProtocol: kubernetes.io/h2c}, {name: dns, port: 53, protocol: UDP}]
+`);
+    expect(specBytes).toBe(
+      '{"cluster":"cluster3","name":"echo","namespace":"test","annotations":{"team":"shop"},"labels":{"tier":"web"},' +
+        '"exportCreationTimestamp":"2026-01-01T00:00:00Z","ports":[{"name":"dns","protocol":"UDP","port":53},{"name":"http",' +
+        '"protocol":"TCP","appProtocol":"kubernetes.io/h2c","port":80}],"type":"ClusterSetIP","sessionAffinity":"ClientIP",' +
+        '"sessionAffinityConfig":{"clientIP":{"timeoutSeconds":600}},"ipFamilies":["IPv4","IPv6"],"internalTrafficPolicy":"Local",' +
+        '"trafficDistribution":"PreferClose"}',
+    );
+    const context = {
+      key: 'clustermesh/v1/services/cluster3/test/echo',
+      cluster: cluster.name,
+      clusterId: cluster.id,
+      maxConnectedClusters: 255 as const,
+    };
+    expect(spec && serviceSpecKind.validate(spec, context)).toEqual([]);
+  });
+
+  test.each([
+    ["Kubernetes' defaults", '10.96.0.10', '"type":"ClusterSetIP","sessionAffinity":"None","ipFamilies":["IPv4"]'],
+    [
+      'the families of its addresses',
+      '"fd00::a"',
+      '"type":"ClusterSetIP","sessionAffinity":"None","ipFamilies":["IPv6"]',
+    ],
+    ['headless, of families that nobody has named', 'None', '"type":"Headless","sessionAffinity":"None"'],
+  ])('how it is exported: %s', async (_, clusterIP, said) => {
+    const { specBytes } = await publishedOf(service(GLOBAL, clusterIP));
+    expect(specBytes).toBe(
+      '{"cluster":"cluster3","name":"echo","namespace":"test","ports":[{"name":"http","protocol":"TCP","port":80}],' +
+        `${said},"internalTrafficPolicy":"Cluster"}`,
+    );
+  });
+
+  test('what is not shared is not exported', async () => {
+    expect((await publishedOf(service(`${GLOBAL}, service.cilium.io/shared: "false"`))).specBytes).toBeUndefined();
+    expect((await publishedOf(service(''))).specBytes).toBeUndefined();
   });
 
   test('a name for something outside is not published', async () => {

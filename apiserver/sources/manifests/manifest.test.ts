@@ -80,6 +80,28 @@ describe('objects', () => {
     expect(echo?.kind === 'Service' && echo.clientIPTimeoutSeconds).toBe(seconds);
   });
 
+  test("what of a service only matters beside other clusters', without Kubernetes' defaults", async () => {
+    const text = `apiVersion: v1
+kind: Service
+metadata: {name: echo, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec:
+  clusterIP: 10.96.0.10
+  internalTrafficPolicy: Local
+  trafficDistribution: PreferSameNode
+  ipFamilies: [IPv4]
+  ports: [{port: 80, appProtocol: https}]
+`;
+    expect(await complaints(text)).toEqual([]);
+    expect(await objectsOf(text)).toMatchObject([
+      {
+        ...{ createdAt: Date.UTC(2026, 0, 1), internalTrafficPolicy: 'Local', trafficDistribution: 'PreferSameNode' },
+        ...{ ipFamilies: ['IPv4'], appProtocols: { '': 'https' } },
+      },
+    ]);
+    const [plain] = await objectsOf(SERVICE.replace('  selector:', '  internalTrafficPolicy: Cluster\n  selector:'));
+    expect(plain).toEqual((await objectsOf(SERVICE))[0]);
+  });
+
   test('an endpoint slice, with the conditions that are unset', async () => {
     expect(await objectsOf(SLICE)).toMatchObject([
       {
@@ -219,6 +241,22 @@ spec: {clusterIP: 10.96.0.11, sessionAffinity: Cookie}
       [
         '7:54 error SOURCE_FIELD Service default/echo spec.sessionAffinityConfig.clientIP.timeoutSeconds: 86401 is out of range (use a whole number from 1 to 86400)',
         '12:48 error SOURCE_FIELD Service default/other spec.sessionAffinity: "Cookie" is not ClientIP or None',
+      ],
+    ],
+    [
+      'what Kubernetes would not take of how clients find it; only an age that is none leaves the service in use',
+      `apiVersion: v1
+kind: Service
+metadata: {name: echo, creationTimestamp: yesterday}
+spec:
+  clusterIP: 10.96.0.10
+  internalTrafficPolicy: Node
+  ipFamilies: [IPv4, IPv5]
+`,
+      [
+        '3:43 warning SOURCE_FIELD Service default/echo metadata.creationTimestamp: "yesterday" is not an RFC 3339 time: the service counts as one of unknown age',
+        '7:22 error SOURCE_FIELD Service default/echo spec.ipFamilies[1]: "IPv5" is not IPv4 or IPv6',
+        '6:26 error SOURCE_FIELD Service default/echo spec.internalTrafficPolicy: "Node" is not Cluster or Local',
       ],
     ],
     ['no object', '- 1\n- 2\n', ['1:1 error SOURCE_FIELD - -: is a list and must be a map']],

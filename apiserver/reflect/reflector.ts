@@ -11,6 +11,7 @@ import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
+import { keepOnce } from '../store/keep-once.ts';
 import type { Condition, KeyValue, MirrorBatch, Store, Write } from '../store/port.ts';
 import { TRANSACTION_WRITES_MAX } from '../store/port.ts';
 import {
@@ -212,7 +213,11 @@ export class Reflector {
       case 'presence':
         return found === undefined ? { type: 'put', key, value: encodeTime(clock.now()) } : undefined;
       case 'value':
-        if (found !== undefined && Buffer.compare(found.value, wish.value) === 0) return undefined;
+        if (found !== undefined && Buffer.compare(found.value, wish.value) === 0) {
+          // The record is in memory once, for the peer and for the own etcd.
+          keepOnce(found, wish.value);
+          return undefined;
+        }
         return { type: 'put', key, value: wish.value };
       default:
         return wish satisfies never;

@@ -1,5 +1,5 @@
 // etcd's messages to the values of port.ts and back. Values are copied out of the received message: they are kept for long,
-// and a view of 100 bytes would keep a message of megabytes alive. Keys that are no UTF-8 text are left out and reported:
+// and a view of 100 bytes would keep a message of megabytes alive. Those of one page share some memory (slab.ts). Keys that are no UTF-8 text are left out and reported:
 // nobody in a mesh writes any, and text could not name them without loss.
 
 import { isUtf8 } from 'node:buffer';
@@ -10,6 +10,7 @@ import { decimalOf, exactNumber, int64Of, storeIdOf, watchIdOf } from './int64.t
 import { keyBytes } from './key-range.ts';
 import type { WatchMessage } from './mirror-port.ts';
 import type { Condition, KeyValue, StoreEvent, Write } from './port.ts';
+import { Slab } from './slab.ts';
 
 type KeyValueMessage = messages.KeyValue.$Properties;
 type EventMessage = messages.Event.$Properties;
@@ -31,8 +32,9 @@ export function keyValuesOf(
   onForeignKey: OnForeignKey,
 ): readonly KeyValue[] {
   const entries: KeyValue[] = [];
+  const slab = new Slab((kvs ?? []).map(({ value }) => value ?? NO_BYTES));
   for (const kv of kvs ?? []) {
-    const entry = keyValueOf(kv, onForeignKey);
+    const entry = keyValueOf(kv, onForeignKey, (value) => slab.copy(value));
     if (entry !== undefined) entries.push(entry);
   }
   return entries;
@@ -68,12 +70,16 @@ export function requestOf(write: Write): messages.RequestOp.$Properties {
   return { requestPut: { key, value: write.value, ...lease } };
 }
 
-function keyValueOf(kv: KeyValueMessage, onForeignKey: OnForeignKey): KeyValue | undefined {
+function keyValueOf(
+  kv: KeyValueMessage,
+  onForeignKey: OnForeignKey,
+  copy: (value: Uint8Array) => Uint8Array = (value) => new Uint8Array(value),
+): KeyValue | undefined {
   const key = keyTextOf(kv.key, onForeignKey);
   if (key === undefined) return undefined;
   return {
     key,
-    value: new Uint8Array(kv.value ?? NO_BYTES),
+    value: copy(kv.value ?? NO_BYTES),
     createRevision: exactNumber(kv.createRevision),
     modRevision: exactNumber(kv.modRevision),
     version: exactNumber(kv.version),

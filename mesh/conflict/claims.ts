@@ -32,33 +32,39 @@ interface Tally {
 }
 
 const NOBODY: readonly Claimant[] = [];
+/** So few users of an address are a list, whose tallies are taken when asked for: nearly all addresses have one or two. */
+const LISTED_MAX = 4;
 
-class Entry<R extends Claiming> {
+function count(tallies: Map<ClusterName, Tally>, cluster: ClusterName, { strength, sound }: Claim, step: 1 | -1): void {
+  const tally = tallies.get(cluster) ?? { sound: 0, unsound: 0, nodes: 0, uses: 0 };
+  tally[strength === 'use' ? 'uses' : sound ? 'sound' : 'unsound'] += step;
+  if (strength === 'node') tally.nodes += step;
+  if (tally.sound + tally.unsound + tally.uses === 0) tallies.delete(cluster);
+  else tallies.set(cluster, tally);
+}
+
+/** An address that many records use, counted so that one more or one less costs the same however many there are. */
+class Crowd<R extends Claiming> {
   readonly users = new Set<R>();
-  /** Every cluster that claims or uses the address. */
   readonly tallies = new Map<ClusterName, Tally>();
 
   put(record: R, claim: Claim): void {
     this.users.add(record);
-    this.#count(record.cluster, claim, 1);
+    count(this.tallies, record.cluster, claim, 1);
   }
 
   take(record: R, claim: Claim): void {
-    if (this.users.delete(record)) this.#count(record.cluster, claim, -1);
-  }
-
-  #count(cluster: ClusterName, { strength, sound }: Claim, step: 1 | -1): void {
-    const tally = this.tallies.get(cluster) ?? { sound: 0, unsound: 0, nodes: 0, uses: 0 };
-    tally[strength === 'use' ? 'uses' : sound ? 'sound' : 'unsound'] += step;
-    if (strength === 'node') tally.nodes += step;
-    if (tally.sound + tally.unsound + tally.uses === 0) this.tallies.delete(cluster);
-    else this.tallies.set(cluster, tally);
+    if (this.users.delete(record)) count(this.tallies, record.cluster, claim, -1);
   }
 }
 
+/** Whoever uses an address, in the form that takes least: a mesh has as many addresses as it has endpoints. */
+type Users<R extends Claiming> = R | readonly R[] | Crowd<R>;
+
+const isList = <R extends Claiming>(users: Users<R>): users is readonly R[] => Array.isArray(users);
+
 export class ClaimIndex<R extends Claiming> {
-  /** Most addresses have one user, which is then stored by itself: that halves the memory of a large mesh. */
-  readonly #entries = new Map<string, R | Entry<R>>();
+  readonly #users = new Map<string, Users<R>>();
   readonly #contested = new Set<string>();
 
   /** Sets all claims of a record at once. Returns the addresses whose users must look again. */
@@ -80,33 +86,37 @@ export class ClaimIndex<R extends Claiming> {
 
   /** Clusters whose endpoints or nodes have the address. */
   claimants(address: string): readonly Claimant[] {
-    const entry = this.#entries.get(address);
-    if (entry === undefined) return NOBODY;
-    if (entry instanceof Entry) {
-      const claiming = [...entry.tallies].filter(([, { sound, unsound }]) => sound + unsound > 0);
+    const users = this.#users.get(address);
+    if (users === undefined) return NOBODY;
+    if (isList(users) || users instanceof Crowd) {
+      const claiming = [...talliesOf(users, address)].filter(([, { sound, unsound }]) => sound + unsound > 0);
       return claiming.map(([cluster, { sound }]) => ({ cluster, sound: sound > 0 }));
     }
-    const claim = claimTo(entry, address);
-    return claim.strength === 'use' ? NOBODY : [{ cluster: entry.cluster, sound: claim.sound }];
+    const claim = claimTo(users, address);
+    return claim.strength === 'use' ? NOBODY : [{ cluster: users.cluster, sound: claim.sound }];
   }
 
   hasNode(address: string, cluster: ClusterName): boolean {
-    const entry = this.#entries.get(address);
-    if (entry === undefined) return false;
-    if (entry instanceof Entry) return (entry.tallies.get(cluster)?.nodes ?? 0) > 0;
-    return entry.cluster === cluster && claimTo(entry, address).strength === 'node';
+    const users = this.#users.get(address);
+    if (users === undefined) return false;
+    if (users instanceof Crowd) return (users.tallies.get(cluster)?.nodes ?? 0) > 0;
+    const isNode = (user: R) => user.cluster === cluster && claimTo(user, address).strength === 'node';
+    return isList(users) ? users.some(isNode) : isNode(users);
   }
 
   users(address: string): readonly R[] {
-    const entry = this.#entries.get(address);
-    if (entry === undefined) return [];
-    return entry instanceof Entry ? [...entry.users] : [entry];
+    const users = this.#users.get(address);
+    if (users === undefined) return [];
+    if (isList(users)) return users;
+    return users instanceof Crowd ? [...users.users] : [users];
   }
 
   /** Whether records of several clusters claim or use the address. */
   isShared(address: string): boolean {
-    const entry = this.#entries.get(address);
-    return entry instanceof Entry && entry.tallies.size > 1;
+    const users = this.#users.get(address);
+    if (users === undefined) return false;
+    if (users instanceof Crowd) return users.tallies.size > 1;
+    return isList(users) && users.some(({ cluster }) => cluster !== users[0]?.cluster);
   }
 
   /** Addresses with several claimants. */
@@ -116,26 +126,33 @@ export class ClaimIndex<R extends Claiming> {
 
   #put(record: R, claim: Claim): void {
     const { address } = claim;
-    const entry = this.#entries.get(address);
-    if (entry === undefined) this.#entries.set(address, record);
-    else if (entry instanceof Entry) entry.put(record, claim);
+    const users = this.#users.get(address);
+    if (users instanceof Crowd) {
+      users.put(record, claim);
+      return;
+    }
+    const others = users === undefined ? [] : isList(users) ? users : [users];
+    if (others.length === 0) this.#users.set(address, record);
+    else if (others.length < LISTED_MAX) this.#users.set(address, [...others, record]);
     else {
-      const grown = new Entry<R>();
-      grown.put(entry, claimTo(entry, address));
-      grown.put(record, claim);
-      this.#entries.set(address, grown);
+      const crowd = new Crowd<R>();
+      for (const user of others) crowd.put(user, claimTo(user, address));
+      crowd.put(record, claim);
+      this.#users.set(address, crowd);
     }
   }
 
   #take(record: R, claim: Claim): void {
-    const entry = this.#entries.get(claim.address);
-    if (!(entry instanceof Entry)) {
-      this.#entries.delete(claim.address);
-      return;
+    const users = this.#users.get(claim.address);
+    if (users instanceof Crowd) {
+      users.take(record, claim);
+      if (users.users.size > LISTED_MAX) return;
     }
-    entry.take(record, claim);
-    const [last] = entry.users;
-    if (last !== undefined && entry.users.size === 1) this.#entries.set(claim.address, last);
+    const left = this.users(claim.address).filter((user) => user !== record);
+    const [first] = left;
+    if (first === undefined) this.#users.delete(claim.address);
+    else if (left.length === 1) this.#users.set(claim.address, first);
+    else this.#users.set(claim.address, left);
   }
 
   /**
@@ -143,17 +160,31 @@ export class ClaimIndex<R extends Claiming> {
    * cluster's own affair, that is only whether it is a node's.
    */
   #rivalry(address: string): string {
-    const entry = this.#entries.get(address);
-    if (entry === undefined) return '';
-    if (!(entry instanceof Entry)) return `${entry.cluster} ${claimTo(entry, address).strength === 'node'}`;
-    const alone = entry.tallies.size === 1;
-    return [...entry.tallies]
+    const users = this.#users.get(address);
+    if (users === undefined) return '';
+    if (!isList(users) && !(users instanceof Crowd)) {
+      return `${users.cluster} ${claimTo(users, address).strength === 'node'}`;
+    }
+    const tallies = talliesOf(users, address);
+    const alone = tallies.size === 1;
+    return [...tallies]
       .map(([cluster, { sound, unsound, nodes }]) =>
         alone ? `${cluster} ${nodes > 0}` : `${cluster} ${sound > 0} ${unsound > 0} ${nodes > 0}`,
       )
       .sort()
       .join(',');
   }
+}
+
+/** What each cluster's records say of the address. */
+function talliesOf<R extends Claiming>(
+  users: readonly R[] | Crowd<R>,
+  address: string,
+): ReadonlyMap<ClusterName, Readonly<Tally>> {
+  if (users instanceof Crowd) return users.tallies;
+  const tallies = new Map<ClusterName, Tally>();
+  for (const user of users) count(tallies, user.cluster, claimTo(user, address), 1);
+  return tallies;
 }
 
 const UNCLAIMED: Claim = { address: '', strength: 'use', sound: false };

@@ -38,29 +38,39 @@ export class Demand {
 
   /** The map that would be too small if the frontends came in, if any. */
   overflow(frontends: Iterable<Counted>, sizes: MapCounts): MapName | undefined {
-    const counts = this.#countsWith(frontends);
-    if (!MAP_NAMES.some((map) => counts[map] > sizes[map])) return undefined;
-    // Only now it matters that some of the targets have their rows already.
+    if (this.#fitsUnshared(frontends, sizes)) return undefined;
+    const counts = this.counts as Record<MapName, number>;
     const fresh = new Set<Target>();
     for (const { family, active, terminating } of frontends) {
+      counts[mapNameOf('reverseNat', family)] += 1;
+      counts[mapNameOf('services', family)] += 1 + active.length + terminating.length;
       for (const target of [...active, ...terminating]) {
-        if (this.#isUsed(target) || fresh.has(target)) counts[mapNameOf('backends', family)] -= 1;
-        else fresh.add(target);
+        if (this.#isUsed(target) || fresh.has(target)) continue;
+        fresh.add(target);
+        counts[mapNameOf('backends', family)] += 1;
       }
     }
     return MAP_NAMES.find((map) => counts[map] > sizes[map]);
   }
 
-  /** As if no target were shared. */
-  #countsWith(frontends: Iterable<Counted>): Record<MapName, number> {
-    const counts = forEachMap((map) => this.#counts[map]);
-    for (const { family, active, terminating } of frontends) {
-      const backends = active.length + terminating.length;
-      counts[mapNameOf('reverseNat', family)] += 1;
-      counts[mapNameOf('services', family)] += 1 + backends;
-      counts[mapNameOf('backends', family)] += backends;
+  /** Whether they fit even if they share no target with anybody, and all were of either family: most do. */
+  #fitsUnshared(frontends: Iterable<Counted>, sizes: MapCounts): boolean {
+    let backends = 0;
+    let reverse = 0;
+    for (const { active, terminating } of frontends) {
+      reverse += 1;
+      backends += active.length + terminating.length;
     }
-    return counts;
+    const services = reverse + backends;
+    const counts = this.#counts;
+    return (
+      counts.services + services <= sizes.services &&
+      counts.services6 + services <= sizes.services6 &&
+      counts.backends + backends <= sizes.backends &&
+      counts.backends6 + backends <= sizes.backends6 &&
+      counts.reverseNat + reverse <= sizes.reverseNat &&
+      counts.reverseNat6 + reverse <= sizes.reverseNat6
+    );
   }
 
   /** What the target's row says; absent where nobody uses it. */
@@ -68,11 +78,15 @@ export class Demand {
     return STATES[this.#stateAt(target.index)];
   }
 
-  /** Targets whose state is another one than at the last call. */
+  /**
+   * Targets whose state is another one than at the last call, but for those that came and have no number yet: they have no row
+   * that could say something else.
+   */
   takeChanged(): Set<Target> {
     const changed = new Set<Target>();
     for (const target of this.#touched) {
-      if (this.#before[target.index] !== this.#stateAt(target.index)) changed.add(target);
+      const before = this.#before[target.index];
+      if (before !== this.#stateAt(target.index) && (before !== 0 || target.id !== 0)) changed.add(target);
       this.#before[target.index] = UNTOUCHED;
     }
     this.#touched = [];

@@ -15,13 +15,8 @@ import { type Target, TargetTable } from './targets.ts';
 /** What may differ from the last time; what is named here may also be unchanged. */
 export interface DesiredChanges {
   readonly frontends: ReadonlySet<FrontendName>;
-  /** Targets whose state changed, or that came or went. */
+  /** Targets whose state changed, also to none; those that came have their rows with their frontends. */
   readonly targets: ReadonlySet<Target>;
-}
-
-interface Programmed {
-  readonly service: ServiceKey;
-  readonly frontend: DesiredFrontend;
 }
 
 export class DesiredState {
@@ -35,7 +30,7 @@ export class DesiredState {
   /** Services to look at again: changed ones, and those that won or lost a frontend by it. */
   readonly #unsettled = new Set<ServiceKey>();
   readonly #admitted = new Map<ServiceKey, readonly DesiredFrontend[]>();
-  readonly #frontends = new Map<FrontendName, Programmed>();
+  readonly #frontends = new Map<FrontendName, DesiredFrontend>();
   /** Targets that services do not want any more, to be let go of when they do not count any more. */
   #unwanted: (readonly Target[])[] = [];
   #demand = new Demand();
@@ -92,7 +87,7 @@ export class DesiredState {
   }
 
   get(name: FrontendName): DesiredFrontend | undefined {
-    return this.#frontends.get(name)?.frontend;
+    return this.#frontends.get(name);
   }
 
   /** As its service wants it, whether that fits or not. */
@@ -125,7 +120,7 @@ export class DesiredState {
 
   /** What programmed frontends lead to; a target that several share may come several times. */
   *targets(): Iterable<Target> {
-    for (const { frontend } of this.#frontends.values()) yield* frontend.backends;
+    for (const { backends } of this.#frontends.values()) yield* backends;
   }
 
   get counts(): MapCounts & { readonly programmed: number } {
@@ -142,13 +137,16 @@ export class DesiredState {
   async #admitAgain(frontends: Set<FrontendName>, targets: Set<Target>, pause: Pause): Promise<void> {
     const candidates = [...this.#services.keys()].flatMap((key) => this.#candidate(key) ?? []);
     const { demand, refused } = await admit(candidates, this.#sizes, pause);
-    for (const target of this.targets()) if (demand.state(target) === undefined) targets.add(target);
-    for (const target of demand.takeChanged())
-      if (demand.state(target) !== this.#demand.state(target)) targets.add(target);
+    demand.takeChanged();
+    const nameChanged = () => {
+      for (const target of this.targets()) if (demand.state(target) !== this.#demand.state(target)) targets.add(target);
+    };
+    nameChanged();
     for (const candidate of candidates) {
       if (refused.has(candidate.key)) this.#withdraw(candidate.key, frontends);
       else if (!this.#admitted.has(candidate.key)) this.#place(candidate, frontends);
     }
+    nameChanged();
     this.#demand = demand;
     this.#leftOut = refused;
   }
@@ -164,7 +162,7 @@ export class DesiredState {
   #place({ key, frontends }: Candidate, changed: Set<FrontendName>): void {
     this.#admitted.set(key, frontends);
     for (const frontend of frontends) {
-      this.#frontends.set(frontend.name, { service: key, frontend });
+      this.#frontends.set(frontend.name, frontend);
       changed.add(frontend.name);
     }
   }

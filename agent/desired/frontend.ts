@@ -10,6 +10,8 @@ import type { Target } from './targets.ts';
 
 /** One row group of the maps: a master and its slots. */
 export interface DesiredFrontend extends NamedFrontend {
+  /** Whose frontend it is; absent in what was found in the maps. */
+  readonly service: ServiceKey | undefined;
   /** Of the frontend's family. Active ones come first, then terminating ones, each part in a stable order; no target twice. */
   readonly backends: readonly Target[];
   /** How many of them are active. */

@@ -69,6 +69,7 @@ export function desireService(
           port,
           protocol,
           family,
+          service: service.key,
           backends,
           active: active.length,
           count,

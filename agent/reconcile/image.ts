@@ -18,26 +18,12 @@ import {
   type Put,
   type SlotRecord,
 } from './change.ts';
-import { type ReadonlySlots, Slots } from './slots.ts';
+import { FrontendRows, type Observed, type ObservedFrontend } from './frontend-rows.ts';
 
-/** `exact`: the row has the bytes that this program would write, also where they mean nothing to it. */
-export type Observed<T> = T & { readonly exact: boolean };
-
-export interface ObservedFrontend {
-  readonly frontend: NamedFrontend;
-  readonly master: Observed<MasterRecord> | undefined;
-  readonly slots: ReadonlySlots;
-}
+export type { Observed, ObservedFrontend };
 
 type FrontendChange = Extract<Change, { readonly frontend: NamedFrontend }>;
 type SlotChange = Extract<FrontendChange, { readonly slot: number }>;
-
-interface FrontendImage extends ObservedFrontend {
-  master: Observed<MasterRecord> | undefined;
-  readonly slots: Slots;
-  /** Readers that loaded a master before it was lowered or removed use slots up to `count`, until `until`. */
-  held: { readonly count: number; readonly until: number };
-}
 
 /**
  * How long a reader in the kernel may go on with what it has read: from the master's count over the slot to the backend. It
@@ -46,10 +32,10 @@ interface FrontendImage extends ObservedFrontend {
  */
 export const READER_GRACE_MS = 1_000;
 
-const NOTHING_HELD = { count: 0, until: Number.NEGATIVE_INFINITY };
-
 export class MapImage {
-  readonly #frontends = new Map<FrontendName, FrontendImage>();
+  readonly #frontends = new Map<FrontendName, FrontendRows>();
+  /** The frontend of the last change. */
+  #last: FrontendRows | undefined;
   readonly #backends = new BackendRows();
   readonly #reverse = new Map<number, Place>();
   /** Known rows of each map. */
@@ -113,9 +99,7 @@ export class MapImage {
 
   /** Up to which slot readers may look now. */
   readable(name: FrontendName, now: number): number {
-    const image = this.#frontends.get(name);
-    if (image === undefined) return 0;
-    return Math.max(image.master?.count ?? 0, image.held.until > now ? image.held.count : 0);
+    return this.#frontends.get(name)?.readable(now) ?? 0;
   }
 
   /** The first slot of the frontend that leads to the backend. */
@@ -185,28 +169,29 @@ export class MapImage {
   /** After a dump it is not known what was lowered just before: readers may be at any slot that is there. */
   holdAll(now: number): void {
     for (const image of this.#frontends.values()) {
+      image.slots.fit();
       image.held = { count: image.slots.last, until: now + READER_GRACE_MS };
     }
   }
 
   #putMaster(change: FrontendChange, master: Observed<MasterRecord> | undefined, now: number): void {
     const { frontend } = change;
-    const image = this.#imageOf(frontend);
-    const readable = this.readable(frontend.name, now);
-    if (readable > (master?.count ?? 0)) image.held = { count: readable, until: now + READER_GRACE_MS };
-    this.#rows[mapOf(change)] += Number(master !== undefined) - Number(image.master !== undefined);
+    const rows = this.#rowsOf(frontend);
+    const readable = rows.readable(now);
+    if (readable > (master?.count ?? 0)) rows.held = { count: readable, until: now + READER_GRACE_MS };
+    this.#rows[mapOf(change)] += Number(master !== undefined) - Number(rows.master !== undefined);
     // Its slots came before it: there will hardly be more of them soon.
-    if (image.master === undefined) image.slots.fit();
-    image.master = master;
-    this.#forgetEmpty(image);
+    if (rows.master === undefined) rows.slots.fit();
+    rows.master = master;
+    this.#forgetEmpty(rows);
   }
 
   #putSlot(change: SlotChange, record: SlotRecord | undefined, exact: boolean, now: number): void {
     const { frontend, slot } = change;
-    const image = this.#imageOf(frontend);
-    const before = image.slots.backendIdAt(slot);
-    if (record === undefined) image.slots.delete(slot);
-    else image.slots.set(slot, record, exact);
+    const rows = this.#rowsOf(frontend);
+    const before = rows.slots.backendIdAt(slot);
+    if (record === undefined) rows.slots.delete(slot);
+    else rows.slots.set(slot, record, exact);
     this.#rows[mapOf(change)] += Number(record !== undefined) - Number(before !== undefined);
     if (record?.backendId !== before) {
       if (record !== undefined) this.#backends.refer(record.backendId, 1, now);
@@ -215,21 +200,19 @@ export class MapImage {
         this.#departures += 1;
       }
     }
-    this.#forgetEmpty(image);
+    this.#forgetEmpty(rows);
   }
 
-  #imageOf(frontend: NamedFrontend): FrontendImage {
-    const known = this.#frontends.get(frontend.name);
-    if (known !== undefined) return known;
-    const { name, address, port, protocol, family } = frontend;
-    const image: FrontendImage = {
-      frontend: { name, address, port, protocol, family },
-      master: undefined,
-      slots: new Slots(),
-      held: NOTHING_HELD,
-    };
-    this.#frontends.set(name, image);
-    return image;
+  #rowsOf(frontend: NamedFrontend): FrontendRows {
+    // The rows of a frontend come one after the other.
+    if (this.#last?.name === frontend.name) return this.#last;
+    let rows = this.#frontends.get(frontend.name);
+    if (rows === undefined) {
+      rows = new FrontendRows(frontend);
+      this.#frontends.set(frontend.name, rows);
+    }
+    this.#last = rows;
+    return rows;
   }
 
   /** A row that meant nothing was overwritten. */
@@ -238,8 +221,10 @@ export class MapImage {
     if (strays.size > 0) strays.delete(nameOf(encodeKey(put)));
   }
 
-  #forgetEmpty(image: FrontendImage): void {
-    if (image.master === undefined && image.slots.size === 0) this.#frontends.delete(image.frontend.name);
+  #forgetEmpty(image: FrontendRows): void {
+    if (!image.isEmpty) return;
+    this.#frontends.delete(image.name);
+    this.#last = undefined;
   }
 }
 

@@ -6,8 +6,8 @@ import type { Target } from '../desired/targets.ts';
 import type { MapImage } from './image.ts';
 
 /** Absent where readers find nothing; slots that lead nowhere are left out. */
-export function programmedFrontend(image: MapImage, name: FrontendName): DesiredFrontend | undefined {
-  const observed = image.frontend(name);
+export function programmedFrontend(image: MapImage, frontend: FrontendName): DesiredFrontend | undefined {
+  const observed = image.frontend(frontend);
   if (observed?.master === undefined) return undefined;
   const { count, draining, affinityTimeout } = observed.master;
   const selected = new Set<Target>();
@@ -21,8 +21,14 @@ export function programmedFrontend(image: MapImage, name: FrontendName): Desired
     (slot <= count ? selected : rest).add(backend.target);
     if (slot <= count && backend.state === 'active') isActive = true;
   }
+  const { name, address, port, protocol, family } = observed.frontend;
   return {
-    ...observed.frontend,
+    name,
+    address,
+    port,
+    protocol,
+    family,
+    service: undefined,
     backends: [...selected, ...rest],
     active: isActive ? selected.size : 0,
     count: selected.size,

@@ -70,8 +70,8 @@ export class Reconciler {
   readonly #later = new Map<FrontendName, number>();
   /** As it was last programmed whole: what a service goes back to when a map refuses its new state. */
   readonly #programmed = new Map<FrontendName, DesiredFrontend>();
-  /** What of it is desired, and stands in the maps as this process left it: a change is planned as a step from here. */
-  readonly #inPlace = new Map<FrontendName, DesiredFrontend>();
+  /** What of it is not what is desired, or does not stand in the maps as this process left it. */
+  readonly #displaced = new Set<FrontendName>();
   /** Ids whose reverse rows were found without any other row of a frontend. */
   #lone: readonly number[] = [];
   #image: MapImage | undefined;
@@ -154,7 +154,7 @@ export class Reconciler {
     await restoreIds(image, this.#ids, this.#now(), pause);
     this.#image = image;
     this.#adoptions += 1;
-    this.#inPlace.clear();
+    for (const name of this.#programmed.keys()) this.#displaced.add(name);
     this.#lone = [...image.reverses()].map(([id]) => id).filter((id) => this.#isLone(id, image));
     this.#later.clear();
     for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
@@ -215,7 +215,7 @@ export class Reconciler {
     const round = planRound({
       put,
       remove,
-      inPlace: this.#inPlace,
+      inPlace: (name) => (this.#displaced.has(name) ? undefined : this.#programmed.get(name)),
       targets,
       targetState: (target) => desired.targetState(target),
       image,
@@ -269,7 +269,9 @@ export class Reconciler {
   #rememberFound(name: FrontendName, image: MapImage): void {
     if (this.#programmed.has(name)) return;
     const found = programmedFrontend(image, name);
-    if (found !== undefined) this.#programmed.set(name, found);
+    if (found === undefined) return;
+    this.#programmed.set(name, found);
+    this.#displaced.add(name);
   }
 
   #settle(round: Round, put: readonly Intent[], remove: readonly NamedFrontend[], image: MapImage): void {
@@ -281,13 +283,13 @@ export class Reconciler {
         const found = refusal === undefined ? frontend : programmedFrontend(image, frontend.name);
         if (found !== undefined) this.#programmed.set(frontend.name, found);
         const wanted = refusal === undefined && this.#deps.desired.get(frontend.name) === frontend;
-        if (wanted) this.#inPlace.set(frontend.name, frontend);
-        else this.#inPlace.delete(frontend.name);
+        if (wanted) this.#displaced.delete(frontend.name);
+        else this.#displaced.add(frontend.name);
       }
     }
     for (const { name } of remove) {
       this.#programmed.delete(name);
-      this.#inPlace.delete(name);
+      this.#displaced.delete(name);
       this.#releaseServiceId(name, image, now);
     }
     for (const name of round.later) {

@@ -47,8 +47,8 @@ export interface Intent {
 export interface RoundInput {
   readonly put: readonly Intent[];
   readonly remove: readonly NamedFrontend[];
-  /** The last desired state of frontends whose rows are in their place, and their backends' rows but for `targets`. */
-  readonly inPlace: ReadonlyMap<FrontendName, DesiredFrontend>;
+  /** The last desired state of a frontend whose rows are in their place, and its backends' rows but for `targets`. */
+  readonly inPlace: (name: FrontendName) => DesiredFrontend | undefined;
   /** Targets whose rows may say the wrong state. */
   readonly targets: Iterable<Target>;
   readonly targetState: (target: Target) => BackendState | undefined;
@@ -215,7 +215,7 @@ class RoundPlanner {
   /** From what changed of a frontend that is in its place; absent where that does not suffice. */
   #planStep(frontend: DesiredFrontend, serviceId: number, number: NumberBackends): Planned | undefined {
     const { image, ids, now, inPlace } = this.#input;
-    const before = inPlace.get(frontend.name);
+    const before = inPlace(frontend.name);
     const step = before === undefined ? undefined : stepBetween(before, frontend);
     if (step === undefined) return undefined;
     const numbered = number([...step.came, ...step.draining]);

@@ -1,13 +1,12 @@
 // `clustermesh pki`: makes a cluster's certificates, and binds the authority of a peer to that peer's name. Both commands may be
 // repeated: they change what no longer serves, and say what and why.
 
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ClusterName, isDnsSubdomain, parseClusterId, parseClusterName } from '../mesh/model/names.ts';
-import type { StoredAuthority } from '../pki/authority-files.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { OperationalError, reasonOf } from '../runtime/errors.ts';
+import { OperationalError } from '../runtime/errors.ts';
+import { givenAuthority, readCredential } from './given-authority.ts';
 import { leafLifeOption } from './leaf-life.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 
@@ -61,7 +60,7 @@ function initCommand(): Command {
     .action(async (options: InitOptions) => {
       const { initCluster, planCluster } = await import('../pki/init.ts');
       const { cluster, dir, id, node, etcdAddress, doorAddress, rpcAddress, leafLife, dryRun = false } = options;
-      const given = await givenAuthority(options);
+      const given = await givenAuthority({ ...options, cluster });
       const { layout, written } = await (dryRun ? planCluster : initCluster)({
         dir,
         cluster,
@@ -78,28 +77,6 @@ function initCommand(): Command {
           : [...(dryRun ? ['would be written:'] : []), ...written].join('\n'),
       );
     });
-}
-
-async function givenAuthority(options: InitOptions): Promise<StoredAuthority | undefined> {
-  const { cluster, ca, caKey, caPassphraseFile } = options;
-  if (ca === undefined) return undefined;
-  const { importAuthority } = await import('../pki/import-authority.ts');
-  const passphrase = caPassphraseFile && (await readCredential(caPassphraseFile)).toString().replace(/\r?\n$/, '');
-  const imported = await importAuthority({
-    cluster,
-    certificates: await readCredential(ca),
-    key: caKey && (await readCredential(caKey)).toString(),
-    passphrase,
-    now: systemClock.now(),
-  });
-  if (imported.ok) return imported.value;
-  throw new OperationalError({
-    code: 'PKI_NOT_AN_AUTHORITY',
-    operation: 'take over certificate authority',
-    subject: ca,
-    reason: imported.error,
-    hint: 'give the certificate that signs, its chain up to the root, and the key, in PEM or PKCS#12',
-  });
 }
 
 interface TrustOptions {
@@ -141,21 +118,6 @@ function trustCommand(): Command {
           .join('\n'),
       );
     });
-}
-
-async function readCredential(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new OperationalError({
-      code: 'PKI_FILE',
-      operation: 'read credential',
-      subject: path,
-      reason: reasonOf(cause),
-      hint: 'check the path',
-      cause,
-    });
-  }
 }
 
 const clusterOption = (flags: string, description: string): Option =>

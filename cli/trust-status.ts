@@ -5,9 +5,11 @@ import { Command } from 'commander';
 import { issuerProblem, renewalOf } from '../pki/leaf-files.ts';
 import { LeafFolder } from '../pki/renew/leaf-folder.ts';
 import { type LeafState, leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
-import { spkiPin } from '../pki/spki.ts';
+import { readRotation } from '../pki/rotate/rotation.ts';
+import { spkiPin, spkiPins } from '../pki/spki.ts';
 import { storeState, type TrustStore, trustStoresOf } from '../pki/trust-stores.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { OperationalError } from '../runtime/errors.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 import { age, table } from './table.ts';
 import { outputColours } from './terminal.ts';
@@ -25,7 +27,7 @@ export function statusCommand(): Command {
       const folder = new LeafFolder({ dir });
       const cluster = await folder.cluster();
       const now = systemClock.now();
-      const [leaves, stores] = await Promise.all([folder.standing(), trustStoresOf(dir)]);
+      const [leaves, stores, rotation] = await Promise.all([folder.standing(), trustStoresOf(dir), rotationOf(dir)]);
       const own = stores.find(({ peer }) => peer === undefined);
       const report = {
         schema_version: 1,
@@ -34,6 +36,7 @@ export function statusCommand(): Command {
         evaluated_at: new Date(now).toISOString(),
         authorities: stores.map((store) => authorityRow(store, now)),
         leaves: leaves.map((leaf) => leafRow(leaf, own, now)),
+        rotation,
       };
       print(output, report, () => render(report, now));
       if ([...report.authorities, ...report.leaves].some(({ state }) => ALARMING.has(state))) process.exitCode = 1;
@@ -48,6 +51,22 @@ const remedy = (state: 'broken' | 'expired' | 'overdue', dir: string): string =>
     expired: `clustermesh trust renew --dir ${dir}`,
     overdue: `look at what is to renew it (docs/operations.md), or run clustermesh trust renew --dir ${dir}`,
   })[state];
+
+/** How far `rotate-ca` has come; null where the authority is kept elsewhere, or cannot be read, which its row says. */
+async function rotationOf(dir: string) {
+  try {
+    const { phase, next, retiring, behind } = await readRotation(dir);
+    return {
+      phase,
+      next_pin: next?.authority === undefined ? null : (spkiPins([next.authority.certificate])[0] ?? null),
+      retiring_pins: retiring.map(spkiPin),
+      signed_by_the_old: behind.map(({ place }) => leafOwner(place)),
+    };
+  } catch (error) {
+    if (error instanceof OperationalError) return null;
+    throw error;
+  }
+}
 
 type AuthorityRow = ReturnType<typeof authorityRow>;
 type LeafRow = ReturnType<typeof leafRow>;
@@ -89,9 +108,10 @@ interface Report {
   readonly dir: string;
   readonly authorities: readonly AuthorityRow[];
   readonly leaves: readonly LeafRow[];
+  readonly rotation: Awaited<ReturnType<typeof rotationOf>>;
 }
 
-function render({ dir, authorities, leaves }: Report, now: number): string {
+function render({ dir, authorities, leaves, rotation }: Report, now: number): string {
   const colours = outputColours();
   const remaining = (end: string | null) => {
     if (end === null) return '-';
@@ -114,5 +134,11 @@ function render({ dir, authorities, leaves }: Report, now: number): string {
       state === 'ok' || state === 'due' ? [] : [`${file}: ${reason ?? state}\n  fix: ${remedy(state, dir)}`],
     ),
   ];
-  return [trusted, listed, ...wrong.map(colours.red)].join('\n\n');
+  const rotating =
+    rotation === null || rotation.phase === 'settled'
+      ? []
+      : [
+          `the authority is being replaced: ${rotation.phase}; clustermesh trust rotate-ca --dir ${dir} --dry-run says what is next`,
+        ];
+  return [trusted, listed, ...rotating, ...wrong.map(colours.red)].join('\n\n');
 }

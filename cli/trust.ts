@@ -16,14 +16,18 @@ import { clusterName, type OutputFormat, outputOption, print } from './options.t
 import { table } from './table.ts';
 import { renewCommand } from './trust-renew.ts';
 import { revokeCommand } from './trust-revoke.ts';
+import { rotateCommand } from './trust-rotate.ts';
 import { statusCommand } from './trust-status.ts';
 
 export function trustCommand(): Command {
   return new Command('trust')
-    .description('show, verify and renew the certificates of a cluster, and end the trust in a peer')
+    .description(
+      'show, verify and renew the certificates of a cluster, replace its authority, and end the trust in a peer',
+    )
     .addCommand(verifyCommand().exitOverride())
     .addCommand(revokeCommand().exitOverride())
     .addCommand(renewCommand().exitOverride())
+    .addCommand(rotateCommand().exitOverride())
     .addCommand(statusCommand().exitOverride());
 }
 

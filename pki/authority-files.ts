@@ -1,11 +1,11 @@
 // The authority of a cluster on disk. `ca.pem` is everybody who may vouch for the cluster: the certificate that signs and
 // its chain up to a root. `key.pem` is the key that signs; which certificate is its own is found by the key.
 
-import type { X509Certificate } from 'node:crypto';
 import type { ClusterName } from '../mesh/model/names.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 import { certificatesOf } from '../runtime/tls/pem.ts';
 import { type Authority, openAuthority } from './authority.ts';
+import { pemOf } from './bundles/anchors.ts';
 import { pathToRoot } from './certification-path.ts';
 import { createPrivate, type Pair, readIfPresent, writePublic } from './files.ts';
 import type { ClusterLayout } from './layout.ts';
@@ -41,7 +41,7 @@ export async function writeAuthority(paths: Pair, { authority, bundle }: StoredA
 }
 
 /** Throws with the reason. */
-function authorityIn(bundle: string, key: string, cluster: ClusterName): Authority {
+export function authorityIn(bundle: string, key: string, cluster: ClusterName): Authority {
   const certificates = certificatesOf(bundle);
   const privateKey = readPrivateKey(key);
   if (privateKey === undefined) throw new Error('the key file holds no private key that can be read');
@@ -56,8 +56,6 @@ function authorityIn(bundle: string, key: string, cluster: ClusterName): Authori
     intermediates: path.value.slice(0, -1).map(pemOf).join(''),
   };
 }
-
-const pemOf = (certificate: X509Certificate): string => `${certificate.toString().trimEnd()}\n`;
 
 function damaged(paths: Pair, reason: string, cause?: unknown): OperationalError {
   return new OperationalError({

@@ -2,6 +2,7 @@
 // intermediate that the operator brings. Where it is kept is authority-files.ts.
 
 import {
+  createHash,
   createPrivateKey,
   createPublicKey,
   type KeyObject,
@@ -29,17 +30,22 @@ export interface AuthorityRequest {
   readonly days: number;
   /** PKCS#8 PEM of a key to keep; a new one when absent. The pin of an authority is that of its key. */
   readonly key?: string;
+  /** It takes the place of another: its name says which key it is, since two of one name confuse readers (CM-TRUST-007). */
+  readonly successor?: boolean;
 }
 
 export const DAY_MS = 86_400_000;
 /** How far the clocks of two clusters may be apart before a fresh certificate looks like one from the future. */
 export const CLOCK_SKEW_MS = 5 * 60_000;
 
-export async function createAuthority({ cluster, now, days, key }: AuthorityRequest): Promise<Authority> {
+export async function createAuthority({ cluster, now, days, key, successor }: AuthorityRequest): Promise<Authority> {
   const keys = key === undefined ? await generateKeys() : await keyPairOf(key);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: randomSerial(),
-    name: [{ CN: [`${cluster} clustermesh CA`] }, { O: [`${cluster}.clustermesh`] }],
+    name: [
+      { CN: [`${cluster} clustermesh CA${successor === true ? ` ${await keyMark(keys.publicKey)}` : ''}`] },
+      { O: [`${cluster}.clustermesh`] },
+    ],
     notBefore: new Date(now - CLOCK_SKEW_MS),
     notAfter: new Date(now + days * DAY_MS),
     keys,
@@ -76,6 +82,12 @@ export async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
   return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
     .export({ format: 'pem', type: 'pkcs8' })
     .toString();
+}
+
+/** With the longest name of a cluster, the common name is still within X.520's 64 characters. */
+async function keyMark(key: webcrypto.CryptoKey): Promise<string> {
+  const spki = Buffer.from(await webcrypto.subtle.exportKey('spki', key));
+  return createHash('sha256').update(spki).digest('hex').slice(0, 8);
 }
 
 async function keyPairOf(pem: string): Promise<webcrypto.CryptoKeyPair> {

@@ -39,6 +39,24 @@ export async function createPrivate(path: string, text: string): Promise<void> {
   });
 }
 
+/** In one step: whoever reads meets the one or the other. */
+export async function movePrivate(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    throw failure('write', to, error);
+  }
+}
+
+/** Nothing where there is nothing. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (error) {
+    throw failure('remove', path, error);
+  }
+}
+
 /** `undefined` when there is no such file. */
 export async function readIfPresent(path: string): Promise<string | undefined> {
   try {
@@ -93,7 +111,7 @@ async function keepOwner(file: FileHandle, path: string): Promise<void> {
   await file.chown(before.uid, before.gid);
 }
 
-function failure(operation: 'read' | 'write', path: string, cause: unknown): OperationalError {
+function failure(operation: 'read' | 'write' | 'remove', path: string, cause: unknown): OperationalError {
   const code = codeOf(cause);
   if (code === 'EEXIST') {
     return new OperationalError({

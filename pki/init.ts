@@ -46,7 +46,7 @@ export interface InitOutcome {
 }
 
 /** Ten years: replacing a root means touching every peer. */
-const AUTHORITY_DAYS = 3650;
+export const AUTHORITY_DAYS = 3650;
 /** What is issued here is renewed only by doing it again, so it must last between two visits of a person. */
 const LEAF_LIFE_MS = 90 * DAY_MS;
 

@@ -2,6 +2,8 @@
 //
 //   cluster.json                   whose folder this is: {cluster, id?}
 //   ca/{ca.pem,key.pem}            the authority: everybody who may vouch for this cluster, and the key that signs
+//   ca/next-key.pem                while it is replaced: the key that is to sign
+//   ca/previous-key.pem            after that, until it is retired: the key that has signed
 //   <profile>/{cert.pem,key.pem}   etcd-server, etcd-client, door, peer, rpc, admin
 //   agents/<node>/{cert.pem,key.pem}
 //   trust/<peer>/ca.pem            the trust store bound to that peer, and to no other
@@ -14,6 +16,8 @@ export interface ClusterLayout {
   readonly dir: string;
   readonly record: string;
   readonly authority: Pair;
+  /** Private keys that stand there only while the authority is replaced. */
+  readonly rotation: { readonly nextKey: string; readonly previousKey: string };
   /** A folder for each node. */
   readonly agents: string;
   /** A folder for each peer. */
@@ -32,6 +36,7 @@ export function clusterLayout(dir: string): ClusterLayout {
     dir,
     record: join(dir, 'cluster.json'),
     authority: { cert: join(dir, 'ca', 'ca.pem'), key: join(dir, 'ca', 'key.pem') },
+    rotation: { nextKey: join(dir, 'ca', 'next-key.pem'), previousKey: join(dir, 'ca', 'previous-key.pem') },
     agents: join(dir, 'agents'),
     trust: join(dir, 'trust'),
     leaf: (profile) => pair(profile),

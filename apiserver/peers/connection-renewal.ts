@@ -6,6 +6,8 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { CertificateSource } from '../../runtime/tls/certificate-source.ts';
+import type { TlsMaterial } from '../../runtime/tls/material.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
 import type { Mirror } from '../store/port.ts';
 
@@ -44,7 +46,13 @@ export class ConnectionRenewal {
 
   /** Until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const stop = this.#deps.source.onChange(() => this.#queue.add('connection'));
+    const { source } = this.#deps;
+    let made = credentialsOf(source.material);
+    const stop = source.onChange(() => {
+      const now = credentialsOf(source.material);
+      if (now !== made) this.#queue.add('connection');
+      made = now;
+    });
     try {
       await this.#queue.run(signal);
     } finally {
@@ -58,3 +66,7 @@ export class ConnectionRenewal {
     this.#deps.log.info('connection moved over to new certificates');
   }
 }
+
+/** What a handshake is made of: text between the certificates is not. */
+const credentialsOf = ({ ca, certificate }: TlsMaterial): string =>
+  [ca, certificate].flatMap((text) => certificatesOf(text).map(({ fingerprint256 }) => fingerprint256)).join();

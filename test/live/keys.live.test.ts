@@ -65,6 +65,7 @@ describe.skipIf(skippedWithout('etcd'))('private keys', () => {
     const commands = [
       ['trust', 'status', '--dir', west.folder.pki],
       ['trust', 'renew', '--dir', west.folder.pki, '--all', '-o', 'json'],
+      ['trust', 'rotate-ca', '--dir', west.folder.pki, '--prepare'],
       ['pki', 'init', '--dir', west.folder.pki, '--cluster', 'west'],
       ['peers', '-o', 'json'],
       ['status', '-o', 'json'],
@@ -76,7 +77,15 @@ describe.skipIf(skippedWithout('etcd'))('private keys', () => {
       expect(stdout + stderr, args.join(' ')).not.toBe('');
       look(args.join(' '), stdout + stderr);
     }
-    for (const path of ['/v1/status', '/v1/peers', '/v1/conflicts', '/v1/quarantine', '/metrics', '/readyz']) {
+    for (const path of [
+      '/v1/status',
+      '/v1/peers',
+      '/v1/trust',
+      '/v1/conflicts',
+      '/v1/quarantine',
+      '/metrics',
+      '/readyz',
+    ]) {
       look(path, (await getOver(west.apiServer.socket, path)).body);
     }
     for (const cluster of mesh.clusters.values()) {

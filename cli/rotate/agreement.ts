@@ -1,0 +1,63 @@
+// What stands in the way of the next phase of a rotation, from what the API servers of the cluster say: that they have the folder's
+// files, and that every peer has taken what they announce. Each obstacle is a sentence that says what to do. Pure.
+
+import type { PeerTrustEntry, TrustDocument } from '../../apiserver/bundles/trust-document.ts';
+
+export interface AskedServer {
+  readonly server: string;
+  readonly document: TrustDocument;
+}
+
+export interface FolderState {
+  readonly cluster: string;
+  /** Of ca.pem. */
+  readonly pins: readonly string[];
+  /** SHA-256 of the certificates that API servers are to show, by the part that shows them; `peer` at the doors of peers. */
+  readonly leaves: ReadonlyMap<string, string>;
+}
+
+/** Before the next authority signs, and before the old one goes: everybody must have what is in ca.pem. */
+export function untilAnnounced(servers: readonly AskedServer[], folder: FolderState): readonly string[] {
+  return distinct(
+    servers.flatMap(({ server, document }) => {
+      if (document.cluster !== folder.cluster) {
+        return [`${server} is an API server of ${document.cluster}, and the folder is ${folder.cluster}'s`];
+      }
+      if (!samePins(document.bundle?.pins ?? [], folder.pins)) {
+        return [`${server} does not announce what is in ca/ca.pem: copy that file to its machine`];
+      }
+      return document.peers.filter(({ current }) => !current).map((peer) => notTaken(peer, document));
+    }),
+  );
+}
+
+/** Before the old one goes: also nobody may still be shown what it has signed. */
+export function untilShown(servers: readonly AskedServer[], folder: FolderState): readonly string[] {
+  const wrong = servers.flatMap(({ server, document }) => {
+    const parts = document.certificates.filter(
+      ({ part, fingerprint }) => (folder.leaves.get(part) ?? fingerprint) !== fingerprint,
+    );
+    const peer = folder.leaves.get('peer');
+    const links = document.peers.filter(({ shown }) => shown !== null && peer !== undefined && shown !== peer);
+    return [
+      ...parts.map(({ part }) => `${server} shows another ${part} certificate than the folder has: copy it there`),
+      ...links.map(({ name }) => `the connection of ${server} to ${name} was made with another certificate of peer/`),
+    ];
+  });
+  return distinct([...untilAnnounced(servers, folder), ...wrong]);
+}
+
+function notTaken({ name, announced, acknowledged }: PeerTrustEntry, { bundle }: TrustDocument): string {
+  const wanted = bundle?.sequence ?? 'what is announced';
+  if (acknowledged !== null) return `${name} trusts bundle ${acknowledged}, and not yet ${wanted}`;
+  if (announced !== null) return `${name} has not taken bundle ${wanted}: see clustermesh diagnose there`;
+  return (
+    `${name} takes no bundles, or is not connected: where it is a plain Cilium cluster or an older version, put ca/ca.pem into ` +
+    'its trust store by hand, then go on with --force'
+  );
+}
+
+const samePins = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((pin) => b.includes(pin));
+
+const distinct = (texts: readonly string[]): readonly string[] => [...new Set(texts)];

@@ -55,6 +55,7 @@ beforeEach(() => {
     app.status,
     () => app.observation.counters(),
     () => maps.countProgramRows(),
+    () => Date.UTC(2026, 5, 1),
   );
   routes = agentRoutes({ health, status: app.status, maps: app.describeMaps, check: app.checkMaps, metrics });
   stop = new AbortController();
@@ -125,5 +126,7 @@ test('after it, status, maps and metrics tell what is programmed and what is not
     ['shop/none'],
   ]);
   expect((await get('/v1/maps/check')).json).toMatchObject({ compared: true, frontends: 2, differences: [] });
-  expect((await get('/metrics')).text).toContain('clustermesh_agent_programmed_revision 42');
+  const metrics = (await get('/metrics')).text;
+  expect(metrics).toContain('clustermesh_agent_programmed_revision 42');
+  expect(metrics).toContain('clustermesh_agent_certificate_expiry_timestamp_seconds{certificate="agent"} 1780272000');
 });

@@ -27,6 +27,7 @@ import { SocketCloser } from './sockets/closer.ts';
 import type { DialledServices, NodeSockets, SocketProtocol } from './sockets/port.ts';
 import { type AgentStatusDocument, agentStatus } from './status/document.ts';
 import { createAgentMetrics } from './status/metrics.ts';
+import { certificateHealth, ownCertificate } from './status/own-certificate.ts';
 import { createProgramMapUse } from './status/program-map-use.ts';
 import { agentRoutes } from './status/routes.ts';
 import type { TrafficNames } from './traffic/document.ts';
@@ -154,8 +155,18 @@ export async function composeAgent(
     observe: config.datapath.observe,
     closeSockets: protocolsToClose(config.datapath.closeSockets),
   });
-  const { status, observation } = app;
-  const metrics = createAgentMetrics(status, () => observation.counters(), createProgramMapUse(maps, clock));
+  const { observation } = app;
+  const certificate = () => ownCertificate(tls.inUse, clock.now());
+  const status = () => {
+    certificateHealth(certificate(), health);
+    return app.status();
+  };
+  const metrics = createAgentMetrics(
+    status,
+    () => observation.counters(),
+    createProgramMapUse(maps, clock),
+    () => certificate().notAfter,
+  );
   const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), check: () => app.checkMaps(), metrics });
   return [
     { name: 'maps', stop: async () => maps.close() },

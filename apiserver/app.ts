@@ -32,6 +32,7 @@ import { joinRoutes } from './join/routes.ts';
 import { localFacts } from './local-facts.ts';
 import { createMetrics } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
+import { OwnLeaves } from './own-leaves.ts';
 import { localServiceOf, peerIntake, quarantineEntries, withHeartbeatAges } from './own-state.ts';
 import { aborted, objectCount, sourceHealth, sourcePart, tlsHealth, writeHealth } from './parts.ts';
 import { peerLadders } from './peer-ladder.ts';
@@ -45,7 +46,7 @@ import { peersDocument } from './peers/peers-document.ts';
 import { createPublisher } from './publisher/publisher.ts';
 import { Reflector } from './reflect/reflector.ts';
 import { createMeshServer } from './rpc/server.ts';
-import { clusterIdentity, clusterSettings, openTls } from './settings.ts';
+import { clusterIdentity, clusterSettings, leavesOf, openTls } from './settings.ts';
 import { createManifestSource } from './sources/manifests/manifest-source.ts';
 import { Election } from './store/election.ts';
 import { createView } from './view/view.ts';
@@ -211,6 +212,11 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       ),
   };
 
+  const ownLeaves = new OwnLeaves({
+    leaves: () => leavesOf(tls),
+    trust: () => ({ local: name, store: trust.own, storePath: config.door.tls.ca[0] ?? '' }),
+    clock,
+  });
   const report = () =>
     withHeartbeatAges(
       admission.report({
@@ -218,7 +224,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
         ownStateCurrent: etcd.mirror.state.phase === 'live',
         more: together(
           assessKernels(kernelsOf(rpc.agents), { local: name, now: clock.now() }),
-          bundles.assess(peerTrust.assessment()),
+          ownLeaves.assess(bundles.assess(peerTrust.assessment())),
         ),
       }),
       peers,
@@ -270,7 +276,12 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       storeOf: (peer) => trust.storeOf(peer),
     });
   const onFindings = (listener: () => void) => {
-    const stops = [admission.onFindings(listener), peerTrust.onChange(listener), bundles.onChange(listener)];
+    const stops = [
+      admission.onFindings(listener),
+      peerTrust.onChange(listener),
+      bundles.onChange(listener),
+      ownLeaves.onChange(listener),
+    ];
     return () => {
       for (const stop of stops) stop();
     };
@@ -287,6 +298,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       releaseFinding(fingerprint, { admission, report, own: etcd.mirror.entries, leading: () => leader, clock, log }),
     metrics: createMetrics({
       status,
+      certificateEnds: () => ownLeaves.ends,
       report,
       withheld: () => withheldCounts(admission),
       queues: () => ({ reflect: reflector.depth, publish: publisher.state.queueDepth }),
@@ -318,6 +330,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     },
     { name: 'bundles', run: (signal) => bundles.run(signal) },
     { name: 'trust', run: (signal) => peerTrust.run(signal) },
+    { name: 'own leaves', run: (signal) => ownLeaves.run(signal) },
     { name: 'findings', run: (signal) => findingLog.run(signal) },
     lead,
   ];

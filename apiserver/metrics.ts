@@ -12,6 +12,8 @@ export interface MetricsDeps {
   readonly status: () => StatusDocument;
   readonly report: () => Report;
   readonly withheld: () => readonly WithheldCount[];
+  /** When each own certificate ends, milliseconds since the epoch, by what it is used for. */
+  readonly certificateEnds: () => ReadonlyMap<string, number>;
   /** Keys that wait to be written, by queue. */
   readonly queues: () => Readonly<Record<string, number>>;
 }
@@ -36,6 +38,7 @@ export function createMetrics(deps: MetricsDeps): () => Promise<string> {
   const lag = gauge('agent_lag_revisions', "revisions that the node's kernel is behind", ['node']);
   const refused = gauge('agent_refused_services', 'services that the node could not program', ['node']);
   const queue = gauge('queue_depth', 'keys that wait to be written', ['queue']);
+  const ends = gauge('certificate_expiry_timestamp_seconds', 'when the own certificate in use ends', ['certificate']);
   const problems = gauge('source_problems', 'faults in the objects of the own cluster');
 
   return async () => {
@@ -68,6 +71,7 @@ export function createMetrics(deps: MetricsDeps): () => Promise<string> {
       if (agent.lag !== undefined) lag.set({ node: agent.node }, agent.lag);
       refused.set({ node: agent.node }, agent.refused.length);
     }
+    for (const [certificate, end] of deps.certificateEnds()) ends.set({ certificate }, end / 1_000);
     for (const [name, depth] of Object.entries(deps.queues())) queue.set({ queue: name }, depth);
     return registry.metrics();
   };

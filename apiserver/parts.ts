@@ -18,10 +18,11 @@ export function sourceHealth(source: Source, health: Health): void {
 
 /** Files that are broken now, of each connection; what was good before is still in use. */
 export function tlsHealth(tls: ApiServerTls, health: Health): void {
-  const problems = Object.values(tls).flatMap((files: TlsFilesFollower) => [...files.problems]);
-  const [first] = problems;
+  const faulty = Object.values(tls).find((files: TlsFilesFollower) => files.problems.size > 0);
+  const [first] = faulty?.problems ?? [];
+  const inUse = faulty?.pair === undefined ? 'there is no earlier one' : 'the last good one is in use';
   if (first === undefined) health.set('tls', 'ok');
-  else health.set('tls', 'degraded', `[TLS_FILES] ${first[0]}: ${first[1]}; the last good one is in use`);
+  else health.set('tls', 'degraded', `[TLS_FILES] ${first[0]}: ${first[1]}; ${inUse}`);
 }
 
 /** An error of long ago says nothing about what waits now; retries come at least this often. */

@@ -5,10 +5,11 @@ import { type ClusterId, type ClusterName, parseClusterId, parseClusterName } fr
 import { MESH_PROTOCOL } from '../mesh/wire/agent-message.ts';
 import { SERVICE_SPECS } from '../mesh/wire/card.ts';
 import { spkiPins } from '../pki/spki.ts';
+import type { OwnLeaf } from '../pki/trust/own-leaf.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { OperationalError } from '../runtime/errors.ts';
 import type { Log } from '../runtime/log.ts';
-import { openTlsFiles, type TlsFilesFollower } from '../runtime/tls/tls-files.ts';
+import { openTlsFiles, TlsFilesFollower } from '../runtime/tls/tls-files.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import type { ApiServerConfig } from './config.ts';
 import type { ClusterSettings } from './publisher/settings.ts';
@@ -60,18 +61,34 @@ export interface ApiServerTls {
   readonly etcd: TlsFilesFollower;
   readonly door: TlsFilesFollower;
   readonly rpc: TlsFilesFollower;
+  /** What is shown at peers' doors: watched here, and read anew for each link. Absent where it is not configured. */
+  readonly peer?: TlsFilesFollower;
 }
 
 /** Rejects with TLS_FILES where files cannot serve from the start; later faults keep the last good ones. */
 export async function openTls(
-  { etcd, door, rpc }: ApiServerConfig,
+  { etcd, door, rpc, peers }: ApiServerConfig,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<ApiServerTls> {
   const open = (part: string, files: ApiServerConfig['etcd']['tls']) =>
     openTlsFiles(files, { clock, log: log.child({ part: `tls ${part}` }) });
-  return {
+  const opened = {
     etcd: await open('etcd', etcd.tls),
     door: await open('door', door.tls),
     rpc: await open('rpc', rpc.tls),
   };
+  if (peers.client === undefined) return opened;
+  // Without it links fail, each with its reason, and everything else serves.
+  const peer = new TlsFilesFollower(
+    { ca: door.tls.ca, ...peers.client },
+    { clock, log: log.child({ part: 'tls peer' }) },
+  );
+  await peer.reload();
+  return { ...opened, peer };
 }
+
+/** The leaves that are in use. */
+export const leavesOf = (tls: ApiServerTls): readonly OwnLeaf[] =>
+  Object.entries(tls).flatMap(([use, { pair }]: [string, TlsFilesFollower]) =>
+    pair === undefined ? [] : [{ use, ...pair }],
+  );

@@ -12,6 +12,7 @@ export function createAgentMetrics(
   status: () => AgentStatusDocument,
   traffic: () => Promise<TrafficCountersDocument>,
   programMaps: () => Promise<readonly ProgramMapUse[]>,
+  certificateEnd: () => number,
 ): () => Promise<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -21,6 +22,7 @@ export function createAgentMetrics(
     new Counter({ name: `clustermesh_agent_${name}`, help, labelNames, registers: [registry] });
 
   const connected = gauge('upstream_connected', '1 while an API server is followed');
+  const ends = gauge('certificate_expiry_timestamp_seconds', 'when the own certificate in use ends', ['certificate']);
   const stale = gauge('upstream_stale_seconds', 'since no API server has been heard; 0 while connected');
   const wanted = gauge('snapshot_revision', 'etcd revision of the newest snapshot');
   const programmed = gauge('programmed_revision', 'etcd revision that the maps hold');
@@ -49,6 +51,7 @@ export function createAgentMetrics(
     refused.reset();
     for (const total of [rows, failures, drift, closed, unclosed, translated, rejected]) total.reset();
     connected.set(document.upstream.connected ? 1 : 0);
+    ends.set({ certificate: 'agent' }, certificateEnd() / 1_000);
     stale.set((document.upstream.stale_ms ?? 0) / 1_000);
     wanted.set(document.snapshot.revision ?? 0);
     programmed.set(document.programmed.revision ?? 0);

@@ -1,6 +1,7 @@
 // Time: certificates outside their validity (CM-TRUST-004), told apart by whether a clock explains it, and those that will be
 // (CM-TRUST-005).
 
+import { leafLeftMs } from '../../runtime/tls/expiry.ts';
 import type { Member } from './pool.ts';
 import { called, summaryOf, type TrustProblem, timeText } from './problem.ts';
 
@@ -69,10 +70,6 @@ export function validityProblem(
   };
 }
 
-/** Renewal at two thirds of a life leaves a third; this is when it has failed for a while. */
-const LEAF_LEFT_MIN_MS = HOUR_MS;
-const LEAF_LEFT_SHARE = 0.2;
-const LEAF_LEFT_MAX_MS = 14 * DAY_MS;
 /** Replacing an authority with an overlap takes all peers' administrators. */
 const CA_LEFT_MIN_MS = 90 * DAY_MS;
 
@@ -81,10 +78,7 @@ export function expiryProblems(path: readonly Member[], now: number, who: string
   return path.flatMap((member, depth) => {
     const problems: TrustProblem[] = [];
     const left = member.notAfter - now;
-    const wanted =
-      depth === 0
-        ? Math.max(LEAF_LEFT_MIN_MS, Math.min(LEAF_LEFT_SHARE * (member.notAfter - member.notBefore), LEAF_LEFT_MAX_MS))
-        : CA_LEFT_MIN_MS;
+    const wanted = depth === 0 ? leafLeftMs(member) : CA_LEFT_MIN_MS;
     if (left > 0 && left < wanted && now >= member.notBefore) {
       problems.push({
         ...warning(member, 'expires'),

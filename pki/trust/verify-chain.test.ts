@@ -225,7 +225,9 @@ describe('CM-TRUST-005', () => {
   test('a leaf near its end, as long as its life makes it', async () => {
     expect(await soon(4 * HOUR, 24 * HOUR)).toEqual(['CM-TRUST-005']);
     expect(await soon(5 * HOUR, 24 * HOUR)).toEqual([]);
-    expect(await soon(0.9 * HOUR, 2 * HOUR)).toEqual(['CM-TRUST-005']);
+    expect(await soon(0.9 * HOUR, 4 * HOUR)).toEqual(['CM-TRUST-005']);
+    expect(await soon(0.9 * HOUR, 2 * HOUR)).toEqual([]);
+    expect(await soon(0.4 * HOUR, 2 * HOUR)).toEqual(['CM-TRUST-005']);
     expect(await soon(13 * DAY, 365 * DAY)).toEqual(['CM-TRUST-005']);
     expect(await soon(15 * DAY, 365 * DAY)).toEqual([]);
   });

@@ -19,6 +19,15 @@ export interface TlsFiles {
   readonly key: string;
 }
 
+export interface FollowedPair {
+  /** Of the certificate. */
+  readonly path: string;
+  /** PEM: the leaf in use, then its intermediates. */
+  readonly certificate: string;
+  /** Why what stands on disk now is not what is in use. */
+  readonly problem: string | undefined;
+}
+
 export interface TlsFilesDeps {
   readonly clock: Clock;
   readonly log: Log;
@@ -71,6 +80,24 @@ export class TlsFilesFollower {
   /** What is wrong on disk right now, by path; what was good before is still in use. */
   get problems(): ReadonlyMap<string, string> {
     return this.#problems;
+  }
+
+  /** The pair that counts now, and what is wrong with its files; undefined where none has ever been good. */
+  get pair(): FollowedPair | undefined {
+    if (this.#pair === undefined) return undefined;
+    const { cert, key } = this.#files;
+    return {
+      path: cert,
+      certificate: this.#pair.certificate,
+      problem: this.#problems.get(cert) ?? this.#problems.get(key),
+    };
+  }
+
+  /** Of files that were opened. */
+  get inUse(): FollowedPair {
+    const { pair } = this;
+    if (pair === undefined) throw new Error('the files have not been read');
+    return pair;
   }
 
   /** The last good text of a CA file that counts now. */

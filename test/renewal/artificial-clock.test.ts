@@ -4,14 +4,18 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OwnLeaves } from '../../apiserver/own-leaves.ts';
+import type { Assessment } from '../../mesh/conflict/evaluate.ts';
 import { DAY_MS } from '../../pki/authority.ts';
 import { renewalOf } from '../../pki/leaf-files.ts';
 import { LeafFolder } from '../../pki/renew/leaf-folder.ts';
 import { SPREAD_SHARE } from '../../pki/renew/schedule.ts';
 import { leafState } from '../../pki/renew/standing.ts';
 import { verifyChain } from '../../pki/trust/verify-chain.ts';
-import { SimulatedDays } from './simulated-days.ts';
+import { echoes, FollowedDoor } from './followed-door.ts';
+import { CLUSTER, SimulatedDays } from './simulated-days.ts';
 
 const HOUR_MS = DAY_MS / 24;
 let dir: string;
@@ -134,3 +138,102 @@ describe('a renewer over days', { timeout: TIMEOUT_MS }, () => {
     expect(await flaws()).toEqual([]);
   });
 });
+
+describe('a door and its clients whose leaves are renewed', { timeout: TIMEOUT_MS }, () => {
+  let door: FollowedDoor;
+  let own: OwnLeaves;
+  const sockets: TLSSocket[] = [];
+  beforeEach(async () => {
+    await days.init();
+    door = await FollowedDoor.open(days.layout, days.clock);
+    const trust = () => ({ local: CLUSTER, store: door.store, storePath: days.layout.authority.cert });
+    own = new OwnLeaves({ leaves: () => door.leaves, trust, clock: days.clock });
+  });
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    door.close();
+  });
+
+  const findings = () => own.assess(UNKNOWN).findings;
+  /** Takes over what is on disk at each wake, and connects anew after each change and every simulated hour. */
+  const connecting = (seen: string[]) => {
+    let lookedAt = 0;
+    return async () => {
+      const before = door.leaves.map(({ certificate }) => certificate).join();
+      await door.look();
+      const changed = before !== door.leaves.map(({ certificate }) => certificate).join();
+      if (!changed && days.clock.now() - lookedAt < HOUR_MS) return;
+      lookedAt = days.clock.now();
+      const { socket, refusals } = await door.connect();
+      socket.destroy();
+      seen.push(...refusals);
+    };
+  };
+
+  test('connect at every moment of two days, and a stream that is as old as the first leaf goes on', async () => {
+    const seed = seeds();
+    const { socket } = await door.connect();
+    sockets.push(socket);
+    const first = door.leaves.map(({ certificate }) => certificate);
+    days.renewer(seed);
+    const refused: string[] = [];
+    await days.pass(2 * DAY_MS, connecting(refused));
+    expect(refused, `seed ${seed}`).toEqual([]);
+    expect(findings(), `seed ${seed}`).toEqual([]);
+    expect(own.assess(UNKNOWN).checks.map(({ status, reason }) => [status, reason])).toEqual([
+      ['passed', '2 own certificates'],
+      ['passed', '2 own certificates'],
+      ['skipped', ''],
+    ]);
+    for (const [index, { certificate }] of door.leaves.entries()) expect(certificate).not.toBe(first[index]);
+    for (const end of own.ends.values()) expect(end).toBeGreaterThan(days.clock.now() + 6 * HOUR_MS);
+    expect(await echoes(socket, 'still here')).toBe(true);
+  });
+
+  test('are a finding long before they expire when nothing can sign, keep what they have, and recover', async () => {
+    const seed = seeds();
+    const key = await readFile(days.layout.authority.key, 'utf8');
+    await writeFile(days.layout.authority.key, 'not a key');
+    days.renewer(seed);
+    const refused: string[] = [];
+    await days.pass(19 * HOUR_MS, connecting(refused));
+    expect(findings()).toEqual([]);
+    await days.pass(HOUR_MS, connecting(refused));
+    const early = findings();
+    expect(early.map(({ code, severity, evidence }) => [code, severity, evidence.used_for])).toEqual([
+      ['CM-TRUST-005', 'warning', 'door'],
+      ['CM-TRUST-005', 'warning', 'peer'],
+    ]);
+    expect(early[0]?.remediation).toMatch(
+      /^Run clustermesh trust renew where the authority is kept, copy .*door\/cert\.pem/,
+    );
+    expect(own.assess(UNKNOWN).checks[1]).toMatchObject({ status: 'failed', reason: '2 own certificates' });
+    expect(refused, `seed ${seed}`).toEqual([]);
+
+    await days.pass(5 * HOUR_MS, connecting(refused));
+    const late = findings();
+    expect(late.map(({ code, severity }) => [code, severity])).toEqual(Array(2).fill(['CM-TRUST-004', 'error']));
+    expect(late[0]?.remediation).toMatch(/^Repair .*door\/cert\.pem, which is not taken over: the certificate expired/);
+    expect(refused.length, 'an expired leaf is shown, as there is no other').toBeGreaterThan(0);
+
+    await writeFile(days.layout.authority.key, key);
+    refused.splice(0);
+    await days.pass(HOUR_MS / 6, () => door.look());
+    await days.pass(HOUR_MS, connecting(refused));
+    expect(refused, `seed ${seed}`).toEqual([]);
+    expect(findings()).toEqual([]);
+  });
+});
+
+/** Trust of which nothing is known but what the own leaves say. */
+const UNKNOWN: Assessment = {
+  findings: [],
+  omitted: [],
+  checks: ['CM-TRUST-004', 'CM-TRUST-005', 'CM-TRUST-006'].map((code) => ({
+    code,
+    title: '',
+    category: 'trust',
+    status: 'skipped',
+    reason: '',
+  })),
+};

@@ -14,6 +14,7 @@ import type { Random } from '../runtime/random.ts';
 import { serverCredentials } from '../runtime/tls/certificate-source.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { AdmissionEngine } from './admission/engine.ts';
+import { Remembered } from './admission/remembered.ts';
 import { composeBundles } from './bundles/compose.ts';
 import type { ApiServerConfig } from './config.ts';
 import { ReflectionProgress } from './convergence/reflection.ts';
@@ -29,6 +30,7 @@ import { FilledHistory } from './filled-history.ts';
 import { apiRoutes } from './http/routes.ts';
 import { composeJoin } from './join/compose.ts';
 import { joinRoutes } from './join/routes.ts';
+import { KeptValues } from './kept-values.ts';
 import { localFacts } from './local-facts.ts';
 import { createMetrics } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
@@ -176,6 +178,15 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   });
   let leader = false;
   for (const observer of [new FilledHistory(view), door.observer]) etcd.observe(observer);
+  const remembered = new Remembered({ self: name, admission, leading: () => leader, clock });
+  const kept = new KeptValues({
+    store: etcd.store,
+    observed: etcd.mirror.entries,
+    values: remembered.values,
+    clock,
+    log: log.child({ part: 'kept' }),
+  });
+  etcd.follow(remembered);
   etcd.follow(localFacts(name, admission, () => leader));
   etcd.follow({
     onBatch(batch) {
@@ -202,6 +213,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
                 reflector.lead(leading, fence),
                 epoch.lead(leading, fence),
                 bundles.lead(leading, fence),
+                kept.lead(leading, fence),
               ]);
             } finally {
               leader = false;

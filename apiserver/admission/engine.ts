@@ -22,6 +22,7 @@ import { memberFacts } from './member-facts.ts';
 import { type Change, DEFAULT_PACE, type PaceLimits, PeerPace } from './pace.ts';
 import { encodedQuarantine, MappedView, quarantinedRecord } from './quarantine.ts';
 import { DEFAULT_QUOTA, PeerQuota, type QuotaLimits } from './quota.ts';
+import { SETTLED_AFTER_MS } from './settled.ts';
 
 export interface AdmissionDeps {
   /** The cluster whose point of view it is. */
@@ -53,6 +54,8 @@ export class AdmissionEngine implements PeerIntake {
   readonly #evaluation: MeshEvaluation;
   readonly #known = new Map<ClusterName, KnownCluster>();
   readonly #memory = new FindingMemory();
+  /** Monotonic milliseconds. */
+  #ownSettlesAt = Number.NEGATIVE_INFINITY;
   readonly #listeners = new Set<AdmissionListener>();
   readonly #findingListeners = new Set<() => void>();
 
@@ -110,12 +113,14 @@ export class AdmissionEngine implements PeerIntake {
     this.#settle();
   }
 
-  /** What an earlier process admitted: history that cards are compared with. Before the peer's card comes. */
-  seedAdmittedCard(peer: ClusterName, bytes: Uint8Array): void {
+  /** What an earlier process admitted: history that cards are compared with. Before the cluster's card comes. */
+  seedAdmittedCard(cluster: ClusterName, bytes: Uint8Array): void {
     const card = readCard(bytes).value;
     if (card === undefined) return;
-    const known = this.#knownOf(peer);
+    const known = this.#knownOf(cluster);
     known.seed(card);
+    // What the own cluster added looks free for as long as nobody is there who has it.
+    if (cluster === this.#deps.local) this.#ownSettlesAt = this.#deps.clock.monotonic() + SETTLED_AFTER_MS;
     this.#settle(known);
   }
 
@@ -207,6 +212,21 @@ export class AdmissionEngine implements PeerIntake {
     const report = reportOf(this.#evaluation, { ...options, now, memory: this.#memory.firstSeen });
     this.#memory.observe(report.findings, now);
     return report;
+  }
+
+  /** Since when the findings of the last report are there, and those that may be found again. */
+  get findingDates(): ReadonlyMap<string, number> {
+    return this.#memory.firstSeen;
+  }
+
+  /** What an earlier process, or the leader, remembers. */
+  restoreFindingDates(dates: ReadonlyMap<string, number>): void {
+    this.#memory.restore(dates, this.#deps.clock.now());
+  }
+
+  /** Everything was looked at by now: what was remembered and not found again is gone. */
+  settleFindingDates(): void {
+    this.#memory.settle();
   }
 
   onChange(listener: AdmissionListener): () => void {
@@ -319,7 +339,9 @@ export class AdmissionEngine implements PeerIntake {
    * peers. Who the own cluster is, it knows best: another uid is no reason to wait for anybody.
    */
   #admitOwnCard(known: KnownCluster, { unconfirmed }: Standing): boolean {
-    if (!known.hasNewCard || (!unconfirmed && this.#evaluation.hasNewcomer(known.name))) return false;
+    if (!known.hasNewCard) return false;
+    const settled = this.#deps.clock.monotonic() >= this.#ownSettlesAt;
+    if (!unconfirmed && (!settled || this.#evaluation.hasNewcomer(known.name))) return false;
     known.admitCard();
     this.#evaluation.declare(known.name, known.declarations);
     return true;

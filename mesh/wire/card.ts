@@ -21,6 +21,9 @@ export const SERVICE_SPECS = 'service-specs';
 export const publishesSpecs = (card: Pick<ClusterCard, 'capabilities'> | undefined): boolean =>
   card?.capabilities.includes(SERVICE_SPECS) === true;
 
+/** STABLE: the own card as it was admitted last, which is not always as it is; a peer's is the one under its `cardKey`. Not visible to peers. */
+export const admittedCardKey = (own: ClusterName): string => `clustermesh/v1/admitted/${own}`;
+
 const SHAPE = object({
   schema: optional(text),
   name: optional(text),

@@ -4,9 +4,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterName, MaxConnectedClusters, ServiceKey } from '../model/names.ts';
 import type { Result } from '../model/result.ts';
-import { cardKey, decodeCard, encodeCard } from './card.ts';
+import { admittedCardKey, cardKey, decodeCard, encodeCard } from './card.ts';
 import { clusterConfigKey, decodeClusterConfig, encodeClusterConfig } from './cluster-config.ts';
 import { clusterServiceKey } from './cluster-service.ts';
+import { decodeFindingDates, encodeFindingDates, FINDING_DATES_KEY } from './finding-dates.ts';
 import { identityKey } from './identity.ts';
 import { identityAllocationKey, parseIdentityAllocationKey } from './identity-allocation.ts';
 import { ipKey } from './ip-identity.ts';
@@ -193,6 +194,12 @@ describe('values about a cluster', () => {
     expect(text(again(bytes(value)))).toBe(value);
   });
 
+  test('since when findings are there', () => {
+    const value =
+      '{"since":{"0123456789abcdef":"2026-01-01T00:00:00.250Z","fedcba9876543210":"2026-01-02T00:00:00.000Z"}}';
+    expect(text(encodeFindingDates(decodeFindingDates(bytes(value))))).toBe(value);
+  });
+
   test('the time of heartbeats and canaries', () => {
     expect(text(encodeTime(Date.UTC(2026, 0, 1)))).toBe('2026-01-01T00:00:00Z');
   });
@@ -205,6 +212,8 @@ describe('values about a cluster', () => {
     expect(cacheSyncedKey(CLUSTER, 'ip')).toBe('cilium/synced/cluster3/cilium/cache/ip/v1');
     expect(parseSyncedKey(syncedKey(CLUSTER, 'ip'))).toEqual({ cluster: CLUSTER, prefix: 'cilium/state/ip/v1' });
     expect(cardKey(CLUSTER)).toBe('clustermesh/v1/cards/cluster3');
+    expect(admittedCardKey(CLUSTER)).toBe('clustermesh/v1/admitted/cluster3');
+    expect(FINDING_DATES_KEY).toBe('clustermesh/v1/findings/since');
     expect(localServiceKey('shop/cart' as ServiceKey)).toBe('clustermesh/v1/local/services/shop/cart');
     expect(identityAllocationKey(196915)).toBe('clustermesh/v1/identities/196915');
     expect(parseIdentityAllocationKey('clustermesh/v1/identities/0196915')).toBeUndefined();

@@ -1,13 +1,15 @@
 // Given two clusters and a third whose pods' range lies in part inside one's, when it is connected, then no API server's snapshot and no kernel
 // map ever has a backend inside the part that meets, while its other pod is served everywhere; and on its own nodes its own pods stay.
-// Needs root, etcd, cgroup2, bpffs, a kernel that takes the programs, and the built programs (npm run build). Takes ten seconds.
+// Needs root, etcd and etcdctl, cgroup2, bpffs, a kernel that takes the programs, and the built programs (npm run build). Takes ten seconds.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LabCluster } from '../../lab/cluster.ts';
 import { BACKEND_PORT } from '../../lab/service.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
 import { containsAddress, type Prefix, parsePrefix } from '../../mesh/model/prefix.ts';
+import { FINDING_DATES_KEY } from '../../mesh/wire/finding-dates.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
+import { etcdctl } from './etcdctl.ts';
 import { kernelRows, servedRows } from './kernel-rows.ts';
 import { bringUp, emptyMesh, remove, SERVICE, serviceOf, skipped, spec, WHOLE_WITHIN_MS } from './mesh-of.ts';
 
@@ -74,6 +76,25 @@ describe.skipIf(skipped)('a cluster whose range of pods meets another', () => {
     await watching.end();
     expect([...trespasses]).toEqual([]);
   }, 120_000);
+
+  test('is found since the same moment when the API server is another process', async () => {
+    const [west] = others;
+    if (west === undefined) throw new Error('no west');
+    const found = async () => (await west.conflicts()).findings.find(({ code }) => code === OVERLAP);
+    const before = await found();
+    if (before === undefined) throw new Error('nothing was found');
+    await vi.waitFor(
+      async () => expect(await etcdctl(west, ['get', FINDING_DATES_KEY])).toContain(before.fingerprint),
+      { timeout: WHOLE_WITHIN_MS, interval: 200 },
+    );
+    await west.apiServer.kill();
+    await west.apiServer.start();
+    await west.apiServer.ready(stop.signal);
+    await vi.waitFor(async () => expect(await found()).toMatchObject({ since: before.since }), {
+      timeout: WHOLE_WITHIN_MS,
+      interval: 200,
+    });
+  }, 60_000);
 });
 
 const prefixOf = (text: string): Prefix => {

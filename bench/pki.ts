@@ -1,0 +1,48 @@
+// `npm run bench:pki`: what it costs to issue a certificate, to verify a chain, and to make a connection under mutual TLS: ours, beside
+// node:crypto and node:tls bare, and beside the `openssl` command, interleaved in one run.
+//
+//   npm run bench:pki -- [--rounds 7] [-o table|json] [--write]
+//
+// Needs the `openssl` command, version 3. `--write` puts the results into docs/performance.md. Exit codes: 0 within the limits, 1 not.
+
+import { parseArgs } from 'node:util';
+import { machineLine, table, writeSection } from './markdown-section.ts';
+import { exceeded, LIMITS } from './pki/limits.ts';
+import { FULL, runPki } from './pki/run.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    output: { type: 'string', short: 'o', default: 'table' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const { measured, version } = await runPki({ ...FULL, rounds });
+const missed = exceeded(measured);
+
+const rows = measured.map(({ operation, way, median, ratio }) => [
+  operation,
+  way,
+  median.toFixed(0),
+  Math.round(1e6 / median).toLocaleString('en'),
+  ratio === 1 ? '' : ratio.toFixed(2),
+]);
+const header = ['operation', 'by', 'µs', 'per second', 'ours ÷ it'];
+
+if (values.output === 'json')
+  process.stdout.write(`${JSON.stringify({ version, rounds, measured, missed }, undefined, 2)}\n`);
+else process.stdout.write(`${table(header, rows)}\n${missed.map((line) => `${line}\n`).join('')}`);
+if (values.write) {
+  writeSection(
+    'pki',
+    [
+      '## Certificates and handshakes',
+      machineLine(['npm run bench:pki --', ...process.argv.slice(2)].join(' ')),
+      `P-256 throughout, ${version}. One after the other, on one thread where it is not the command's. Medians of ${rounds} interleaved rounds; the last column is the median of the rounds' own ratios. node:crypto does the arithmetic and nothing else: no encoding of a certificate, no path, no names. Both sides of a handshake are in it.`,
+      table(header, rows),
+      `Limits, as ratios, so that they hold on any machine: ${LIMITS.map(({ operation, way, ratioMax }) => `${operation} ≤ ${ratioMax} × ${way}`).join('; ')}: ${missed.length === 0 ? 'met' : missed.join('; ')}.`,
+    ].join('\n\n'),
+  );
+}
+process.exitCode = missed.length === 0 ? 0 : 1;

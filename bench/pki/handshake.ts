@@ -8,8 +8,7 @@ import { connect as connectHttp2, createSecureServer } from 'node:http2';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { createDoor, type Door } from '../../apiserver/door/server.ts';
-import { MemoryStore } from '../../apiserver/store/memory-store.ts';
-import type { ClusterName } from '../../mesh/model/names.ts';
+import type { ClusterName, Revision } from '../../mesh/model/names.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { CertificateSource, serverCredentials } from '../../runtime/tls/certificate-source.ts';
@@ -30,10 +29,9 @@ const LISTENING_WITHIN_MS = 10_000;
 export async function handshakeOperations(sample: PkiSample, size: HandshakeSize): Promise<readonly Operation[]> {
   const [door] = sample.doors;
   if (door === undefined) throw new Error('no certificate for a door');
-  const stop = new AbortController();
   const served = { cert: door.certificate, key: door.key, ca: sample.root, requestCert: true };
   const shown = { cert: sample.peer.certificate, key: sample.peer.key, ca: sample.root };
-  const ours = await openDoor(sample, stop.signal);
+  const ours = await openDoor(sample);
   const bare = createTlsServer({ ...served, rejectUnauthorized: true }, (socket) => {
     socket.on('error', () => {});
     socket.write('.');
@@ -70,7 +68,6 @@ export async function handshakeOperations(sample: PkiSample, size: HandshakeSize
   };
   const way = (name: string, work: () => Promise<void>): Way => ({ name, round: () => timed(size.handshakes, work) });
   const close = async () => {
-    stop.abort();
     await ours.door.stop();
     for (const server of [bare, http2]) server.close();
     command.process.kill('SIGKILL');
@@ -96,10 +93,11 @@ export async function handshakeOperations(sample: PkiSample, size: HandshakeSize
   ];
 }
 
-async function openDoor(
-  { root, authority, doors: [pair] }: PkiSample,
-  signal: AbortSignal,
-): Promise<{ readonly door: Door; readonly port: number }> {
+async function openDoor({
+  root,
+  authority,
+  doors: [pair],
+}: PkiSample): Promise<{ readonly door: Door; readonly port: number }> {
   const source = new CertificateSource({ certificate: pair?.certificate ?? '', key: pair?.key ?? '', ca: root });
   const door = createDoor({
     cluster: 'east' as ClusterName,
@@ -110,8 +108,9 @@ async function openDoor(
     clock: systemClock,
     log: silentLog,
   });
-  const mirror = new MemoryStore().createMirror({ prefixes: ['cilium/'], spanning: true, observer: door.observer });
-  void mirror.run(signal);
+  // An etcd with nothing in it, which has been read.
+  const position = { storeId: '00000000000000bc', revision: 1 as Revision };
+  door.observer.onBatch({ position, events: [], relisted: true });
   return { door, port: await door.start() };
 }
 

@@ -78,10 +78,12 @@ function valueFor({ key, peer: name, source }: PeersKey, peer: ReflectedPeer): U
   return peer.quarantined.get(key.slice(quarantineKey(name, '').length));
 }
 
-/** The key for which a change of one of the peer's own records matters here, admitted and withheld. */
-export function keysOfRecord(peer: ClusterName, key: string): readonly string[] {
-  const cached = cacheKeyOf(peer, key);
-  return cached === undefined ? [quarantineKey(peer, key)] : [cached, quarantineKey(peer, key)];
+/** The keys for which a change of one of the peer's own records matters here: where it is when admitted, and when withheld. */
+export function keysOfRecord(
+  peer: ClusterName,
+  key: string,
+): { readonly cached: string | undefined; readonly withheld: string } {
+  return { cached: cacheKeyOf(peer, key), withheld: quarantineKey(peer, key) };
 }
 
 export const declarationKeys = (name: ClusterName): readonly string[] => [

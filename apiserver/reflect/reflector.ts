@@ -82,8 +82,17 @@ export class Reflector {
   }
 
   /** Records of a peer were admitted, withheld, changed or taken away. */
-  onRecords(peer: ClusterName, keys: Iterable<string>): void {
-    for (const key of keys) this.#addChanged(peer, keysOfRecord(peer, key));
+  onRecords(name: ClusterName, keys: Iterable<string>): void {
+    if (this.#fence === undefined) return;
+    const quarantined = this.#deps.peers.peer(name)?.quarantined;
+    const changed: string[] = [];
+    for (const key of keys) {
+      const { cached, withheld } = keysOfRecord(name, key);
+      if (cached !== undefined) changed.push(cached);
+      // Hardly any record has one. Where one is on its way into the etcd, its arrival has it looked at again.
+      if (quarantined?.has(key) || this.#deps.observed.has(withheld)) changed.push(withheld);
+    }
+    this.#addChanged(name, changed);
   }
 
   /** What a peer declares about itself may be admitted otherwise than before. */
@@ -142,7 +151,7 @@ export class Reflector {
     if (this.#fence === undefined) return;
     for (const name of this.#deps.peers.names()) {
       const peer = this.#deps.peers.peer(name);
-      if (peer !== undefined) this.#addChanged(name, keysOfPeer(name, peer));
+      if (peer !== undefined) this.#addChanged(name, [...keysOfPeer(name, peer)]);
       this.#addAll(canariesOfPeer(name));
     }
     for (const key of this.#deps.observed.keys()) if (locate(key, this.#deps.self) !== undefined) this.#queue.add(key);
@@ -169,10 +178,9 @@ export class Reflector {
   }
 
   /** Keys that may have to be written because of what the peer said. */
-  #addChanged(peer: ClusterName, keys: Iterable<string>): void {
-    const all = [...keys];
-    this.#deps.progress?.changed(peer, all);
-    this.#addAll(all);
+  #addChanged(peer: ClusterName, keys: readonly string[]): void {
+    this.#deps.progress?.changed(peer, keys);
+    this.#addAll(keys);
   }
 
   #addAll(keys: Iterable<string>): void {

@@ -1,7 +1,7 @@
 // The view: the own etcd's records merged into the snapshot that agents program. It is fed by a mirror, looks again at the
 // services that a batch touches, and publishes one immutable snapshot at the batch's revision when something in it has
 // changed. It writes nothing. Batches that come close together become one snapshot: under load it publishes at most once per
-// COALESCE_MS, and it lets the event loop turn while it works through a large list.
+// COALESCE_MS, more rarely where merging takes long, and it lets the event loop turn while it works through a large list.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MeshService } from '../../mesh/model/service.ts';
@@ -29,8 +29,13 @@ export interface View extends SnapshotFeed, MirrorObserver {
   settled(): Promise<void>;
 }
 
-/** A change waits at most this long for others; at idle it does not wait. */
+/** Under load a change waits at least this long for others; at idle it does not wait. */
 const COALESCE_MS = 5;
+/**
+ * After a pass that took long, twice as long, but no longer than this: while a mesh is listed, each of its services changes
+ * with every peer, and is not merged for each.
+ */
+const COALESCE_MS_MAX = 100;
 /** Longest uninterrupted piece of work, so that heartbeats and acknowledgements go on while a large list is read. */
 const SLICE_MS = 10;
 
@@ -50,7 +55,7 @@ class MirroredView implements View {
   #pass: Promise<void> | undefined;
   /** The etcd answers from before what was published of it; nothing is, until it is beyond. */
   #behind = false;
-  #lastPassAt = Number.NEGATIVE_INFINITY;
+  #nextPassAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ViewDeps) {
     this.#deps = deps;
@@ -98,15 +103,17 @@ class MirroredView implements View {
     const { clock } = this.#deps;
     let position: Position | undefined;
     do {
-      const waitMs = this.#pending.size === 0 ? 0 : this.#lastPassAt + COALESCE_MS - clock.monotonic();
+      const waitMs = this.#pending.size === 0 ? 0 : this.#nextPassAt - clock.monotonic();
       await (waitMs > 0 ? sleep(clock, waitMs) : Promise.resolve());
+      const begunAt = clock.monotonic();
       position = this.#received;
       const changes = this.#pending;
       this.#pending = new Map();
       await this.#read(changes);
       const merged = await this.#merge();
       if (position !== undefined) this.#publish(position, merged);
-      this.#lastPassAt = clock.monotonic();
+      const endedAt = clock.monotonic();
+      this.#nextPassAt = endedAt + Math.min(COALESCE_MS_MAX, Math.max(COALESCE_MS, 2 * (endedAt - begunAt)));
     } while (this.#pending.size > 0 || this.#received !== position);
     this.#pass = undefined;
   }

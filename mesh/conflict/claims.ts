@@ -70,6 +70,13 @@ export class ClaimIndex<R extends Claiming> {
   /** Sets all claims of a record at once. Returns the addresses whose users must look again. */
   replace(record: R, claims: readonly Claim[]): readonly string[] {
     const { taken, put } = changeBetween(record.claims, claims);
+    const [only, ...more] = put;
+    if (taken.length === 0 && more.length === 0 && only !== undefined && !this.#users.has(only.address)) {
+      // As it is for nearly every endpoint of a list: nobody else is concerned.
+      record.claims = claims;
+      this.#users.set(only.address, record);
+      return [only.address];
+    }
     const touched = new Map<string, string>();
     for (const { address } of [...taken, ...put]) touched.set(address, this.#rivalry(address));
     for (const claim of taken) this.#take(record, claim);

@@ -88,15 +88,17 @@ export function recordKeys(
   };
 }
 
+/** Without the version: a key of another one belongs to the kind, and is refused as one of it. */
+const KIND_PREFIXES: readonly { readonly kind: RecordKindName; readonly prefix: string }[] = [
+  ...Object.values(CILIUM_LAYOUTS).flatMap(({ kind }) =>
+    [STATE_ROOT, CACHE_ROOT].map((root) => ({ kind, prefix: `${root}${kind}/` })),
+  ),
+  ...[SPECS_ROOT, SPECS_CACHE_ROOT].map((prefix) => ({ kind: 'specs' as const, prefix })),
+];
+
 /** The kind of a state or cache key, `undefined` for keys of no record kind. */
-export function kindOfKey(key: string): RecordKindName | undefined {
-  for (const root of [STATE_ROOT, CACHE_ROOT]) {
-    if (!key.startsWith(root)) continue;
-    const name = key.slice(root.length, key.indexOf('/', root.length));
-    return Object.hasOwn(CILIUM_LAYOUTS, name) ? (name as CiliumKindName) : undefined;
-  }
-  return key.startsWith(SPECS_ROOT) || key.startsWith(SPECS_CACHE_ROOT) ? 'specs' : undefined;
-}
+export const kindOfKey = (key: string): RecordKindName | undefined =>
+  KIND_PREFIXES.find(({ prefix }) => key.startsWith(prefix))?.kind;
 
 function withCluster(rest: string, infix: string, cached: boolean): Result<KeyParts, string> {
   const slash = rest.indexOf('/');

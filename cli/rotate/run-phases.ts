@@ -84,7 +84,7 @@ export async function runPhases(request: RotateRequest, deps: RotateDeps): Promi
     }
     deps.onProgress(PROGRESS[phase]);
     const outcomes = await carryOut(steps, {
-      files: rotationFiles,
+      files: rotationFiles(dir),
       leaves: new LeafFolder({ dir }),
       now: deps.clock.now(),
     });

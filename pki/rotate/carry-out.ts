@@ -2,6 +2,7 @@
 // that cannot be issued keeps the pair that it has, and the others are issued all the same.
 
 import { createPrivate, movePrivate, removeFile, writePublic } from '../files.ts';
+import { withFolderLock } from '../folder-lock.ts';
 import type { RenewableLeaves, RenewalFailure } from '../renew/leaf-folder.ts';
 import type { RotationStep } from './steps.ts';
 
@@ -13,7 +14,19 @@ export interface RotationFiles {
   remove(path: string): Promise<void>;
 }
 
-export const rotationFiles: RotationFiles = { createPrivate, writePublic, move: movePrivate, remove: removeFile };
+/** Each step by itself under the folder's lock, as a leaf is issued under it: a renewal never meets half of one. */
+export function rotationFiles(dir: string): RotationFiles {
+  const locked =
+    <A extends readonly unknown[]>(act: (...args: A) => Promise<void>) =>
+    (...args: A) =>
+      withFolderLock(dir, () => act(...args));
+  return {
+    createPrivate: locked(createPrivate),
+    writePublic: locked(writePublic),
+    move: locked(movePrivate),
+    remove: locked(removeFile),
+  };
+}
 
 export interface CarryOutDeps {
   readonly files: RotationFiles;

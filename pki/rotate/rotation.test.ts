@@ -41,7 +41,7 @@ async function stepsOf(phase: Phase, rotation: Rotation, force = false) {
   return phase === 'activate' ? activateSteps(rotation) : retireSteps(rotation, { force });
 }
 
-async function run(phase: Phase, files: RotationFiles = rotationFiles, leaves = new LeafFolder({ dir })) {
+async function run(phase: Phase, files: RotationFiles = rotationFiles(dir), leaves = new LeafFolder({ dir })) {
   const steps = await stepsOf(phase, await readRotation(dir));
   const outcomes = await carryOut(steps, { files, leaves, now });
   expect(outcomes.filter(({ failure }) => failure !== undefined)).toEqual([]);
@@ -134,7 +134,7 @@ describe('a rotation', () => {
       renew: async () => ({ ok: false as const, error: { reason: 'the disk is full', hint: 'Make room.' } }),
     };
     const steps = await stepsOf('activate', await readRotation(dir));
-    const outcomes = await carryOut(steps, { files: rotationFiles, leaves: failing, now });
+    const outcomes = await carryOut(steps, { files: rotationFiles(dir), leaves: failing, now });
     expect(outcomes.filter(({ failure }) => failure !== undefined)).toHaveLength(7);
     await serves();
     const rotation = await readRotation(dir);
@@ -147,7 +147,7 @@ describe('a rotation', () => {
 
   test('takes what is left of a rotation that broke off behind its last step but one', async () => {
     for (const phase of ['prepare', 'activate'] as const) await run(phase);
-    const crashing = { ...rotationFiles, remove: () => Promise.reject(new Error('crash')) };
+    const crashing = { ...rotationFiles(dir), remove: () => Promise.reject(new Error('crash')) };
     await expect(run('retire', crashing)).rejects.toThrow('crash');
     // Nobody has run it again: the next rotation takes care of the key that was left.
     expect(await readRotation(dir)).toMatchObject({ phase: 'settled', previousKey: expect.any(String) });
@@ -167,15 +167,16 @@ function crashingAt(at: number, when: 'before' | 'behind') {
     if (crash) throw new Error('crash');
     return result;
   };
+  const real = rotationFiles(dir);
   const files: RotationFiles = {
-    createPrivate: (...args) => step(() => rotationFiles.createPrivate(...args)),
-    writePublic: (...args) => step(() => rotationFiles.writePublic(...args)),
-    move: (...args) => step(() => rotationFiles.move(...args)),
-    remove: (...args) => step(() => rotationFiles.remove(...args)),
+    createPrivate: (...args) => step(() => real.createPrivate(...args)),
+    writePublic: (...args) => step(() => real.writePublic(...args)),
+    move: (...args) => step(() => real.move(...args)),
+    remove: (...args) => step(() => real.remove(...args)),
   };
-  const real = new LeafFolder({ dir });
+  const folder = new LeafFolder({ dir });
   const leaves = Object.assign(new LeafFolder({ dir }), {
-    renew: (...args: Parameters<LeafFolder['renew']>) => step(() => real.renew(...args)),
+    renew: (...args: Parameters<LeafFolder['renew']>) => step(() => folder.renew(...args)),
   });
   return { files, leaves };
 }

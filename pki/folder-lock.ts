@@ -21,6 +21,8 @@ const flock: (descriptor: number, operation: number) => number = koffi
 /** Rejects with PKI_BUSY where another program writes for too long. Makes the folder where it is not there. */
 export async function withFolderLock<T>(dir: string, task: () => Promise<T>, clock: Clock = systemClock): Promise<T> {
   const folder = await opened(dir);
+  // Clocks keep no process alive, and a command that waits has nothing else that does.
+  const alive = setInterval(() => {}, WAIT_MS_MAX);
   try {
     const deadline = clock.monotonic() + WAIT_MS_MAX;
     // What says no is most likely another writer; a file system without such locks says no for ever.
@@ -30,6 +32,7 @@ export async function withFolderLock<T>(dir: string, task: () => Promise<T>, clo
     }
     return await task();
   } finally {
+    clearInterval(alive);
     await folder.close();
   }
 }

@@ -6,6 +6,7 @@ import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import type { KeyValue, MirrorBatch, MirrorObserver, StoreEvent } from '../store/port.ts';
 import { type ByteKey, byteKeyOfText, holdsKey, type KeyInterval } from './byte-key.ts';
 import { EventRing, type KeptEvent, type RingLimits, sizeOf } from './event-ring.ts';
+import { type Interest, Interests } from './interests.ts';
 import { SortedKeys } from './sorted-keys.ts';
 
 /**
@@ -20,7 +21,7 @@ export class DoorHistory implements MirrorObserver {
   readonly #entries = new Map<ByteKey, KeyValue>();
   readonly #keys = new SortedKeys();
   readonly #ring: EventRing;
-  readonly #listeners = new Set<() => void>();
+  readonly #interests = new Interests();
   #position: Position | undefined;
   #oldest = 0;
   #epoch = 0;
@@ -63,10 +64,9 @@ export class DoorHistory implements MirrorObserver {
     return this.#ring.size;
   }
 
-  /** Called after each batch. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** `wake` is called after each batch in which the interval changed, and after each list. */
+  watch(interval: KeyInterval, wake: () => void): Interest {
+    return this.#interests.add(interval, this.revision, wake);
   }
 
   onBatch({ position, events, relisted }: MirrorBatch): void {
@@ -81,11 +81,14 @@ export class DoorHistory implements MirrorObserver {
       const key = byteKeyOfText(event.type === 'put' ? event.kv.key : event.key);
       this.#apply(key, event);
       const revision = event.type === 'put' ? event.kv.modRevision : event.modRevision;
-      if (!startsAnew) this.#ring.push({ key, revision, event, encoded: undefined });
+      if (startsAnew) continue;
+      this.#ring.push({ key, revision, event, encoded: undefined });
+      this.#interests.changed(key, revision);
     }
     this.#oldest = this.#ring.trim() ?? this.#oldest;
     this.#position = position;
-    for (const listener of this.#listeners) listener();
+    if (startsAnew) this.#interests.allChanged(position.revision);
+    this.#interests.wake();
   }
 
   /** Changes at or behind `revision`, which is behind `oldestRevision`. */

@@ -115,14 +115,7 @@ class GrpcDoor implements Door {
     const { listen, credentials } = this.#deps;
     this.#serve();
     const port = await listenGrpc(this.#server, listen, credentials);
-    const unsubscribe = this.#history.subscribe(() => {
-      for (const call of this.#watching.keys()) call.wake();
-    });
-    const stopTicking = this.#tick();
-    this.#release = () => {
-      unsubscribe();
-      stopTicking();
-    };
+    this.#release = this.#tick();
     return port;
   }
 
@@ -212,13 +205,14 @@ class GrpcDoor implements Door {
     const admitted = this.#admit(call, (why) => watch.end(why));
     if (admitted === undefined) return;
     const { access, slot, identity, certificate } = admitted;
-    const watch = new WatchCall(
+    const watch: WatchCall = new WatchCall(
       call,
       new StreamWatches({
         history: this.#history,
         objection: (interval) => objectionOf(access, interval),
         reserve: () => slot.reserveWatch(),
         release: () => slot.releaseWatch(),
+        wake: () => watch.wake(),
       }),
     );
     if (this.#history.position === undefined) {

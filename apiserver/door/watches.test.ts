@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Revision } from '../../mesh/model/names.ts';
 import { etcdserverpb as pb } from '../store/gen/etcd.js';
@@ -14,11 +15,13 @@ describe('watches of a stream', () => {
   let history: DoorHistory;
   let watches: StreamWatches;
   let held: number;
+  let woken: number;
   let revision: number;
 
   beforeEach(() => {
     history = new DoorHistory({ eventsMax: 100_000, bytesMax: 1e9 });
     held = 0;
+    woken = 0;
     revision = 1;
     list();
     watches = new StreamWatches({
@@ -31,6 +34,9 @@ describe('watches of a stream', () => {
       },
       release: () => {
         held -= 1;
+      },
+      wake: () => {
+        woken += 1;
       },
     });
   });
@@ -179,6 +185,95 @@ describe('watches of a stream', () => {
     expect(held).toBe(1);
     watches.close();
     expect(held).toBe(0);
+  });
+
+  test('a change wakes those whose keys it is in, once, and nobody looks through what is none of theirs', () => {
+    create({ key: bytes('a'), rangeEnd: bytes('b'), watchId: 1 });
+    create({ key: bytes('a'), rangeEnd: bytes('b'), watchId: 2 });
+    create({ key: bytes('a/x'), watchId: 3 });
+    take();
+    for (let at = 0; at < 100; at += 1) write(['other']);
+    expect(woken).toBe(0);
+    write(['a/x', 'a/y']);
+    expect(woken).toBe(1);
+    expect(take()).toEqual(['1: a/x/102 a/y/102 @102', '2: a/x/102 a/y/102 @102', '3: a/x/102 @102']);
+    list();
+    expect(woken).toBe(2);
+  });
+
+  test('every watch is told what a look through everything would find, whenever it looks', () => {
+    const key = fc.constantFrom('a', 'b', 'b/1', 'b/2', 'c');
+    const step = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({ do: fc.constant('write' as const), keys: fc.uniqueArray(key, { minLength: 1 }) }),
+      },
+      { weight: 2, arbitrary: fc.record({ do: fc.constant('watch' as const), from: key, to: key, back: fc.nat(5) }) },
+      { weight: 3, arbitrary: fc.constant({ do: 'take' as const }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const fresh = new DoorHistory({ eventsMax: 100_000, bytesMax: 1e9 });
+        const position = (at: number) => ({ storeId: STORE, revision: at as Revision });
+        fresh.onBatch({ position: position(1), events: [], relisted: true });
+        const stream = new StreamWatches({
+          ...{
+            history: fresh,
+            objection: () => undefined,
+            reserve: () => undefined,
+            release: () => {},
+            wake: () => {},
+          },
+        });
+        const told = new Map<number, string[]>();
+        const expected = new Map<number, { readonly from: string; readonly to: string; readonly keys: string[] }>();
+        const written: { readonly key: string; readonly revision: number }[] = [];
+        let newest = 1;
+        const takeAll = () => {
+          for (let next = stream.next(); next !== 'nothing'; next = stream.next()) {
+            if (next === 'later') continue;
+            const { watchId, events } = pb.WatchResponse.decode(next);
+            const seen = told.get(Number(watchId)) ?? [];
+            for (const { kv } of events) seen.push(`${kv?.key}/${kv?.modRevision}`);
+            told.set(Number(watchId), seen);
+          }
+        };
+        for (const each of steps) {
+          if (each.do === 'take') takeAll();
+          else if (each.do === 'write') {
+            newest += 1;
+            const events = each.keys.map((name): StoreEvent => {
+              written.push({ key: name, revision: newest });
+              const kv = {
+                key: name,
+                value: bytes('v'),
+                createRevision: 2,
+                modRevision: newest,
+                version: 1,
+                lease: '0',
+              };
+              return { type: 'put', kv };
+            });
+            fresh.onBatch({ position: position(newest), events, relisted: false });
+            for (const { from, to, keys } of expected.values()) {
+              for (const name of each.keys) if (name >= from && name < to) keys.push(`${name}/${newest}`);
+            }
+          } else if (each.from < each.to) {
+            const start = Math.max(2, newest + 1 - each.back);
+            stream.request({
+              createRequest: { key: bytes(each.from), rangeEnd: bytes(each.to), startRevision: start },
+            });
+            const past = written.filter(
+              ({ key: name, revision: at }) => at >= start && name >= each.from && name < each.to,
+            );
+            const keys = past.map(({ key: name, revision: at }) => `${name}/${at}`);
+            expected.set(expected.size, { from: each.from, to: each.to, keys });
+          }
+        }
+        takeAll();
+        for (const [id, { keys }] of expected) expect(told.get(id) ?? []).toEqual(keys);
+      }),
+    );
   });
 
   test('the quota is a reason like others', () => {

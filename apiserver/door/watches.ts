@@ -1,5 +1,6 @@
 // What the watches of one stream are to be told next. Each watch is a place in the shared history, so that a client which does
-// not read costs nothing: once its place is forgotten, its watch is cancelled as compacted, and it lists again. Messages are made
+// not read costs nothing: once its place is forgotten, its watch is cancelled as compacted, and it lists again. A watch of what has
+// not changed since its place is moved on without a look. Messages are made
 // one at a time, when they can be sent. Watches take turns, the one furthest behind first; progress is told when none is behind, so
 // that it says of all of them that nothing was left out up to its revision.
 
@@ -7,6 +8,7 @@ import type { messages } from '../store/etcd-wire.ts';
 import { holdsKey, isEmpty, type KeyInterval, requestedInterval } from './byte-key.ts';
 import type { KeptEvent } from './event-ring.ts';
 import type { DoorHistory } from './history.ts';
+import type { Interest } from './interests.ts';
 import { type Refusal, WatchCancelReasons } from './refusals.ts';
 import { encodedEvent, encodeEvents, encodeNotice, type Header, numberOf, type WatchNotice } from './wire.ts';
 
@@ -26,6 +28,7 @@ const NO_BYTES = new Uint8Array(0);
 interface Watch {
   readonly id: number;
   readonly interval: KeyInterval;
+  readonly interest: Interest;
   readonly epoch: number;
   readonly withPrevious: boolean;
   readonly fragments: boolean;
@@ -45,6 +48,8 @@ export interface StreamWatchesDeps {
   /** Takes one more watch out of the client's quota; false when it is used up. */
   readonly reserve: () => Refusal | undefined;
   readonly release: () => void;
+  /** There may be something to tell. */
+  readonly wake: () => void;
 }
 
 /** `later`: there may be more, but others should have their turn first. */
@@ -119,12 +124,13 @@ export class StreamWatches {
       this.#answer({ watchId: NO_WATCH, created: true, canceled: true, cancelReason: problem });
       return;
     }
-    const { history } = this.#deps;
+    const { history, wake } = this.#deps;
     const filters: readonly number[] = request.filters ?? [];
     const start = numberOf(request.startRevision);
     const watch: Watch = {
       id: this.#idFor(wantedId),
       interval,
+      interest: history.watch(interval, wake),
       epoch: history.epoch,
       withPrevious: request.prevKv === true,
       fragments: request.fragment === true,
@@ -165,6 +171,7 @@ export class StreamWatches {
   }
 
   #forget(id: number): void {
+    this.#watches.get(id)?.interest.release();
     if (this.#watches.delete(id)) this.#deps.release();
   }
 
@@ -172,9 +179,8 @@ export class StreamWatches {
 
   #nextBehind(): Watch | undefined {
     if (this.#round.length === 0) {
-      const { epoch, revision } = this.#deps.history;
       this.#round = [...this.#watches.values()]
-        .filter((watch) => watch.cursor <= revision || watch.epoch !== epoch)
+        .filter((watch) => this.#isBehind(watch))
         .sort((a, b) => a.cursor - b.cursor)
         .reverse();
     }
@@ -182,6 +188,16 @@ export class StreamWatches {
       if (this.#watches.get(watch.id) === watch) return watch;
     }
     return undefined;
+  }
+
+  /** Nothing has changed in the interval since the watch's place: there it is as good as at the newest revision. */
+  #isBehind(watch: Watch): boolean {
+    const { epoch, revision } = this.#deps.history;
+    if (watch.epoch !== epoch) return true;
+    if (watch.cursor > revision) return false;
+    if (watch.cursor <= watch.interest.changedAt) return true;
+    watch.cursor = revision + 1;
+    return false;
   }
 
   #isForgotten({ cursor, epoch }: Watch): boolean {

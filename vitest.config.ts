@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{agent,apiserver,cli,demo,lab,mesh,pki,runtime}/**/*.test.ts',
-            'test/{architecture,compose,docs,renewal}/**/*.test.ts',
+            'test/{architecture,compose,conflicts,docs,renewal}/**/*.test.ts',
           ],
           exclude: ['**/*.live.test.ts', '**/node_modules/**', '**/dist/**'],
         },

@@ -1,7 +1,7 @@
 // How long `clustermesh diagnose --offline` takes for the largest mesh there is, and how much memory: 250 clusters with 1,000 nodes and
 // 1,000 endpoints each. Runs the built command as a pipeline would. Exit 1 when a limit is exceeded.
 //
-//   npm run -s build && node dist/bench/offline.js [clusters]
+//   npm run bench:offline -- [clusters]
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -33,7 +33,7 @@ const LOOKS_PER_SECOND = 2_000_000;
 /** Two pages of the largest size in flight, and as much again while they are made. */
 const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
 /**
- * A peer comes with its replicas, one stream of six watches each; a Cilium cluster with KVStoreMesh's or, in old releases, with
+ * A peer comes with its replicas, one stream of seven watches each; a Cilium cluster with KVStoreMesh's or, in old releases, with
  * every node's. A local client is one address, and may watch five prefixes of each of 511 clusters.
  */
 export const QUOTAS: Readonly<Record<ClientKind, ClientQuota>> = {

@@ -2,6 +2,7 @@
 // current record by record. A change returns whoever must be judged again because of it, and nobody else.
 
 import type { ClusterName, ServiceKey } from '../model/names.ts';
+import { serviceSpecKey } from '../wire/service-spec.ts';
 import { type Claim, ClaimIndex, isSameClaim } from './claims.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
 import { identityText, type RecordValue } from './record-value.ts';
@@ -101,8 +102,9 @@ export class RecordIndexes {
 
   #updateSpec(record: RecordState, before?: RecordValue, after?: RecordValue): void {
     const value = after ?? before;
-    if (value?.kind !== 'specs') return;
-    this.specs.set(value.key, record, after?.kind === 'specs' ? after.traits : undefined);
+    // Another cluster's key only counts for who is held back whole because of it (CM-ID-002).
+    if (value?.kind !== 'specs' || record.key !== serviceSpecKey(record.cluster, value.key)) return;
+    this.specs.set(value.key, record.cluster, after?.kind === 'specs' ? after.traits : undefined);
   }
 
   #updateIdentity(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {

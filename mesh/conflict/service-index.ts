@@ -4,6 +4,7 @@ import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { compareText } from './order.ts';
 import type { RecordState } from './record-state.ts';
 import type { Constituent, ServiceShape } from './service.ts';
+import { countOne } from './tally.ts';
 import type { PartlyShared } from './unshared.ts';
 
 export interface IndexedConstituent extends Constituent {
@@ -28,11 +29,11 @@ export class ServiceIndex {
     const service = this.#services.get(key) ?? { clusters: new Map(), shapes: new Map() };
     const before = service.clusters.get(record.cluster);
     const disagreed = service.shapes.size > 1;
-    if (before !== undefined) count(service.shapes, before.shape.text, -1);
+    if (before !== undefined) countOne(service.shapes, before.shape.text, -1);
     if (shape === undefined) service.clusters.delete(record.cluster);
     else {
       service.clusters.set(record.cluster, { cluster: record.cluster, shape, record });
-      count(service.shapes, shape.text, 1);
+      countOne(service.shapes, shape.text, 1);
     }
     if (service.clusters.size === 0) this.#services.delete(key);
     else this.#services.set(key, service);
@@ -70,10 +71,4 @@ export class ServiceIndex {
       if (sharing.length > 0) yield { key, sharing, unshared: [...clusters].sort() };
     }
   }
-}
-
-function count(shapes: Map<string, number>, text: string, step: 1 | -1): void {
-  const sum = (shapes.get(text) ?? 0) + step;
-  if (sum === 0) shapes.delete(text);
-  else shapes.set(text, sum);
 }

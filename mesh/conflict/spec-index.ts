@@ -3,61 +3,56 @@
 
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { compareText } from './order.ts';
-import type { RecordState } from './record-state.ts';
-import { SPEC_PROPERTIES, type SpecConstituent, type SpecTraits } from './spec-traits.ts';
+import type { SpecConstituent, SpecTraits } from './spec-traits.ts';
+import { countOne } from './tally.ts';
 
-const NOBODY: readonly SpecConstituent[] = [];
+interface ExportedService {
+  readonly clusters: Map<ClusterName, SpecTraits>;
+  /** How many clusters export it in each way. */
+  readonly ways: Map<string, number>;
+}
 
 export class SpecIndex {
-  readonly #services = new Map<ServiceKey, Map<RecordState, SpecTraits>>();
+  readonly #services = new Map<ServiceKey, ExportedService>();
   readonly #differing = new Set<ServiceKey>();
 
-  /** `undefined`: the record says nothing any more. */
-  set(key: ServiceKey, record: RecordState, traits: SpecTraits | undefined): void {
-    const service = this.#services.get(key) ?? new Map<RecordState, SpecTraits>();
-    if (traits === undefined) service.delete(record);
-    else service.set(record, traits);
-    if (service.size === 0) this.#services.delete(key);
+  /** `undefined`: the cluster does not say it any more. */
+  set(key: ServiceKey, cluster: ClusterName, traits: SpecTraits | undefined): void {
+    const service = this.#services.get(key) ?? { clusters: new Map(), ways: new Map() };
+    const before = service.clusters.get(cluster);
+    if (before !== undefined) countOne(service.ways, before.text, -1);
+    if (traits === undefined) service.clusters.delete(cluster);
+    else {
+      service.clusters.set(cluster, traits);
+      countOne(service.ways, traits.text, 1);
+    }
+    if (service.clusters.size === 0) this.#services.delete(key);
     else this.#services.set(key, service);
-    if (differ([...service.values()])) this.#differing.add(key);
+    if (service.ways.size > 1) this.#differing.add(key);
     else this.#differing.delete(key);
   }
 
-  /** In name order, each cluster once: one that has no valid id yet may have written under several names. */
-  constituents(key: ServiceKey): readonly SpecConstituent[] {
-    const service = this.#services.get(key);
-    if (service === undefined) return NOBODY;
-    const byCluster = new Map<ClusterName, SpecConstituent>();
-    for (const [{ cluster }, traits] of [...service].sort(([a], [b]) => compareText(a.key, b.key))) {
-      if (!byCluster.has(cluster)) byCluster.set(cluster, { cluster, traits });
-    }
-    return [...byCluster.values()].sort((a, b) => compareText(a.cluster, b.cluster));
-  }
-
   /** What the cluster says of its export of the service. */
-  of(key: ServiceKey, name: ClusterName): SpecTraits | undefined {
-    for (const [{ cluster }, traits] of this.#services.get(key) ?? []) if (cluster === name) return traits;
-    return undefined;
+  of(key: ServiceKey, cluster: ClusterName): SpecTraits | undefined {
+    return this.#services.get(key)?.clusters.get(cluster);
   }
 
-  /** Services on which clusters differ in something, in name order. */
+  /** Services that are exported in several ways, in name order, and who exports them, in name order too. */
   *differing(): Generator<readonly [ServiceKey, readonly SpecConstituent[]]> {
-    for (const key of [...this.#differing].sort()) yield [key, this.constituents(key)];
+    for (const key of [...this.#differing].sort()) {
+      const all = [...(this.#services.get(key)?.clusters ?? [])].map(([cluster, traits]) => ({ cluster, traits }));
+      yield [key, all.sort((a, b) => compareText(a.cluster, b.cluster))];
+    }
   }
 
   /** Whether several clusters say something of one service that can be compared. */
   compares(traitOf: (traits: SpecTraits) => string | undefined): boolean {
-    for (const [key, records] of this.#services) {
-      if (records.size < 2) continue;
-      if (this.constituents(key).filter(({ traits }) => traitOf(traits) !== undefined).length > 1) return true;
+    for (const { clusters } of this.#services.values()) {
+      if (clusters.size < 2) continue;
+      let saying = 0;
+      for (const traits of clusters.values()) if (traitOf(traits) !== undefined) saying += 1;
+      if (saying > 1) return true;
     }
     return false;
   }
-}
-
-/** Nearly all services are exported alike, and most by few clusters. */
-function differ(all: readonly SpecTraits[]): boolean {
-  const [first] = all;
-  if (first === undefined) return false;
-  return all.some((traits) => SPEC_PROPERTIES.some((property) => traits[property] !== first[property]));
 }

@@ -6,9 +6,7 @@ import { CLIENT_IP_TIMEOUT_SECONDS } from '../model/service.ts';
 import { INTERNAL_TRAFFIC_POLICIES, type ServiceSpecRecord } from '../wire/service-spec.ts';
 import { compareText, parseInstant } from './order.ts';
 
-export interface SpecTraits {
-  /** Milliseconds since the epoch; undefined where nobody knows. */
-  readonly exportedAt: number | undefined;
+export interface SpecProperties {
   readonly sessionAffinity: string;
   readonly sessionAffinityConfig: string;
   /** A list of `[name, value]` in JSON, in name order. */
@@ -20,11 +18,12 @@ export interface SpecTraits {
   readonly ipFamilies: string | undefined;
 }
 
-export type SpecProperty = Exclude<keyof SpecTraits, 'exportedAt'>;
-export const SPEC_PROPERTIES: readonly SpecProperty[] = [
-  ...(['sessionAffinity', 'sessionAffinityConfig', 'annotations', 'labels'] as const),
-  ...(['internalTrafficPolicy', 'trafficDistribution', 'ipFamilies'] as const),
-];
+export interface SpecTraits extends SpecProperties {
+  /** Milliseconds since the epoch; undefined where nobody knows. */
+  readonly exportedAt: number | undefined;
+  /** Equal texts, equal properties, whatever the age. */
+  readonly text: string;
+}
 
 /** One cluster's part in a service that several export. */
 export interface SpecConstituent {
@@ -35,27 +34,30 @@ export interface SpecConstituent {
 export function specTraits(spec: ServiceSpecRecord): SpecTraits {
   const { sessionAffinity, sessionAffinityConfig, ipFamilies, internalTrafficPolicy, trafficDistribution } = spec;
   const time = spec.exportCreationTimestamp;
-  return {
-    exportedAt: time ? parseInstant(time) : undefined,
+  const properties: SpecProperties = {
     sessionAffinity,
     sessionAffinityConfig: affinityConfigText(sessionAffinity, sessionAffinityConfig?.clientIP?.timeoutSeconds),
     annotations: mapText(spec.annotations),
     labels: mapText(spec.labels),
     internalTrafficPolicy: internalTrafficPolicy || INTERNAL_TRAFFIC_POLICIES[0],
-    trafficDistribution: SAME_DISTRIBUTION[trafficDistribution ?? ''] ?? trafficDistribution ?? '',
+    // Kubernetes' two names of one behaviour, the older of which goes away.
+    trafficDistribution: trafficDistribution === 'PreferClose' ? 'PreferSameZone' : (trafficDistribution ?? ''),
     // Which family is preferred is each cluster's own affair; which ones there are decides whom clients reach.
     ipFamilies: ipFamilies?.length ? [...ipFamilies].sort().join(', ') : undefined,
   };
+  return { ...properties, exportedAt: time ? parseInstant(time) : undefined, text: JSON.stringify(properties) };
 }
-
-/** Kubernetes' two names of one behaviour, the older of which goes away. */
-const SAME_DISTRIBUTION: Readonly<Record<string, string>> = { PreferClose: 'PreferSameZone' };
 
 /** Only ClientIP has a configuration; what stands beside another affinity is not used. */
 const affinityConfigText = (affinity: string, timeoutSeconds: number | undefined): string =>
   affinity === 'ClientIP' ? `timeoutSeconds ${timeoutSeconds || CLIENT_IP_TIMEOUT_SECONDS.default}` : '';
 
-const mapText = (map: Readonly<Record<string, string>> | undefined): string =>
-  JSON.stringify(Object.entries(map ?? {}).sort(([a], [b]) => compareText(a, b)));
+/** Of nearly all exports. */
+const NO_ENTRIES = '[]';
+
+function mapText(map: Readonly<Record<string, string>> | undefined): string {
+  const entries = Object.entries(map ?? {});
+  return entries.length === 0 ? NO_ENTRIES : JSON.stringify(entries.sort(([a], [b]) => compareText(a, b)));
+}
 
 export const mapEntries = (text: string): readonly (readonly [name: string, value: string])[] => JSON.parse(text);

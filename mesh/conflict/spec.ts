@@ -8,15 +8,15 @@ import type { Drafts } from './drafts.ts';
 import type { Json, Party } from './finding.ts';
 import { compareText } from './order.ts';
 import { serviceFingerprint } from './service.ts';
-import { mapEntries, type SpecConstituent, type SpecProperty, type SpecTraits } from './spec-traits.ts';
+import { mapEntries, type SpecConstituent, type SpecProperties, type SpecTraits } from './spec-traits.ts';
 
 interface SpecRule {
   readonly code: string;
   /** As KEP-1645 names it. */
   readonly reason: string;
-  readonly property: SpecProperty;
+  readonly property: keyof SpecProperties;
   /** Of two that differ in that already, this is no second finding. */
-  readonly within?: SpecProperty;
+  readonly within?: keyof SpecProperties;
   /** The property is a map, of which the differing entries are told. */
   readonly isMap?: boolean;
 }

@@ -25,6 +25,20 @@ async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath']
   }
   const { COMPILED_OBJECT: objectPath, openDatapath } = await import('./datapath/index.ts');
   const { KernelNodeSockets } = await import('./sockets/kernel/index.ts');
-  const datapath = await openDatapath({ pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) });
-  return Object.assign(datapath, { sockets: new KernelNodeSockets() });
+  const options = { pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) };
+  try {
+    return Object.assign(await openDatapath(options), { sockets: new KernelNodeSockets() });
+  } catch (error) {
+    await tellPreflight({ pinDir, cgroup }, log);
+    throw error;
+  }
+}
+
+/** Why a datapath cannot be opened is often seen only beside what else the host lacks. */
+async function tellPreflight(folders: { readonly pinDir: string; readonly cgroup: string }, log: Log): Promise<void> {
+  const { runPreflight } = await import('./preflight/index.ts');
+  for (const { id, title, status, reason, remedy } of runPreflight(folders)) {
+    if (status === 'failed') log.error('preflight check failed', { check: id, title, reason, remedy });
+    else if (status === 'unknown') log.info('preflight check is undecided', { check: id, title, reason, remedy });
+  }
 }

@@ -1,7 +1,8 @@
 // `clustermesh preflight`: whether this host can run the eBPF datapath, and what to do where it cannot.
 
 import { Command } from 'commander';
-import type { PreflightCheck } from '../agent/preflight/checks.ts';
+import { isObstacle } from '../agent/preflight/checks.ts';
+import type { PreflightCheck } from '../agent/preflight/verdict.ts';
 import { coloursFor } from '../runtime/colours.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 
@@ -13,13 +14,14 @@ interface PreflightFlags {
 
 interface PreflightDocument {
   readonly schema_version: 1;
+  /** Nothing that the datapath needs is missing. */
   readonly passed: boolean;
   readonly checks: readonly PreflightCheck[];
 }
 
 export function preflightCommand(): Command {
   return new Command('preflight')
-    .description('check what the eBPF datapath needs of this host; exit 1 when a check failed')
+    .description('check what the eBPF datapath needs of this host; exit 1 when something is missing')
     .option('--pin-dir <folder>', 'where maps and links are to be pinned, on a bpffs')
     .option('--cgroup <folder>', 'the cgroup v2 folder to attach to')
     .addOption(outputOption())
@@ -31,7 +33,7 @@ export function preflightCommand(): Command {
       });
       const document: PreflightDocument = {
         schema_version: 1,
-        passed: checks.every(({ status }) => status !== 'failed'),
+        passed: !checks.some(isObstacle),
         checks,
       };
       print(output, document, renderPreflight);
@@ -42,10 +44,24 @@ export function preflightCommand(): Command {
 export function renderPreflight({ checks }: PreflightDocument): string {
   const { green, red, yellow } = coloursFor(process.stdout, process.env);
   const paint = { passed: green, failed: red, unknown: yellow };
-  return checks
+  return together(checks)
     .flatMap(({ status, title, reason, remedy }) => [
       `${paint[status](status.padEnd(7))}  ${title}${reason === undefined ? '' : `: ${reason}`}`,
       ...(status === 'passed' || remedy === undefined ? [] : [`         → ${remedy}`]),
     ])
     .join('\n');
+}
+
+/** Checks of one kind that passed without a word, `helper:…`, are one line. */
+function together(checks: readonly PreflightCheck[]): readonly PreflightCheck[] {
+  const lines: PreflightCheck[] = [];
+  for (const check of checks) {
+    const [kind, name] = check.id.split(':');
+    const last = lines.at(-1);
+    const silent = name !== undefined && check.status === 'passed' && check.reason === undefined;
+    if (silent && last !== undefined && last.id === kind)
+      lines[lines.length - 1] = { ...last, title: `${last.title}, ${name}` };
+    else lines.push(silent && kind !== undefined ? { ...check, id: kind } : check);
+  }
+  return lines;
 }

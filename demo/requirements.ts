@@ -2,7 +2,7 @@
 // agent's own check, the one behind `clustermesh preflight`.
 
 import { join } from 'node:path';
-import { runPreflight } from '../agent/preflight/index.ts';
+import { isObstacle, runPreflight } from '../agent/preflight/index.ts';
 import { cgroup2Mount } from '../lab/cgroup.ts';
 import { isInstalled } from '../lab/installed.ts';
 import { packageRoot } from '../runtime/package-root.ts';
@@ -51,7 +51,7 @@ const notInstalled = (command: string, debian: string): MissingRequirement => ({
 function kernelRequirements(cgroup: string): readonly MissingRequirement[] {
   const objectPath = join(packageRoot(), 'dist/bpf/sock_lb.bpf.o');
   return runPreflight({ objectPath, cgroup })
-    .filter(({ status }) => status === 'failed')
+    .filter(isObstacle)
     .map(({ title, reason = '', remedy = 'see clustermesh preflight' }) => ({
       what: `${title}: ${reason}`,
       how: remedy,

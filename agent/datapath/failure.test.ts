@@ -41,7 +41,7 @@ test.each<[DatapathStep, number, readonly string[], string]>([
 test('an error quotes the verifier, and names the program', () => {
   const { reason } = datapathError({ step: 'load programs', subject: 'x', errno: 22, messages: HELPER });
   expect(reason).toBe(
-    'the kernel lacks a helper that the programs need; EINVAL, invalid argument; kernel on cm_connect4: ' +
+    'the kernel lacks a helper that the programs need, or keeps it from this process; EINVAL, invalid argument; kernel on cm_connect4: ' +
       '0: R1=ctx(off=0,imm=0) R10=fp0; ; bpf_set_retval(forwarded);; 12: (85) call bpf_set_retval#187; ' +
       'program of this type cannot use helper bpf_set_retval#187',
   );

@@ -28,6 +28,7 @@ export const ERRNO = {
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  EFAULT: 14,
   EBUSY: 16,
   EEXIST: 17,
   EINVAL: 22,
@@ -49,7 +50,7 @@ interface Cause {
 }
 
 const CAPABILITIES_HINT =
-  'run as root or with CAP_BPF and CAP_NET_ADMIN; if they are granted, a seccomp profile or an LSM forbids bpf(2), and before kernel 5.11 RLIMIT_MEMLOCK has to be raised';
+  'run as root or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; if they are granted, a seccomp profile or an LSM forbids bpf(2), and before kernel 5.11 RLIMIT_MEMLOCK has to be raised';
 
 /** The first row that fits counts. */
 const CAUSES: readonly Cause[] = [
@@ -65,7 +66,7 @@ const CAUSES: readonly Cause[] = [
     errno: ERRNO.EPERM,
     code: 'DATAPATH_ATTACH_REFUSED',
     reason: 'the cgroup, or one above it, has a program that allows no other, or a capability is missing',
-    hint: 'see bpftool cgroup tree, and run with CAP_BPF and CAP_NET_ADMIN',
+    hint: 'see bpftool cgroup tree, and run with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN',
   },
   {
     steps: 'any',
@@ -88,8 +89,24 @@ const CAUSES: readonly Cause[] = [
     errno: ERRNO.EINVAL,
     said: /cannot use helper|invalid func|unknown func/,
     code: 'DATAPATH_UNSUPPORTED',
-    reason: 'the kernel lacks a helper that the programs need',
-    hint: 'use kernel 5.8 or newer',
+    reason: 'the kernel lacks a helper that the programs need, or keeps it from this process',
+    hint: 'use kernel 5.8 or newer, and grant CAP_PERFMON',
+  },
+  {
+    steps: ['load programs'],
+    errno: ERRNO.EACCES,
+    said: /prohibited for !root/,
+    code: 'DATAPATH_NOT_PERMITTED',
+    reason: 'the verifier is stricter with a process that lacks CAP_PERFMON',
+    hint: 'grant CAP_PERFMON',
+  },
+  {
+    steps: ['load programs'],
+    errno: ERRNO.EFAULT,
+    said: /too complex/,
+    code: 'DATAPATH_NOT_PERMITTED',
+    reason: 'the verifier follows more ways for a process that lacks CAP_PERFMON, and gave up',
+    hint: 'grant CAP_PERFMON',
   },
   {
     steps: ['load programs'],

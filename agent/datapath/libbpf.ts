@@ -85,8 +85,18 @@ export interface Libbpf {
   /** Where the kernel finds an array, for the structs that point to one. The array has to outlive the call, and be 64 bytes or more. */
   addressOf(array: Uint32Array): bigint;
 
-  /** 1 when programs of this type may call the helper, 0 when not, or a negative errno. */
-  probeHelper(programType: number, helper: number, options: null): number;
+  /** 1 when the kernel has it, 0 when not, or a negative errno. */
+  probeProgramType(type: number, options: null): number;
+  probeMapType(type: number, options: null): number;
+  /** Loads `count` instructions as they are. */
+  loadProgram(
+    type: number,
+    name: string,
+    license: string,
+    instructions: Uint8Array,
+    count: number,
+    options: Bytes,
+  ): Descriptor;
 }
 
 export interface LoadedLibbpf {
@@ -187,7 +197,11 @@ function bind(library: LibraryHandle): Libbpf {
     consumeRing: library.func('int ring_buffer__consume(void *ring)'),
     freeRing: library.func('void ring_buffer__free(void *ring)'),
     addressOf: (array) => koffi.address(array),
-    probeHelper: library.func('int libbpf_probe_bpf_helper(int type, int helper, const void *opts)'),
+    probeProgramType: library.func('int libbpf_probe_bpf_prog_type(int type, const void *opts)'),
+    probeMapType: library.func('int libbpf_probe_bpf_map_type(int type, const void *opts)'),
+    loadProgram: library.func(
+      'int bpf_prog_load(int type, const char *name, const char *license, const void *code, size_t count, const void *opts)',
+    ),
   };
 }
 

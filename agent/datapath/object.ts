@@ -2,6 +2,7 @@
 // program that nobody attached forwards nothing, and vanishes with this process, and so does a map that nobody pinned.
 
 import { datapathError } from './failure.ts';
+import { canSetRetval } from './features.ts';
 import type { TellingFds } from './kernel-traffic.ts';
 import type { BpfMap, BpfObject, BpfProgram, Libbpf, LoadedLibbpf } from './libbpf.ts';
 import { KERNEL_MAP_NAMES, type KernelMapName, MAP_SPECS } from './map-specs.ts';
@@ -45,9 +46,6 @@ export interface LoadedObject {
   close(): void;
 }
 
-/** enum bpf_prog_type and enum bpf_func_id. */
-const CGROUP_SOCK_ADDR = 18;
-const SET_RETVAL = 187;
 /** Where libbpf keeps what the programs declare as constant. */
 const RODATA = '.rodata';
 /** Enough to be a map; a trial stores nothing. */
@@ -62,11 +60,11 @@ export function loadObject({ libbpf, objectPath, maps, before }: LoadOptions): L
       if ('fd' in choice) reuse(calls, object, MAP_SPECS[map].name, choice.fd);
       else resize(calls, object, MAP_SPECS[map].name, choice.entries);
     }
-    const canSetRetval = prepareBesides(calls, object, before);
+    const setsRetval = prepareBesides(calls, object, before);
     load(libbpf, objectPath, object);
     return {
       programs: programsOf(libbpf, object),
-      rejectsWith: canSetRetval ? 'EHOSTUNREACH' : 'EPERM',
+      rejectsWith: setsRetval ? 'EHOSTUNREACH' : 'EPERM',
       telling: {
         counters: fdOf(calls, object, MAP_SPECS.counters.name),
         lease: fdOf(calls, object, 'cm_event_lease'),
@@ -118,11 +116,11 @@ function prepareBesides(calls: Libbpf, object: BpfObject, before: BeforeMaps | u
     if (fd === undefined) resize(calls, object, name, 1);
     else reuse(calls, object, name, fd);
   }
-  const canSetRetval = calls.probeHelper(CGROUP_SOCK_ADDR, SET_RETVAL, null) === 1;
+  const setsRetval = canSetRetval(calls);
   // The constants of the programs, in the order of their declaration: rows_move, can_set_retval.
-  const constants = Uint8Array.of(before === undefined ? 0 : 1, canSetRetval ? 1 : 0);
+  const constants = Uint8Array.of(before === undefined ? 0 : 1, setsRetval ? 1 : 0);
   check(RODATA, calls.setInitialValue(findMap(calls, object, RODATA), constants, constants.length));
-  return canSetRetval;
+  return setsRetval;
 }
 
 function load(libbpf: LoadedLibbpf, objectPath: string, object: BpfObject): void {

@@ -11,6 +11,7 @@ import type { ServiceMaps } from '../maps/port.ts';
 import type { DialledServices } from '../sockets/port.ts';
 import type { Traffic } from '../traffic/port.ts';
 import { carryOver } from './carry-over.ts';
+import { type Feature, probeFeatures } from './features.ts';
 import { CGROUP2_MAGIC } from './file-systems.ts';
 import { FORMER_LAYOUTS, type FormerLayouts } from './former-layouts.ts';
 import { KernelDialled } from './kernel-dialled.ts';
@@ -21,6 +22,7 @@ import { type Attachment, attachPrograms } from './links.ts';
 import { MAP_SPECS } from './map-specs.ts';
 import { type LoadedObject, tryObject } from './object.ts';
 import { findOtherPrograms, type OtherProgram } from './others.ts';
+import { findPinProblems, type PinProblem } from './pin-problems.ts';
 import { loadPinnedObject } from './pinned-object.ts';
 import { preparePinDir, type RemovedPins, removePins } from './pins.ts';
 import { type DatapathSizes, wholeSizes } from './sizes.ts';
@@ -120,6 +122,17 @@ export function requireLibbpf(): void {
 /** Throws where the kernel does not take the programs; attaches and keeps nothing. */
 export function tryPrograms(objectPath: string): void {
   tryObject(loadLibbpf(), objectPath);
+}
+
+/** What the kernel has of all that the programs and the agent are made of. */
+export function kernelFeatures(): readonly Feature[] {
+  const { calls, listen } = loadLibbpf();
+  return listen(() => probeFeatures(calls)).result;
+}
+
+/** Pinned maps that an agent could not go on with; throws where they cannot be looked at. */
+export function pinProblems(pinDir: string): readonly PinProblem[] {
+  return findPinProblems(loadLibbpf().calls, pinDir);
 }
 
 /** Programs that others attached to our hooks, at this cgroup or above; throws where the kernel does not tell. */

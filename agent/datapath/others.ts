@@ -16,7 +16,7 @@ export interface OtherProgram {
 }
 
 /** enum bpf_attach_type. */
-const HOOKS = {
+export const HOOKS = {
   connect4: 10,
   connect6: 11,
   sendmsg4: 14,

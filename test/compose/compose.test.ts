@@ -42,7 +42,7 @@ describe('the rights that containers ask for', () => {
     expect(mountsOf(service).map(({ source }) => source)).not.toContainEqual(expect.stringMatching(/^\/|docker\.sock/));
   });
 
-  test('are two capabilities for agents and for who writes certificates, and none for who goes on running besides', () => {
+  test('are three capabilities for agents, two for who writes certificates, and none for who goes on running besides', () => {
     const asked = services
       .filter(([, { cap_add }]) => cap_add.length > 0)
       .map(([name, { cap_add }]) => [name, cap_add]);
@@ -50,7 +50,7 @@ describe('the rights that containers ask for', () => {
     const writers = ['pki', ...CLUSTERS.map((cluster) => `${cluster}-renew`)];
     expect(Object.fromEntries(asked)).toEqual({
       ...Object.fromEntries(writers.map((name) => [name, ['CHOWN', 'DAC_OVERRIDE']])),
-      ...Object.fromEntries(agents.map((name) => [name, ['BPF', 'NET_ADMIN']])),
+      ...Object.fromEntries(agents.map((name) => [name, ['BPF', 'NET_ADMIN', 'PERFMON']])),
     });
     const root = services.filter(([, { user }]) => user !== undefined).map(([name]) => name);
     expect(root.sort()).toEqual([...writers, ...agents].sort());
@@ -61,7 +61,7 @@ describe('the rights that containers ask for', () => {
     const variables = Object.fromEntries(
       [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
     );
-    expect(readCompose(variables).services['west-1']?.cap_add).toEqual(['SYS_ADMIN', 'NET_ADMIN']);
+    expect(readCompose(variables).services['west-1']?.cap_add).toEqual(['SYS_ADMIN', 'NET_ADMIN', 'SYS_RESOURCE']);
   });
 });
 

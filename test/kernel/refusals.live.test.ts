@@ -82,7 +82,12 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () 
   test('a pinned map of another shape is refused, and is not touched', async () => {
     const pin = `${room.bpffs}/node/maps/cm4_backends`;
     mkdirSync(`${room.bpffs}/node/maps`, { recursive: true });
-    await runCommand('bpftool', ['map', 'create', pin, ...'type hash key 4 value 24 entries 64 name other'.split(' ')]);
+    await runCommand('bpftool', [
+      'map',
+      'create',
+      pin,
+      ...'type hash key 4 value 24 entries 64 name cm4_backends'.split(' '),
+    ]);
     const { code, message } = await refusal({});
     expect(code).toBe('DATAPATH_PIN_MISMATCH');
     expect(message).toContain(pin);
@@ -111,10 +116,10 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () 
     const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', script];
     const said = await runCommand('setpriv', ['--bounding-set=-bpf,-sys_admin,-net_admin', ...node]);
     const { refused, checks } = JSON.parse(said);
-    expect(refused).toMatch(/^\[DATAPATH_NOT_PERMITTED\].*CAP_BPF and CAP_NET_ADMIN/);
+    expect(refused).toMatch(/^\[DATAPATH_NOT_PERMITTED\].*CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN/);
     expect(refused).not.toContain('ulimit');
     const failed = checks.filter(({ status }: { readonly status: string }) => status === 'failed');
-    expect(failed.map(({ id }: { readonly id: string }) => id)).toEqual(['capabilities']);
+    expect(failed.map(({ id }: { readonly id: string }) => id)).toEqual(['capabilities', 'close-sockets']);
   });
 
   test('programs of others at our hooks are found, ours are not', async () => {

@@ -5,6 +5,7 @@ import { OperationalError } from '../../runtime/errors.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
+import { Turns } from '../../runtime/turns.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import type { Mirror, MirrorObserver, StoreEvent } from '../store/port.ts';
 import { PeerLink } from './link.ts';
@@ -79,6 +80,7 @@ function follow(): PeerLink {
     clock,
     random: seededRandom(1),
     log: silentLog,
+    turns: new Turns(clock),
     onChange() {},
   });
   void link.run(stop.signal);
@@ -130,6 +132,45 @@ test('takes card, config and records, and is synced when all canaries have been 
     card: ['{"name":"east"}'],
     config: ['{"id":2}'],
   });
+});
+
+test('a long list is taken in piece by piece, in order, and is not synced before its end', async () => {
+  const names = Array.from(
+    { length: 600 },
+    (_, at) => `cilium/state/services/v1/east/prod/s${String(at).padStart(3, '0')}`,
+  );
+  for (let at = 0; at < names.length; at += 100) {
+    await store.transact(names.slice(at, at + 100).map((key) => ({ type: 'put', key, value: bytes('x') })));
+  }
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.phase).toBe('live'));
+  expect(seen.records).toHaveLength(250);
+  expect(link.state).toMatchObject({ synced: false, revision: undefined });
+  // What is written meanwhile waits for its turn; that the peer is alive does not.
+  await store.transact([{ type: 'delete', key: names[0] ?? '' }]);
+  clock.advance(0);
+  clock.advance(5);
+  await put(keys.heartbeat, 'later');
+  await vi.waitFor(() => expect(link.state.heartbeatAgeMs).toBe(0));
+  clock.advance(5);
+  await vi.waitFor(() => expect(link.state.synced).toBe(true));
+  expect(seen.retained).toHaveLength(1);
+  expect(new Set(seen.records)).toEqual(new Set([...names, 'cilium/state/services/v1/east/prod/echo', `-${names[0]}`]));
+  expect(seen.records).toHaveLength(602);
+  expect(seen.records.at(-1)).toBe(`-${names[0]}`);
+});
+
+test('a link that ends leaves the rest of its list', async () => {
+  for (let at = 0; at < 300; at += 1) await put(`cilium/state/services/v1/east/prod/s${at}`);
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.phase).toBe('live'));
+  const told = seen.freshness.length;
+  stop.abort();
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(60_000);
+  expect([seen.records.length, seen.freshness.length]).toEqual([250, told]);
 });
 
 test('tells a card that it sees written from one that may have lain there', async () => {

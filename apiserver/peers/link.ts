@@ -11,11 +11,13 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import type { Turns } from '../../runtime/turns.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
-import type { Mirror, MirrorBatch, MirrorState } from '../store/port.ts';
+import type { Mirror, MirrorBatch, MirrorState, StoreEvent } from '../store/port.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
+import { Piecework } from './piecework.ts';
 import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase } from './port.ts';
 import { SpecsOffer } from './specs-offer.ts';
 
@@ -29,12 +31,16 @@ export interface PeerLinkDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Shared by all links of the process. */
+  readonly turns: Turns;
   /** Something that status shows has changed. */
   readonly onChange: () => void;
 }
 
 /** A door that does not answer the first questions within this is treated as unreachable. */
 const QUESTION_DEADLINE_MS = 10_000;
+/** Judging so many records takes some ten milliseconds. */
+const PIECE_RECORDS = 250;
 /** How often silence is measured: a tenth of the smallest default limit. */
 const FRESHNESS_TICK_MS = 1_000;
 /** For how long a peer that was emptied must be whole again before what it lacks is taken away. */
@@ -48,6 +54,7 @@ export class PeerLink {
   readonly #configuredAt: number;
   readonly #canaries = new Set<string>();
   readonly #history: HistoryWatch;
+  readonly #piecework: Piecework;
   #historyLost: HistoryLoss | undefined;
   #phase: PeerPhase = 'connecting';
   #plain = false;
@@ -74,6 +81,7 @@ export class PeerLink {
     this.#keys = peerKeys(deps.spec.name);
     this.#configuredAt = deps.clock.monotonic();
     this.#history = new HistoryWatch(deps.clock);
+    this.#piecework = new Piecework(deps.turns, () => this.#measure());
   }
 
   get state(): PeerLinkState {
@@ -125,6 +133,7 @@ export class PeerLink {
       }
     } finally {
       stopTicking();
+      this.#piecework.drop();
     }
   }
 
@@ -180,21 +189,29 @@ export class PeerLink {
   }
 
   #receive(batch: MirrorBatch): void {
-    const { intake, spec, clock } = this.#deps;
+    const { events } = batch;
+    // That the peer is alive is true whatever waits before it.
+    if (events.some((event) => event.type === 'put' && event.kv.key === this.#keys.heartbeat)) {
+      this.#heartbeatAt = this.#deps.clock.monotonic();
+    }
+    // The mirror may be another one by the time.
+    this.#piecework.add(this.#takeIn(batch, this.#mirror?.entries ?? NOTHING));
+  }
+
+  *#takeIn(batch: MirrorBatch, entries: Mirror['entries']): Generator<undefined, void> {
+    const { intake, spec } = this.#deps;
     const { name } = spec;
-    this.#revision = batch.position.revision;
     this.#history.reached(batch.position);
-    this.#readCanaries(batch);
+    this.#readCanaries(batch, entries);
     if (batch.relisted && this.#plain) intake.setCard(name, undefined);
     // The card and config decide how records are judged: they go first, whatever their place in the batch.
-    const records = [];
+    const records: StoreEvent[] = [];
     for (const event of batch.events) {
       const key = event.type === 'put' ? event.kv.key : event.key;
       const value = event.type === 'put' ? event.kv.value : undefined;
-      if (key === this.#keys.heartbeat) {
-        if (value !== undefined) this.#heartbeatAt = clock.monotonic();
-      } else if (this.#keys.isCanary(key) || (value === undefined && this.#refilling)) continue;
-      else if (key === this.#keys.card) {
+      if (key === this.#keys.heartbeat || this.#keys.isCanary(key) || (value === undefined && this.#refilling))
+        continue;
+      if (key === this.#keys.card) {
         if (value !== undefined) this.#plain = false;
         if (value !== undefined && announcesBundle(value) !== this.#withBundle) this.#startOver();
         this.#specs?.cardCame(value);
@@ -203,19 +220,22 @@ export class PeerLink {
       else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
       else records.push(event);
     }
-    if (records.length > 0) intake.applyPeerBatch(name, records);
+    for (let at = 0; at < records.length; at += PIECE_RECORDS) {
+      if (at > 0) yield;
+      intake.applyPeerBatch(name, records.slice(at, at + PIECE_RECORDS));
+    }
     // The mirror of a link that was set up anew does not know what the one before it had handed over.
-    if (batch.relisted && !this.#refilling) this.#retainRecords();
-    this.#measure();
+    if (batch.relisted && !this.#refilling) intake.retainRecords(name, entries);
+    this.#revision = batch.position.revision;
   }
 
   get #hasCaughtUp(): boolean {
     return this.#liveSince !== undefined && this.#deps.clock.monotonic() - this.#liveSince >= CAUGHT_UP_MS;
   }
 
-  #readCanaries({ events, relisted }: MirrorBatch): void {
+  #readCanaries({ events, relisted }: MirrorBatch, entries: Mirror['entries']): void {
     if (relisted) this.#canaries.clear();
-    for (const key of relisted ? (this.#mirror?.entries.keys() ?? []) : []) {
+    for (const key of relisted ? entries.keys() : []) {
       if (this.#keys.isCanary(key)) this.#canaries.add(key);
     }
     for (const event of relisted ? [] : events) {
@@ -245,7 +265,7 @@ export class PeerLink {
   /** Canaries and records come by different watches: the last records get a moment to arrive before the rest is taken away. */
   #settleRefilling(): void {
     const { clock, intake, spec } = this.#deps;
-    if (!this.#refilling || !this.#hasAllCanaries) {
+    if (!this.#refilling || !this.#hasAllCanaries || !this.#piecework.isDone) {
       this.#refilledSince = undefined;
       return;
     }
@@ -288,7 +308,7 @@ export class PeerLink {
     const silenceMs = this.#heartbeatAge() ?? clock.monotonic() - this.#configuredAt;
     const freshness = freshnessAt(silenceMs, this.#plain ? limits.plain : limits.card);
     // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
-    const listed = this.#mirror?.state.position !== undefined;
+    const listed = this.#mirror?.state.position !== undefined && this.#piecework.isDone;
     const synced = this.#synced || (listed && this.#canariesAsked.every((key) => this.#canaries.has(key)));
     const historyLost = this.#history.look(!this.#refilling && this.#mirror?.state.phase === 'live');
     if (freshness === this.#freshness && synced === this.#synced && historyLost === this.#historyLost) return;
@@ -310,6 +330,8 @@ export class PeerLink {
     this.#deps.onChange();
   }
 }
+
+const NOTHING: Mirror['entries'] = new Map();
 
 function announcesBundle(card: Uint8Array | undefined): boolean {
   const read = card === undefined ? undefined : decodeCard(card);

@@ -7,6 +7,7 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import { Turns } from '../../runtime/turns.ts';
 import { type FolderRead, watchFolder } from '../../runtime/watched-folder.ts';
 import { isCiliumConfigName, isCiliumConfigText, parseCiliumConfig } from './cilium-config.ts';
 import { PeerLink, type PeerLinkDeps } from './link.ts';
@@ -47,6 +48,7 @@ interface RunningPeer {
 
 export class PeerSet {
   readonly #deps: PeerSetDeps;
+  readonly #turns: Turns;
   readonly #peers = new Map<ClusterName, RunningPeer>();
   readonly #specs = new Map<string, PeerSpec>();
   #problems: readonly PeerProblem[] = [];
@@ -58,6 +60,7 @@ export class PeerSet {
 
   constructor(deps: PeerSetDeps) {
     this.#deps = deps;
+    this.#turns = new Turns(deps.clock);
   }
 
   /** The folder has been read: a peer that is not here is not configured. */
@@ -206,6 +209,7 @@ export class PeerSet {
       clock,
       random,
       log: peerLog,
+      turns: this.#turns,
       onChange: () => onChange(name),
     });
     intake.addPeer(name);

@@ -4,10 +4,11 @@
 import { isIP } from 'node:net';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ClusterName, isDnsSubdomain, parseClusterId, parseClusterName } from '../mesh/model/names.ts';
+import { isRenewed } from '../pki/renew/presence.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { OperationalError } from '../runtime/errors.ts';
 import { givenAuthority, readCredential } from './given-authority.ts';
-import { leafLifeOption } from './leaf-life.ts';
+import { HOUR_MS, leafLifeOption, renewalAdvice } from './leaf-life.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 
 export function pkiCommand(): Command {
@@ -22,7 +23,7 @@ interface InitOptions {
   readonly ca?: string;
   readonly caKey?: string;
   readonly caPassphraseFile?: string;
-  readonly leafLife: number;
+  readonly leafLife?: number;
   readonly dryRun?: true;
   readonly dir: string;
   readonly node: readonly string[];
@@ -61,7 +62,7 @@ function initCommand(): Command {
       const { initCluster, planCluster } = await import('../pki/init.ts');
       const { cluster, dir, id, node, etcdAddress, doorAddress, rpcAddress, leafLife, dryRun = false } = options;
       const given = await givenAuthority({ ...options, cluster });
-      const { layout, written } = await (dryRun ? planCluster : initCluster)({
+      const { layout, leafLifeMs, written } = await (dryRun ? planCluster : initCluster)({
         dir,
         cluster,
         ...(id === undefined ? {} : { id }),
@@ -69,12 +70,25 @@ function initCommand(): Command {
         nodes: node,
         addresses: { etcd: etcdAddress, door: doorAddress, rpc: rpcAddress },
         now: systemClock.now(),
-        leafLifeMs: leafLife,
+        ...(leafLife === undefined ? {} : { leafLifeMs: leafLife }),
       });
-      print(options.output, { cluster, dir, authority: layout.authority.cert, dryRun, written }, ({ written }) =>
-        written.length === 0
-          ? `${cluster}: everything is in order`
-          : [...(dryRun ? ['would be written:'] : []), ...written].join('\n'),
+      const renewed = await isRenewed(dir);
+      const document = {
+        cluster,
+        dir,
+        authority: layout.authority.cert,
+        dryRun,
+        written,
+        leaf_life_hours: leafLifeMs / HOUR_MS,
+        renewer: renewed ?? null,
+      };
+      print(options.output, document, () =>
+        [
+          ...(written.length === 0 ? [`${cluster}: everything is in order`] : []),
+          ...(dryRun && written.length > 0 ? ['would be written:'] : []),
+          ...written,
+          ...(renewed === true ? [] : ['', renewalAdvice(dir, leafLifeMs)]),
+        ].join('\n'),
       );
     });
 }

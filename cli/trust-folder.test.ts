@@ -9,6 +9,8 @@ import type { ClusterName } from '../mesh/model/names.ts';
 import { DAY_MS } from '../pki/authority.ts';
 import { initCluster } from '../pki/init.ts';
 import { LeafFolder } from '../pki/renew/leaf-folder.ts';
+import { whileRenewing } from '../pki/renew/presence.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { ManualClock } from '../runtime/manual-clock.ts';
 import { seededRandom } from '../runtime/random.ts';
 import { trustCommand } from './trust.ts';
@@ -69,6 +71,15 @@ describe('clustermesh trust renew', () => {
     expect((await trust('renew', '--all')).printed).not.toContain('kept');
   });
 
+  test('issues for the life that the folder keeps, when that is another than before', async () => {
+    await init(61);
+    await initCluster({ ...asked(0), now: Date.now() - 61 * DAY_MS, leafLifeMs: DAY_MS });
+    expect((await trust('renew')).printed).toMatch(/door +\S+ +renewed/);
+    expect(Date.parse((await leafAt('door')).validTo)).toBeLessThan(Date.now() + DAY_MS);
+    await trust('renew', '--all', '--leaf-life', '2h');
+    expect(Date.parse((await leafAt('door')).validTo)).toBeLessThan(Date.now() + 2.1 * (DAY_MS / 24));
+  });
+
   test('keeps the last pair when a renewal fails, and says which, why and what to do', async () => {
     await init(61);
     const before = [(await leafAt('door')).fingerprint256, await keyAt('door')];
@@ -102,7 +113,14 @@ describe('clustermesh trust renew --watch', () => {
     const stop = new AbortController();
     const write = (line: string) => void events.push(JSON.parse(line));
     const clock = new ManualClock(Date.now());
-    const options = { leaves: new LeafFolder({ dir }), output: 'json', write, clock, random: seededRandom(1) } as const;
+    const options = {
+      dir,
+      leaves: new LeafFolder({ dir }),
+      output: 'json',
+      write,
+      clock,
+      random: seededRandom(1),
+    } as const;
     const watching = watchLeaves(options, stop.signal);
     await vi.waitFor(() => expect(events.at(-1)?.event).toBe('watching'));
     expect(events.map(({ event }) => event)).toEqual(['obstructed', ...Array(7).fill('failed'), 'watching']);
@@ -140,6 +158,18 @@ describe('clustermesh trust status', () => {
       leaves: { door: state, 'agent n1': state },
       authorities: { own: 'ok' },
     });
+  });
+
+  test('says whether a renewer runs on this machine, where the authority is', async () => {
+    await init(1);
+    expect((await trust('status')).printed).toContain(
+      `no renewer runs on this machine: clustermesh trust renew --watch`,
+    );
+    await whileRenewing(dir, systemClock, async () => {
+      expect((await trust('status')).printed).toContain('a renewer runs on this machine');
+    });
+    await rm(join(dir, 'ca', 'key.pem'));
+    expect(JSON.parse((await trust('status', '-o', 'json')).printed).renewer).toBeNull();
   });
 
   test('names a pair that does not fit, a leaf of another authority, and a store that cannot be read', async () => {

@@ -2,6 +2,7 @@
 // with 0 when it is told to; a failure does not end it, since the next attempt may succeed.
 
 import type { LeafFolder } from '../pki/renew/leaf-folder.ts';
+import { whileRenewing } from '../pki/renew/presence.ts';
 import { LeafRenewer } from '../pki/renew/renewer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -9,6 +10,7 @@ import type { OutputFormat } from './options.ts';
 import { eventText, RenewalEvents } from './renewal-events.ts';
 
 export interface WatchOptions {
+  readonly dir: string;
   readonly leaves: LeafFolder;
   readonly output: OutputFormat;
   readonly write: (line: string) => void;
@@ -17,7 +19,7 @@ export interface WatchOptions {
 }
 
 export async function watchLeaves(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { leaves, output, write, clock, random } = options;
+  const { dir, leaves, output, write, clock, random } = options;
   const cluster = await leaves.cluster();
   const events = new RenewalEvents();
   const renewer = new LeafRenewer({
@@ -33,7 +35,7 @@ export async function watchLeaves(options: WatchOptions, signal: AbortSignal): P
       }
     },
   });
-  await renewer.run(signal);
+  await whileRenewing(dir, clock, () => renewer.run(signal));
 }
 
 /** Runs until SIGINT or SIGTERM. Keeps the process alive while it does, which timers of ours do not. */

@@ -31,7 +31,9 @@ export function renewCommand(): Command {
     .addOption(new Option('--all', 'also those that are not due yet').conflicts('due'))
     .option('--due', 'those that have used up two thirds of their life (default)')
     .addOption(
-      new Option('--leaf-life <duration>', 'how long the new ones live; else as long as the old').argParser(parseLife),
+      new Option('--leaf-life <duration>', 'how long the new ones live; else what pki init was told').argParser(
+        parseLife,
+      ),
     )
     .option('--dry-run', 'print what would be renewed, and write nothing')
     .addOption(
@@ -46,7 +48,7 @@ export function renewCommand(): Command {
       const leaves = new LeafFolder({ dir, lifeMs: leafLife });
       if (watch === true) {
         const write = (line: string) => void process.stdout.write(`${line}\n`);
-        const options = { leaves, output, write, clock: systemClock, random: systemRandom };
+        const options = { dir, leaves, output, write, clock: systemClock, random: systemRandom };
         return await untilToldToStop((signal) => watchLeaves(options, signal));
       }
       const cluster = await leaves.cluster();

@@ -4,6 +4,7 @@
 import { Command } from 'commander';
 import { issuerProblem, renewalOf } from '../pki/leaf-files.ts';
 import { LeafFolder } from '../pki/renew/leaf-folder.ts';
+import { isRenewed } from '../pki/renew/presence.ts';
 import { type LeafState, leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
 import { readRotation } from '../pki/rotate/rotation.ts';
 import { spkiPin, spkiPins } from '../pki/spki.ts';
@@ -27,7 +28,12 @@ export function statusCommand(): Command {
       const folder = new LeafFolder({ dir });
       const cluster = await folder.cluster();
       const now = systemClock.now();
-      const [leaves, stores, rotation] = await Promise.all([folder.standing(), trustStoresOf(dir), rotationOf(dir)]);
+      const [leaves, stores, rotation, renewed] = await Promise.all([
+        folder.standing(),
+        trustStoresOf(dir),
+        rotationOf(dir),
+        isRenewed(dir),
+      ]);
       const own = stores.find(({ peer }) => peer === undefined);
       const report = {
         schema_version: 1,
@@ -37,6 +43,8 @@ export function statusCommand(): Command {
         authorities: stores.map((store) => authorityRow(store, now)),
         leaves: leaves.map((leaf) => leafRow(leaf, own, now)),
         rotation,
+        // Whether one runs on this machine; null where the authority is kept elsewhere.
+        renewer: renewed ?? null,
       };
       print(output, report, () => render(report, now));
       if ([...report.authorities, ...report.leaves].some(({ state }) => ALARMING.has(state))) process.exitCode = 1;
@@ -109,9 +117,10 @@ interface Report {
   readonly authorities: readonly AuthorityRow[];
   readonly leaves: readonly LeafRow[];
   readonly rotation: Awaited<ReturnType<typeof rotationOf>>;
+  readonly renewer: boolean | null;
 }
 
-function render({ dir, authorities, leaves, rotation }: Report, now: number): string {
+function render({ dir, authorities, leaves, rotation, renewer }: Report, now: number): string {
   const colours = outputColours();
   const remaining = (end: string | null) => {
     if (end === null) return '-';
@@ -140,5 +149,13 @@ function render({ dir, authorities, leaves, rotation }: Report, now: number): st
       : [
           `the authority is being replaced: ${rotation.phase}; clustermesh trust rotate-ca --dir ${dir} --dry-run says what is next`,
         ];
-  return [trusted, listed, ...rotating, ...wrong.map(colours.red)].join('\n\n');
+  const keeper =
+    renewer === null
+      ? []
+      : [
+          renewer
+            ? 'a renewer runs on this machine'
+            : `no renewer runs on this machine: clustermesh trust renew --watch --dir ${dir} keeps them renewed`,
+        ];
+  return [trusted, listed, ...keeper, ...rotating, ...wrong.map(colours.red)].join('\n\n');
 }

@@ -11,6 +11,8 @@ export interface ClusterRecord {
   readonly cluster: ClusterName;
   /** Absent where nobody has said it yet. */
   readonly id?: number;
+  /** How long leaves live; absent in folders that were made before it was kept. */
+  readonly leafLifeMs?: number;
 }
 
 const BYTES_MAX = 4 * 1024;
@@ -21,10 +23,14 @@ export async function readClusterRecord({ record: path }: ClusterLayout): Promis
   if (text === undefined) return undefined;
   const read = decodeObject(Buffer.from(text), BYTES_MAX);
   if (!read.ok) throw refused(path, read.error, 'repair the file');
-  const { cluster, id } = read.value;
+  const { cluster, id, leafLifeMs } = read.value;
   const name = parseClusterName(typeof cluster === 'string' ? cluster : '');
   if (!name.ok) throw refused(path, `cluster: ${name.error}`, 'repair the file');
-  return { cluster: name.value, ...(typeof id === 'number' ? { id } : {}) };
+  return {
+    cluster: name.value,
+    ...(typeof id === 'number' ? { id } : {}),
+    ...(typeof leafLifeMs === 'number' && leafLifeMs > 0 ? { leafLifeMs } : {}),
+  };
 }
 
 /** What the record is to be; throws PKI_CLUSTER_RECORD where the folder is another cluster's. */
@@ -41,6 +47,16 @@ export function settledRecord(
     throw refused(layout.record, `cluster ${known.cluster} has the id ${known.id}, not ${wanted.id}`, ID_FOR_LIFE);
   }
   return { ...known, ...wanted };
+}
+
+/** What is new in a record, for people; empty when nothing is. */
+export function recordChanges(known: ClusterRecord | undefined, record: ClusterRecord): readonly string[] {
+  if (known === undefined) return ['whose folder this is'];
+  const hours = record.leafLifeMs === undefined ? undefined : record.leafLifeMs / 3_600_000;
+  return [
+    ...(known.id === record.id ? [] : [`id ${record.id}`]),
+    ...(known.leafLifeMs === record.leafLifeMs ? [] : [`certificates live ${hours} h`]),
+  ];
 }
 
 export const writeClusterRecord = ({ record }: ClusterLayout, value: ClusterRecord): Promise<void> =>

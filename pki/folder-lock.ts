@@ -11,12 +11,17 @@ import { OperationalError, reasonOf } from '../runtime/errors.ts';
 const WAIT_MS_MAX = 15_000;
 const LOOK_AGAIN_MS = 50;
 
-/** From sys/file.h: exclusive, and an answer at once. */
+/** From sys/file.h: shared or exclusive, and an answer at once. */
+const LOCK_SH_NB = 1 | 4;
 const LOCK_EX_NB = 2 | 4;
 
 const flock: (descriptor: number, operation: number) => number = koffi
   .load(null)
   .func('int flock(int descriptor, int operation)');
+
+/** Whether the lock was had; it is let go when the descriptor is closed. */
+export const lockAlone = (descriptor: number): boolean => flock(descriptor, LOCK_EX_NB) === 0;
+export const lockShared = (descriptor: number): boolean => flock(descriptor, LOCK_SH_NB) === 0;
 
 /** Rejects with PKI_BUSY where another program writes for too long. Makes the folder where it is not there. */
 export async function withFolderLock<T>(dir: string, task: () => Promise<T>, clock: Clock = systemClock): Promise<T> {
@@ -26,7 +31,7 @@ export async function withFolderLock<T>(dir: string, task: () => Promise<T>, clo
   try {
     const deadline = clock.monotonic() + WAIT_MS_MAX;
     // What says no is most likely another writer; a file system without such locks says no for ever.
-    while (flock(folder.fd, LOCK_EX_NB) !== 0) {
+    while (!lockAlone(folder.fd)) {
       if (clock.monotonic() >= deadline) throw busy(dir);
       await sleep(clock, LOOK_AGAIN_MS);
     }

@@ -8,7 +8,13 @@ import type { ClusterName } from '../mesh/model/names.ts';
 import { OperationalError } from '../runtime/errors.ts';
 import { type Authority, createAuthority, DAY_MS } from './authority.ts';
 import { readAuthority, type StoredAuthority, writeAuthority } from './authority-files.ts';
-import { type ClusterRecord, readClusterRecord, settledRecord, writeClusterRecord } from './cluster-record.ts';
+import {
+  type ClusterRecord,
+  readClusterRecord,
+  recordChanges,
+  settledRecord,
+  writeClusterRecord,
+} from './cluster-record.ts';
 import { readIfPresent, writePair, writePublic } from './files.ts';
 import { withFolderLock } from './folder-lock.ts';
 import { type IssueRequest, issue } from './issue.ts';
@@ -35,27 +41,28 @@ export interface ClusterCredentials {
   readonly now: number;
   /** @default AUTHORITY_DAYS */
   readonly authorityDays?: number;
-  /** @default LEAF_LIFE_MS */
+  /** Kept for those that are issued later. @default what the folder keeps, or else LEAF_LIFE_MS */
   readonly leafLifeMs?: number;
 }
 
 export interface InitOutcome {
   readonly layout: ClusterLayout;
+  readonly leafLifeMs: number;
   /** What was, or would be, written and why, one line each; empty when everything was in order. */
   readonly written: readonly string[];
 }
 
 /** Ten years: replacing a root means touching every peer. */
 export const AUTHORITY_DAYS = 3650;
-/** What is issued here is renewed only by doing it again, so it must last between two visits of a person. */
-const LEAF_LIFE_MS = 90 * DAY_MS;
+/** A stolen key is of use for no longer. Something has to renew them, and one that lives longer has to be asked for. */
+export const LEAF_LIFE_MS = DAY_MS;
 
 export const initCluster = (credentials: ClusterCredentials): Promise<InitOutcome> =>
   withFolderLock(credentials.dir, () => carryOut(credentials));
 
 async function carryOut(credentials: ClusterCredentials): Promise<InitOutcome> {
-  const { layout, record, authority, leaves, written } = await plan(credentials);
-  const { cluster, now, leafLifeMs = LEAF_LIFE_MS } = credentials;
+  const { layout, record, leafLifeMs, authority, leaves, written } = await plan(credentials);
+  const { cluster, now } = credentials;
   if (record !== undefined) await writeClusterRecord(layout, record);
   const stored = 'make' in authority ? await make(authority, credentials) : authority.stored;
   if (authority.write) await writeAuthority(layout.authority, stored);
@@ -63,13 +70,13 @@ async function carryOut(credentials: ClusterCredentials): Promise<InitOutcome> {
     const wanted: IssueRequest = { ...request, authority: { ...stored.authority, cluster }, now, ttlMs: leafLifeMs };
     await writePair(paths, await issue(wanted));
   }
-  return { layout, written };
+  return { layout, leafLifeMs, written };
 }
 
 /** What `initCluster` would do now. Writes nothing. */
 export async function planCluster(credentials: ClusterCredentials): Promise<InitOutcome> {
-  const { layout, written } = await plan(credentials);
-  return { layout, written };
+  const { layout, leafLifeMs, written } = await plan(credentials);
+  return { layout, leafLifeMs, written };
 }
 
 /** Binds the CA of a peer to that peer's name. */
@@ -88,6 +95,7 @@ interface Plan {
   readonly layout: ClusterLayout;
   /** Absent when it stands already. */
   readonly record: ClusterRecord | undefined;
+  readonly leafLifeMs: number;
   readonly authority: AuthorityPlan;
   readonly leaves: readonly WantedLeaf[];
   readonly written: readonly string[];
@@ -96,11 +104,13 @@ interface Plan {
 async function plan(credentials: ClusterCredentials): Promise<Plan> {
   const { dir, cluster, id } = credentials;
   const layout = clusterLayout(dir);
-  const written: string[] = [];
   const known = await readClusterRecord(layout);
-  const record = settledRecord(layout, known, { cluster, ...(id === undefined ? {} : { id }) });
-  const changed = known?.cluster !== record.cluster || known.id !== record.id;
-  if (changed) written.push(`${layout.record}: ${known === undefined ? 'whose folder this is' : `id ${record.id}`}`);
+  // A folder that keeps no life goes on without: its leaves live as long as those before them.
+  const leafLifeMs = credentials.leafLifeMs ?? (known === undefined ? LEAF_LIFE_MS : undefined);
+  const wanted = { cluster, ...(id === undefined ? {} : { id }), ...(leafLifeMs === undefined ? {} : { leafLifeMs }) };
+  const record = settledRecord(layout, known, wanted);
+  const changes = recordChanges(known, record);
+  const written = changes.map((change) => `${layout.record}: ${change}`);
   const authority = await planAuthority(credentials, layout, written);
   const leaves: WantedLeaf[] = [];
   for (const wanted of wantedLeaves(credentials, layout)) {
@@ -110,7 +120,14 @@ async function plan(credentials: ClusterCredentials): Promise<Plan> {
     leaves.push(wanted);
     written.push(`${wanted.paths.cert}: ${reason}`);
   }
-  return { layout, record: changed ? record : undefined, authority, leaves, written };
+  return {
+    layout,
+    record: changes.length > 0 ? record : undefined,
+    leafLifeMs: record.leafLifeMs ?? LEAF_LIFE_MS,
+    authority,
+    leaves,
+    written,
+  };
 }
 
 async function planAuthority(

@@ -1,6 +1,6 @@
 // Where a cluster's credentials stand below one folder. STABLE: configurations name these paths.
 //
-//   cluster.json                   whose folder this is: {cluster, id?}
+//   cluster.json                   whose folder this is: {cluster, id?, leafLifeMs?}
 //   ca/{ca.pem,key.pem}            the authority: everybody who may vouch for this cluster, and the key that signs
 //   ca/next-key.pem                while it is replaced: the key that is to sign
 //   ca/previous-key.pem            after that, until it is retired: the key that has signed

@@ -11,7 +11,7 @@ import { readClusterRecord } from '../cluster-record.ts';
 import { namesIn, type Pair, readIfPresent, writePair } from '../files.ts';
 import { withFolderLock } from '../folder-lock.ts';
 import { clusterLayout } from '../layout.ts';
-import { type LeafPlace, leafIn, readLeaf } from '../leaf-files.ts';
+import { issuerProblem, type LeafPlace, leafIn, readLeaf } from '../leaf-files.ts';
 import type { Profile } from '../profiles.ts';
 import { reissue } from './reissue.ts';
 import type { StandingLeaf } from './standing.ts';
@@ -37,7 +37,7 @@ export class LeafFolder implements RenewableLeaves {
   readonly #dir: string;
   readonly #lifeMs: number | undefined;
 
-  /** `lifeMs`: of what is issued; without it each leaf lives as long as the one before. */
+  /** `lifeMs`: of what is issued; without it as the folder's record says, or else as long as the leaf before. */
   constructor({ dir, lifeMs }: { readonly dir: string; readonly lifeMs?: number | undefined }) {
     this.#dir = dir;
     this.#lifeMs = lifeMs;
@@ -89,15 +89,16 @@ export class LeafFolder implements RenewableLeaves {
     const { place, certificate, flaw } = leaf;
     const current = await standingAt(place);
     if (current === undefined) return err({ reason: 'it was removed meanwhile', hint: 'Nothing is to be done.' });
-    // Whoever held the lock before has renewed it.
+    const stored = await this.#authority();
+    if (!stored.ok) return stored;
     const changed = flaw !== undefined || current.certificate?.fingerprint256 !== certificate?.fingerprint256;
-    if (changed && current.certificate !== undefined && current.flaw === undefined) return ok(current.certificate);
+    // Whoever held the lock before has renewed it.
+    if (changed && current.certificate !== undefined && serves(current, stored.value)) return ok(current.certificate);
     if (certificate === undefined) {
       return err({ reason: `its names cannot be read: ${flaw ?? 'missing'}`, hint: 'Run pki init with its names.' });
     }
-    const stored = await this.#authority();
-    if (!stored.ok) return stored;
-    const issued = await reissue({ place, old: certificate, stored: stored.value, now, lifeMs: this.#lifeMs });
+    const lifeMs = this.#lifeMs ?? (await readClusterRecord(clusterLayout(this.#dir)))?.leafLifeMs;
+    const issued = await reissue({ place, old: certificate, stored: stored.value, now, lifeMs });
     if (!issued.ok) return err({ reason: issued.error, hint: 'Look at what trust status says of the authority.' });
     await publish(place.paths, issued.value);
     const written = await readLeaf(place.paths);
@@ -121,6 +122,10 @@ export function failureOf(error: unknown): RenewalFailure {
   const subject = error.subject === undefined ? '' : `${error.subject}: `;
   return { reason: `${subject}${error.reason}`, hint: sentence(error.hint) };
 }
+
+/** During a rotation a leaf may be new, and of the authority before. */
+const serves = ({ certificate, flaw }: StandingLeaf, { authority }: StoredAuthority): boolean =>
+  flaw === undefined && certificate !== undefined && issuerProblem(certificate, authority.certificate) === undefined;
 
 /** `undefined` where nothing stands at all. */
 async function standingAt(place: LeafPlace): Promise<StandingLeaf | undefined> {

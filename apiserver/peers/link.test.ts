@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { isStateKey } from '../../mesh/wire/state-keys.ts';
 import { OperationalError } from '../../runtime/errors.ts';
+import { Gate } from '../../runtime/gate.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
@@ -81,6 +82,7 @@ function follow(): PeerLink {
     random: seededRandom(1),
     log: silentLog,
     turns: new Turns(clock),
+    gate: new Gate(clock, 1),
     onChange() {},
   });
   void link.run(stop.signal);

@@ -9,6 +9,7 @@ import { decodeCard } from '../../mesh/wire/card.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
+import type { Gate, GatePlace } from '../../runtime/gate.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Turns } from '../../runtime/turns.ts';
@@ -33,12 +34,18 @@ export interface PeerLinkDeps {
   readonly log: Log;
   /** Shared by all links of the process. */
   readonly turns: Turns;
+  /** So many links at a time connect, list and are taken in. */
+  readonly gate: Gate;
   /** Something that status shows has changed. */
   readonly onChange: () => void;
 }
 
 /** A door that does not answer the first questions within this is treated as unreachable. */
 const QUESTION_DEADLINE_MS = 10_000;
+/** A door that can be reached is connected to within this; who takes longer goes on beside those who are let in meanwhile. */
+const CONNECT_PLACE_MS = 1_000;
+/** The list of a large cluster takes a few seconds. */
+const LIST_PLACE_MS = 10_000;
 /** Judging so many records takes some ten milliseconds. */
 const PIECE_RECORDS = 250;
 /** How often silence is measured: a tenth of the smallest default limit. */
@@ -64,6 +71,7 @@ export class PeerLink {
   #startOver = (): void => {};
   #client: DoorClient | undefined;
   #mirror: Mirror | undefined;
+  #place: GatePlace | undefined;
   #revision: number | undefined;
   #specs: SpecsOffer | undefined;
   #liveSince: number | undefined;
@@ -138,6 +146,15 @@ export class PeerLink {
   }
 
   async #session(signal: AbortSignal): Promise<void> {
+    this.#place = await this.#deps.gate.enter(CONNECT_PLACE_MS, signal);
+    try {
+      await this.#follow(signal);
+    } finally {
+      this.#place.leave();
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
     const client = await this.#deps.openDoor(this.#deps.spec);
     this.#client = client;
     const over = new AbortController();
@@ -150,6 +167,7 @@ export class PeerLink {
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
       await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
+      this.#place?.hold(LIST_PLACE_MS);
       this.#enter('verifying');
       const card = await this.#lookForCard(client, signal);
       this.#plain = card === 'hidden' || card === 'absent';
@@ -309,6 +327,7 @@ export class PeerLink {
     const freshness = freshnessAt(silenceMs, this.#plain ? limits.plain : limits.card);
     // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
     const listed = this.#mirror?.state.position !== undefined && this.#piecework.isDone;
+    if (listed) this.#place?.leave();
     const synced = this.#synced || (listed && this.#canariesAsked.every((key) => this.#canaries.has(key)));
     const historyLost = this.#history.look(!this.#refilling && this.#mirror?.state.phase === 'live');
     if (freshness === this.#freshness && synced === this.#synced && historyLost === this.#historyLost) return;

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import type { FreshnessLimits } from '../../mesh/conflict/freshness.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { Gate } from '../../runtime/gate.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { Turns } from '../../runtime/turns.ts';
@@ -40,6 +41,9 @@ export interface PeerProblem {
 
 const problem = (file: string, reason: string): PeerProblem => ({ file, line: 1, code: 'PEER_DOCUMENT', reason });
 
+/** Each handshake takes some ten milliseconds of the processor: more at once would run into their deadlines and begin anew. */
+const BEGUN_AT_ONCE = 16;
+
 interface RunningPeer {
   readonly spec: PeerSpec;
   readonly link: PeerLink;
@@ -49,6 +53,7 @@ interface RunningPeer {
 export class PeerSet {
   readonly #deps: PeerSetDeps;
   readonly #turns: Turns;
+  readonly #gate: Gate;
   readonly #peers = new Map<ClusterName, RunningPeer>();
   readonly #specs = new Map<string, PeerSpec>();
   #problems: readonly PeerProblem[] = [];
@@ -61,6 +66,7 @@ export class PeerSet {
   constructor(deps: PeerSetDeps) {
     this.#deps = deps;
     this.#turns = new Turns(deps.clock);
+    this.#gate = new Gate(deps.clock, BEGUN_AT_ONCE);
   }
 
   /** The folder has been read: a peer that is not here is not configured. */
@@ -210,6 +216,7 @@ export class PeerSet {
       random,
       log: peerLog,
       turns: this.#turns,
+      gate: this.#gate,
       onChange: () => onChange(name),
     });
     intake.addPeer(name);

@@ -35,7 +35,7 @@ const COALESCE_MS = 5;
  * After a pass that took long, twice as long, but no longer than this: while a mesh is listed, each of its services changes
  * with every peer, and is not merged for each.
  */
-const COALESCE_MS_MAX = 100;
+const COALESCE_MS_MAX = 500;
 /** Longest uninterrupted piece of work, so that heartbeats and acknowledgements go on while a large list is read. */
 const SLICE_MS = 10;
 

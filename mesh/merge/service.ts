@@ -60,22 +60,35 @@ function tiers({ affinity }: LocalService, { local, remote, stale }: Sources): r
 function takeUntilActive(inOrder: readonly (readonly Backend[])[]): Backend[] {
   const taken: Backend[] = [];
   for (const tier of inOrder) {
-    taken.push(...tier);
+    for (const backend of tier) taken.push(backend);
     if (tier.some(({ state }) => state === 'active')) break;
   }
   return taken;
 }
 
-/** Keeps of each backend the ports that the service has, by name and protocol, and drops a backend that has none. */
+/**
+ * Keeps of each backend the ports that the service has, by name and protocol, and drops a backend that has none. The backends of
+ * a service share a few lists of ports, and each list is looked at once.
+ */
 function portSelector(ports: readonly NamedPort[]): (backends: readonly Backend[]) => readonly Backend[] {
   const matches = ({ name, protocol }: NamedPort) =>
     ports.some((port) => port.name === name && port.protocol === protocol);
-  return (backends) =>
-    backends.flatMap((backend) => {
-      if (backend.ports.length > 0 && backend.ports.every(matches)) return [backend];
-      const kept = backend.ports.filter(matches);
-      return kept.length === 0 ? [] : [{ ...backend, ports: kept }];
-    });
+  const known = new Map<readonly NamedPort[], readonly NamedPort[]>();
+  const keptOf = (list: readonly NamedPort[]): readonly NamedPort[] => {
+    const before = known.get(list);
+    if (before !== undefined) return before;
+    const kept = list.every(matches) ? list : list.filter(matches);
+    known.set(list, kept);
+    return kept;
+  };
+  return (backends) => {
+    const selected: Backend[] = [];
+    for (const backend of backends) {
+      const kept = keptOf(backend.ports);
+      if (kept.length > 0) selected.push(kept === backend.ports ? backend : { ...backend, ports: kept });
+    }
+    return selected;
+  };
 }
 
 /** Sorted, with each address once per cluster; of two that claim one place, an active one, then the lower ports. */

@@ -103,7 +103,8 @@ export class Invitations {
       if (record.state === 'open' || record.joiner?.offer !== joiner.offer) {
         throw refusal('JOIN_BUSY', joiner.name, 'what is to be committed is not what was prepared last');
       }
-      return record.state === 'used' ? record : { ...record, state: 'used', since: now };
+      // Written again where it is used already: a repeat counts only as long as nobody has forgotten the invitation.
+      return record.state === 'used' ? { ...record } : { ...record, state: 'used', since: now };
     });
   }
 
@@ -147,7 +148,7 @@ export class Invitations {
     if (moved === undefined) throw refusal('JOIN_DENIED', joiner.name, 'the invitation is not remembered any more');
   }
 
-  /** The record as it is then; nothing where there is none. Writes only over what `next` has seen. */
+  /** The record as it is then; nothing where there is none. Writes what `next` makes of it, only over what it has seen, and not where that is it. */
   async #change(id: string, subject: string, next: (record: Invitation, now: number) => Invitation) {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const found = await this.#read(id);

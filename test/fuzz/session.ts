@@ -1,13 +1,16 @@
 // Damaged records of every kind through decoding and admission, batch by batch, and everything that is admitted after each batch before the
 // slow reader of the catalogue. Follows from the seed alone; takes no more memory for a million records than for a thousand.
 
+import { decodeInvitation } from '../../apiserver/join/invitation-record.ts';
 import { decodeCard } from '../../mesh/wire/card.ts';
 import { decodeClusterConfig } from '../../mesh/wire/cluster-config.ts';
 import { decodeEpoch } from '../../mesh/wire/epoch.ts';
+import { decodeFindingDates } from '../../mesh/wire/finding-dates.ts';
 import { decodeLocalService } from '../../mesh/wire/local-service.ts';
 import { decodePeerRecord } from '../../mesh/wire/peer-record.ts';
 import { decodeQuarantined } from '../../mesh/wire/quarantine.ts';
 import { RECORD_KINDS } from '../../mesh/wire/record-kinds.ts';
+import { decodeTrustBundle } from '../../mesh/wire/trust-bundle.ts';
 import type { Random } from '../../runtime/random.ts';
 import { named, type SampleRecord, textOf } from '../samples/mesh.ts';
 import { Mutator } from './mutate.ts';
@@ -138,7 +141,8 @@ function end(world: FuzzWorld, mutator: Mutator): readonly string[] {
 
 const DECODERS = [
   ...Object.values(RECORD_KINDS).map(({ decode }) => decode as (bytes: Uint8Array) => unknown),
-  ...[decodeCard, decodeClusterConfig, decodeEpoch, decodeLocalService, decodePeerRecord, decodeQuarantined],
+  ...[decodeCard, decodeClusterConfig, decodeEpoch, decodeFindingDates, decodeLocalService, decodePeerRecord],
+  ...[decodeQuarantined, decodeTrustBundle, (bytes: Uint8Array) => decodeInvitation('', bytes)],
 ];
 
 /** Each value as each stored type: none throws, and what is no value is told as such. */

@@ -13,6 +13,8 @@ import type { Random } from '../runtime/random.ts';
 import { channelCredentials } from '../runtime/tls/certificate-source.ts';
 import { openTlsFiles } from '../runtime/tls/tls-files.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
+import { type AgentAddresses, composeAddresses, type FollowAddresses } from './addresses/compose.ts';
+import { addressRoutes } from './addresses/routes.ts';
 import { createBreather } from './breather.ts';
 import type { AgentConfig } from './config.ts';
 import type { FrontendName } from './desired/names.ts';
@@ -34,6 +36,7 @@ import type { TrafficNames } from './traffic/document.ts';
 import { Observation, type ObservationSettings } from './traffic/observation.ts';
 import type { Traffic } from './traffic/port.ts';
 import { trafficRoutes } from './traffic/routes.ts';
+import { AddressUpstream } from './upstream/address-upstream.ts';
 import { createGrpcUpstream } from './upstream/grpc-upstream.ts';
 import type { Upstream, UpstreamState } from './upstream/port.ts';
 
@@ -54,6 +57,8 @@ export interface AgentAppDeps extends AgentDeps {
   readonly observe: ObservationSettings;
   /** Whose sockets are closed when their backend is withdrawn. */
   readonly closeSockets: readonly SocketProtocol[];
+  /** Absent where peers' addresses are not wanted. */
+  readonly followAddresses?: FollowAddresses;
 }
 
 /** Maps, and what there is around programs; around maps in memory is nothing. */
@@ -67,6 +72,7 @@ export type TellingMaps = ServiceMaps & {
 export interface AgentApp {
   readonly programmer: Programmer;
   readonly observation: Observation;
+  readonly addresses: AgentAddresses;
   run(signal: AbortSignal): Promise<void>;
   status(): AgentStatusDocument;
   /** Reads the maps; rejects when they cannot be read. */
@@ -81,9 +87,16 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
   const onPass = () => closer?.look();
   const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }), onPass });
   const closer = socketCloser(deps, programmer);
+  const addresses = composeAddresses({
+    ...deps,
+    clusters: () => programmer.snapshot?.clusters ?? new Map(),
+    follow: deps.followAddresses,
+    pause: createBreather(clock, nextTurn),
+    log: deps.log.child({ part: 'addresses' }),
+  });
   const observation = new Observation({
     traffic: maps.traffic,
-    names: trafficNames(deps.node, programmer),
+    names: trafficNames(deps.node, programmer, addresses),
     settings: deps.observe,
     clock,
     nextTurn,
@@ -92,11 +105,19 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
   return {
     programmer,
     observation,
+    addresses,
     run: async (signal) => {
-      const parts = [upstream, programmer, observation, ...(closer === undefined ? [] : [closer])];
+      const parts = [upstream, programmer, observation, addresses, ...(closer === undefined ? [] : [closer])];
       await Promise.all(parts.map((part) => part.run(signal)));
     },
-    status: () => agentStatus({ ...deps, software: SOFTWARE_VERSION, programmer, sockets: closer?.report }),
+    status: () =>
+      agentStatus({
+        ...deps,
+        software: SOFTWARE_VERSION,
+        programmer,
+        sockets: closer?.report,
+        addresses: addresses.report,
+      }),
     describeMaps: async () => {
       const image = await observe(maps, () => clock.monotonic(), createBreather(clock, nextTurn));
       const names = {
@@ -109,15 +130,16 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
         sizes: sizesOf(maps),
         names,
         affinities: await describeAffinity(maps, image),
-        programMaps: await maps.countProgramRows(),
+        programMaps: [ipcacheUse(addresses), ...(await maps.countProgramRows())],
       });
     },
-    checkMaps: () => {
+    checkMaps: async () => {
       const { desired, reconciler } = programmer;
       const wanted = programmer.snapshot !== undefined;
       const now = () => clock.monotonic();
       const refusals = () => programmer.refusals();
-      return checkMaps({ maps, desired, reconciler, refusals, wanted, now, pause: createBreather(clock, nextTurn) });
+      const check = { maps, desired, reconciler, refusals, wanted, now, pause: createBreather(clock, nextTurn) };
+      return { ...(await checkMaps(check)), addresses: (await addresses.differences()) ?? null };
     },
   };
 }
@@ -144,6 +166,17 @@ export async function composeAgent(
     onState: (state) => upstreamHealth(health, state),
   });
   health.set('upstream', 'starting', 'not connected yet');
+  const followAddresses: FollowAddresses = (receive) =>
+    new AddressUpstream({
+      servers: config.servers,
+      credentials: channelCredentials(tls.source),
+      serverName: rpcDnsName(cluster),
+      node: config.node.name,
+      clock,
+      random,
+      log: log.child({ part: 'addresses' }),
+      receive,
+    });
   const maps = await openMaps();
   const app = createAgentApp({
     ...deps,
@@ -154,6 +187,7 @@ export async function composeAgent(
     health,
     observe: config.datapath.observe,
     closeSockets: protocolsToClose(config.datapath.closeSockets),
+    ...(config.datapath.ipcache ? { followAddresses } : {}),
   });
   const { observation } = app;
   const certificate = () => ownCertificate(tls.inUse, clock.now());
@@ -171,7 +205,11 @@ export async function composeAgent(
   return [
     { name: 'maps', stop: async () => maps.close() },
     { name: 'tls', run: (signal) => tls.run(signal) },
-    httpPart(config.http.listen, [...routes, ...trafficRoutes(observation, clock)], log),
+    httpPart(
+      config.http.listen,
+      [...routes, ...trafficRoutes(observation, clock), ...addressRoutes(app.addresses)],
+      log,
+    ),
     { name: 'agent', run: (signal) => app.run(signal) },
   ];
 }
@@ -201,9 +239,16 @@ const protocolsToClose = ({ udp, tcp }: AgentConfig['datapath']['closeSockets'])
   ...(tcp ? (['TCP'] as const) : []),
 ];
 
-function trafficNames(node: string, programmer: Programmer): TrafficNames {
+const ipcacheUse = ({ report }: AgentAddresses) => ({
+  map: 'ipcache',
+  entries: report.entries ?? 0,
+  size: report.size,
+});
+
+function trafficNames(node: string, programmer: Programmer, addresses: AgentAddresses): TrafficNames {
   return {
     node,
+    peerOf: (address) => addresses.peerOf(address),
     get clusters() {
       return programmer.snapshot?.clusters ?? new Map();
     },

@@ -6,6 +6,8 @@ import { z } from 'zod';
 const MAP_ENTRIES_DEFAULT = 65_536;
 /** Cilium's default at the least; it takes more on machines with much memory. */
 const REVERSE_SOCKETS_DEFAULT = 262_144;
+/** Cilium's. */
+const IPCACHE_DEFAULT = 512_000;
 /** The kernel allocates up front: sixteen million rows are 1.5 GB, and no node has as many backends. */
 const MAP_ENTRIES_MAX = 16_777_216;
 /** Ids of services have 16 bits, 0 and 0xffff mean none. */
@@ -46,6 +48,8 @@ export const agentConfigSchema = z.strictObject({
           /** Pairs of a client and a service with session affinity; the oldest are forgotten when there are more. */
           affinity: entries(MAP_ENTRIES_MAX),
           affinity6: entries(MAP_ENTRIES_MAX),
+          /** Addresses of peers' pods, of both families. */
+          ipcache: entries(MAP_ENTRIES_MAX, IPCACHE_DEFAULT),
         })
         .prefault({}),
       /**
@@ -58,6 +62,8 @@ export const agentConfigSchema = z.strictObject({
           tcp: z.boolean().default(false),
         })
         .prefault({}),
+      /** Keeps whose the addresses of peers' pods are; `false` leaves the map as it is, and costs nothing. */
+      ipcache: z.boolean().default(true),
       /** Events of translations and refusals: told while somebody runs `clustermesh observe`. */
       observe: z
         .strictObject({

@@ -13,6 +13,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { serverCredentials } from '../runtime/tls/certificate-source.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
+import { AddressBook } from './addresses/book.ts';
 import { AdmissionEngine } from './admission/engine.ts';
 import { Remembered } from './admission/remembered.ts';
 import { composeBundles } from './bundles/compose.ts';
@@ -69,6 +70,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   const etcd = new OwnEtcd({ endpoints: config.etcd.endpoints, tls: tls.etcd, clock, random, log, health });
   const source = createManifestSource({ folder: config.sources.manifests, clock, log: log.child({ part: 'source' }) });
   const admission = new AdmissionEngine({ local: name, clock });
+  const addresses = new AddressBook();
   const view = createView({ cluster: { name, id }, clock, log: log.child({ part: 'view' }) });
 
   const openDoor = doorOpener({ client: config.peers.client, clock, random, log: log.child({ part: 'peers' }) });
@@ -119,6 +121,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   });
   const rpc = createMeshServer({
     feed: view,
+    addresses,
     cluster: name,
     credentials: serverCredentials(tls.rpc.source),
     listen: config.rpc.listen,
@@ -177,7 +180,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     reflector.onDeclarations(peer);
   });
   let leader = false;
-  for (const observer of [new FilledHistory(view), door.observer]) etcd.observe(observer);
+  for (const observer of [new FilledHistory(view), new FilledHistory(addresses), door.observer]) etcd.observe(observer);
   const remembered = new Remembered({ self: name, admission, leading: () => leader, clock });
   const kept = new KeptValues({
     store: etcd.store,

@@ -8,6 +8,7 @@
  */
 #include "include/endpoint.h"
 #include "include/forward.h"
+#include "include/ipcache.h"
 #include "include/reverse.h"
 #include "include/reverse_nat.h"
 

@@ -3,16 +3,20 @@
 // `clustermesh maps remove`: the one way to take away what an agent left pinned, since stopping an agent never does.
 
 import { Command } from 'commander';
+import type { AddressEntry, AddressesDocument, LookupDocument } from '../agent/addresses/document.ts';
 import { type MapsDocument, renderMaps } from '../agent/maps/describe.ts';
 import { type ExplainedDifference, type MapsCheckDocument, renderMapsCheck } from '../agent/reconcile/check.ts';
 import { getJson } from './api-client.ts';
 import { agentOption, type OutputFormat, outputOption, print } from './options.ts';
+import { table } from './table.ts';
 
 export function mapsCommand(): Command {
   return new Command('maps')
     .description("look into a node's service maps, or remove them")
     .addCommand(dumpCommand())
     .addCommand(checkCommand())
+    .addCommand(addressesCommand())
+    .addCommand(lookupCommand())
     .addCommand(removeCommand());
 }
 
@@ -39,9 +43,53 @@ function checkCommand(): Command {
       const check = (await getJson(agent, '/v1/maps/check')) as MapsCheckDocument;
       print(output, check, renderMapsCheck);
       const isWrong = ({ type, cause }: ExplainedDifference) => type !== 'leftover' || cause === 'foreign';
-      if (!check.compared || check.differences.some(isWrong)) process.exitCode = 1;
+      const foreign = (check.addresses ?? []).some(({ cause }) => cause === 'foreign');
+      if (!check.compared || foreign || check.differences.some(isWrong)) process.exitCode = 1;
     });
 }
+
+function addressesCommand(): Command {
+  return new Command('addresses')
+    .description("print whose the addresses of peers' pods are: identity, cluster, node and pod, from the ipcache")
+    .addOption(agentOption())
+    .addOption(outputOption())
+    .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
+      print(output, (await getJson(agent, '/v1/maps/addresses')) as AddressesDocument, renderAddresses);
+    });
+}
+
+function lookupCommand(): Command {
+  return new Command('lookup')
+    .description("print whose an address is, as the node's ipcache has it; exit 1 when it is no peer's pod")
+    .argument('<address>', 'an IPv4 or IPv6 address')
+    .addOption(agentOption())
+    .addOption(outputOption())
+    .action(async (address: string, { agent, output }: { agent: string; output: OutputFormat }) => {
+      const path = `/v1/maps/lookup?${new URLSearchParams({ address })}`;
+      const lookup = (await getJson(agent, path)) as LookupDocument;
+      print(output, lookup, renderLookup);
+      if (lookup.found === null) process.exitCode = 1;
+    });
+}
+
+function renderAddresses({ addresses, map }: AddressesDocument): string {
+  const rows = table(ADDRESS_HEADER, addresses.map(addressRow));
+  const known = map.known ? '' : '; no list has come from an API server yet';
+  return `${rows}\n\nipcache ${addresses.length} of ${map.size}${known}`;
+}
+
+const renderLookup = ({ address, found }: LookupDocument): string =>
+  found === null ? `${address} is no peer's pod.` : table(ADDRESS_HEADER, [addressRow(found)]);
+
+const ADDRESS_HEADER = ['ADDRESS', 'IDENTITY', 'CLUSTER', 'NODE', 'POD'];
+
+const addressRow = ({ prefix, identity, cluster, node, node_address, pod }: AddressEntry) => [
+  prefix ?? '-',
+  identity,
+  cluster,
+  node === null ? (node_address ?? '-') : `${node} (${node_address})`,
+  pod ?? '-',
+];
 
 function removeCommand(): Command {
   return new Command('remove')

@@ -110,9 +110,13 @@ function filterQuery({ service, cluster, refused }: ObserveOptions): string {
 export function renderEvent(event: TrafficEventDocument): string {
   const { time, node, client, protocol, service, frontend, backend, refused } = event;
   const dialled = service === null ? frontend : `${service} (${frontend})`;
-  const outcome =
-    backend === undefined ? `REFUSED ${CAUSES[refused ?? 'no-slot']}` : `-> ${backend.address} in ${backend.cluster}`;
+  const outcome = backend === undefined ? `REFUSED ${CAUSES[refused ?? 'no-slot']}` : `-> ${renderBackend(backend)}`;
   return `${time}  ${node}  ${client.command}[${client.pid}]  ${protocol}  ${dialled}  ${outcome}`;
+}
+
+function renderBackend({ address, cluster, pod, node }: NonNullable<TrafficEventDocument['backend']>): string {
+  const parts = [...(pod === undefined ? [] : [pod]), ...(node === undefined ? [] : [`on ${node}`])];
+  return `${address} in ${cluster}${parts.length === 0 ? '' : ` (${parts.join(' ')})`}`;
 }
 
 const CAUSES: Readonly<Record<NonNullable<TrafficEventDocument['refused']>, string>> = {

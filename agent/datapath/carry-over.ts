@@ -25,6 +25,7 @@ import { forEachKernelMap, KERNEL_MAP_NAMES, type KernelMapName, LRU_HASH, MAP_S
 import { type LoadedObject, loadObject } from './object.ts';
 import { findPinnedMap, mapMismatch } from './pinned-map.ts';
 import { mapPin, nextMapPin } from './pins.ts';
+import { withBatches } from './single-calls.ts';
 
 export interface CarryOverOptions {
   readonly libbpf: LoadedLibbpf;
@@ -233,5 +234,10 @@ async function countRows(libbpf: LoadedLibbpf, found: FoundMap): Promise<number>
 function rowsOf({ calls }: LoadedLibbpf, { fd, description }: FoundMap): KernelMap {
   const { name, keySize, maxEntries } = description;
   const valueSize = rowBytes(description, calls.possibleCpus());
-  return new KernelMap({ calls, fd, name, info: { keySize, valueSize, maxEntries } });
+  return new KernelMap({
+    calls: withBatches(calls, keySize, valueSize),
+    fd,
+    name,
+    info: { keySize, valueSize, maxEntries },
+  });
 }

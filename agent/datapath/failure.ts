@@ -18,6 +18,7 @@ export type DatapathStep =
   | 'replace program'
   | 'dump map'
   | 'fill map'
+  | 'look up'
   | 'read sockets';
 
 export const ERRNO = {

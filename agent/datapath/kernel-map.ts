@@ -1,6 +1,6 @@
 // Rows of one kernel map, in batches. A batch is written in calls of a bounded number of rows, and the event loop gets a turn
-// between them: the calls are synchronous (see libbpf.ts), and a whole map takes tens of milliseconds. There is no path for
-// kernels without batches: they came with 5.6, the links that attach our programs with 5.7.
+// between them: the calls are synchronous (see libbpf.ts), and a whole map takes tens of milliseconds. Batches for hash maps came
+// with 5.6, the links that attach our programs with 5.7; for tries, which got theirs later, see single-calls.ts.
 
 import { closeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -45,6 +45,10 @@ export class KernelMap {
     this.#values = new Uint8Array(ROWS_PER_CALL * info.valueSize);
   }
 
+  get size(): number {
+    return this.info.maxEntries;
+  }
+
   async update(rows: readonly MapRow[] | PackedRows): Promise<BatchOutcome> {
     const packed = rows instanceof PackedRows ? rows : PackedRows.of(rows, this.info);
     const { keySize, valueSize, maxEntries } = this.info;
@@ -77,6 +81,15 @@ export class KernelMap {
     let count = 0;
     for await (const some of this.#walk(() => this.#counted())) count += some;
     return count;
+  }
+
+  /** Of the longest prefix, where the map is a trie. */
+  lookup(key: Uint8Array): Uint8Array | undefined {
+    const value = new Uint8Array(this.info.valueSize);
+    const status = this.#calls.lookup(this.#open(), key, value);
+    if (status === 0) return value;
+    if (status === -ERRNO.ENOENT) return undefined;
+    throw datapathError({ step: 'look up', subject: this.#name, errno: -status });
   }
 
   async dump(): Promise<readonly MapRow[]> {

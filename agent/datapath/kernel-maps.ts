@@ -4,6 +4,7 @@ import type { Family } from '../../mesh/model/address.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { PackedRows } from '../maps/packed.ts';
 import {
+  type AddressMap,
   type BatchOutcome,
   forEachMap,
   MAP_NAMES,
@@ -18,15 +19,27 @@ import type { Libbpf } from './libbpf.ts';
 import { forEachProgramMap, type KernelMapName, MAP_SPECS, type ProgramMapName, rowBytes } from './map-specs.ts';
 import { openPinnedMap, type PinAccess } from './pinned-map.ts';
 import { mapPin } from './pins.ts';
+import { withBatches } from './single-calls.ts';
 
 export class KernelMaps implements ServiceMaps {
   readonly kind = 'ebpf';
   readonly #maps: Readonly<Record<MapName, KernelMap>>;
   readonly #ofPrograms: Readonly<Record<ProgramMapName, KernelMap>>;
 
-  constructor(maps: Readonly<Record<MapName, KernelMap>>, ofPrograms: Readonly<Record<ProgramMapName, KernelMap>>) {
+  readonly #ipcache: KernelMap;
+
+  constructor(
+    maps: Readonly<Record<MapName, KernelMap>>,
+    ipcache: KernelMap,
+    ofPrograms: Readonly<Record<ProgramMapName, KernelMap>>,
+  ) {
     this.#maps = maps;
+    this.#ipcache = ipcache;
     this.#ofPrograms = ofPrograms;
+  }
+
+  get addresses(): AddressMap {
+    return this.#ipcache;
   }
 
   info(map: MapName): MapInfo {
@@ -59,7 +72,7 @@ export class KernelMaps implements ServiceMaps {
 
   close(): void {
     for (const map of MAP_NAMES) this.#maps[map].close();
-    for (const map of Object.values(this.#ofPrograms)) map.close();
+    for (const map of [this.#ipcache, ...Object.values(this.#ofPrograms)]) map.close();
   }
 }
 
@@ -72,7 +85,7 @@ export function openKernelMaps(calls: Libbpf, pinDir: string, access: PinAccess)
     return kernelMap;
   };
   try {
-    return new KernelMaps(forEachMap(open), forEachProgramMap(open));
+    return new KernelMaps(forEachMap(open), open('ipcache'), forEachProgramMap(open));
   } catch (error) {
     for (const map of opened) map.close();
     throw error;
@@ -93,5 +106,6 @@ function openKernelMap(calls: Libbpf, pinDir: string, map: KernelMapName, access
   }
   const { keySize, maxEntries } = pinned.description;
   const valueSize = rowBytes(pinned.description, calls.possibleCpus());
-  return new KernelMap({ calls, fd: pinned.fd, name: spec.name, info: { keySize, valueSize, maxEntries } });
+  const whole = withBatches(calls, keySize, valueSize);
+  return new KernelMap({ calls: whole, fd: pinned.fd, name: spec.name, info: { keySize, valueSize, maxEntries } });
 }

@@ -74,6 +74,9 @@ export interface Libbpf {
   /** Of a per-CPU map, `value` has one row after the other for every possible CPU, each rounded up to 8 bytes. */
   lookup(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array): Status;
   update(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array, flags: number): Status;
+  remove(fd: number, key: Uint8Array): Status;
+  /** The first key after null; -ENOENT after the last. */
+  nextKey(fd: number, after: Uint8Array | null, key: Uint8Array): Status;
   possibleCpus(): number;
 
   /** Null on failure. The callback belongs to the ring until it is freed. */
@@ -192,6 +195,8 @@ function bind(library: LibraryHandle): Libbpf {
     ),
     lookup: library.func('int bpf_map_lookup_elem(int fd, const void *key, void *value)'),
     update: library.func('int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags)'),
+    remove: library.func('int bpf_map_delete_elem(int fd, const void *key)'),
+    nextKey: library.func('int bpf_map_get_next_key(int fd, const void *after, void *key)'),
     possibleCpus: library.func('int libbpf_num_possible_cpus()'),
     newRing: library.func('void *ring_buffer__new(int fd, void *callback, void *context, const void *opts)'),
     consumeRing: library.func('int ring_buffer__consume(void *ring)'),

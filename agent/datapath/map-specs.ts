@@ -7,6 +7,8 @@ import {
   AFFINITY_VALUE,
   BACKEND_KEY,
   BACKEND_VALUE,
+  IPCACHE_KEY,
+  IPCACHE_VALUE,
   type Layout,
   REVERSE_NAT_KEY,
   REVERSE_NAT_VALUE,
@@ -21,12 +23,14 @@ import {
 const HASH = 1;
 const PERCPU_HASH = 5;
 export const LRU_HASH = 9;
+const LPM_TRIE = 11;
 /** BPF_F_NO_PREALLOC: rows are allocated when they come. */
 const NO_PREALLOC = 1;
 const TYPE_NAMES: Readonly<Record<number, string>> = {
   [HASH]: 'hash',
   [PERCPU_HASH]: 'percpu_hash',
   [LRU_HASH]: 'lru_hash',
+  [LPM_TRIE]: 'lpm_trie',
 };
 
 export interface MapShape {
@@ -45,7 +49,7 @@ export interface MapSpec extends MapShape {
 
 /** The maps of the port, and those that only programs write. */
 export type ProgramMapName = 'reverseSockets' | 'reverseSockets6' | 'affinity' | 'affinity6' | 'counters';
-export type KernelMapName = MapName | ProgramMapName;
+export type KernelMapName = MapName | 'ipcache' | ProgramMapName;
 const PROGRAM_MAP_NAMES: readonly ProgramMapName[] = [
   'reverseSockets',
   'reverseSockets6',
@@ -53,7 +57,7 @@ const PROGRAM_MAP_NAMES: readonly ProgramMapName[] = [
   'affinity6',
   'counters',
 ];
-export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [...MAP_NAMES, ...PROGRAM_MAP_NAMES];
+export const KERNEL_MAP_NAMES: readonly KernelMapName[] = [...MAP_NAMES, 'ipcache', ...PROGRAM_MAP_NAMES];
 
 const forEach = <Name extends string, T>(names: readonly Name[], of: (map: Name) => T): Readonly<Record<Name, T>> =>
   Object.fromEntries(names.map((map) => [map, of(map)])) as Record<Name, T>;
@@ -68,7 +72,7 @@ const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec =
   keySize: key.size,
   valueSize: value.size,
   flags: 0,
-  writer: type === HASH ? 'agent' : 'programs',
+  writer: type === HASH || type === LPM_TRIE ? 'agent' : 'programs',
 });
 
 export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
@@ -82,6 +86,7 @@ export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
   reverseSockets6: spec('cm6_reverse_sk', LRU_HASH, REVERSE_SK_KEY[6], REVERSE_SK_VALUE[6]),
   affinity: spec('cm4_affinity', LRU_HASH, AFFINITY_KEY[4], AFFINITY_VALUE),
   affinity6: spec('cm6_affinity', LRU_HASH, AFFINITY_KEY[6], AFFINITY_VALUE),
+  ipcache: { ...spec('cm_ipcache', LPM_TRIE, IPCACHE_KEY, IPCACHE_VALUE), flags: NO_PREALLOC },
   counters: { ...spec('cm_counters', PERCPU_HASH, REVERSE_NAT_KEY, TRAFFIC_COUNTS), flags: NO_PREALLOC },
 };
 

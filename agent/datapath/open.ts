@@ -110,7 +110,7 @@ function opened({ maps, traffic, object, attachments, dialled }: Opened): Datapa
 /** The maps that an agent left pinned, to look at them while it runs or not. */
 export async function openPinnedMaps({
   pinDir,
-}: Pick<DatapathOptions, 'pinDir'>): Promise<Pick<ServiceMaps, 'info' | 'dump' | 'close'>> {
+}: Pick<DatapathOptions, 'pinDir'>): Promise<Pick<ServiceMaps, 'info' | 'dump' | 'addresses' | 'close'>> {
   return openKernelMaps(loadLibbpf().calls, pinDir, 'read');
 }
 

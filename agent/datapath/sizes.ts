@@ -20,11 +20,14 @@ export interface DatapathSizes extends Readonly<Record<MapRole, number> & Partia
   readonly affinity?: number;
   /** @default affinity */
   readonly affinity6?: number;
+  /** Addresses of peers' pods, of both families. Rows are allocated when they come. @default 512000, as Cilium's */
+  readonly ipcache?: number;
 }
 
 const REVERSE_SOCKETS_DEFAULT = 262_144;
 const SERVICE_IDS_MAX = 65_536;
 const AFFINITY_DEFAULT = 65_536;
+const IPCACHE_DEFAULT = 512_000;
 
 export function wholeSizes(given: DatapathSizes): Readonly<Record<KernelMapName, number>> {
   const { services, backends, reverseNat, reverseSockets = REVERSE_SOCKETS_DEFAULT } = given;
@@ -38,5 +41,5 @@ export function wholeSizes(given: DatapathSizes): Readonly<Record<KernelMapName,
     reverseSockets6: reverseSockets,
     affinity6: affinity,
   };
-  return { ...six, reverseSockets, affinity, counters, ...given };
+  return { ...six, reverseSockets, affinity, ipcache: IPCACHE_DEFAULT, counters, ...given };
 }

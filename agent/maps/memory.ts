@@ -3,6 +3,7 @@
 // gives the next process its handle.
 
 import { OperationalError } from '../../runtime/errors.ts';
+import { MemoryAddressMap } from '../addresses/memory.ts';
 import { PackedRows } from './packed.ts';
 import {
   type BatchOutcome,
@@ -25,7 +26,7 @@ import {
 
 export interface MemoryMapsOptions {
   /** Entries per map. @default 65536 each, as Cilium's */
-  readonly sizes?: Partial<Readonly<Record<MapName, number>>>;
+  readonly sizes?: Partial<Readonly<Record<MapName | 'ipcache', number>>>;
 }
 
 export type MapOperation = 'dump' | 'update' | 'remove';
@@ -62,16 +63,22 @@ export class MemoryMaps implements ServiceMaps {
   readonly kind = 'memory';
   fault: MapFault | undefined;
   observer: RowObserver | undefined;
+  readonly addresses: MemoryAddressMap;
   readonly #maps: Readonly<Record<MapName, MemoryMap>>;
   #closed = false;
 
-  constructor(options: MemoryMapsOptions = {}, maps: Readonly<Record<MapName, MemoryMap>> = createMaps(options)) {
+  constructor(
+    options: MemoryMapsOptions = {},
+    maps: Readonly<Record<MapName, MemoryMap>> = createMaps(options),
+    addresses = new MemoryAddressMap(options.sizes?.ipcache),
+  ) {
     this.#maps = maps;
+    this.addresses = addresses;
   }
 
   /** Another handle on the same rows, without fault and observer: what a process that starts again finds. */
   reopen(): MemoryMaps {
-    return new MemoryMaps({}, this.#maps);
+    return new MemoryMaps({}, this.#maps, this.addresses);
   }
 
   info(map: MapName): MapInfo {

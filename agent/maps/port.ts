@@ -50,6 +50,19 @@ export interface ProgramMapUse {
   readonly size: number;
 }
 
+/** Whose the addresses of peers' pods are, found by the longest prefix. What the bytes mean is address-row.ts. */
+export interface AddressMap {
+  readonly size: number;
+  /** Every row, some at a time. */
+  chunks(): AsyncIterable<readonly MapRow[]>;
+  /** Inserts or overwrites, in the order given. */
+  update(rows: readonly MapRow[]): Promise<BatchOutcome>;
+  /** Deletes, in the order given; a key that is absent is no failure. */
+  remove(keys: readonly Uint8Array[]): Promise<BatchOutcome>;
+  /** The value of the longest prefix that has what the key says; undefined where none has. */
+  lookup(key: Uint8Array): Uint8Array | undefined;
+}
+
 export interface ServiceMaps {
   /** 'ebpf' forwards packets; 'memory' only keeps rows. */
   readonly kind: 'ebpf' | 'memory';
@@ -63,6 +76,7 @@ export interface ServiceMaps {
   update(map: MapName, rows: readonly MapRow[] | PackedRows): Promise<BatchOutcome>;
   /** Deletes, in the order given; a key that is absent is no failure. */
   remove(map: MapName, keys: readonly Uint8Array[]): Promise<BatchOutcome>;
+  readonly addresses: AddressMap;
   /** Lets go of the maps. They, and what they forward, stay. */
   close(): void;
 }

@@ -85,6 +85,22 @@ export const AFFINITY_KEY = {
 } as const;
 export const AFFINITY_VALUE = layout('affinity', 16, { last_used: 0, backend_id: 8, slot: 12 });
 
+/** Which identity, cluster and node an address of a peer's pod has. */
+export const IPCACHE_KEY = layout('ipcache_key', 24, {
+  prefix_length: 0,
+  cluster_id: 4,
+  pad: 6,
+  family: 7,
+  address: 8,
+});
+export const IPCACHE_VALUE = layout('ipcache', 24, {
+  identity: 0,
+  tunnel_endpoint: 4,
+  cluster_id: 20,
+  key: 22,
+  flags: 23,
+});
+
 const both = (of: FamilyLayout): readonly Layout[] => [of[4], of[6]];
 
 export const LAYOUTS: readonly Layout[] = [
@@ -102,4 +118,6 @@ export const LAYOUTS: readonly Layout[] = [
   TRAFFIC_EVENT,
   ...both(AFFINITY_KEY),
   AFFINITY_VALUE,
+  IPCACHE_KEY,
+  IPCACHE_VALUE,
 ];

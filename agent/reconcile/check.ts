@@ -3,6 +3,7 @@
 // know of is somebody else's work. Pure but for reading the maps; puts nothing right.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
+import type { AddressDifference } from '../addresses/programmer.ts';
 import type { Pause } from '../desired/admit.ts';
 import type { DesiredState } from '../desired/desired-state.ts';
 import type { Refusal } from '../desired/frontend.ts';
@@ -20,6 +21,8 @@ export interface MapsCheckDocument {
   readonly compared: boolean;
   readonly frontends: number;
   readonly differences: readonly ExplainedDifference[];
+  /** Of the ipcache; null or absent where nothing is known to be desired in it. */
+  readonly addresses?: readonly AddressDifference[] | null;
 }
 
 export interface ExplainedDifference extends Difference {
@@ -97,14 +100,19 @@ function explainer({ desired, reconciler, refusals }: CheckDeps): (difference: D
 const nameOf = ({ type, subject, detail }: Difference): string => `${type} ${subject} ${detail}`;
 
 /** What `clustermesh maps check` prints. */
-export function renderMapsCheck({ compared, frontends, differences, datapath }: MapsCheckDocument): string {
+export function renderMapsCheck({ compared, frontends, differences, datapath, addresses }: MapsCheckDocument): string {
   if (!compared) return 'No snapshot has come from an API server yet: nothing can be compared.';
   const where = datapath === 'memory' ? 'The maps in memory' : 'The kernel';
-  if (differences.length === 0) return `${where} holds what is desired: ${frontends} frontends, no difference.`;
+  const ofAddresses = (addresses ?? []).map(
+    ({ prefix, type, cause }) => `${type}  ${prefix} in the ipcache\n  ${cause}`,
+  );
+  if (differences.length + ofAddresses.length === 0)
+    return `${where} holds what is desired: ${frontends} frontends, no difference.`;
   return differences
     .map(({ type, subject, service, detail, cause, explanation }) => {
       const of = service === null ? '' : ` (${service})`;
       return `${type}  ${subject}${of}: ${detail}\n  ${cause}: ${explanation}`;
     })
+    .concat(ofAddresses)
     .join('\n');
 }

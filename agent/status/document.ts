@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../runtime/clock.ts';
 import type { Health, HealthEntry } from '../../runtime/health.ts';
+import type { AddressReport } from '../addresses/programmer.ts';
 import type { Refusal } from '../desired/frontend.ts';
 import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import type { Programmer } from '../reconcile/programmer.ts';
@@ -62,10 +63,13 @@ export interface AgentStatusDocument {
     readonly last_sweep_micros: number | undefined;
     readonly last_error: string | undefined;
   };
+  /** Of the ipcache: whose the addresses of peers' pods are. */
+  readonly addresses: AddressReport;
   readonly health: Readonly<Record<string, HealthEntry>>;
 }
 
 export interface StatusDeps {
+  readonly addresses: AddressReport;
   readonly node: string;
   readonly cluster: string;
   readonly software: string;
@@ -123,6 +127,7 @@ export function agentStatus(deps: StatusDeps): AgentStatusDocument {
       drift: counters.drift,
     },
     sockets: describeSockets(deps.sockets ?? NO_SOCKETS_REPORT),
+    addresses: deps.addresses,
     health: Object.fromEntries(deps.health.entries),
   };
 }

@@ -33,6 +33,7 @@ export function createAgentMetrics(
   const pressure = gauge('map_pressure', 'rows in a map, as a share of its size; an LRU map at 1 forgets its oldest', [
     'map',
   ]);
+  const leftOut = gauge('addresses_left_out', 'addresses of peers that the ipcache has no room for');
   const duration = gauge('last_reconcile_seconds', 'from the last snapshot to its rows');
   const rows = counter('map_rows_total', 'rows written and removed', ['operation']);
   const failures = counter('map_failures_total', 'rows that a map did not take');
@@ -64,14 +65,17 @@ export function createAgentMetrics(
       entries.set({ map }, use.entries ?? 0);
       pressure.set({ map }, (use.entries ?? 0) / use.size);
     }
-    for (const use of uses) {
+    const { addresses } = document;
+    const ipcache = { map: 'ipcache', entries: addresses.entries ?? 0, size: addresses.size };
+    leftOut.set(addresses.left_out);
+    for (const use of [ipcache, ...uses]) {
       entries.set({ map: use.map }, use.entries);
       pressure.set({ map: use.map }, use.entries / use.size);
     }
-    rows.inc({ operation: 'write' }, document.reconcile.rows_written);
-    rows.inc({ operation: 'remove' }, document.reconcile.rows_removed);
-    failures.inc(document.reconcile.failures);
-    drift.inc(document.reconcile.drift);
+    rows.inc({ operation: 'write' }, document.reconcile.rows_written + addresses.rows_written);
+    rows.inc({ operation: 'remove' }, document.reconcile.rows_removed + addresses.rows_removed);
+    failures.inc(document.reconcile.failures + addresses.failures);
+    drift.inc(document.reconcile.drift + addresses.drift);
     for (const [protocol, count] of Object.entries(document.sockets.destroyed)) closed.inc({ protocol }, count);
     unclosed.inc(document.sockets.failed);
     namespaces.set({ reached: 'yes' }, document.sockets.namespaces - document.sockets.namespaces_unreachable);

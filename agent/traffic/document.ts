@@ -1,7 +1,7 @@
 // Traffic as it is shown: events and counters with names instead of numbers, from what the agent knows when they are read. Pure.
 // Fields are only added.
 
-import type { ClusterId, ClusterName, ServiceKey } from '../../mesh/model/names.ts';
+import type { ClusterId, ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import { type FrontendName, frontendName, placeName } from '../desired/names.ts';
 import type { TrafficEvent } from './event.ts';
 import type { MissedEvents, RefusalCause, ServiceCounts } from './port.ts';
@@ -11,6 +11,10 @@ export interface TrafficNames {
   readonly node: string;
   readonly clusters: ReadonlyMap<ClusterName, ClusterId>;
   serviceOf(frontend: FrontendName): ServiceKey | undefined;
+  /** Of a peer's pod, as the ipcache has it. */
+  peerOf(
+    address: IpAddress,
+  ): { readonly identity: number; readonly node: string | null; readonly pod: string | null } | undefined;
   /** By service id, the frontends that are in the maps; undefined while that is not known. */
   frontends(): ReadonlyMap<number, FrontendName> | undefined;
 }
@@ -32,7 +36,14 @@ export interface TrafficEventDocument {
   /** `172.20.0.10:80` */
   readonly frontend: string;
   /** Absent where the call was refused. */
-  readonly backend?: { readonly address: string; readonly cluster: string };
+  readonly backend?: {
+    readonly address: string;
+    readonly cluster: string;
+    /** Of a peer's pod, where the ipcache has it; node and pod where they are known. */
+    readonly identity?: number;
+    readonly node?: string;
+    readonly pod?: string;
+  };
   readonly refused?: RefusalCause;
 }
 
@@ -84,9 +95,21 @@ export function describeEvent(event: TrafficEvent, names: TrafficNames, wallMs: 
     family: service.address.includes(':') ? 6 : 4,
     service: names.serviceOf(name) ?? null,
     frontend: placeName(service),
-    ...('refused' in outcome
-      ? { refused: outcome.refused }
-      : { backend: { address: placeName(outcome.backend), cluster: clusterOf(names, outcome.backend.clusterId) } }),
+    ...('refused' in outcome ? { refused: outcome.refused } : { backend: describeBackend(outcome.backend, names) }),
+  };
+}
+
+function describeBackend(
+  backend: { readonly address: IpAddress; readonly port: number; readonly clusterId: number },
+  names: TrafficNames,
+): NonNullable<TrafficEventDocument['backend']> {
+  const peer = names.peerOf(backend.address);
+  return {
+    address: placeName(backend),
+    cluster: clusterOf(names, backend.clusterId),
+    ...(peer === undefined ? {} : { identity: peer.identity }),
+    ...(peer?.node ? { node: peer.node } : {}),
+    ...(peer?.pod ? { pod: peer.pod } : {}),
   };
 }
 

@@ -54,6 +54,7 @@ function observation(always = false): Observation {
   const names = {
     node: 'w1',
     clusters: new Map([['east' as ClusterName, 2 as ClusterId]]),
+    peerOf: () => undefined,
     serviceOf: (name: FrontendName) => (name === FRONTEND ? ('shop/cart' as ServiceKey) : undefined),
     frontends: () => new Map([[7, FRONTEND]]),
   };

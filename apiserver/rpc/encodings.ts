@@ -75,7 +75,7 @@ export class Encodings {
 }
 
 /** Can be walked several times, also at the same time; each item is made once, when it is first asked for. */
-function lazily<T>(source: Iterator<T, void>): Iterable<T> {
+export function lazily<T>(source: Iterator<T, void>): Iterable<T> {
   const made: T[] = [];
   return {
     *[Symbol.iterator]() {

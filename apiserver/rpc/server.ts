@@ -4,18 +4,22 @@
 import { Server, type ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { type Hello, MESH_PROTOCOL, parseAgentMessage } from '../../mesh/wire/agent-message.ts';
-import { HEARTBEAT_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
+import { FOLLOW_ADDRESSES, HEARTBEAT_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { closeGrpc, listenGrpc } from '../../runtime/grpc-server.ts';
 import type { Log } from '../../runtime/log.ts';
+import type { AddressFeed } from '../addresses/book.ts';
 import type { SnapshotFeed } from '../view/port.ts';
+import { type AddressCall, AddressService } from './address-service.ts';
 import { agentNode } from './agent-identity.ts';
 import { AGENTS_MAX, AgentRegistry, type AgentSession, type AgentStatus } from './agent-registry.ts';
 import { AgentStream } from './agent-stream.ts';
+import { refuse, sender } from './calls.ts';
 import { Encodings } from './encodings.ts';
 
 export interface MeshServerDeps {
   readonly feed: SnapshotFeed;
+  readonly addresses: AddressFeed;
   readonly cluster: ClusterName;
   /** Must ask for client certificates, and check them against the own cluster's authority. */
   readonly credentials: ServerCredentials;
@@ -76,13 +80,19 @@ class GrpcMeshServer implements MeshServer {
 
   async start(): Promise<number> {
     const { feed, listen, credentials } = this.#deps;
-    this.#server.addService({ subscribe: SUBSCRIBE }, { subscribe: (call: Call) => this.#accept(call) });
+    const addresses = new AddressService(this.#deps);
+    this.#server.addService(
+      { subscribe: SUBSCRIBE, followAddresses: FOLLOW_ADDRESSES },
+      { subscribe: (call: Call) => this.#accept(call), followAddresses: (call: AddressCall) => addresses.accept(call) },
+    );
     const port = await listenGrpc(this.#server, listen, credentials);
     const unsubscribe = feed.subscribe(() => {
       for (const stream of this.#streams.keys()) stream.wake();
     });
     const stopBeating = this.#beat();
+    const stopAddresses = addresses.start();
     this.#release = () => {
+      stopAddresses();
       unsubscribe();
       stopBeating();
     };
@@ -166,29 +176,4 @@ class GrpcMeshServer implements MeshServer {
     if (this.#streams.size < AGENTS_MAX) return undefined;
     return { code: status.RESOURCE_EXHAUSTED, reason: `this server has ${AGENTS_MAX} agents already` };
   }
-}
-
-/** Ends a call with a status. What was sent before still arrives first; what else the agent says is not heard. */
-function refuse(call: Call, code: status, details: string): void {
-  call.removeAllListeners('data').resume();
-  call.emit('error', Object.assign(new Error(details), { code, details }));
-}
-
-/** Sends one message at a time. gRPC forgets the callback of a write into a cancelled call: its end answers as well. */
-function sender(call: Call, onEnd: () => void): (bytes: Uint8Array) => Promise<boolean> {
-  let ended = false;
-  let answer = (_sent: boolean) => {};
-  const end = () => {
-    if (ended) return;
-    ended = true;
-    answer(false);
-    onEnd();
-  };
-  for (const event of ['cancelled', 'close', 'error', 'end']) call.once(event, end);
-  return (bytes) =>
-    new Promise((resolve) => {
-      answer = resolve;
-      if (ended || call.cancelled) resolve(false);
-      else call.write(bytes, (error?: Error | null) => resolve(!error));
-    });
 }

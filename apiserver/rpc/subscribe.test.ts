@@ -30,6 +30,7 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
+import { AddressBook } from '../addresses/book.ts';
 import { SnapshotHistory } from '../view/history.ts';
 import type { FeedListener, SnapshotFeed } from '../view/port.ts';
 import { createMeshServer, type MeshServer } from './server.ts';
@@ -141,7 +142,15 @@ async function startServer(
     true,
   );
   const listen = `127.0.0.1:${port}`;
-  const server = createMeshServer({ feed, cluster: west, credentials, listen, clock: systemClock, log: silentLog });
+  const server = createMeshServer({
+    feed,
+    addresses: new AddressBook(),
+    cluster: west,
+    credentials,
+    listen,
+    clock: systemClock,
+    log: silentLog,
+  });
   const bound = await server.start();
   let stopping: Promise<void> | undefined;
   const stop = () => (stopping ??= server.stop());

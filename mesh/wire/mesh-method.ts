@@ -1,4 +1,4 @@
-// STABLE: the one method between agents and mesh API servers, as a gRPC method definition that both sides use. It moves bytes:
+// STABLE: the methods between agents and mesh API servers, as gRPC method definitions that both sides use. They move bytes:
 // reading them is up to mesh-reader.ts and agent-message.ts, which answer with a reason instead of throwing inside gRPC, and a
 // message that was encoded once can be sent to many.
 
@@ -12,6 +12,12 @@ export const SUBSCRIBE = {
   requestDeserialize: (bytes: Buffer): Uint8Array => bytes,
   responseSerialize: asBuffer,
   responseDeserialize: (bytes: Buffer): Uint8Array => bytes,
+} as const;
+
+export const FOLLOW_ADDRESSES = {
+  ...SUBSCRIBE,
+  path: '/clustermesh.v1.Mesh/FollowAddresses',
+  requestStream: false,
 } as const;
 
 /** A server that has nothing else to say says so this often; see SILENCE_MS. */

@@ -51,6 +51,7 @@ describe.skipIf(skipped)('observe', () => {
     const names = {
       node: 'w1',
       clusters: new Map([['east' as ClusterName, 2 as ClusterId]]),
+      peerOf: () => undefined,
       serviceOf: (frontend: FrontendName) => NAMES[frontend],
       frontends: () => new Map([...Object.keys(NAMES)].map((name, index) => [index + 1, name as FrontendName])),
     };

@@ -2,6 +2,7 @@
 // it should do, by the pods that there are, and by what the API server says.
 
 import { openPinnedMaps } from '../../agent/datapath/index.ts';
+import { parseAddressKey } from '../../agent/maps/address-row.ts';
 import {
   MASTER_SLOT,
   parseBackendKey,
@@ -33,6 +34,22 @@ export async function kernelRows(node: LabNode): Promise<KernelRows> {
     // As a reader goes: whatever a master counts, its slots and their backends were there before it.
     const services = await maps.dump('services');
     return readRows({ services, backends: await maps.dump('backends'), reverse: await maps.dump('reverseNat') });
+  } finally {
+    maps.close();
+  }
+}
+
+/** The addresses of peers' pods that a node's kernel can name, as prefixes, sorted. */
+export async function namedAddresses(node: LabNode): Promise<readonly string[]> {
+  const { kernel } = node.at;
+  if (kernel === undefined) throw new Error(`${node.name} has no kernel maps`);
+  const maps = await openPinnedMaps(kernel);
+  try {
+    const prefixes: string[] = [];
+    for await (const rows of maps.addresses.chunks()) {
+      for (const { key } of rows) prefixes.push(parseAddressKey(key)?.text ?? 'a row that cannot be read');
+    }
+    return prefixes.sort();
   } finally {
     maps.close();
   }

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AddressBook } from '../../apiserver/addresses/book.ts';
 import { createMeshServer, type MeshServer } from '../../apiserver/rpc/server.ts';
 import { SnapshotHistory } from '../../apiserver/view/history.ts';
 import type { SnapshotFeed } from '../../apiserver/view/port.ts';
@@ -87,6 +88,7 @@ describe.skipIf(skipped)('kill -9 of an agent with many services', () => {
     const rpc = await leaf('rpc');
     server = createMeshServer({
       feed: feedOf(Array.from({ length: SERVICES }, (_, index) => serviceAt(index))),
+      addresses: new AddressBook(),
       cluster: west,
       credentials: ServerCredentials.createSsl(
         Buffer.from(authority.certificate),

@@ -3,14 +3,16 @@
 // Needs root, etcd and etcdctl, cgroup2, bpffs, a kernel that takes the programs, and the built programs (npm run build). Takes ten seconds.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { LookupDocument } from '../../agent/addresses/document.ts';
 import type { LabCluster } from '../../lab/cluster.ts';
+import { getJsonOver } from '../../lab/http.ts';
 import { BACKEND_PORT } from '../../lab/service.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
 import { containsAddress, type Prefix, parsePrefix } from '../../mesh/model/prefix.ts';
 import { FINDING_DATES_KEY } from '../../mesh/wire/finding-dates.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
 import { etcdctl } from './etcdctl.ts';
-import { kernelRows, servedRows } from './kernel-rows.ts';
+import { kernelRows, namedAddresses, servedRows } from './kernel-rows.ts';
 import { bringUp, emptyMesh, remove, SERVICE, serviceOf, skipped, spec, WHOLE_WITHIN_MS } from './mesh-of.ts';
 
 const WITHHELD = '10.2.128.0/17';
@@ -57,6 +59,27 @@ describe.skipIf(skipped)('a cluster whose range of pods meets another', () => {
     }
     const own = others.flatMap((cluster) => serviceOf(cluster).backends.map(({ address }) => address));
     await untilServed(others, [...own, harmless]);
+    // Whose they are is known on every node: of all peers' pods, but for the one in the part that meets.
+    for (const cluster of others) {
+      const peers = [...others.filter((other) => other !== cluster), rogue].flatMap((peer) => serviceOf(peer).backends);
+      const known = peers.map(({ address }) => address).filter((address) => address !== conflicting);
+      for (const node of cluster.nodes) {
+        await vi.waitFor(async () => expect(await namedAddresses(node)).toEqual(known.map((at) => `${at}/32`).sort()), {
+          timeout: WHOLE_WITHIN_MS,
+          interval: 50,
+        });
+        const lookup = async (address: string) =>
+          (await getJsonOver<LookupDocument>(node.socket, `/v1/maps/lookup?address=${address}`)).found;
+        const owner = serviceOf(rogue).backends.find(({ address }) => address === harmless);
+        expect(await lookup(harmless)).toMatchObject({
+          prefix: `${harmless}/32`,
+          cluster: 'rogue',
+          node: 'rogue-2',
+          pod: `demo/${owner?.pod}`,
+        });
+        expect(await lookup(conflicting)).toBeNull();
+      }
+    }
     // The loser withholds nothing of its own; of the others' pods none lies in the part that meets.
     await untilServed([rogue], [...own, ...pods]);
     for (const cluster of others) {
@@ -133,6 +156,7 @@ function watch(clusters: readonly LabCluster[], see: (where: string, backend: st
           see(cluster.name, backend);
         for (const node of cluster.nodes) {
           for (const backend of Object.values((await kernelRows(node)).services).flat()) see(node.name, backend);
+          for (const prefix of await namedAddresses(node)) see(node.name, prefix.replace('/', ':'));
         }
       }
       await sleep(systemClock, LOOK_MS);

@@ -1,0 +1,120 @@
+// Follows whose the addresses of peers' pods are, at any one of the cluster's API servers, and goes on with the next when that one fails.
+// A stream of its own beside the snapshot's: neither waits for the other. What it hears it hands on; it keeps nothing but its
+// place.
+
+import { type ChannelCredentials, Client, type ServiceError } from '@grpc/grpc-js';
+import type { Result } from '../../mesh/model/result.ts';
+import type { Position } from '../../mesh/snapshot/snapshot.ts';
+import { type AddressesPart, encodeFollowAddresses, parseAddressesPart } from '../../mesh/wire/addresses.ts';
+import { MESH_PROTOCOL } from '../../mesh/wire/agent-message.ts';
+import { FOLLOW_ADDRESSES, SILENCE_MS } from '../../mesh/wire/mesh-method.ts';
+import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
+import { OperationalError, reasonOf } from '../../runtime/errors.ts';
+import type { Log } from '../../runtime/log.ts';
+import type { Random } from '../../runtime/random.ts';
+
+export interface AddressUpstreamDeps {
+  /** `host:port` of each API server; at least one. */
+  readonly servers: readonly string[];
+  readonly credentials: ChannelCredentials;
+  /** The name that the servers' certificates carry. */
+  readonly serverName: string;
+  /** As the agent's certificate names it. */
+  readonly node: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly receive: (part: AddressesPart) => void;
+}
+
+/** As the snapshot's: a hundred agents that lost one server come back within this, spread over it. */
+const BACKOFF: BackoffOptions = { delayMsMin: 50, delayMsMax: 5_000, jitter: 0.8 };
+const CLIENT_OPTIONS = {
+  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  'grpc.enable_retries': 0,
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_http_proxy': 0,
+};
+
+export class AddressUpstream {
+  readonly #deps: AddressUpstreamDeps;
+  /** What was received whole. */
+  #held: Position | undefined;
+  #lastError: string | undefined;
+
+  constructor(deps: AddressUpstreamDeps) {
+    this.#deps = deps;
+  }
+
+  /** Follows until the signal aborts; never rejects for a reason that a retry may cure. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { servers, clock, random, log } = this.#deps;
+    const backoff = new Backoff(random, BACKOFF);
+    let turn = Math.floor(random.next() * servers.length);
+    while (!signal.aborted) {
+      const server = servers[turn % servers.length] ?? '';
+      await this.#follow(server, signal, () => backoff.reset()).catch((error) => {
+        const reason = reasonOf(error);
+        if (!signal.aborted && reason !== this.#lastError) log.warn('addresses are not followed', { server, error });
+        this.#lastError = reason;
+      });
+      turn += 1;
+      await sleep(clock, backoff.next(), signal).catch(() => {});
+    }
+  }
+
+  async #follow(server: string, signal: AbortSignal, onHeard: () => void): Promise<never> {
+    const { credentials, serverName, node, clock } = this.#deps;
+    const client = new Client(server, credentials, { ...CLIENT_OPTIONS, 'grpc.ssl_target_name_override': serverName });
+    const { path, requestSerialize, responseDeserialize } = FOLLOW_ADDRESSES;
+    const request = encodeFollowAddresses({ node, protocol: MESH_PROTOCOL, resume: this.#held });
+    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    let cancelSilence = () => {};
+    let stopListening = () => {};
+    try {
+      return await new Promise<never>((_, reject) => {
+        const heard = () => {
+          cancelSilence();
+          cancelSilence = clock.after(SILENCE_MS, () => reject(lost(server, 'nothing was heard')));
+        };
+        call.on('data', (bytes: Uint8Array) => {
+          heard();
+          const taken = this.#receive(bytes);
+          if (taken.ok) onHeard();
+          else reject(lost(server, taken.error));
+        });
+        call.on('error', (error: ServiceError) => reject(lost(server, error.details || error.message)));
+        call.on('end', () => reject(lost(server, 'it ended the stream')));
+        const abort = () => reject(signal.reason);
+        signal.addEventListener('abort', abort, { once: true });
+        stopListening = () => signal.removeEventListener('abort', abort);
+        heard();
+      });
+    } finally {
+      cancelSilence();
+      stopListening();
+      call.cancel();
+      client.close();
+    }
+  }
+
+  #receive(bytes: Uint8Array): Result<void, string> {
+    const part = parseAddressesPart(bytes);
+    if (!part.ok) return part;
+    const { to, more } = part.value;
+    if (!more) this.#held = to;
+    this.#lastError = undefined;
+    this.#deps.receive(part.value);
+    return { ok: true, value: undefined };
+  }
+}
+
+const lost = (server: string, reason: string): OperationalError =>
+  new OperationalError({
+    code: 'UPSTREAM_UNREACHABLE',
+    operation: 'follow addresses',
+    subject: server,
+    reason,
+    retryable: true,
+  });

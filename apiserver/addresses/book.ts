@@ -1,0 +1,86 @@
+// Which keys say whose addresses are whose, and which of them have changed lately: what it takes to tell an agent everything, or only
+// what is new to it. The values are the mirror's own bytes; they are read when somebody is told. It is fed like the view, and writes
+// nothing.
+
+import type { Revision } from '../../mesh/model/names.ts';
+import type { Position } from '../../mesh/snapshot/snapshot.ts';
+import type { MirrorBatch, MirrorObserver } from '../store/port.ts';
+import { ADDRESSES_PREFIX, NODES_PREFIX } from './records.ts';
+
+export interface AddressFeed {
+  /** Everything up to here is in what `keys` and `since` name; absent before the first complete list. */
+  readonly reached: Position | undefined;
+  read(key: string): Uint8Array | undefined;
+  keys(): Iterable<string>;
+  /** Keys that changed after the position; undefined where that is not known any more. */
+  since(position: Position): ReadonlySet<string> | undefined;
+  /** Called when `reached` has moved. The returned function ends it. */
+  subscribe(listener: () => void): () => void;
+}
+
+interface Change {
+  readonly revision: Revision;
+  readonly key: string;
+}
+
+/** Rolling 50 nodes of 100 pods twice; an agent that missed more is told everything. Some 5 MB when full. */
+const CHANGES_MAX = 65_536;
+
+export class AddressBook implements AddressFeed, MirrorObserver {
+  readonly #values = new Map<string, Uint8Array>();
+  readonly #listeners = new Set<() => void>();
+  /** In the order of revisions; complete after `#completeFrom`. */
+  #changes: Change[] = [];
+  #completeFrom = 0;
+  #reached: Position | undefined;
+
+  get reached(): Position | undefined {
+    return this.#reached;
+  }
+
+  read(key: string): Uint8Array | undefined {
+    return this.#values.get(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#values.keys();
+  }
+
+  since({ storeId, revision }: Position): ReadonlySet<string> | undefined {
+    if (storeId !== this.#reached?.storeId || revision < this.#completeFrom) return undefined;
+    let [low, high] = [0, this.#changes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#changes[middle]?.revision ?? revision) <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return new Set(this.#changes.slice(low).map(({ key }) => key));
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onBatch({ position, events, relisted }: MirrorBatch): void {
+    // Nothing is complete before the first whole list.
+    if (this.#reached === undefined && !relisted) return;
+    if (this.#reached?.storeId !== position.storeId) {
+      this.#changes = [];
+      this.#completeFrom = position.revision;
+    }
+    for (const event of events) {
+      const key = event.type === 'put' ? event.kv.key : event.key;
+      if (!key.startsWith(ADDRESSES_PREFIX) && !key.startsWith(NODES_PREFIX)) continue;
+      if (event.type === 'put') this.#values.set(key, event.kv.value);
+      else this.#values.delete(key);
+      this.#changes.push({ revision: position.revision, key });
+    }
+    if (this.#changes.length > CHANGES_MAX) {
+      const dropped = this.#changes.splice(0, this.#changes.length - CHANGES_MAX / 2);
+      this.#completeFrom = dropped.at(-1)?.revision ?? this.#completeFrom;
+    }
+    this.#reached = position;
+    for (const listener of this.#listeners) listener();
+  }
+}

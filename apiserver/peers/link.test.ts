@@ -31,7 +31,7 @@ let seen: {
   bundles: (string | undefined)[];
 };
 let hiddenCard: boolean;
-/** The door is of a version that does not know of specs. */
+/** The door is of a version that knows of neither specs nor bundles. */
 let oldDoor: boolean;
 /** Tells the link that what it follows was refused. */
 let refuse: (() => void) | undefined;
@@ -53,11 +53,10 @@ function follow(): PeerLink {
     openDoor: async () => ({
       store: {
         status: () => store.status(),
-        get: (key) =>
-          hiddenCard || (oldDoor && key.startsWith(keys.specs.prefix)) ? Promise.reject(denied()) : store.get(key),
+        get: (key) => (hiddenCard || (oldDoor && isNewKey(key)) ? Promise.reject(denied()) : store.get(key)),
       },
       mirror(prefixes, observer) {
-        if (oldDoor && prefixes.includes(keys.specs.prefix)) return refusedMirror(observer);
+        if (oldDoor && prefixes.some(isNewKey)) return refusedMirror(observer);
         const mirror = store.createMirror({ prefixes, observer });
         refuse = () => observer.onState?.({ ...mirror.state, lastError: denied() });
         return mirror;
@@ -106,6 +105,7 @@ function refusedMirror({ onState }: MirrorObserver): Mirror {
   };
 }
 
+const isNewKey = (key: string) => key.startsWith(keys.specs.prefix) || key === keys.bundle;
 const describeEvent = (event: StoreEvent) => (event.type === 'put' ? event.kv.key : `-${event.key}`);
 const denied = () => new OperationalError({ code: 'STORE_DENIED', operation: 'read', reason: 'not allowed' });
 const put = (key: string, value = 'x') => store.transact([{ type: 'put', key, value: bytes(value) }]);
@@ -232,6 +232,15 @@ test('the bundle of a peer is followed once its card says that there is one, and
   await put(keys.bundle, 'bundle 2');
   await vi.waitFor(() => expect(seen.bundles).toEqual(['bundle 1', 'bundle 2']));
   expect(link.state.synced).toBe(true);
+  // A replica of the older version answers next: the link goes on without.
+  oldDoor = true;
+  refuse?.();
+  await vi.waitFor(() => expect(link.state.phase).not.toBe('live'));
+  await put(keys.bundle, 'bundle 3');
+  await put('cilium/state/services/v1/east/prod/later');
+  await later(() => expect(seen.records).toContain('cilium/state/services/v1/east/prod/later'));
+  expect(link.state).toMatchObject({ phase: 'live', synced: true });
+  expect(seen.bundles).not.toContain('bundle 3');
 });
 
 test('silence ages a peer through stale to expired, and a heartbeat makes it fresh again', async () => {

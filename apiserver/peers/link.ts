@@ -4,8 +4,9 @@
 
 import type { Freshness, HistoryLoss } from '../../mesh/conflict/facts.ts';
 import { type FreshnessLimits, freshnessAt } from '../../mesh/conflict/freshness.ts';
+import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { decodeCard } from '../../mesh/wire/card.ts';
+import { announcesBundle, publishesSpecs } from '../../mesh/wire/card.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
@@ -16,11 +17,11 @@ import type { Turns } from '../../runtime/turns.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
 import type { Mirror, MirrorBatch, MirrorState, StoreEvent } from '../store/port.ts';
 import { HistoryWatch } from './history-watch.ts';
+import { OfferedKeys } from './offered-keys.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import { Piecework } from './piecework.ts';
 import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase } from './port.ts';
-import { SpecsOffer } from './specs-offer.ts';
 
 export interface PeerLinkDeps {
   readonly spec: PeerSpec;
@@ -65,15 +66,12 @@ export class PeerLink {
   #historyLost: HistoryLoss | undefined;
   #phase: PeerPhase = 'connecting';
   #plain = false;
-  /** The bundle is among what is followed. */
-  #withBundle = false;
-  /** Ends the session, for another that follows other keys. */
-  #startOver = (): void => {};
   #client: DoorClient | undefined;
   #mirror: Mirror | undefined;
   #place: GatePlace | undefined;
   #revision: number | undefined;
-  #specs: SpecsOffer | undefined;
+  /** What not every peer has, of the session. */
+  #offered: Readonly<Record<'specs' | 'bundle', OfferedKeys>> | undefined;
   #liveSince: number | undefined;
   #heartbeatAt: number | undefined;
   #freshness: Freshness = 'fresh';
@@ -119,6 +117,10 @@ export class PeerLink {
     return this.#revision;
   }
 
+  get #offers(): readonly OfferedKeys[] {
+    return this.#offered === undefined ? [] : Object.values(this.#offered);
+  }
+
   /** Follows the peer until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#deps;
@@ -159,11 +161,14 @@ export class PeerLink {
     this.#client = client;
     const over = new AbortController();
     const both = AbortSignal.any([signal, over.signal]);
-    this.#startOver = () => over.abort();
-    const specs = new SpecsOffer({
-      probe: () => this.#withDeadline(both, (deadline) => client.store.get(this.#keys.specs.prefix, deadline)),
-      onChange: (refusal) => over.abort(refusal),
-    });
+    const offered = (key: string, offers: (card: ClusterCard) => boolean) =>
+      new OfferedKeys({
+        offers,
+        probe: () => this.#withDeadline(both, (deadline) => client.store.get(key, deadline)),
+        onChange: (refusal) => over.abort(refusal),
+      });
+    const specs = offered(this.#keys.specs.prefix, publishesSpecs);
+    const bundle = offered(this.#keys.bundle, announcesBundle);
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
       await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
@@ -172,12 +177,16 @@ export class PeerLink {
       const card = await this.#lookForCard(client, signal);
       this.#plain = card === 'hidden' || card === 'absent';
       // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
-      const { plainPrefixes, prefixes: withCard, bundlePrefixes } = this.#keys;
-      const prefixes = card === 'hidden' ? plainPrefixes : this.#withBundle ? bundlePrefixes : withCard;
-      const offered = await specs.decide(typeof card === 'string' ? undefined : card);
-      this.#specs = specs;
+      const shown = typeof card === 'string' ? undefined : card;
+      const [withSpecs, withBundle] = await Promise.all([specs.decide(shown), bundle.decide(shown)]);
+      const prefixes = [
+        ...(card === 'hidden' ? this.#keys.plainPrefixes : this.#keys.prefixes),
+        ...(withSpecs ? [this.#keys.specs.prefix] : []),
+        ...(withBundle ? [this.#keys.bundle] : []),
+      ];
+      this.#offered = { specs, bundle };
       this.#revision = undefined;
-      this.#mirror = client.mirror(offered ? [...prefixes, this.#keys.specs.prefix] : prefixes, {
+      this.#mirror = client.mirror(prefixes, {
         onBatch: (batch) => this.#receive(batch),
         onState: (state) => this.#followed(state),
       });
@@ -193,12 +202,10 @@ export class PeerLink {
   async #lookForCard(client: DoorClient, signal: AbortSignal): Promise<Uint8Array | 'absent' | 'hidden'> {
     try {
       const card = await this.#withDeadline(signal, (deadline) => client.store.get(this.#keys.card, deadline));
-      this.#withBundle = announcesBundle(card?.value);
       return card?.value ?? 'absent';
     } catch (error) {
-      if (!isFailure(error, Meanings.denied)) throw error;
-      this.#withBundle = false;
-      return 'hidden';
+      if (isFailure(error, Meanings.denied)) return 'hidden';
+      throw error;
     }
   }
 
@@ -231,8 +238,7 @@ export class PeerLink {
         continue;
       if (key === this.#keys.card) {
         if (value !== undefined) this.#plain = false;
-        if (value !== undefined && announcesBundle(value) !== this.#withBundle) this.#startOver();
-        this.#specs?.cardCame(value);
+        for (const keys of this.#offers) keys.cardCame(value);
         intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
       } else if (key === this.#keys.config) intake.setConfig(name, value);
       else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
@@ -273,7 +279,7 @@ export class PeerLink {
   /** How services are exported withholds nothing, so that it is waited for, but never keeps anything else from being taken away. */
   get #canariesAsked(): readonly string[] {
     const { canaries, specs } = this.#keys;
-    return this.#specs?.asked === true ? [...canaries, specs.canary] : canaries;
+    return this.#offered?.specs.asked === true ? [...canaries, specs.canary] : canaries;
   }
 
   #retainRecords(): void {
@@ -296,15 +302,13 @@ export class PeerLink {
   }
 
   #followed(state: MirrorState): void {
-    if (isFailure(state.lastError, Meanings.denied)) this.#specs?.refused(state.lastError);
+    if (isFailure(state.lastError, Meanings.denied)) for (const keys of this.#offers) keys.refused(state.lastError);
     if (state.phase === 'live') {
       this.#lastError = undefined;
       this.#liveSince ??= this.#deps.clock.monotonic();
       this.#enter('live');
     } else {
       this.#liveSince = undefined;
-      // An older version came back to a door whose keys are fewer.
-      if (this.#withBundle && isFailure(state.lastError, Meanings.denied)) this.#startOver();
       this.#enter(state.phase === 'listing' ? 'listing' : 'reconnecting');
     }
     this.#measure();
@@ -351,8 +355,3 @@ export class PeerLink {
 }
 
 const NOTHING: Mirror['entries'] = new Map();
-
-function announcesBundle(card: Uint8Array | undefined): boolean {
-  const read = card === undefined ? undefined : decodeCard(card);
-  return read?.ok === true && read.value.card.trust.bundle === true;
-}

@@ -17,13 +17,12 @@ const CANARY_PREFIXES = [
 export interface PeerKeys {
   readonly config: string;
   readonly card: string;
+  /** Which authorities the peer announces; only a peer whose card offers it is asked. */
   readonly bundle: string;
   readonly heartbeat: string;
   readonly canaries: readonly string[];
   readonly isCanary: (key: string) => boolean;
   readonly prefixes: readonly string[];
-  /** With the bundle, of a peer whose card says that it has one: the doors of others refuse the whole list for it. */
-  readonly bundlePrefixes: readonly string[];
   /** Without the card, which a plain Cilium cluster's etcd refuses to show. */
   readonly plainPrefixes: readonly string[];
   /** How the peer exports its services, and the canary of that; only a peer whose card offers it is asked. */
@@ -45,7 +44,6 @@ export function peerKeys(peer: ClusterName): PeerKeys {
     canaries: CANARY_PREFIXES.map((prefix) => synced + prefix),
     isCanary: (key) => key.startsWith(synced),
     prefixes: [...plainPrefixes, card],
-    bundlePrefixes: [...plainPrefixes, card, bundle],
     plainPrefixes,
     specs: { prefix: serviceSpecKey(peer, '' as ServiceKey), canary: syncedKey(peer, 'specs') },
   };

@@ -21,6 +21,9 @@ export const SERVICE_SPECS = 'service-specs';
 export const publishesSpecs = (card: Pick<ClusterCard, 'capabilities'> | undefined): boolean =>
   card?.capabilities.includes(SERVICE_SPECS) === true;
 
+/** The cluster announces its authorities as a bundle (trust-bundle.ts), and its door answers for that. */
+export const announcesBundle = (card: Pick<ClusterCard, 'trust'>): boolean => card.trust.bundle === true;
+
 /** STABLE: the own card as it was admitted last, which is not always as it is; a peer's is the one under its `cardKey`. Not visible to peers. */
 export const admittedCardKey = (own: ClusterName): string => `clustermesh/v1/admitted/${own}`;
 

@@ -1,10 +1,12 @@
-// Whether a peer is asked how it exports its services (mesh/wire/service-spec.ts): only where its card says that it publishes that, and
-// its door answers for it. Doors of older versions, and plain etcds of Cilium, refuse what they do not know, and a refusal would
-// cost the whole link. While a peer's replicas are of two versions, the card and the door that answers may be of different ones.
+// Whether a peer is asked for keys that not every version has: only where its card offers them, and its door answers for them. Doors of
+// older versions, and plain etcds of Cilium, refuse what they do not know, and a refusal would cost the whole link. While a peer's
+// replicas are of two versions, the card and the door that answers may be of different ones.
 
-import { decodeCard, publishesSpecs } from '../../mesh/wire/card.ts';
+import type { ClusterCard } from '../../mesh/model/cluster.ts';
+import { decodeCard } from '../../mesh/wire/card.ts';
 
-export interface SpecsOfferDeps {
+export interface OfferedKeysDeps {
+  readonly offers: (card: ClusterCard) => boolean;
   /** Reads within the range. Rejects where the door refuses it, and where it cannot be reached. */
   readonly probe: () => Promise<unknown>;
   /** The session was made for another answer than there is now: it is to end, with the refusal if there was one. */
@@ -12,29 +14,29 @@ export interface SpecsOfferDeps {
 }
 
 /** Of one session with a peer's door. */
-export class SpecsOffer {
-  readonly #deps: SpecsOfferDeps;
+export class OfferedKeys {
+  readonly #deps: OfferedKeysDeps;
   #asked = false;
   #probing = false;
 
-  constructor(deps: SpecsOfferDeps) {
+  constructor(deps: OfferedKeysDeps) {
     this.#deps = deps;
   }
 
-  /** The session asks for specs. */
+  /** The session asks for them. */
   get asked(): boolean {
     return this.#asked;
   }
 
   /** At the start of the session. */
   async decide(card: Uint8Array | undefined): Promise<boolean> {
-    this.#asked = offers(card) && (await this.#answers());
+    this.#asked = this.#isOfferedBy(card) && (await this.#answers());
     return this.#asked;
   }
 
   /** A card that came later: of a peer that has only just written it, or has been upgraded since. Cards come every minute. */
   cardCame(card: Uint8Array | undefined): void {
-    if (this.#asked || this.#probing || !offers(card)) return;
+    if (this.#asked || this.#probing || !this.#isOfferedBy(card)) return;
     this.#probing = true;
     void this.#answers().then((answers) => {
       this.#probing = false;
@@ -53,9 +55,9 @@ export class SpecsOffer {
       () => false,
     );
   }
-}
 
-function offers(bytes: Uint8Array | undefined): boolean {
-  const card = bytes === undefined ? undefined : decodeCard(bytes);
-  return card?.ok === true && publishesSpecs(card.value.card);
+  #isOfferedBy(bytes: Uint8Array | undefined): boolean {
+    const card = bytes === undefined ? undefined : decodeCard(bytes);
+    return card?.ok === true && this.#deps.offers(card.value.card);
+  }
 }

@@ -21,6 +21,8 @@ const WRITES_PER_TXN = 128;
 
 export interface Bare {
   readonly ms: number;
+  /** Of the copying process, the doors and etcd together: a machine that is busy with others slows all of them alike. */
+  readonly cpuMs: number;
   readonly records: number;
   readonly bytes: number;
 }
@@ -46,6 +48,7 @@ export async function bareCopy(stage: MeshStage, signal: AbortSignal): Promise<B
       client.close();
     }
   };
+  const cpuSince = bareCpu(stage);
   const begun = performance.now();
   const waiting = [...stage.doors];
   const lane = async () => {
@@ -53,10 +56,22 @@ export async function bareCopy(stage: MeshStage, signal: AbortSignal): Promise<B
   };
   try {
     await Promise.all(Array.from({ length: LISTED_AT_ONCE }, lane));
-    return { ms: performance.now() - begun, records, bytes };
+    return { ms: performance.now() - begun, cpuMs: cpuSince(), records, bytes };
   } finally {
     etcd.close();
   }
+}
+
+function bareCpu(stage: MeshStage): () => number {
+  const own = process.cpuUsage();
+  const before = (['etcd', 'player'] as const).map((name) => [name, stage.usage(name)] as const);
+  return () => {
+    const { user, system } = process.cpuUsage(own);
+    return before.reduce(
+      (sum, [name, usage]) => sum + usedSince(usage, stage.usage(name)).cpuMs,
+      (user + system) / 1_000,
+    );
+  };
 }
 
 export interface Bootstrap {

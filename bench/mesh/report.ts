@@ -49,6 +49,9 @@ export function exceeded({ bare, bootstrap, large, storm }: Results): readonly s
   return found;
 }
 
+/** Everything that a bootstrap takes but the agent: the bare copy has none. */
+const cpuRatio = ({ cpuMs: { apiserver, etcd, player } }: Bootstrap, bare: Bare): number =>
+  (apiserver + etcd + player) / bare.cpuMs;
 const ratio = (a: number, b: number | undefined): number | undefined => (b === undefined ? undefined : a / b);
 const rounded = (value: number): string => (value >= 100 ? String(Math.round(value)) : value.toFixed(2));
 const ms = (value: number): string => (value >= 1_000 ? `${(value / 1_000).toFixed(1)} s` : `${rounded(value)} ms`);
@@ -61,10 +64,14 @@ const each = (values: Readonly<Record<string, number>>, unit: string): string =>
 export function markdownReport(results: Results): string {
   const { size, bare, bootstrap, churn, large, storm, silence, loops } = results;
   const rows: (readonly [string, string])[] = [];
-  if (bare !== undefined) rows.push(['bare copy', `${ms(bare.ms)} for ${bare.records} records, ${bare.bytes} bytes`]);
+  if (bare !== undefined)
+    rows.push(['bare copy', `${ms(bare.ms)}, CPU ${ms(bare.cpuMs)}, for ${bare.records} records, ${bare.bytes} bytes`]);
   const times = ratio(bootstrap.ms, bare?.ms);
   rows.push(['bootstrap', `${ms(bootstrap.ms)}${times === undefined ? '' : `, ${rounded(times)} × the bare copy`}`]);
-  rows.push(['CPU of bootstrap', each(bootstrap.cpuMs, 'ms')]);
+  rows.push([
+    'CPU of bootstrap',
+    `${each(bootstrap.cpuMs, 'ms')}${bare === undefined ? '' : `; ${rounded(cpuRatio(bootstrap, bare))} × that of the bare copy`}`,
+  ]);
   rows.push(['API server memory', `${Math.round(bootstrap.apiServerBytesPerEndpoint)} bytes per remote endpoint`]);
   rows.push(['agent memory', `${Math.round(bootstrap.agentBytesPerBackend)} bytes per remote backend`]);
   if (churn !== undefined) {

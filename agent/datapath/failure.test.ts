@@ -47,6 +47,17 @@ test('an error quotes the verifier, and names the program', () => {
   );
 });
 
+test.each([
+  ['R7 tried to add from different maps, paths or scalars, pointer arithmetic with it prohibited for !root', 13],
+  ['The sequence of 8193 jumps is too complex.', 14],
+  ['program of this type cannot use helper bpf_get_current_comm#16', 22],
+])('a verifier that is stricter without CAP_PERFMON: %s', (verdict, errno) => {
+  const messages = ["libbpf: prog 'cm_connect4': -- BEGIN PROG LOAD LOG --", verdict, '-- END PROG LOAD LOG --'];
+  const error = datapathError({ step: 'load programs', subject: 'sock_lb.bpf.o', errno, messages });
+  expect(error.hint).toContain('grant CAP_PERFMON');
+  expect(error.reason).toContain(`kernel on cm_connect4: ${verdict}`);
+});
+
 test('of a long log the end is kept, and it says how much is not', () => {
   const log = Array.from({ length: 100 }, (_, index) => `line ${index}`);
   const messages = ["libbpf: prog 'p': -- BEGIN PROG LOAD LOG --", ...log, '-- END PROG LOAD LOG --'];

@@ -53,6 +53,14 @@ interface Cause {
 const CAPABILITIES_HINT =
   'run as root or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; if they are granted, a seccomp profile or an LSM forbids bpf(2), and before kernel 5.11 RLIMIT_MEMLOCK has to be raised';
 
+const WORN_OUT = {
+  steps: ['load programs'],
+  said: /program is too large|too complex|too many states/,
+  code: 'DATAPATH_REJECTED',
+  reason: 'the verifier would have to follow more of a program than it is willing to',
+  hint: 'grant CAP_PERFMON, without which it follows more ways; if that is granted, report it with the kernel version and the lines above',
+} as const;
+
 /** The first row that fits counts. */
 const CAUSES: readonly Cause[] = [
   {
@@ -101,14 +109,8 @@ const CAUSES: readonly Cause[] = [
     reason: 'the verifier is stricter with a process that lacks CAP_PERFMON',
     hint: 'grant CAP_PERFMON',
   },
-  {
-    steps: ['load programs'],
-    errno: ERRNO.EFAULT,
-    said: /too complex/,
-    code: 'DATAPATH_NOT_PERMITTED',
-    reason: 'the verifier follows more ways for a process that lacks CAP_PERFMON, and gave up',
-    hint: 'grant CAP_PERFMON',
-  },
+  { errno: ERRNO.EFAULT, ...WORN_OUT },
+  { errno: ERRNO.E2BIG, ...WORN_OUT },
   {
     steps: ['load programs'],
     errno: ERRNO.EAGAIN,

@@ -118,8 +118,11 @@ export interface RecordCallback {
 }
 
 const LIBRARY = 'libbpf.so.1';
-/** libbpf hands over the verifier's whole log at once: of our programs some ten kilobytes. Longer ones lose their end. */
-const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
+/**
+ * libbpf hands over the verifier's whole log at once, and asks the kernel for 16 MiB of it at most; the verdict is at its end.
+ * What is not written to takes no memory.
+ */
+const MESSAGE_BYTES_MAX = 17 * 1024 * 1024;
 /** enum libbpf_print_level: warnings and what informs; the next one is debugging. */
 const LEVEL_MAX = 1;
 
@@ -134,7 +137,10 @@ export function loadLibbpf(): LoadedLibbpf {
 function load(): LoadedLibbpf {
   const library = openLibrary();
   const messages: string[] = [];
-  captureMessages(library, (text) => messages.push(...text.split('\n').filter((line) => line !== '')));
+  captureMessages(library, (text) => {
+    // A log may have more lines than a call takes arguments.
+    for (const line of text.split('\n')) if (line !== '') messages.push(line);
+  });
   return {
     calls: bind(library),
     errno: () => koffi.errno(),

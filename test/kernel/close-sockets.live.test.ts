@@ -4,15 +4,19 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createAgentApp } from '../../agent/app.ts';
 import { type Datapath, openDatapath } from '../../agent/datapath/index.ts';
 import { backend, port, service } from '../../agent/desired/sample.ts';
 import { Rig } from '../../agent/reconcile/rig.ts';
 import { SocketCloser } from '../../agent/sockets/closer.ts';
 import { KernelNodeSockets, tryDestroying } from '../../agent/sockets/kernel/index.ts';
 import type { SocketProtocol } from '../../agent/sockets/port.ts';
+import type { SnapshotListener, Upstream } from '../../agent/upstream/port.ts';
+import type { ClusterName, Revision } from '../../mesh/model/names.ts';
 import type { MeshService } from '../../mesh/model/service.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { Health } from '../../runtime/health.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 import { systemRandom } from '../../runtime/random.ts';
@@ -200,6 +204,62 @@ describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
     startCloser(['UDP']);
     await expect.poll(() => closer.report.destroyed.UDP).toBe(1);
     expect(await client.ask('send hello')).toBe(`error ${EDESTADDRREQ}`);
+  });
+
+  test('an agent does it by itself when its API server withdraws a backend, and says so', async () => {
+    let publish: SnapshotListener = () => {};
+    const upstream: Upstream = {
+      current: undefined,
+      state: { connected: true, server: 'west:9878' },
+      onSnapshot: (listener) => {
+        publish = listener;
+        return () => {};
+      },
+      acknowledge: () => {},
+      run: (signal) => once(signal, 'abort').then(() => undefined),
+    };
+    const app = createAgentApp({
+      node: 'n1',
+      cluster: 'west',
+      upstream,
+      maps: Object.assign(maps, { sockets: new KernelNodeSockets() }),
+      health: new Health(systemClock),
+      observe: { always: false, sampleEvery: 1, perSecond: 1_000 },
+      closeSockets: ['UDP'],
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
+    });
+    const ended = new AbortController();
+    const running = app.run(ended.signal);
+    stop = async () => {
+      ended.abort();
+      await running;
+    };
+    const tell = (revision: number, wanted: MeshService) =>
+      publish(
+        {
+          position: { storeId: '00000000000000aa', revision: revision as Revision },
+          cluster: 'west' as ClusterName,
+          clusters: new Map(),
+          services: new Map([[wanted.key, wanted]]),
+        },
+        'all',
+      );
+    await vi.waitFor(() => tell(1, BOTH_FIRST));
+    await expect.poll(() => app.status().programmed.revision).toBe(1);
+    const client = await here.startClient();
+    expect((await dial(client, 4, VIP, 53))[3]).toBe(answer('10.1.0.1', `${VIP} 53`));
+
+    tell(2, BOTH_SECOND);
+    await expect.poll(() => app.status().sockets.destroyed, { timeout: 10_000 }).toEqual({ udp: 1, tcp: 0 });
+    expect(await client.ask('send hello')).toBe(`error ${EDESTADDRREQ}`);
+    expect((await client.do('close', `open udp 4`, `connect ${VIP} 53`, 'send hello', 'recv'))[4]).toBe(
+      answer('10.1.0.2', `${VIP} 53`),
+    );
+    expect(app.status().sockets).toMatchObject({ failed: 0, last_error: undefined });
+    expect(app.status().sockets.namespaces).toBeGreaterThanOrEqual(2);
   });
 
   test('a process that cannot return from another namespace ends, and says why', async () => {

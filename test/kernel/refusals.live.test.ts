@@ -39,6 +39,15 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () 
     throw error;
   };
 
+  async function compiled(name: string, text: string): Promise<string> {
+    const source = `${room.dir}/${name}.bpf.c`;
+    const objectPath = `${room.dir}/${name}.bpf.o`;
+    writeFileSync(source, text);
+    const include = `-I${new URL('../../bpf', import.meta.url).pathname}`;
+    await runCommand('clang', [...CLANG_BPF, include, '-c', source, '-o', objectPath]);
+    return objectPath;
+  }
+
   test.each([
     ['a pin folder on another file system', 'DATAPATH_NOT_BPFFS', () => ({ pinDir: `${room.dir}/plain/node` })],
     ['a pin folder with a dot in its name', 'DATAPATH_PIN_FOLDER', () => ({ pinDir: `${room.bpffs}/node.1` })],
@@ -65,17 +74,22 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () 
   });
 
   test('a program that the verifier rejects is named, with the line it is about', async () => {
-    const source = `${room.dir}/bad.bpf.c`;
-    const objectPath = `${room.dir}/bad.bpf.o`;
-    writeFileSync(source, REJECTED);
-    const include = `-I${new URL('../../bpf', import.meta.url).pathname}`;
-    await runCommand('clang', [...CLANG_BPF, include, '-c', source, '-o', objectPath]);
-    const { code, reason } = await refusal({ objectPath });
+    const { code, reason } = await refusal({ objectPath: await compiled('bad', REJECTED) });
     expect(code).toBe('DATAPATH_REJECTED');
     expect(reason).toMatch(
       /the verifier rejected a program; EACCES.*kernel on cm_connect4: .*invalid mem access 'map_value_or_null'/,
     );
     expect(reason.length).toBeLessThan(600);
+    expect(pinsIn(room)).toEqual([]);
+  });
+
+  test('of a program that wears the verifier out the verdict is kept, which stands at the end of megabytes', async () => {
+    const { code, reason } = await refusal({ objectPath: await compiled('worn', ENDLESS) });
+    expect(code).toBe('DATAPATH_REJECTED');
+    expect(reason).toMatch(
+      /more of a program than it is willing to; E.*kernel on cm_connect4: .*(too large. Processed|jumps is too complex)/,
+    );
+    expect(reason.length).toBeLessThan(1_500);
     expect(pinsIn(room)).toEqual([]);
   });
 
@@ -188,8 +202,8 @@ int someone(struct bpf_sock_addr *ctx)
 char _license[] SEC("license") = "GPL";
 `;
 
-/** Reads a row without asking whether it is there. */
-const REJECTED = `
+/** The maps of ours, without which an object is none of ours. */
+const OURS = `
 #include "include/affinity.h"
 #include "include/backends.h"
 #include "include/reverse_nat.h"
@@ -197,12 +211,34 @@ const REJECTED = `
 #include "include/reverse_sk.h"
 #include "include/services.h"
 const volatile _Bool can_set_retval = 0;
+`;
+
+/** Reads a row without asking whether it is there. */
+const REJECTED = `${OURS}
 SEC("cgroup/connect4")
 int cm_connect4(struct bpf_sock_addr *ctx)
 {
 	struct backend_key key = { .backend_id = ctx->user_port };
 	struct backend4 *found = bpf_map_lookup_elem(&cm4_backends, &key);
 	return found->state == can_set_retval;
+}
+char _license[] SEC("license") = "GPL";
+`;
+
+/** No two rounds of its loop are the same to the verifier. */
+const ENDLESS = `${OURS}
+SEC("cgroup/connect4")
+int cm_connect4(struct bpf_sock_addr *ctx)
+{
+	struct backend_key key = {};
+	__u32 sum = 0;
+
+	for (__u32 at = 0; at < 1000000; at++) {
+		key.backend_id = at;
+		if (bpf_map_lookup_elem(&cm4_backends, &key))
+			sum += at ^ sum << 1;
+	}
+	return sum == can_set_retval;
 }
 char _license[] SEC("license") = "GPL";
 `;

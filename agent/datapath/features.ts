@@ -33,6 +33,7 @@ export const MAP_TYPES: readonly Named[] = [
   { name: 'PERCPU_HASH', number: 5, since: '4.6' },
   { name: 'PERCPU_ARRAY', number: 6, since: '4.6' },
   { name: 'LRU_HASH', number: 9, since: '4.10' },
+  { name: 'LPM_TRIE', number: 11, since: '4.11' },
   { name: 'RINGBUF', number: 27, since: '5.8' },
 ];
 

@@ -2,7 +2,7 @@
 // of all others, over loopback. What each measure means: docs/scaling.md.
 //
 //   npm run bench:mesh -- [--short] [--clusters 250] [--nodes 100] [--identities 100] [--endpoints 1000] [--services 20]
-//     [--backends 50] [--rate 325] [--seconds 30] [--large 5000] [--only bare,churn,large,storm,silence] [-o text|json]
+//     [--backends 50] [--rate 325] [--seconds 30] [--large 5000] [--agents 100] [--only bare,churn,large,agents,storm,silence] [-o text|json]
 //
 // Needs etcd. Exit codes: 0 within the bounds, 1 not, 2 wrong usage. LOOP_PROBE_PROFILE in the environment: docs/scaling.md.
 
@@ -22,7 +22,7 @@ function readOptions(): (RunOptions & { readonly json: boolean }) | undefined {
     const { values } = parseArgs({
       options: {
         ...{ clusters: text, nodes: text, identities: text, endpoints: text, services: text, backends: text },
-        ...{ rate: text, seconds: text, large: text, only: text },
+        ...{ rate: text, seconds: text, large: text, agents: text, only: text },
         short: { type: 'boolean', default: false },
         output: { type: 'string', short: 'o', default: 'text' },
       },
@@ -44,14 +44,15 @@ function readOptions(): (RunOptions & { readonly json: boolean }) | undefined {
       const churn = { perSecond: whole(values.rate, 325), seconds: whole(values.seconds, values.short ? 5 : 30) };
       const largeBackends = whole(values.large, 5_000);
       const json = values.output === 'json';
-      return { size, measures: new Set(measures as readonly Measure[]), churn, largeBackends, json };
+      const agents = whole(values.agents, 100);
+      return { size, measures: new Set(measures as readonly Measure[]), churn, largeBackends, agents, json };
     }
   } catch {
     // Said below.
   }
   process.stderr.write(
     'usage: bench:mesh -- [--short] [--clusters N] [--nodes N] [--identities N] [--endpoints N] [--services N] [--backends N]\n' +
-      `         [--rate N] [--seconds N] [--large N] [--only ${MEASURES.join(',')}] [-o text|json]\n` +
+      `         [--rate N] [--seconds N] [--large N] [--agents N] [--only ${MEASURES.join(',')}] [-o text|json]\n` +
       `at most ${CLUSTERS_MAX} clusters, and services × backends at most as many as endpoints\n`,
   );
   return undefined;

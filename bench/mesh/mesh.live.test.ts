@@ -12,9 +12,10 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
     const results = await runMesh(
       {
         size: SHORT,
-        measures: new Set(['bare', 'churn', 'large', 'storm']),
+        measures: new Set(['bare', 'churn', 'large', 'agents', 'storm']),
         churn: { perSecond: 50, seconds: 3 },
         largeBackends: 2_000,
+        agents: 10,
       },
       () => {},
       new AbortController().signal,

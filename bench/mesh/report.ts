@@ -3,6 +3,7 @@
 
 import { table } from '../markdown-section.ts';
 import type { Figures } from '../propagation/moments.ts';
+import type { ManyAgents } from './many-agents.ts';
 import type { Bare, Bootstrap, Churn, LargeService, Silence, Storm } from './measures.ts';
 import type { MeshSize } from './size.ts';
 
@@ -12,6 +13,7 @@ export interface Results {
   readonly bootstrap: Bootstrap;
   readonly churn: Churn | undefined;
   readonly large: LargeService | undefined;
+  readonly agents: ManyAgents | undefined;
   readonly storm: Storm | undefined;
   readonly silence: Silence | undefined;
   /** Milliseconds that each program's event loop was late, over the whole run. */
@@ -30,10 +32,12 @@ export const BOUNDS = {
   stormMemory: 1.6,
   /** Time until all peers are back, against bootstrap; pauses before a reconnect are in it, which do not shrink with the mesh. */
   stormToBootstrap: 4,
+  /** The API server's memory while one agent does not read. */
+  slowAgentMemory: 1.3,
 } as const;
 
 /** What is worse than the bounds allow, in words. */
-export function exceeded({ bare, bootstrap, large, storm }: Results): readonly string[] {
+export function exceeded({ bare, bootstrap, large, agents, storm }: Results): readonly string[] {
   const found: string[] = [];
   const check = (what: string, value: number | undefined, bound: number) => {
     if (value !== undefined && value > bound) found.push(`${what} is ${rounded(value)}, and may be ${bound}`);
@@ -41,6 +45,7 @@ export function exceeded({ bare, bootstrap, large, storm }: Results): readonly s
   check('bootstrap to bare copy', ratio(bootstrap.ms, bare?.ms), BOUNDS.bootstrapToBare);
   check('map writes for one backend', large?.mapWrites, BOUNDS.mapWrites);
   check('agent bytes to record bytes', large && large.agentReadBytes / large.recordBytes, BOUNDS.agentBytesToRecord);
+  check('memory with an agent that does not read', agents?.slow.memoryRatio, BOUNDS.slowAgentMemory);
   check('memory in a reconnect storm', storm?.memoryRatio, BOUNDS.stormMemory);
   check('reconnect to bootstrap', storm && storm.backMs / bootstrap.ms, BOUNDS.stormToBootstrap);
   if (storm !== undefined && storm.backendsMin < storm.backendsBefore) {
@@ -55,14 +60,15 @@ const cpuRatio = ({ cpuMs: { apiserver, etcd, player } }: Bootstrap, bare: Bare)
 const ratio = (a: number, b: number | undefined): number | undefined => (b === undefined ? undefined : a / b);
 const rounded = (value: number): string => (value >= 100 ? String(Math.round(value)) : value.toFixed(2));
 const ms = (value: number): string => (value >= 1_000 ? `${(value / 1_000).toFixed(1)} s` : `${rounded(value)} ms`);
-const spread = ({ p50, p99, max }: Figures): string => `p50 ${ms(p50)}, p99 ${ms(p99)}, at most ${ms(max)}`;
+const spread = ({ p50, p95, p99, max }: Figures): string =>
+  `p50 ${ms(p50)}, p95 ${ms(p95)}, p99 ${ms(p99)}, at most ${ms(max)}`;
 const each = (values: Readonly<Record<string, number>>, unit: string): string =>
   Object.entries(values)
     .map(([process, value]) => `${process} ${rounded(value)} ${unit}`)
     .join(', ');
 
 export function markdownReport(results: Results): string {
-  const { size, bare, bootstrap, churn, large, storm, silence, loops } = results;
+  const { size, bare, bootstrap, churn, large, agents, storm, silence, loops } = results;
   const rows: (readonly [string, string])[] = [];
   if (bare !== undefined)
     rows.push(['bare copy', `${ms(bare.ms)}, CPU ${ms(bare.cpuMs)}, for ${bare.records} records, ${bare.bytes} bytes`]);
@@ -83,6 +89,16 @@ export function markdownReport(results: Results): string {
     rows.push(['its map writes', rounded(large.mapWrites)]);
     rows.push(['its bytes', `record ${large.recordBytes}, read by the agent ${Math.round(large.agentReadBytes)}`]);
     rows.push(['its CPU', each(large.cpuMs, 'ms')]);
+  }
+  if (agents !== undefined) {
+    const { slow } = agents;
+    rows.push([`${agents.agents} agents subscribe`, `${ms(agents.openMs)}, API server CPU ${ms(agents.openCpuMs)}`]);
+    rows.push(['one backend, put to each of them', spread(agents.putToAgent)]);
+    rows.push(['its cost', `API server CPU ${ms(agents.cpuMs)}, ${Math.round(agents.bytes)} bytes to each`]);
+    rows.push([
+      'one of them does not read',
+      `the others ${spread(slow.putToAgent)}; then ${slow.steps} steps for ${slow.changes} changes, memory × ${rounded(slow.memoryRatio)}`,
+    ]);
   }
   if (storm !== undefined) {
     const lost = storm.backendsBefore - storm.backendsMin;

@@ -1,6 +1,7 @@
 // One run: opens a stage, takes the measures that are wanted one after the other, and removes everything. For the command and for
 // the test that keeps the ratios.
 
+import { manyAgents } from './many-agents.ts';
 import { bareCopy, bootstrap, churn, largeService, reconnectStorm, silentPeers } from './measures.ts';
 import type { Results } from './report.ts';
 import type { MeshSize } from './size.ts';
@@ -8,7 +9,7 @@ import { MeshStage } from './stage.ts';
 import { loopOf } from './usage.ts';
 
 /** All but `bootstrap`, without which there is nothing to measure. */
-export const MEASURES = ['bare', 'churn', 'large', 'storm', 'silence'] as const;
+export const MEASURES = ['bare', 'churn', 'large', 'agents', 'storm', 'silence'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 export interface RunOptions {
@@ -17,6 +18,7 @@ export interface RunOptions {
   /** Changes a second, and for how long. */
   readonly churn: { readonly perSecond: number; readonly seconds: number };
   readonly largeBackends: number;
+  readonly agents: number;
 }
 
 const LARGE_CHANGES = 20;
@@ -41,13 +43,14 @@ export async function runMesh(
     const { perSecond, seconds } = options.churn;
     const churned = await wanted('churn', () => churn(stage, perSecond, seconds, signal));
     const large = await wanted('large', () => largeService(stage, options.largeBackends, LARGE_CHANGES, signal));
+    const agents = await wanted('agents', () => manyAgents(stage, options.agents));
     const storm = await wanted('storm', () => reconnectStorm(stage, signal));
     const silence = await wanted('silence', () => silentPeers(stage, signal));
     const loops = (['apiserver', 'agent'] as const).flatMap((process) => {
       const sample = loopOf(stage.dir, stage.pid(process));
       return sample === undefined ? [] : [{ process, p999: sample.p999, max: sample.max }];
     });
-    return { size: options.size, bare, bootstrap: bootstrapped, churn: churned, large, storm, silence, loops };
+    return { size: options.size, bare, bootstrap: bootstrapped, churn: churned, large, agents, storm, silence, loops };
   } finally {
     onProgress('removing everything that was made');
     for (const left of await stage.close()) onProgress(`could not be removed: ${left}`);

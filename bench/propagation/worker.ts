@@ -8,7 +8,7 @@ import { commandAt, type Place } from '../../lab/place.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 
 /** Below bench/. */
-export type WorkerProgram = `propagation/${'writer' | 'first-connect' | 'hops'}` | 'mesh/player';
+export type WorkerProgram = `propagation/${'writer' | 'first-connect' | 'hops'}` | `mesh/${'player' | 'subscribers'}`;
 
 export interface Worker {
   readonly pid: number;

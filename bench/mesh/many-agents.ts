@@ -1,0 +1,95 @@
+// Many agents on one API server: what a change costs the server when all of them are told, and what one that does not read costs
+// it and the others.
+
+import { readFileSync } from 'node:fs';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { type Figures, figuresOf, nowMs } from '../propagation/moments.ts';
+import { startWorker } from '../propagation/worker.ts';
+import type { MeshStage } from './stage.ts';
+import type { Received, SubscribersRequest, SubscribersSetup } from './subscribers.ts';
+import { usedSince } from './usage.ts';
+
+export interface ManyAgents {
+  readonly agents: number;
+  /** From the first connection until each has its whole snapshot. */
+  readonly openMs: number;
+  readonly openCpuMs: number;
+  /** From a put at the door to each agent, of all changes. */
+  readonly putToAgent: Figures;
+  /** For each change, and for each change and agent. */
+  readonly cpuMs: number;
+  readonly bytes: number;
+  readonly slow: {
+    /** While one agent did not read; the others. */
+    readonly putToAgent: Figures;
+    /** Steps that it was sent for all changes that it had missed, once it read again. */
+    readonly steps: number;
+    readonly changes: number;
+    /** The server's resident memory at the end of that against its beginning. */
+    readonly memoryRatio: number;
+  };
+}
+
+const CHANGES = 20;
+/** With so many backends more or less each time, every buffer on the way to an agent that does not read is full soon. */
+const SLOW_CHANGES = 60;
+const SLOW_BACKENDS = 1_000;
+
+export async function manyAgents(stage: MeshStage, agents: number): Promise<ManyAgents> {
+  const { layout, places, name } = stage.cluster;
+  const [ports] = places.control.servers;
+  const setup: SubscribersSetup = {
+    server: `127.0.0.1:${ports?.rpc}`,
+    agents,
+    authority: {
+      cluster: name as ClusterName,
+      certificate: readFileSync(layout.authority.cert, 'utf8'),
+      key: readFileSync(layout.authority.key, 'utf8'),
+    },
+  };
+  const worker = await startWorker('mesh/subscribers', { place: {}, setup });
+  const ask = <Answer>(request: SubscribersRequest) => worker.ask<Answer>(request);
+  const usual = stage.size.backends;
+  const change = async (at: number, step = 1): Promise<readonly number[]> => {
+    const after = nowMs();
+    await stage.play({ type: 'service', backends: at % 2 === 0 ? usual + step : usual });
+    return (await ask<readonly number[]>({ type: 'arrivals', after })).map((arrived) => arrived - after);
+  };
+  try {
+    const beforeOpen = stage.usage('apiserver');
+    const openMs = await ask<number>({ type: 'open' });
+    const opened = stage.usage('apiserver');
+    const received = await ask<readonly Received[]>({ type: 'received' });
+    const arrivals: number[] = [];
+    for (let at = 0; at < CHANGES; at += 1) arrivals.push(...(await change(at)));
+    const cpuMs = usedSince(opened, stage.usage('apiserver')).cpuMs / CHANGES;
+    const sent = await ask<readonly Received[]>({ type: 'received' });
+    const total = (all: readonly Received[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
+    const bytes = (total(sent) - total(received)) / (CHANGES * agents);
+
+    await ask({ type: 'read', slow: true });
+    const rssBefore = stage.usage('apiserver').rssBytes;
+    const others: number[] = [];
+    for (let at = 0; at < SLOW_CHANGES; at += 1) others.push(...(await change(at, SLOW_BACKENDS)));
+    const memoryRatio = stage.usage('apiserver').rssBytes / rssBefore;
+    await ask({ type: 'read', slow: false });
+    // One more, which reaches all of them again.
+    await change(SLOW_CHANGES);
+    const [late] = await ask<readonly Received[]>({ type: 'received' });
+    const steps = (late?.steps ?? 0) - (sent[0]?.steps ?? 0);
+    await change(1);
+    return {
+      ...{
+        agents,
+        openMs,
+        openCpuMs: usedSince(beforeOpen, opened).cpuMs,
+        putToAgent: figuresOf(arrivals),
+        cpuMs,
+        bytes,
+      },
+      slow: { putToAgent: figuresOf(others), steps, changes: SLOW_CHANGES, memoryRatio },
+    };
+  } finally {
+    worker.stop();
+  }
+}

@@ -6,8 +6,8 @@ import type { AddressesPart } from '../../mesh/wire/addresses.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import type { Pause } from '../desired/admit.ts';
 import type { ServiceMaps } from '../maps/port.ts';
+import type { Pause } from '../pause.ts';
 import type { Upstream } from '../upstream/port.ts';
 import {
   type AddressEntry,

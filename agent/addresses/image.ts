@@ -1,8 +1,8 @@
 // What an ipcache holds, as far as this program knows: read from a dump, then followed row by row.
 
-import type { Pause } from '../desired/admit.ts';
 import { parseAddressKey } from '../maps/address-row.ts';
 import type { AddressMap } from '../maps/port.ts';
+import type { Pause } from '../pause.ts';
 
 export interface AddressImage {
   /** Values as text of one character a byte, by the text of the prefix. */

@@ -4,6 +4,7 @@
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MapName } from '../maps/port.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import { Demand, type MapCounts } from './demand.ts';
 import { countedOf } from './differing.ts';
 import { type DesiredFrontend, REFUSAL_CODES, type Refusal } from './frontend.ts';
@@ -20,9 +21,6 @@ export interface Admission {
   readonly refused: ReadonlyMap<ServiceKey, Refusal>;
 }
 
-/** Lets others run every so often; see agent/breather.ts. */
-export type Pause = () => Promise<void> | undefined;
-
 const byPrecedence = (a: Candidate, b: Candidate): number =>
   Number(b.local) - Number(a.local) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 
@@ -30,14 +28,13 @@ export async function admit(candidates: Candidate[], sizes: MapCounts, pause: Pa
   const demand = new Demand();
   const wanted = new Demand();
   const left: { readonly key: ServiceKey; readonly map: MapName }[] = [];
-  for (const { key, frontends } of candidates.sort(byPrecedence)) {
-    await pause();
+  await visitAll(candidates.sort(byPrecedence), pause, ({ key, frontends }) => {
     const counted = frontends.map(countedOf);
     wanted.add(counted);
     const map = demand.overflow(counted, sizes);
     if (map === undefined) demand.add(counted);
     else left.push({ key, map });
-  }
+  });
   const counts = wanted.counts;
   return { demand, refused: new Map(left.map(({ key, map }) => [key, noRoom(key, map, counts[map], sizes[map])])) };
 }

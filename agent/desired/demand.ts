@@ -4,6 +4,7 @@
 import type { Family } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import type { Counted } from './differing.ts';
 import { NO_INDEX, type Target } from './targets.ts';
 
@@ -20,7 +21,7 @@ export class Demand {
   #active = new Uint32Array(ROOM_AT_FIRST);
   /** Where it was touched since the last `takeChanged`: its state then, as a place in STATES. */
   #before = new Uint8Array(ROOM_AT_FIRST).fill(UNTOUCHED);
-  #touched: Target[] = [];
+  readonly #touched: Target[] = [];
   readonly #counts = forEachMap(() => 0);
 
   get counts(): MapCounts {
@@ -82,14 +83,13 @@ export class Demand {
    * Targets whose state is another one than at the last call, but for those that came and have no number yet: they have no row
    * that could say something else.
    */
-  takeChanged(): Set<Target> {
-    const changed = new Set<Target>();
-    for (const target of this.#touched) {
+  async takeChanged(pause: Pause): Promise<Target[]> {
+    const changed: Target[] = [];
+    await visitAll(this.#touched.splice(0), pause, (target) => {
       const before = this.#before[target.index];
-      if (before !== this.#stateAt(target.index) && (before !== 0 || target.id !== 0)) changed.add(target);
+      if (before !== this.#stateAt(target.index) && (before !== 0 || target.id !== 0)) changed.push(target);
       this.#before[target.index] = UNTOUCHED;
-    }
-    this.#touched = [];
+    });
     return changed;
   }
 

@@ -127,7 +127,7 @@ test('what is kept up to date is what comes out from scratch', async () => {
         expect(kept.counts).toEqual(scratch.counts);
         // Everything that differs was named.
         for (const name of differing(before.frontends, after.frontends)) expect(changed.frontends.has(name)).toBe(true);
-        const named = new Set([...changed.targets].map(({ name }) => name));
+        const named = new Set(changed.targets.map(({ name }) => name));
         for (const name of differing(before.targets, after.targets)) {
           if (before.targets.has(name)) expect(named.has(name)).toBe(true);
         }

@@ -3,7 +3,8 @@
 
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
-import { type Admission, admit, type Candidate, type Pause } from './admit.ts';
+import { type Pause, visitAll } from '../pause.ts';
+import { type Admission, admit, type Candidate } from './admit.ts';
 import { FrontendClaims } from './claims.ts';
 import { Demand, type MapCounts } from './demand.ts';
 import { type Counted, differing, wantedDifference } from './differing.ts';
@@ -16,7 +17,7 @@ import { type Target, TargetTable } from './targets.ts';
 export interface DesiredChanges {
   readonly frontends: ReadonlySet<FrontendName>;
   /** Targets whose state changed, also to none; those that came have their rows with their frontends. */
-  readonly targets: ReadonlySet<Target>;
+  readonly targets: readonly Target[];
 }
 
 export class DesiredState {
@@ -32,7 +33,7 @@ export class DesiredState {
   readonly #admitted = new Map<ServiceKey, readonly DesiredFrontend[]>();
   readonly #frontends = new Map<FrontendName, DesiredFrontend>();
   /** Targets that services do not want any more, to be let go of when they do not count any more. */
-  #unwanted: (readonly Target[])[] = [];
+  readonly #unwanted: (readonly Target[])[] = [];
   #demand = new Demand();
   #leftOut: Admission['refused'] = new Map();
 
@@ -58,31 +59,31 @@ export class DesiredState {
     const frontends = new Set<FrontendName>();
     const arriving: { readonly own: Candidate; readonly more: readonly Counted[] }[] = [];
     const withdrawn: (readonly DesiredFrontend[])[] = [];
-    for (const key of this.#unsettled) {
+    await visitAll(this.#unsettled, pause, (key) => {
       const own = this.#candidate(key);
       const before = this.#admitted.get(key) ?? [];
       if (before.length > 0) withdrawn.push(before);
       const { less, more } = differing(before, own?.frontends ?? []);
-      this.#demand.remove(less);
+      if (less.length > 0) this.#demand.remove(less);
       this.#withdraw(key, frontends);
       if (own !== undefined) arriving.push({ own, more });
-    }
+    });
     let fits = this.#leftOut.size === 0;
-    for (const { own, more } of arriving) {
+    await visitAll(arriving, pause, ({ own, more }) => {
       if (fits) fits = this.#demand.overflow(more, this.#sizes) === undefined;
-      if (!fits) break;
+      if (!fits) return;
       this.#demand.add(more);
       this.#place(own, frontends);
-      await pause();
-    }
-    const targets = this.#demand.takeChanged();
+    });
+    const targets = await this.#demand.takeChanged(pause);
     if (!fits) {
-      for (const { backends } of withdrawn.flat()) for (const target of backends) targets.add(target);
+      for (const { backends } of withdrawn.flat()) for (const target of backends) targets.push(target);
       await this.#admitAgain(frontends, targets, pause);
     }
     this.#unsettled.clear();
-    for (const targets of this.#unwanted) for (const target of targets) this.table.drop(target);
-    this.#unwanted = [];
+    await visitAll(this.#unwanted.splice(0), pause, (targets) => {
+      for (const target of targets) this.table.drop(target);
+    });
     return { frontends, targets };
   }
 
@@ -134,19 +135,19 @@ export class DesiredState {
   }
 
   /** Not everything fits, or it did not before: who comes in is decided again from all services. */
-  async #admitAgain(frontends: Set<FrontendName>, targets: Set<Target>, pause: Pause): Promise<void> {
+  async #admitAgain(frontends: Set<FrontendName>, targets: Target[], pause: Pause): Promise<void> {
     const candidates = [...this.#services.keys()].flatMap((key) => this.#candidate(key) ?? []);
     const { demand, refused } = await admit(candidates, this.#sizes, pause);
-    demand.takeChanged();
-    const nameChanged = () => {
-      for (const target of this.targets()) if (demand.state(target) !== this.#demand.state(target)) targets.add(target);
+    await demand.takeChanged(pause);
+    const nameChanged = (target: Target) => {
+      if (demand.state(target) !== this.#demand.state(target)) targets.push(target);
     };
-    nameChanged();
+    await visitAll(this.targets(), pause, nameChanged);
     for (const candidate of candidates) {
       if (refused.has(candidate.key)) this.#withdraw(candidate.key, frontends);
       else if (!this.#admitted.has(candidate.key)) this.#place(candidate, frontends);
     }
-    nameChanged();
+    await visitAll(this.targets(), pause, nameChanged);
     this.#demand = demand;
     this.#leftOut = refused;
   }

@@ -52,11 +52,11 @@ test('numbers outside the space are not restored', () => {
   expect(ids.inUse).toBe(0);
 });
 
-test('retain releases what has no row', () => {
+test('retain releases what has no row', async () => {
   const ids = space();
   claim(ids, 'a');
   claim(ids, 'b');
-  ids.retain(new Set([2]), 0);
+  await ids.retain(new Set([2]), 0, () => undefined);
   expect([ids.idOf('a'), ids.idOf('b')]).toEqual([undefined, 2]);
 });
 

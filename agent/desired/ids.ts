@@ -4,6 +4,7 @@
 
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { BACKEND_ID_MAX, REV_NAT_ID_MAX } from '../maps/layout.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import { Paged } from './paged.ts';
 import type { Target, TargetTable } from './targets.ts';
 
@@ -127,8 +128,12 @@ export class IdSpace<Owner extends string | object> {
   }
 
   /** Releases every number that is not in `ids`: claims whose rows never came to be. */
-  retain(ids: { has(id: number): boolean }, now: number): void {
-    for (const id of [...this.#owners].map(([id]) => id)) if (!ids.has(id)) this.release(id, now);
+  async retain(ids: { has(id: number): boolean }, now: number, pause: Pause): Promise<void> {
+    const gone: number[] = [];
+    await visitAll(this.#owners, pause, ([id]) => {
+      if (!ids.has(id)) gone.push(id);
+    });
+    for (const id of gone) this.release(id, now);
   }
 
   get #size(): number {

@@ -52,9 +52,10 @@ export class Paged<T extends NonNullable<unknown>> {
     return true;
   }
 
-  /** Page by page, ascending within each. */
+  /** In ascending order. */
   *[Symbol.iterator](): Iterator<[number, T]> {
-    for (const [index, { values }] of this.#pages) {
+    for (const index of [...this.#pages.keys()].sort((a, b) => a - b)) {
+      const values = this.#pages.get(index)?.values ?? [];
       for (let at = 0; at < PAGE; at += 1) {
         const value = values[at];
         if (value !== undefined) yield [index * PAGE + at, value];

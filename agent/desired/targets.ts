@@ -4,6 +4,7 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
+import { ByAddress } from './by-address.ts';
 import { type Destination, type MapProtocol, type TargetName, targetName } from './names.ts';
 
 /** What targets have in common that differ only in their address. */
@@ -12,7 +13,6 @@ interface Port {
   readonly protocol: MapProtocol;
   readonly clusterId: ClusterId;
   readonly family: Family;
-  readonly targets: Map<IpAddress, Target>;
 }
 
 export class Target implements Destination {
@@ -24,6 +24,8 @@ export class Target implements Destination {
   holders = 0;
   /** Its number in the maps; 0 without. The IdSpace's to write. */
   id = 0;
+  /** Another target at the same address. The table's to write. */
+  next: Target | undefined = undefined;
 
   constructor(address: IpAddress, at: Port, index: number) {
     this.address = address;
@@ -60,16 +62,20 @@ export interface TargetSource {
 
 export class TargetTable implements TargetSource {
   readonly #ports = new Map<number, Port>();
+  /** The first target at an address; the others follow it. */
+  readonly #targets = new ByAddress<Target>();
   readonly #freeIndexes: number[] = [];
   #indexes = 0;
 
   /** The one target with this address, port, protocol and cluster. Nobody holds it yet where it is new. */
   at(address: IpAddress, port: number, protocol: MapProtocol, clusterId: ClusterId): Target {
     const shared = this.#portOf(port, protocol, clusterId, familyOf(address));
-    const known = shared.targets.get(address);
+    const first = this.#targets.get(address);
+    const known = follow(first, shared);
     if (known !== undefined) return known;
     const target = new Target(address, shared, this.#newIndex());
-    shared.targets.set(address, target);
+    target.next = first;
+    this.#targets.set(address, target);
     return target;
   }
 
@@ -77,7 +83,7 @@ export class TargetTable implements TargetSource {
   readonly onlooker: TargetSource = {
     at: (address, port, protocol, clusterId) => {
       const shared = this.#portOf(port, protocol, clusterId, familyOf(address));
-      return shared.targets.get(address) ?? new Target(address, shared, NO_INDEX);
+      return follow(this.#targets.get(address), shared) ?? new Target(address, shared, NO_INDEX);
     },
   };
 
@@ -93,23 +99,29 @@ export class TargetTable implements TargetSource {
 
   /** The same object is found again, unless another one has taken its place. */
   #remember(target: Target): void {
-    const { targets } = target.at;
-    if (!targets.has(target.address)) targets.set(target.address, target);
+    const first = this.#targets.get(target.address);
     target.index = this.#newIndex();
+    if (follow(first, target.at) !== undefined) return;
+    target.next = first;
+    this.#targets.set(target.address, target);
   }
 
   #forget(target: Target): void {
-    const { targets } = target.at;
-    if (targets.get(target.address) === target) targets.delete(target.address);
     this.#freeIndexes.push(target.index);
     target.index = NO_INDEX;
+    const first = this.#targets.get(target.address);
+    if (first === target) {
+      if (target.next === undefined) this.#targets.delete(target.address);
+      else this.#targets.set(target.address, target.next);
+    } else for (let at = first; at !== undefined; at = at.next) if (at.next === target) at.next = target.next;
+    target.next = undefined;
   }
 
   #portOf(port: number, protocol: MapProtocol, clusterId: ClusterId, family: Family): Port {
     const key = (clusterId * 0x1_0000 + port) * 4 + (protocol === 'UDP' ? 2 : 0) + (family === 6 ? 1 : 0);
     let known = this.#ports.get(key);
     if (known === undefined) {
-      known = { port, protocol, clusterId, family, targets: new Map() };
+      known = { port, protocol, clusterId, family };
       this.#ports.set(key, known);
     }
     return known;
@@ -121,4 +133,9 @@ export class TargetTable implements TargetSource {
     this.#indexes += 1;
     return this.#indexes - 1;
   }
+}
+
+function follow(first: Target | undefined, shared: Port): Target | undefined {
+  for (let target = first; target !== undefined; target = target.next) if (target.at === shared) return target;
+  return undefined;
 }

@@ -4,11 +4,11 @@
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { AddressDifference } from '../addresses/programmer.ts';
-import type { Pause } from '../desired/admit.ts';
 import type { DesiredState } from '../desired/desired-state.ts';
 import type { Refusal } from '../desired/frontend.ts';
 import type { FrontendName } from '../desired/names.ts';
 import type { ServiceMaps } from '../maps/port.ts';
+import type { Pause } from '../pause.ts';
 import { observe } from './observe.ts';
 import type { Reconciler } from './reconciler.ts';
 import { type Difference, differencesOf } from './verify.ts';

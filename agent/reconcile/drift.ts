@@ -1,6 +1,6 @@
 // How far the maps are from what this program left in them: rows that somebody else wrote, changed or took away.
 
-import type { Pause } from '../desired/admit.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import type { BackendRecord } from './change.ts';
 import { samePlace } from './change.ts';
 import type { MapImage, Observed, ObservedFrontend } from './image.ts';
@@ -8,21 +8,25 @@ import type { MapImage, Observed, ObservedFrontend } from './image.ts';
 /** Rows that are in one of the two images only, or differ. */
 export async function countDifferences(believed: MapImage, found: MapImage, pause: Pause): Promise<number> {
   let differences = 0;
-  for (const frontend of believed.frontends()) {
-    await pause();
+  await visitAll(believed.frontends(), pause, (frontend) => {
     differences += frontendDifferences(frontend, found.frontend(frontend.frontend.name));
-  }
-  for (const frontend of found.frontends()) {
+  });
+  await visitAll(found.frontends(), pause, (frontend) => {
     if (believed.frontend(frontend.frontend.name) === undefined)
       differences += frontendDifferences(frontend, undefined);
-  }
-  for (const [id, backend] of believed.backends()) {
-    await pause();
+  });
+  await visitAll(believed.backends(), pause, ([id, backend]) => {
     differences += Number(!sameBackend(backend, found.backend(id)));
-  }
-  for (const [id] of found.backends()) differences += Number(believed.backend(id) === undefined);
-  for (const [id, place] of believed.reverses()) differences += Number(!samePlace(found.reverse(id), place));
-  for (const [id] of found.reverses()) differences += Number(believed.reverse(id) === undefined);
+  });
+  await visitAll(found.backends(), pause, ([id]) => {
+    differences += Number(!believed.hasBackend(id));
+  });
+  await visitAll(believed.reverses(), pause, ([id, place]) => {
+    differences += Number(!samePlace(found.reverse(id), place));
+  });
+  await visitAll(found.reverses(), pause, ([id]) => {
+    differences += Number(believed.reverse(id) === undefined);
+  });
   for (const _ of found.strays()) differences += 1;
   return differences;
 }

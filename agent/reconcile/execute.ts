@@ -3,8 +3,8 @@
 // else goes on. Any other failure ends the round, because nobody knows then what is in the maps.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
-import type { Pause } from '../desired/admit.ts';
 import { type BatchOutcome, MAP_NAMES, type MapName, type ServiceMaps } from '../maps/port.ts';
+import type { Pause } from '../pause.ts';
 import { BATCH_ROWS_MAX, type Batch } from './batch.ts';
 import { byMap, type Change, encodeKey, mapOf, type Removal } from './change.ts';
 import type { MapImage } from './image.ts';

@@ -167,11 +167,11 @@ export class MapImage {
   }
 
   /** After a dump it is not known what was lowered just before: readers may be at any slot that is there. */
-  holdAll(now: number): void {
-    for (const image of this.#frontends.values()) {
-      image.slots.fit();
-      image.held = { count: image.slots.last, until: now + READER_GRACE_MS };
-    }
+  hold(name: FrontendName, now: number): void {
+    const rows = this.#frontends.get(name);
+    if (rows === undefined) return;
+    rows.slots.fit();
+    rows.held = { count: rows.slots.last, until: now + READER_GRACE_MS };
   }
 
   #putMaster(change: FrontendChange, master: Observed<MasterRecord> | undefined, now: number): void {

@@ -3,7 +3,6 @@
 
 import { compareBytes, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
-import type { Pause } from '../desired/admit.ts';
 import type { IdSpace } from '../desired/ids.ts';
 import { type FrontendName, frontendName } from '../desired/names.ts';
 import { type Target, type TargetSource, TargetTable } from '../desired/targets.ts';
@@ -18,6 +17,7 @@ import {
 } from '../maps/layout.ts';
 import { PackedRows } from '../maps/packed.ts';
 import type { MapName, MapRow, ServiceMaps } from '../maps/port.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import { encodeRow, type Put } from './change.ts';
 import { MapImage } from './image.ts';
 
@@ -39,14 +39,13 @@ export async function observe(
   for (const map of DUMP_ORDER) dumps.push([map, await maps.dump(map)]);
   const at = now();
   for (const [map, rows] of dumps) {
-    for (const row of rows) {
-      await pause();
+    await visitAll(rows, pause, (row) => {
       const put = parseRow(map, row, targets);
       if (put !== undefined && !isTaken(put, image)) image.apply(put, at, isExact(put, row));
       else image.addStray(map, row.key);
-    }
+    });
   }
-  image.holdAll(at);
+  await visitAll(image.frontends(), pause, ({ frontend }) => image.hold(frontend.name, at));
   return image;
 }
 
@@ -71,30 +70,26 @@ export interface IdSpaces {
 /** Takes the ids in the image, and releases those that are not there (any more). The lowest of several is an owner's own. */
 export async function restoreIds(image: MapImage, ids: IdSpaces, now: number, pause: Pause): Promise<void> {
   const present = new Set<number>();
-  for (const [id] of image.reverses()) present.add(id);
-  for (const { frontend, master } of image.frontends()) {
-    if (master === undefined) continue;
+  await visitAll(image.reverses(), pause, ([id]) => present.add(id));
+  await visitAll(image.frontends(), pause, ({ frontend, master }) => {
+    if (master === undefined) return;
     present.add(master.serviceId);
     ids.services.restore(master.serviceId, frontend.name);
-  }
+  });
   // Of a service that was being removed, or not yet there, the slots alone tell the id.
-  for (const { frontend, slots } of image.frontends()) {
-    await pause();
-    for (const { serviceId } of slots.values()) {
+  await visitAll(image.frontends(), pause, ({ frontend, slots }) => {
+    for (const serviceId of slots.serviceIds()) {
       if (present.has(serviceId) && ids.services.ownerOf(serviceId) !== undefined) continue;
       present.add(serviceId);
       ids.services.restore(serviceId, frontend.name);
     }
-  }
-  for (const id of present) ids.services.restore(id, undefined);
-  ids.services.retain(present, now);
+  });
+  await visitAll(present, pause, (id) => ids.services.restore(id, undefined));
+  await ids.services.retain(present, now, pause);
 
-  const backends = [...image.backends()].sort(([a], [b]) => a - b);
-  for (const [id, { target }] of backends) {
-    await pause();
-    ids.backends.restore(id, target);
-  }
-  ids.backends.retain({ has: (id) => image.backend(id) !== undefined }, now);
+  // In ascending order.
+  await visitAll(image.backends(), pause, ([id, { target }]) => ids.backends.restore(id, target));
+  await ids.backends.retain({ has: (id) => image.hasBackend(id) }, now, pause);
 }
 
 function parseRow(map: MapName, { key, value }: MapRow, targets: TargetSource): Put | undefined {

@@ -11,10 +11,10 @@ import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Health } from '../../runtime/health.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import type { Pause } from '../desired/admit.ts';
 import { DesiredState } from '../desired/desired-state.ts';
 import { REFUSAL_CODES, type Refusal } from '../desired/frontend.ts';
 import type { ServiceMaps } from '../maps/port.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import type { ChangedServices, Upstream } from '../upstream/port.ts';
 import { Reconciler } from './reconciler.ts';
 import { sizesOf } from './sizes.ts';
@@ -134,12 +134,16 @@ export class Programmer {
   async #desire(snapshot: MeshSnapshot): Promise<void> {
     const changed = this.#changed;
     this.#changed = new Set();
-    const keys = changed === 'all' ? new Set([...this.desired.keys(), ...snapshot.services.keys()]) : changed;
-    for (const key of keys) {
-      this.desired.set(key, snapshot.services.get(key), snapshot.cluster);
-      await this.#deps.pause();
-    }
-    this.reconciler.mark(await this.desired.settle(this.#deps.pause));
+    const { pause } = this.#deps;
+    const { services, cluster } = snapshot;
+    const take = (key: ServiceKey) => this.desired.set(key, services.get(key), cluster);
+    if (changed === 'all') {
+      await visitAll(this.desired.keys(), pause, (key) => {
+        if (!services.has(key)) take(key);
+      });
+      await visitAll(services.values(), pause, (service) => this.desired.set(service.key, service, cluster));
+    } else await visitAll(changed, pause, take);
+    await this.reconciler.mark(await this.desired.settle(pause));
   }
 
   async #verifyIfDue(now: number): Promise<void> {

@@ -8,13 +8,13 @@ import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import type { Pause } from '../desired/admit.ts';
 import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
 import type { DesiredFrontend, Refusal } from '../desired/frontend.ts';
 import { BACKEND_IDS, IdSpace, NumbersByName, numbersOfTargets, SERVICE_IDS } from '../desired/ids.ts';
 import type { FrontendName, NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import { Batch } from './batch.ts';
 import { countDifferences } from './drift.ts';
 import { type Execution, execute, type MapFailure } from './execute.ts';
@@ -154,28 +154,36 @@ export class Reconciler {
     await restoreIds(image, this.#ids, this.#now(), pause);
     this.#image = image;
     this.#adoptions += 1;
-    for (const name of this.#programmed.keys()) this.#displaced.add(name);
-    this.#lone = [...image.reverses()].map(([id]) => id).filter((id) => this.#isLone(id, image));
     this.#later.clear();
-    for (const { frontend } of image.frontends()) this.#dirty.add(frontend.name);
-    for (const name of desired.frontendNames()) this.#dirty.add(name);
-    for (const target of desired.targets()) {
-      await pause();
-      const state = desired.targetState(target);
-      if (state !== undefined && !image.holdsBackend(target.id, target, state)) this.#dirtyTargets.add(target);
-    }
+    await visitAll(this.#programmed.keys(), pause, (name) => this.#displaced.add(name));
+    const lone: number[] = [];
+    await visitAll(image.reverses(), pause, ([id]) => {
+      if (this.#isLone(id, image)) lone.push(id);
+    });
+    this.#lone = lone;
+    await visitAll(image.frontends(), pause, ({ frontend }) => this.#dirty.add(frontend.name));
+    await visitAll(desired.frontendNames(), pause, (name) => this.#dirty.add(name));
+    await visitAll(desired.targets(), pause, this.#noteTarget);
   }
 
   /** Names what to look at in the next pass. A service that changed is tried again if it was refused. */
-  mark({ frontends, targets }: DesiredChanges): void {
+  async mark({ frontends, targets }: DesiredChanges): Promise<void> {
+    const { desired, pause } = this.#deps;
     this.#marked = true;
-    for (const name of frontends) {
+    await visitAll(frontends, pause, (name) => {
       this.#dirty.add(name);
-      const service = this.#deps.desired.serviceOf(name);
+      const service = desired.serviceOf(name);
       if (service !== undefined) this.#refusals.forgive(service);
-    }
-    for (const target of targets) this.#dirtyTargets.add(target);
+    });
+    await visitAll(targets, pause, this.#noteTarget);
   }
+
+  /** Most have a row that says what it should, or none that could say anything. */
+  readonly #noteTarget = (target: Target): void => {
+    const state = this.#deps.desired.targetState(target);
+    if (state !== undefined && this.#image?.holdsBackend(target.id, target, state) !== true)
+      this.#dirtyTargets.add(target);
+  };
 
   /**
    * Works off what is marked and what is due. Only to be called once the desired state is whole: what it lacks is taken

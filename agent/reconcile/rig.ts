@@ -43,7 +43,7 @@ export class Rig {
       if (!wanted.has(key)) this.desired.set(key, undefined, this.#cluster);
     }
     for (const [key, service] of wanted) this.desired.set(key, service, this.#cluster);
-    this.reconciler.mark(await this.desired.settle(() => undefined));
+    await this.reconciler.mark(await this.desired.settle(() => undefined));
   }
 
   pass(): Promise<PassOutcome> {

@@ -29,6 +29,7 @@ test('hold what a Map of records holds', () => {
       const ordered = [...map].sort(([a], [b]) => a - b);
       expect([...slots]).toEqual(ordered);
       expect(slots.size).toBe(map.size);
+      expect(slots.serviceIds()).toEqual(new Set(ordered.map(([, { serviceId }]) => serviceId)));
       expect(slots.last).toBe(ordered.at(-1)?.[0] ?? 0);
       for (const id of [1, 2, 3, 4]) {
         expect(slots.slotOf(id)).toBe(ordered.find(([, { backendId }]) => backendId === id)?.[0]);

@@ -81,6 +81,14 @@ export class Slots {
     this.#ids = this.#ids.slice();
   }
 
+  /** Those that stand in the slots, commonly one. */
+  serviceIds(): ReadonlySet<number> {
+    const ids = new Set<number>();
+    for (const { serviceId } of this.#odd?.values() ?? []) ids.add(serviceId);
+    if (this.#size > (this.#odd?.size ?? 0)) ids.add(this.#serviceId);
+    return ids;
+  }
+
   *keys(): IterableIterator<number> {
     for (let slot = 1; slot <= this.#ids.length; slot += 1) if (this.has(slot)) yield slot;
   }

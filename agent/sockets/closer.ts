@@ -10,7 +10,7 @@ import { errnoText } from '../../runtime/errno.ts';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import type { Pause } from '../desired/admit.ts';
+import type { Pause } from '../pause.ts';
 import type {
   ConnectedSocket,
   DialledServices,

@@ -9,17 +9,23 @@ import type { MeshSnapshot } from './snapshot.ts';
 
 /** One sentence per violation; empty when the snapshot is sound. */
 export function check(snapshot: MeshSnapshot): string[] {
-  const problems: string[] = [];
-  if (!(snapshot.position.revision > 0)) problems.push(`revision ${snapshot.position.revision} is not positive`);
-  const names = new Map<number, string>();
-  for (const [name, id] of snapshot.clusters) {
-    const other = names.get(id);
-    if (other !== undefined) problems.push(`clusters ${other} and ${name} both have the id ${id}`);
-    names.set(id, name);
-  }
+  const problems = checkHead(snapshot);
   for (const [key, service] of snapshot.services) {
     if (service.key !== key) problems.push(`${key} holds the service ${service.key}`);
     problems.push(...checkService(service).map((problem) => `${key}: ${problem}`));
+  }
+  return problems;
+}
+
+/** All but the services. */
+export function checkHead({ position, clusters }: Pick<MeshSnapshot, 'position' | 'clusters'>): string[] {
+  const problems: string[] = [];
+  if (!(position.revision > 0)) problems.push(`revision ${position.revision} is not positive`);
+  const names = new Map<number, string>();
+  for (const [name, id] of clusters) {
+    const other = names.get(id);
+    if (other !== undefined) problems.push(`clusters ${other} and ${name} both have the id ${id}`);
+    names.set(id, name);
   }
   return problems;
 }

@@ -26,6 +26,11 @@ export class ServiceMap implements ReadonlyMap<ServiceKey, MeshService> {
     return ServiceMap.empty.with([...services].map((service) => [service.key, service] as const));
   }
 
+  /** Of a builder: each service in the bucket of its key. */
+  static ofBuckets(buckets: readonly Services[], size: number): ServiceMap {
+    return new ServiceMap(buckets, size);
+  }
+
   /** The same services, as a map that has cheap successors. */
   static from(services: Services): ServiceMap {
     return services instanceof ServiceMap ? services : ServiceMap.of(services.values());
@@ -91,6 +96,25 @@ export class ServiceMap implements ReadonlyMap<ServiceKey, MeshService> {
 
   [Symbol.iterator](): MapIterator<[ServiceKey, MeshService]> {
     return this.entries();
+  }
+}
+
+/** Collects services that come one after the other, so that there is not one long moment in which all are put in their places. */
+export class ServiceMapBuilder {
+  readonly #buckets = Array.from({ length: BUCKETS }, () => new Map<ServiceKey, MeshService>());
+  #size = 0;
+
+  add(service: MeshService): void {
+    const bucket = this.#buckets[bucketOf(service.key)];
+    if (bucket === undefined) return;
+    this.#size -= bucket.size;
+    bucket.set(service.key, service);
+    this.#size += bucket.size;
+  }
+
+  /** Takes what was added; the builder is not to be used afterwards. */
+  build(): ServiceMap {
+    return ServiceMap.ofBuckets(this.#buckets, this.#size);
   }
 }
 

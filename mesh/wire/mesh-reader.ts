@@ -4,12 +4,12 @@
 import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
 import { parseClusterName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import type { Backend, MeshService } from '../model/service.ts';
-import { check } from '../snapshot/consistent.ts';
+import type { Backend } from '../model/service.ts';
+import { checkHead, checkService } from '../snapshot/consistent.ts';
 import type { ServiceDelta, SnapshotDelta } from '../snapshot/delta.ts';
 import type { ServiceSpec } from '../snapshot/equality.ts';
 import type { BackendRef } from '../snapshot/order.ts';
-import { ServiceMap } from '../snapshot/service-map.ts';
+import { ServiceMapBuilder } from '../snapshot/service-map.ts';
 import type { MeshSnapshot, Position } from '../snapshot/snapshot.ts';
 import { clustermesh } from './gen/mesh.js';
 import { parseClusters, parsePosition, ValueReader } from './mesh-values.ts';
@@ -37,7 +37,9 @@ interface PartialService {
 interface PartialSnapshot {
   readonly position: Position;
   readonly cluster: ClusterName;
-  readonly services: number;
+  readonly announced: number;
+  /** What is whole: all but the last one, which may go on in the next message. */
+  readonly services: ServiceMapBuilder;
 }
 
 interface PartialDelta {
@@ -54,6 +56,7 @@ export class MeshReader {
   #snapshot: PartialSnapshot | undefined;
   #delta: PartialDelta | undefined;
   #services: PartialService[] = [];
+  #closed = 0;
   #backends = 0;
 
   read(bytes: Uint8Array): Result<ServerEvent, string> {
@@ -80,7 +83,8 @@ export class MeshReader {
     if (!cluster.ok) return err(`cluster name ${cluster.error}`);
     const services = message.services ?? 0;
     if (services > SERVICES_MAX) return err(`a snapshot of more than ${SERVICES_MAX} services`);
-    this.#snapshot = { position: position.value, cluster: cluster.value, services };
+    const builder = new ServiceMapBuilder();
+    this.#snapshot = { position: position.value, cluster: cluster.value, announced: services, services: builder };
     return ok(PART);
   }
 
@@ -90,24 +94,35 @@ export class MeshReader {
       const added = this.#add(service.key, service.spec, service.backends ?? [], []);
       if (!added.ok) return added;
     }
-    return ok(PART);
+    return this.#close(this.#snapshot.services, this.#services.length - 1);
+  }
+
+  /** Checks the first services and puts them into their places: message by message, since all at once would take too long. */
+  #close(into: ServiceMapBuilder, count: number): Result<ServerEvent, string> {
+    for (const { key, spec, upserted } of this.#services.splice(0, count)) {
+      if (spec === undefined) return err(`${key}: a service without a spec`);
+      // A list that grew has room for more, which it would keep as long as the service lives.
+      const service = { key, ...spec, backends: upserted.slice() };
+      const [problem] = checkService(service);
+      if (problem !== undefined) return err(`${key}: ${problem}`);
+      into.add(service);
+      this.#closed += 1;
+    }
+    return this.#closed > SERVICES_MAX ? err(`more than ${SERVICES_MAX} services`) : ok(PART);
   }
 
   #end(message: clustermesh.v1.SnapshotEnd.$Properties): Result<ServerEvent, string> {
     if (this.#snapshot === undefined) return err('an end without a snapshot');
     const clusters = parseClusters(message.clusters ?? []);
     if (!clusters.ok) return clusters;
-    const { position, cluster, services: announced } = this.#snapshot;
-    const services: MeshService[] = [];
-    for (const { key, spec, upserted } of this.#services) {
-      if (spec === undefined) return err(`${key}: a service without a spec`);
-      services.push({ key, ...spec, backends: upserted });
-    }
-    const snapshot = { position, cluster, clusters: clusters.value, services: ServiceMap.of(services) };
+    const { position, cluster, announced, services: builder } = this.#snapshot;
+    const closed = this.#close(builder, this.#services.length);
+    if (!closed.ok) return closed;
+    const snapshot = { position, cluster, clusters: clusters.value, services: builder.build() };
     if (snapshot.services.size !== announced) {
       return err(`${snapshot.services.size} services of the ${announced} announced`);
     }
-    const [problem] = check(snapshot);
+    const [problem] = checkHead(snapshot);
     if (problem !== undefined) return err(problem);
     this.#forget();
     return ok({ type: 'snapshot', snapshot });
@@ -182,6 +197,7 @@ export class MeshReader {
     this.#snapshot = undefined;
     this.#delta = undefined;
     this.#services = [];
+    this.#closed = 0;
     this.#backends = 0;
   }
 }

@@ -32,7 +32,8 @@ describe.skipIf(skippedWithout('etcd'))('two administrators and a line of text',
       interval: 200,
     });
 
-  test('invite, look, join, see, leave, and join again', async () => {
+  // Twenty commands, each of which starts a process.
+  test('invite, look, join, see, leave, and join again', { timeout: 180_000 }, async () => {
     const { token, words } = await invite(west, east, systemClock);
     // Nobody sits at a terminal: it shows the plan and changes nothing.
     const looked = await cli(east, 'join', token);

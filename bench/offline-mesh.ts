@@ -60,7 +60,7 @@ export function card(id: number) {
     maxConnectedClusters: 255,
     datapath: { mode: 'native', encryption: 'none' },
     versions: { software: '0.1.0', protocol: 1 },
-    capabilities: ['synced-canaries'],
+    capabilities: ['synced-canaries', 'service-specs'],
     trust: { spkiPins: [] },
     time: '2026-02-01T00:00:00Z',
   };
@@ -77,9 +77,23 @@ export function* records(id: number, size: OfflineMeshSize): Generator<readonly 
     const ip = podAddress(id, at);
     yield [`cilium/state/ip/v1/default/${ip}`, endpoint(id, at, size)];
   }
-  for (let at = 0; at < size.services; at += 1)
+  for (let at = 0; at < size.services; at += 1) {
     yield [`cilium/state/services/v1/${cluster}/shop/service-${at}`, service(id, at, size)];
+    yield [`clustermesh/v1/services/${cluster}/shop/service-${at}`, exported(cluster, at)];
+  }
 }
+
+const exported = (cluster: string, at: number) => ({
+  cluster,
+  name: `service-${at}`,
+  namespace: 'shop',
+  exportCreationTimestamp: '2026-01-01T00:00:00Z',
+  ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
+  type: 'ClusterSetIP',
+  sessionAffinity: 'None',
+  ipFamilies: ['IPv4'],
+  internalTrafficPolicy: 'Cluster',
+});
 
 function node(id: number, at: number) {
   const pods = at * 64;

@@ -1,8 +1,8 @@
 // Which keys of a peer are read, and what they are for. A door answers only for whole allowed prefixes, so each of them is
 // watched by itself.
 
-import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
-import { serviceSpecKey } from '../../mesh/wire/service-spec.ts';
+import type { ClusterName } from '../../mesh/model/names.ts';
+import { KEY_LAYOUTS, stateKey } from '../../mesh/wire/state-keys.ts';
 import { syncedKey } from '../../mesh/wire/synced.ts';
 import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
 
@@ -45,6 +45,6 @@ export function peerKeys(peer: ClusterName): PeerKeys {
     isCanary: (key) => key.startsWith(synced),
     prefixes: [...plainPrefixes, card],
     plainPrefixes,
-    specs: { prefix: serviceSpecKey(peer, '' as ServiceKey), canary: syncedKey(peer, 'specs') },
+    specs: { prefix: stateKey(KEY_LAYOUTS.specs, peer, ''), canary: syncedKey(peer, 'specs') },
   };
 }

@@ -9,6 +9,7 @@ import type { KeyValue, StoreEvent } from '../../apiserver/store/port.ts';
 import type { ClusterName, Revision } from '../../mesh/model/names.ts';
 import { cardKey } from '../../mesh/wire/card.ts';
 import { clusterConfigKey, encodeClusterConfig } from '../../mesh/wire/cluster-config.ts';
+import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
 import { encodeTime, HEARTBEAT_KEY, syncedKey } from '../../mesh/wire/synced.ts';
 import { createAuthority, DAY_MS } from '../../pki/authority.ts';
 import { issue } from '../../pki/issue.ts';
@@ -118,7 +119,7 @@ function* initialOf(id: number): Generator<readonly [string, Uint8Array]> {
     // Identities are stored as the text itself.
     yield [key, typeof value === 'string' ? Buffer.from(value) : json(value)];
   }
-  for (const kind of ['nodes', 'services', 'identities', 'ip'] as const) yield [syncedKey(name, kind), encodeTime(now)];
+  for (const kind of RECORD_KIND_NAMES) yield [syncedKey(name, kind), encodeTime(now)];
   yield [HEARTBEAT_KEY, encodeTime(now)];
 }
 

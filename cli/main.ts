@@ -7,28 +7,9 @@
 import { Command, CommanderError } from 'commander';
 import { causeChain, OperationalError } from '../runtime/errors.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
-import { completionCommand } from './completion.ts';
-import { diagnoseCommand } from './diagnose.ts';
-import { explainCommand } from './explain.ts';
-import { inviteCommand } from './invite.ts';
-import { joinCommand, leaveCommand } from './join.ts';
-import { mapsCommand } from './maps.ts';
-import { observeCommand } from './observe.ts';
-import { peersCommand } from './peers.ts';
-import { pkiCommand } from './pki.ts';
-import { preflightCommand } from './preflight.ts';
 import { agentCommand, apiServerCommand } from './programs.ts';
-import { releaseCommand } from './release.ts';
-import { servicesCommand } from './services.ts';
-import { statusCommand } from './status.ts';
-import { troubleshootCommand } from './troubleshoot.ts';
-import { waitCommand } from './wait.ts';
-
-const STARTS_PROGRAM = ['agent', 'apiserver'].includes(process.argv[2] ?? '');
 
 async function buildCommand(): Promise<Command> {
-  // An agent that starts again is to be there soon: the library for certificates alone takes a third of what it loads.
-  const trust = STARTS_PROGRAM ? [] : [(await import('./trust.ts')).trustCommand()];
   const program = new Command('clustermesh')
     .description('ClusterMesh control plane: connects clusters, finds conflicts before it programs them')
     .version(SOFTWARE_VERSION)
@@ -38,29 +19,11 @@ async function buildCommand(): Promise<Command> {
       'after',
       '\nExit codes: 0 done, 1 something reported as wrong, 2 wrong usage, 3 could not be carried out.',
     );
-  for (const command of [
-    apiServerCommand(),
-    agentCommand(),
-    statusCommand(),
-    waitCommand(),
-    servicesCommand(),
-    peersCommand(),
-    troubleshootCommand(),
-    diagnoseCommand(),
-    explainCommand(),
-    releaseCommand(),
-    inviteCommand(),
-    joinCommand(),
-    leaveCommand(),
-    mapsCommand(),
-    observeCommand(),
-    preflightCommand(),
-    pkiCommand(),
-    ...trust,
-    completionCommand(program),
-  ]) {
-    program.addCommand(command.exitOverride());
-  }
+  const programs = [apiServerCommand(), agentCommand()];
+  // An agent that starts again is to be there soon: what only other commands need is half of what there is to load.
+  const starts = programs.some((command) => command.name() === process.argv[2]);
+  const commands = starts ? programs : [...programs, ...(await import('./commands.ts')).otherCommands(program)];
+  for (const command of commands) program.addCommand(command.exitOverride());
   return program;
 }
 

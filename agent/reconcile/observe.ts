@@ -39,9 +39,10 @@ export async function observe(
   for (const map of DUMP_ORDER) dumps.push([map, await maps.dump(map)]);
   const at = now();
   for (const [map, rows] of dumps) {
+    const own = ownBytes(rows);
     await visitAll(rows, pause, (row) => {
       const put = parseRow(map, row, targets);
-      if (put !== undefined && !isTaken(put, image)) image.apply(put, at, isExact(put, row));
+      if (put !== undefined && !isTaken(put, image)) image.apply(put, at, isExact(put, row, own));
       else image.addStray(map, row.key);
     });
   }
@@ -49,11 +50,15 @@ export async function observe(
   return image;
 }
 
+/** Room for the bytes of one row of this map, as this program would write it. */
+const ownBytes = ([first]: readonly MapRow[]): PackedRows =>
+  new PackedRows({ keySize: first?.key.length ?? 0, valueSize: first?.value.length ?? 0 }, 1);
+
 /** Whether these are the bytes that this program would write. */
-function isExact(put: Put, { key, value }: MapRow): boolean {
-  const rows = new PackedRows({ keySize: key.length, valueSize: value.length }, 1);
-  encodeRow(put, rows);
-  return compareBytes(rows.values, value) === 0;
+function isExact(put: Put, { value }: MapRow, own: PackedRows): boolean {
+  own.clear();
+  encodeRow(put, own);
+  return compareBytes(own.values, value) === 0;
 }
 
 /** An id stands in one of the two families' maps; of two such rows the IPv6 one is nobody's. */

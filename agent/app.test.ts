@@ -56,6 +56,7 @@ beforeEach(() => {
     () => app.observation.counters(),
     () => maps.countProgramRows(),
     () => Date.UTC(2026, 5, 1),
+    () => 0,
   );
   routes = agentRoutes({ health, status: app.status, maps: app.describeMaps, check: app.checkMaps, metrics });
   stop = new AbortController();

@@ -28,6 +28,7 @@ import { sizesOf } from './reconcile/sizes.ts';
 import { SocketCloser } from './sockets/closer.ts';
 import type { DialledServices, NodeSockets, SocketProtocol } from './sockets/port.ts';
 import { type AgentStatusDocument, agentStatus } from './status/document.ts';
+import { watchLoopDelay } from './status/loop-delay.ts';
 import { createAgentMetrics } from './status/metrics.ts';
 import { certificateHealth, ownCertificate } from './status/own-certificate.ts';
 import { createProgramMapUse } from './status/program-map-use.ts';
@@ -200,6 +201,7 @@ export async function composeAgent(
     () => observation.counters(),
     createProgramMapUse(maps, clock),
     () => certificate().notAfter,
+    watchLoopDelay(),
   );
   const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), check: () => app.checkMaps(), metrics });
   return [

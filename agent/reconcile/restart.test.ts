@@ -145,4 +145,4 @@ test('an agent killed at any row, again and again, is finished by the next one',
       expect(await last.differences()).toEqual([]);
     }),
   );
-});
+}, 30_000);

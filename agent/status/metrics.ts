@@ -13,6 +13,7 @@ export function createAgentMetrics(
   traffic: () => Promise<TrafficCountersDocument>,
   programMaps: () => Promise<readonly ProgramMapUse[]>,
   certificateEnd: () => number,
+  loopDelay: () => number,
 ): () => Promise<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -34,6 +35,7 @@ export function createAgentMetrics(
     'map',
   ]);
   const leftOut = gauge('addresses_left_out', 'addresses of peers that the ipcache has no room for');
+  const turn = gauge('event_loop_longest_turn_seconds', 'for how long nothing else had a turn, since the last scrape');
   const duration = gauge('last_reconcile_seconds', 'from the last snapshot to its rows');
   const rows = counter('map_rows_total', 'rows written and removed', ['operation']);
   const failures = counter('map_failures_total', 'rows that a map did not take');
@@ -58,6 +60,7 @@ export function createAgentMetrics(
     programmed.set(document.programmed.revision ?? 0);
     services.set(document.programmed.services);
     backends.set(document.programmed.backends);
+    turn.set(loopDelay());
     duration.set((document.programmed.last_reconcile_micros ?? 0) / 1e6);
     for (const { code } of document.refused) refused.inc({ code });
     for (const map of MAP_NAMES) {

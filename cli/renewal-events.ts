@@ -17,7 +17,9 @@ export type RenewalEvent =
         readonly valid_to: string | null;
       })
   | ({ readonly event: 'obstructed' } & Explained)
-  | { readonly event: 'unobstructed' };
+  | { readonly event: 'unobstructed' }
+  | { readonly event: 'carried'; readonly command: string }
+  | ({ readonly event: 'not_carried' } & Explained & { readonly command: string });
 
 interface Explained {
   readonly reason: string;
@@ -74,6 +76,10 @@ export function eventText(event: RenewalEvent): string {
       return `nothing can be renewed: ${event.reason}; fix: ${event.remedy}`;
     case 'unobstructed':
       return 'renewals are possible again';
+    case 'carried':
+      return `succeeded: ${event.command}`;
+    case 'not_carried':
+      return `FAILED: ${event.command}: ${event.reason}; fix: ${event.remedy}`;
     default:
       return event satisfies never;
   }

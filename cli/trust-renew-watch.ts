@@ -6,12 +6,15 @@ import { whileRenewing } from '../pki/renew/presence.ts';
 import { LeafRenewer } from '../pki/renew/renewer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { AfterRenewal } from './after-renewal.ts';
 import type { OutputFormat } from './options.ts';
-import { eventText, RenewalEvents } from './renewal-events.ts';
+import { eventText, type RenewalEvent, RenewalEvents } from './renewal-events.ts';
 
 export interface WatchOptions {
   readonly dir: string;
   readonly leaves: LeafFolder;
+  /** Carries certificates to where they are used; see after-renewal.ts. */
+  readonly command?: string | undefined;
   readonly output: OutputFormat;
   readonly write: (line: string) => void;
   readonly clock: Clock;
@@ -19,23 +22,26 @@ export interface WatchOptions {
 }
 
 export async function watchLeaves(options: WatchOptions, signal: AbortSignal): Promise<void> {
-  const { dir, leaves, output, write, clock, random } = options;
+  const { dir, leaves, command, output, write, clock, random } = options;
   const cluster = await leaves.cluster();
   const events = new RenewalEvents();
+  const say = (event: RenewalEvent) => {
+    const time = new Date(clock.now()).toISOString();
+    write(output === 'json' ? JSON.stringify({ time, cluster, ...event }) : `${time} ${cluster}: ${eventText(event)}`);
+  };
+  const after = command === undefined ? undefined : new AfterRenewal({ command, dir, say, clock, random });
   const renewer = new LeafRenewer({
     leaves,
     clock,
     random,
     onRound: (report) => {
-      const time = new Date(report.at).toISOString();
-      for (const event of events.of(report)) {
-        write(
-          output === 'json' ? JSON.stringify({ time, cluster, ...event }) : `${time} ${cluster}: ${eventText(event)}`,
-        );
-      }
+      for (const event of events.of(report)) say(event);
+      if (report.entries.length > 0) after?.look(report.entries);
     },
   });
-  await whileRenewing(dir, clock, () => renewer.run(signal));
+  await whileRenewing(dir, clock, async () => {
+    await Promise.all([renewer.run(signal), after?.run(signal)]);
+  });
 }
 
 /** Runs until SIGINT or SIGTERM. Keeps the process alive while it does, which timers of ours do not. */

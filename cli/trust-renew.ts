@@ -21,6 +21,7 @@ interface RenewOptions {
   readonly dryRun?: boolean;
   readonly leafLife?: number;
   readonly watch?: true;
+  readonly run?: string;
   readonly output: OutputFormat;
 }
 
@@ -42,13 +43,18 @@ export function renewCommand(): Command {
         'dryRun',
       ]),
     )
+    .addOption(
+      new Option('--run <command>', 'as --watch, and what sh is to run when a certificate is another: to copy them')
+        .implies({ watch: true })
+        .conflicts(['all', 'dryRun']),
+    )
     .addOption(outputOption())
     .addHelpText('after', '\nExit codes: 0 done, 1 a renewal failed, 2 wrong usage, 3 could not be carried out.')
-    .action(async ({ dir, all = false, dryRun = false, leafLife, watch, output }: RenewOptions) => {
+    .action(async ({ dir, all = false, dryRun = false, leafLife, watch, run, output }: RenewOptions) => {
       const leaves = new LeafFolder({ dir, lifeMs: leafLife });
       if (watch === true) {
         const write = (line: string) => void process.stdout.write(`${line}\n`);
-        const options = { dir, leaves, output, write, clock: systemClock, random: systemRandom };
+        const options = { dir, leaves, command: run, output, write, clock: systemClock, random: systemRandom };
         return await untilToldToStop((signal) => watchLeaves(options, signal));
       }
       const cluster = await leaves.cluster();

@@ -2,6 +2,7 @@
 // make, iproute2, util-linux, bpftool and a cgroup2 mount.
 
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DatapathOptions, openDatapath, openPinnedMaps, otherPrograms } from '../../agent/datapath/index.ts';
 import { runPreflight } from '../../agent/preflight/index.ts';
@@ -9,6 +10,7 @@ import { runCommand } from '../../lab/command.ts';
 import { skippedWithout } from '../../lab/installed.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import { silentLog } from '../../runtime/log.ts';
+import { packageRoot } from '../../runtime/package-root.ts';
 import { makeRoom, type Room, skipped } from './room.ts';
 
 describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () => {
@@ -43,8 +45,7 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv'))('refusals', () 
     const source = `${room.dir}/${name}.bpf.c`;
     const objectPath = `${room.dir}/${name}.bpf.o`;
     writeFileSync(source, text);
-    const include = `-I${new URL('../../bpf', import.meta.url).pathname}`;
-    await runCommand('clang', [...CLANG_BPF, include, '-c', source, '-o', objectPath]);
+    await runCommand('clang', [...CLANG_BPF, `-I${BPF}`, '-c', source, '-o', objectPath]);
     return objectPath;
   }
 
@@ -202,14 +203,13 @@ int someone(struct bpf_sock_addr *ctx)
 char _license[] SEC("license") = "GPL";
 `;
 
+const BPF = join(packageRoot(), 'bpf');
+
 /** The maps of ours, without which an object is none of ours. */
 const OURS = `
-#include "include/affinity.h"
-#include "include/backends.h"
-#include "include/reverse_nat.h"
-#include "include/traffic.h"
-#include "include/reverse_sk.h"
-#include "include/services.h"
+${readdirSync(join(BPF, 'include'))
+  .map((name) => `#include "include/${name}"`)
+  .join('\n')}
 const volatile _Bool can_set_retval = 0;
 `;
 

@@ -8,6 +8,11 @@ import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listPins, removeDatapath } from '../../agent/datapath/index.ts';
+import { KernelMap } from '../../agent/datapath/kernel-map.ts';
+import { loadLibbpf } from '../../agent/datapath/libbpf.ts';
+import { MAP_SPECS } from '../../agent/datapath/map-specs.ts';
+import { openPinnedMap } from '../../agent/datapath/pinned-map.ts';
+import { backendKey } from '../../agent/maps/layout.ts';
 import type { PreflightCheck } from '../../agent/preflight/index.ts';
 import { runCommand } from '../../lab/command.ts';
 import { skippedWithout } from '../../lab/installed.ts';
@@ -200,6 +205,23 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv', 'unshare'))('wha
       expect({ code, error }).toEqual({ code: DONE, error: expect.stringContaining('"programs":8') });
       expect(listPins(pinDir).length).toBeGreaterThanOrEqual(16);
       expect(error).not.toContain('preflight');
+      await removeDatapath({ pinDir });
+    });
+
+    test('on maps that are full it attaches likewise, and finds them as they are', async () => {
+      expect((await agent([])).code).toBe(DONE);
+      const { calls } = loadLibbpf();
+      const pinned = openPinnedMap(calls, pinDir, MAP_SPECS.backends, 'write');
+      if (pinned === undefined) throw new Error('not pinned');
+      const map = new KernelMap({ calls, fd: pinned.fd, name: 'backends', info: pinned.description });
+      const rows = Array.from({ length: 65 }, (_, id) => ({ key: backendKey(id + 1), value: new Uint8Array(12) }));
+      expect(await map.update(rows)).toMatchObject({ applied: 64, failure: { code: 'MAP_FULL' } });
+
+      expect(await preflight([])).toMatchObject({ code: DONE, failed: [] });
+      expect(await agent([])).toMatchObject({ code: DONE, error: expect.stringContaining('"replaced":8') });
+      // Nobody has said yet what is desired: nothing is taken away.
+      expect((await map.dump()).length).toBe(64);
+      map.close();
       await removeDatapath({ pinDir });
     });
 

@@ -6,7 +6,7 @@ import { bundleKey, decodeTrustBundle, encodeTrustBundle, type TrustBundle } fro
 import { anchorsIn, readAnchors } from '../../pki/bundles/anchors.ts';
 import { ownBundle } from '../../pki/bundles/own-bundle.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
-import { OperationalError } from '../../runtime/errors.ts';
+import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
@@ -33,6 +33,7 @@ export class BundleAnnouncer {
   readonly #queue: WorkQueue<string>;
   /** While this replica leads. */
   #fence: Condition | undefined;
+  #lastError: string | undefined;
 
   constructor(deps: BundleAnnouncerDeps) {
     this.#deps = deps;
@@ -42,7 +43,7 @@ export class BundleAnnouncer {
       clock: deps.clock,
       random: deps.random,
       work: (_, signal) => this.#announce(signal),
-      onError: (error) => deps.log.warn('cannot announce the own authorities', { error }),
+      onError: (error) => this.#failed(error),
     });
   }
 
@@ -65,6 +66,13 @@ export class BundleAnnouncer {
     }
   }
 
+  /** It is tried again and again: said once. */
+  #failed(error: unknown): void {
+    const reason = reasonOf(error);
+    if (reason !== this.#lastError) this.#deps.log.warn('cannot announce the own authorities', { error });
+    this.#lastError = reason;
+  }
+
   async #announce(signal: AbortSignal): Promise<undefined> {
     const { self, store, ownCa, taken, clock, log } = this.#deps;
     const fence = this.#fence;
@@ -77,6 +85,7 @@ export class BundleAnnouncer {
     const value = encodeTrustBundle(next);
     const problem = unfit(value, anchors, clock.now());
     if (problem !== undefined) throw notAnnounced(self, problem);
+    this.#lastError = undefined;
     if (found !== undefined && Buffer.compare(found.value, value) === 0) return;
     const conditions = [{ key: this.#key, modRevision: found?.modRevision ?? 0 }, fence];
     const { succeeded } = await store.transact([{ type: 'put', key: this.#key, value }], conditions, signal);

@@ -28,6 +28,8 @@ export interface BundleDeps {
   readonly trust: DoorTrust;
   /** What this server shows, by the connection. */
   readonly shown: Readonly<Record<string, Pick<TlsFilesFollower, 'source'>>>;
+  /** @default that of PeerBundles */
+  readonly gatherMs?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -49,7 +51,7 @@ export interface BundleExchange {
 }
 
 export function composeBundles(deps: BundleDeps): BundleExchange {
-  const { self, store, entries, peers, files, trust, shown, clock, random, log } = deps;
+  const { self, store, entries, peers, files, trust, shown, gatherMs, clock, random, log } = deps;
   const listeners = new Set<() => void>();
   const own = bundleKey(self);
   const bundles = new PeerBundles({

@@ -1,6 +1,6 @@
 // Takes the bundles that peers announce: judges each against the trust store that is bound to the peer, and writes the store
-// that it becomes, which the door and the link to the peer follow. A store that somebody keeps by hand is never written; it
-// counts as taken when it says the same. Every replica does this for its own folder; that a bundle was taken is told to the peer
+// that it becomes, which the door and the link to the peer follow. A store that is kept elsewhere than a join does is never written;
+// it counts as taken when it says the same. Every replica does this for its own folder; that a bundle was taken is told to the peer
 // by the announcer.
 
 import type { ClusterName } from '../../mesh/model/names.ts';
@@ -16,7 +16,7 @@ import type { Random } from '../../runtime/random.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
 
 export interface PeerStores {
-  /** The file that a join has written for the peer and that is all its document names; undefined for one that is kept by hand. */
+  /** Where a join keeps the peer's store, when that is all its document names; undefined for one that is kept elsewhere. */
   pathOf(peer: ClusterName): string | undefined;
   /** PEM texts of the peer's store, as they are in use; undefined for a cluster that is no peer. */
   textsOf(peer: ClusterName): readonly string[] | undefined;
@@ -28,6 +28,8 @@ export interface PeerBundlesDeps {
   readonly self: ClusterName;
   readonly stores: PeerStores;
   readonly onChange: () => void;
+  /** How much of what peers announce is taken at once. @default GATHER_MS */
+  readonly gatherMs?: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -52,6 +54,8 @@ export interface BundleRefusal {
 
 /** Stores are changed by people too, whom nobody tells to tell. */
 const LOOK_EVERY_MS = 60_000;
+/** What is taken is written, and every handshake reads it: a peer that announces all the time costs one round a second. */
+const GATHER_MS = 1_000;
 
 export class PeerBundles {
   readonly #deps: PeerBundlesDeps;
@@ -65,11 +69,10 @@ export class PeerBundles {
       name: 'bundles of peers',
       clock: deps.clock,
       random: deps.random,
-      work: async ([peer]) => {
-        if (peer !== undefined) await this.#look(peer);
-        return undefined;
-      },
-      onError: (error) => deps.log.warn('cannot take the authorities of a peer', { error }),
+      gatherMs: deps.gatherMs ?? GATHER_MS,
+      batchMax: Number.POSITIVE_INFINITY,
+      work: (peers) => this.#lookAll(peers),
+      onError: (error) => deps.log.error('cannot take the authorities of peers', { error }),
     });
   }
 
@@ -91,6 +94,20 @@ export class PeerBundles {
       this.#queue.addAll(this.#received.keys());
     }
     await looking;
+  }
+
+  /** Gives those for whom it is tried again. */
+  async #lookAll(peers: readonly ClusterName[]): Promise<readonly ClusterName[]> {
+    const failed: ClusterName[] = [];
+    for (const peer of peers) {
+      try {
+        await this.#look(peer);
+      } catch (error) {
+        if (!(error instanceof OperationalError)) throw error;
+        failed.push(peer);
+      }
+    }
+    return failed;
   }
 
   async #look(peer: ClusterName): Promise<void> {
@@ -119,7 +136,9 @@ export class PeerBundles {
     const kept = path === undefined ? undefined : await readIfPresent(path);
     if (path === undefined || kept === undefined) {
       if (holdsBundle(stores.textsOf(peer) ?? [], bundle)) return { taken: bundle.sequence };
-      return { refusal: { reason: 'its trust store is kept by hand, and is another: put its ca/ca.pem there' } };
+      return {
+        refusal: { reason: 'its trust store is kept by hand, and says something else: put its ca/ca.pem there' },
+      };
     }
     const verdict = judgeBundle({ peer, bundle, kept, now: clock.now() });
     const known = keptSequence(kept);

@@ -68,6 +68,7 @@ export function composeBundles(deps: BundleDeps): BundleExchange {
       announcer.look();
       for (const listener of listeners) listener();
     },
+    gatherMs,
     clock,
     random,
     log,

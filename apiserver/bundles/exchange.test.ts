@@ -82,6 +82,7 @@ class Side {
         refresh: async () => {},
       },
       shown: {},
+      gatherMs: 10,
       clock: systemClock,
       random: seededRandom(1),
       log: silentLog,

@@ -30,12 +30,13 @@ export interface ManyAgents {
   };
 }
 
-const CHANGES = 20;
+const CHANGES = 10;
 /** With so many backends more or less each time, every buffer on the way to an agent that does not read is full soon. */
-const SLOW_CHANGES = 60;
+const SLOW_CHANGES = 30;
 const SLOW_BACKENDS = 1_000;
+const BACK_WITHIN_MS = 30_000;
 
-export async function manyAgents(stage: MeshStage, agents: number): Promise<ManyAgents> {
+export async function manyAgents(stage: MeshStage, agents: number, signal: AbortSignal): Promise<ManyAgents> {
   const { layout, places, name } = stage.cluster;
   const [ports] = places.control.servers;
   const setup: SubscribersSetup = {
@@ -78,6 +79,8 @@ export async function manyAgents(stage: MeshStage, agents: number): Promise<Many
     const [late] = await ask<readonly Received[]>({ type: 'received' });
     const steps = (late?.steps ?? 0) - (sent[0]?.steps ?? 0);
     await change(1);
+    // The agent that is real has it a moment later.
+    await stage.until('what was before', () => stage.isWhole(), BACK_WITHIN_MS, signal);
     return {
       ...{
         agents,

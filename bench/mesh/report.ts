@@ -24,6 +24,8 @@ export interface Results {
 export const BOUNDS = {
   /** Bootstrap against the bare copy of the same records, each way through the same doors into the same etcd. */
   bootstrapToBare: 12,
+  /** The same in CPU, without the agent's: what a busy machine leaves alone. */
+  bootstrapCpuToBare: 9,
   /** Map rows written or removed for one backend of a large service. */
   mapWrites: 8,
   /** Bytes that an agent reads for it, per byte of the record that a peer is sent. */
@@ -43,6 +45,7 @@ export function exceeded({ bare, bootstrap, large, agents, storm }: Results): re
     if (value !== undefined && value > bound) found.push(`${what} is ${rounded(value)}, and may be ${bound}`);
   };
   check('bootstrap to bare copy', ratio(bootstrap.ms, bare?.ms), BOUNDS.bootstrapToBare);
+  check('CPU of a bootstrap to bare copy', bare && cpuRatio(bootstrap, bare), BOUNDS.bootstrapCpuToBare);
   check('map writes for one backend', large?.mapWrites, BOUNDS.mapWrites);
   check('agent bytes to record bytes', large && large.agentReadBytes / large.recordBytes, BOUNDS.agentBytesToRecord);
   check('memory with an agent that does not read', agents?.slow.memoryRatio, BOUNDS.slowAgentMemory);

@@ -43,7 +43,7 @@ export async function runMesh(
     const { perSecond, seconds } = options.churn;
     const churned = await wanted('churn', () => churn(stage, perSecond, seconds, signal));
     const large = await wanted('large', () => largeService(stage, options.largeBackends, LARGE_CHANGES, signal));
-    const agents = await wanted('agents', () => manyAgents(stage, options.agents));
+    const agents = await wanted('agents', () => manyAgents(stage, options.agents, signal));
     const storm = await wanted('storm', () => reconnectStorm(stage, signal));
     const silence = await wanted('silence', () => silentPeers(stage, signal));
     const loops = (['apiserver', 'agent'] as const).flatMap((process) => {

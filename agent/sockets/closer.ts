@@ -88,6 +88,7 @@ export class SocketCloser {
   #sweeps = 0;
   #lastSweepMicros: number | undefined;
   #lastError: string | undefined;
+  #refusal: string | undefined;
   #swept: string | undefined;
   #sweepAt = Number.NEGATIVE_INFINITY;
   #wake: (() => void) | undefined;
@@ -148,8 +149,8 @@ export class SocketCloser {
   }
 
   async #sweep(standing: Standing, signal: AbortSignal): Promise<void> {
-    const { sockets, pause, log } = this.#deps;
-    const before = this.#destroyed.TCP + this.#destroyed.UDP;
+    const { sockets, pause } = this.#deps;
+    const before = this.report;
     const isWithdrawn = withdrawals(standing);
     const { doors, hiddenProcesses } = await sockets.namespaces(pause);
     const problems: string[] = [];
@@ -163,9 +164,23 @@ export class SocketCloser {
     this.#namespaces = doors.length;
     this.#hiddenProcesses = hiddenProcesses;
     this.#unreachable = problems.length;
-    this.#tell(problems[0]);
-    const closed = this.#destroyed.TCP + this.#destroyed.UDP - before;
-    if (closed > 0) log.info('sockets of withdrawn backends are closed', { sockets: closed, namespaces: doors.length });
+    this.#lastError = problems[0] ?? (this.#failed > before.failed ? this.#refusal : undefined);
+    this.#tell(before);
+  }
+
+  /** Once for a sweep, however many sockets it was about; of namespaces when it begins. */
+  #tell(before: SocketsReport): void {
+    const { log } = this.#deps;
+    const { destroyed, failed, namespaces, unreachable, lastError: reason } = this.report;
+    const closed = destroyed.TCP + destroyed.UDP - before.destroyed.TCP - before.destroyed.UDP;
+    if (closed > 0) log.info('sockets of withdrawn backends are closed', { sockets: closed, namespaces });
+    if (failed > before.failed)
+      log.warn('sockets of withdrawn backends were not closed', {
+        sockets: failed - before.failed,
+        reason: this.#refusal,
+      });
+    if (unreachable > 0 && before.unreachable === 0)
+      log.warn('sockets in some network namespaces are not closed', { namespaces: unreachable, reason });
   }
 
   /** What was in the way; the other namespaces are swept all the same. */
@@ -222,24 +237,10 @@ export class SocketCloser {
     if (outcome === 'destroyed') this.#destroyed[protocol] += 1;
     else if (outcome !== 'gone') {
       this.#failed += 1;
-      this.#refused(protocol, outcome.errno);
+      this.#refusal = `${protocol}: ${errnoText(outcome.errno)}`;
+      // A kernel that cannot do it will not learn it: it is not asked again.
+      if (outcome.errno === EOPNOTSUPP) this.#protocols.delete(protocol);
     }
-  }
-
-  /** A kernel that cannot do it will not learn it: it is not asked again. */
-  #refused(protocol: SocketProtocol, errno: number): void {
-    const { log } = this.#deps;
-    const reason = errnoText(errno);
-    if (errno === EOPNOTSUPP) {
-      this.#protocols.delete(protocol);
-      log.warn('this kernel closes no sockets', { protocol, reason, hint: 'see clustermesh preflight' });
-    } else log.warn('a socket of a withdrawn backend was not closed', { protocol, reason });
-  }
-
-  #tell(problem: string | undefined): void {
-    if (problem !== undefined && problem !== this.#lastError)
-      this.#deps.log.warn('sockets of a network namespace cannot be closed', { reason: problem });
-    this.#lastError = problem;
   }
 
   async #untilWoken(delayMsMax: number, signal: AbortSignal): Promise<void> {

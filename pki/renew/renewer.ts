@@ -30,7 +30,7 @@ export interface LeafRenewerDeps {
 
 /** A full disk or a file that is being copied is over in seconds; what lasts is for a person, who reads of it at once. */
 const RETRY_MS_MIN = 5_000;
-/** Leaves several attempts between due and overdue even for leaves of one hour. */
+/** Leaves several attempts between due and expired even for leaves of one hour. */
 const RETRY_MS_MAX = 120_000;
 
 export class LeafRenewer {

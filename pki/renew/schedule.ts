@@ -4,11 +4,11 @@
 import { renewalOf } from '../leaf-files.ts';
 import type { StandingLeaf } from './standing.ts';
 
-/** Of a life, after the two thirds. It ends well before a leaf counts as overdue, which is at five sixths. */
+/** Of a life, after the two thirds. It ends before a leaf counts as overdue, which is at three quarters at the earliest. */
 export const SPREAD_SHARE = 1 / 20;
 /**
  * Timers stand still while a machine sleeps, clocks are set, and files come and go: so it looks this often even when nothing is due.
- * The shortest life that may be asked for leaves as long between due and overdue.
+ * The shortest life that may be asked for leaves twice as long between due and expired.
  */
 export const LOOK_MS_MAX = 10 * 60_000;
 /** An authority that ends shortens every leaf that it signs: near its end one would follow the other without a pause. */

@@ -1,6 +1,7 @@
 // How a leaf stands at one moment: good, to be renewed, late, over, or of no use. Pure; what is on disk is read by leaf-folder.ts.
 
 import type { X509Certificate } from 'node:crypto';
+import { leafLeftMs } from '../../runtime/tls/expiry.ts';
 import { type LeafPlace, renewalOf } from '../leaf-files.ts';
 
 export interface StandingLeaf {
@@ -14,16 +15,14 @@ export interface StandingLeaf {
 /** `due` is the normal state just before a renewal; `overdue` says that renewals fail, or that nothing renews. */
 export type LeafState = 'ok' | 'due' | 'overdue' | 'expired' | 'broken';
 
-/** Of the time between due and expired: what a timer with jitter and a few retries need, and no more. */
-const OVERDUE_AT = 1 / 2;
-
 export function leafState({ certificate, flaw }: StandingLeaf, now: number): LeafState {
   if (certificate === undefined || flaw !== undefined) return 'broken';
-  const end = Date.parse(certificate.validTo);
-  const { dueAt } = renewalOf(certificate);
-  if (now >= end) return 'expired';
-  if (now >= dueAt + (end - dueAt) * OVERDUE_AT) return 'overdue';
-  return now >= dueAt ? 'due' : 'ok';
+  const validity = { notBefore: Date.parse(certificate.validFrom), notAfter: Date.parse(certificate.validTo) };
+  const left = validity.notAfter - now;
+  if (left <= 0) return 'expired';
+  // The same leaf is CM-TRUST-005 for whoever shows it and for whoever sees it.
+  if (left < leafLeftMs(validity)) return 'overdue';
+  return now >= renewalOf(certificate).dueAt ? 'due' : 'ok';
 }
 
 /** Whom the leaf is for, as people say it: `door`, `agent n1`. */

@@ -3,6 +3,7 @@
 // stays. Needs root, clang, make, iproute2, util-linux and a cgroup2 mount.
 
 import { spawn } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAgentApp } from '../../agent/app.ts';
@@ -40,6 +41,16 @@ const dns = (...addresses: readonly string[]) =>
   });
 const BOTH_FIRST = dns('10.1.0.1', 'fd00:1::1');
 const BOTH_SECOND = dns('10.1.0.2', 'fd00:1::2');
+
+const SOCKETS = 2_000;
+
+/** To a port of this machine where nobody listens; sends nothing. */
+async function connectedSocket(): Promise<Socket> {
+  const socket = createSocket('udp4');
+  socket.connect(9, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
 
 describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
   let here: Room;
@@ -204,6 +215,22 @@ describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
     startCloser(['UDP']);
     await expect.poll(() => closer.report.destroyed.UDP).toBe(1);
     expect(await client.ask('send hello')).toBe(`error ${EDESTADDRREQ}`);
+  });
+
+  test('thousands of sockets come in lists that are short enough for one turn of the event loop', async () => {
+    stop = async () => {};
+    const sockets = await Promise.all(Array.from({ length: SOCKETS }, () => connectedSocket()));
+    try {
+      const [own] = (await new KernelNodeSockets().namespaces(() => undefined)).doors;
+      const inside = own?.open();
+      if (inside === undefined) throw new Error('the own namespace is gone');
+      const lengths = [...inside.list(4, 'UDP')].map((list) => list.length);
+      inside.close();
+      expect(lengths.reduce((sum, length) => sum + length, 0)).toBeGreaterThanOrEqual(SOCKETS);
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(512);
+    } finally {
+      for (const socket of sockets) socket.close();
+    }
   });
 
   test('an agent does it by itself when its API server withdraws a backend, and says so', async () => {

@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -16,12 +17,12 @@ import { COMPILED_OBJECT, type Datapath, openDatapath } from '../agent/datapath/
 import { Rig } from '../agent/reconcile/rig.ts';
 import { mountBpffs, unmountBpffs } from '../lab/bpffs.ts';
 import { cgroup2Mount, createCgroup, removeCgroup } from '../lab/cgroup.ts';
-import type { MeshService } from '../mesh/model/service.ts';
+import type { MeshSnapshot } from '../mesh/snapshot/snapshot.ts';
 import { silentLog } from '../runtime/log.ts';
 import { packageRoot } from '../runtime/package-root.ts';
 import { machineLine, table, writeFigure, writeSection } from './markdown-section.ts';
 import { type LongestTurn, longestTurn } from './program/longest-turn.ts';
-import { BACKENDS_EACH, backendAt, messagesOf, serviceOf, servicesOf } from './program/sample.ts';
+import { BACKENDS_EACH, backendAt, messagesOf, serviceOf, servicesOf, snapshotOf } from './program/sample.ts';
 import { WholeAgent } from './program/whole-agent.ts';
 import { drawPlot } from './svg.ts';
 
@@ -87,18 +88,20 @@ interface Took {
   readonly cpu: number;
 }
 
-/** From a snapshot's services to the last row. */
-async function fill(services: readonly MeshService[]): Promise<Took> {
+/** From a snapshot to the last row, by an agent whose maps are empty. */
+async function fill(snapshot: MeshSnapshot): Promise<Took> {
   return withMaps(async (maps) => {
-    const rig = new Rig(maps);
-    await rig.reconciler.observe();
+    const agent = new WholeAgent(maps);
+    const { reconciler } = agent.programmer;
+    while (reconciler.image === undefined) await setImmediate();
     const begun = performance.now();
     const used = process.cpuUsage();
-    const { complete, written } = await rig.apply(services);
+    await agent.take(snapshot);
     const wall = performance.now() - begun;
     const { user, system } = process.cpuUsage(used);
-    if (!complete || written !== services.length * (2 * BACKENDS_EACH + 2))
-      throw new Error(`${written} rows were written`);
+    await agent.stop();
+    const { written } = reconciler.counters;
+    if (written !== snapshot.services.size * (2 * BACKENDS_EACH + 2)) throw new Error(`${written} rows were written`);
     return { wall, cpu: (user + system) / 1_000 };
   });
 }
@@ -185,9 +188,9 @@ try {
   execFileSync('clang', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', program, source, '-lbpf']);
   await mountBpffs(bpffs);
   createCgroup(cgroup);
-  await fill(servicesOf(Math.min(1_000, most)));
+  await fill(snapshotOf(servicesOf(Math.min(1_000, most))));
   for (const services of [...new Set([1_000, 10_000, most])].filter((count) => count <= most)) {
-    const wanted = servicesOf(services);
+    const wanted = snapshotOf(servicesOf(services));
     const ours: Took[] = [];
     const c: Took[] = [];
     for (let round = 0; round < rounds; round += 1) {

@@ -11,16 +11,16 @@ export class FrontendClaims {
   readonly #contested = new Set<FrontendName>();
 
   /** Replaces what a service claims; returns the other services that win or lose a frontend by it. */
-  replace(
-    service: ServiceKey,
-    before: readonly FrontendName[],
-    after: readonly FrontendName[],
-  ): ReadonlySet<ServiceKey> {
-    const affected = new Set<ServiceKey>();
+  replace(service: ServiceKey, before: readonly FrontendName[], after: readonly FrontendName[]): readonly ServiceKey[] {
+    const affected: ServiceKey[] = [];
     for (const name of before) if (!after.includes(name)) this.#give(name, service, false, affected);
     for (const name of after) this.#give(name, service, true, affected);
-    affected.delete(service);
-    return affected;
+    return affected.filter((other) => other !== service);
+  }
+
+  /** Whether a claimant has the frontend; commonly nobody else wants it. */
+  wins(service: ServiceKey, name: FrontendName): boolean {
+    return !this.#contested.has(name) || this.winner(name) === service;
   }
 
   winner(name: FrontendName): ServiceKey | undefined {
@@ -46,7 +46,7 @@ export class FrontendClaims {
     return typeof claimants === 'string' ? new Set([claimants]) : (claimants ?? new Set());
   }
 
-  #give(name: FrontendName, service: ServiceKey, claims: boolean, affected: Set<ServiceKey>): void {
+  #give(name: FrontendName, service: ServiceKey, claims: boolean, affected: ServiceKey[]): void {
     const known = this.#claimants.get(name);
     if (known === undefined && claims) {
       this.#claimants.set(name, service);
@@ -64,7 +64,7 @@ export class FrontendClaims {
     else this.#contested.delete(name);
     const after = this.winner(name);
     if (before === after) return;
-    if (before !== undefined) affected.add(before);
-    if (after !== undefined) affected.add(after);
+    if (before !== undefined) affected.push(before);
+    if (after !== undefined) affected.push(after);
   }
 }

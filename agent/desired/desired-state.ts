@@ -155,7 +155,7 @@ export class DesiredState {
   #candidate(key: ServiceKey): Candidate | undefined {
     const service = this.#services.get(key);
     if (service === undefined) return undefined;
-    const isOwn = ({ name }: DesiredFrontend) => this.#claims.winner(name) === key;
+    const isOwn = ({ name }: DesiredFrontend) => this.#claims.wins(key, name);
     const frontends = service.frontends.every(isOwn) ? service.frontends : service.frontends.filter(isOwn);
     return frontends.length === 0 ? undefined : { key, local: service.local, frontends };
   }

@@ -106,7 +106,8 @@ export class IdSpace<Owner extends string | object> {
   claim(owner: Owner, now: number): Result<number, string> {
     const known = this.#ids.get(owner);
     if (known !== undefined) return ok(known);
-    this.#wake(now);
+    // Mostly none rests: then there is nothing to look through for each of thousands of new owners.
+    if (this.#resting.size > 0) this.#wake(now);
     const id = this.#restingFor(owner) ?? this.#free();
     if (id === undefined) {
       return err(`all ${this.#size} ids are taken: ${this.#owners.size} in use, ${this.#resting.size} resting`);
@@ -147,6 +148,7 @@ export class IdSpace<Owner extends string | object> {
   }
 
   #stopResting(id: number): void {
+    if (this.#resting.size === 0) return;
     const resting = this.#resting.get(id);
     if (resting === undefined) return;
     this.#resting.delete(id);
@@ -157,6 +159,7 @@ export class IdSpace<Owner extends string | object> {
   }
 
   #restingFor(owner: Owner): number | undefined {
+    if (this.#resting.size === 0) return undefined;
     const id = this.#lastOf.get(owner);
     return id !== undefined && this.#resting.get(id)?.owner === owner ? id : undefined;
   }

@@ -109,16 +109,15 @@ function unsupported({ key, ports }: MeshService): Refusal[] {
   return refused;
 }
 
-function portGroups(ports: readonly NamedPort[]): Iterable<PortGroup> {
-  const groups = new Map<string, PortGroup>();
+function portGroups(ports: readonly NamedPort[]): readonly PortGroup[] {
+  const groups: PortGroup[] = [];
   for (const { name, port, protocol } of ports) {
     if (protocol === 'SCTP') continue;
-    const key = `${port}/${protocol}`;
-    const group = groups.get(key) ?? { port, protocol, names: new Set() };
-    group.names.add(name);
-    groups.set(key, group);
+    const group = groups.find((known) => known.port === port && known.protocol === protocol);
+    if (group === undefined) groups.push({ port, protocol, names: new Set([name]) });
+    else group.names.add(name);
   }
-  return groups.values();
+  return groups;
 }
 
 /** Active ones first. Where there is none, terminating ones take new connections: better than none (KEP-1669). */

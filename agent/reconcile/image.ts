@@ -34,8 +34,9 @@ export const READER_GRACE_MS = 1_000;
 
 export class MapImage {
   readonly #frontends = new Map<FrontendName, FrontendRows>();
-  /** The frontend of the last change. */
-  #last: FrontendRows | undefined;
+  /** The last one that was looked for, and whether it was there. */
+  #foundName: FrontendName | undefined;
+  #found: FrontendRows | undefined;
   readonly #backends = new BackendRows();
   readonly #reverse = new Map<number, Place>();
   /** Known rows of each map. */
@@ -45,7 +46,7 @@ export class MapImage {
   #departures = 0;
 
   frontend(name: FrontendName): ObservedFrontend | undefined {
-    return this.#frontends.get(name);
+    return this.#find(name);
   }
 
   frontends(): Iterable<ObservedFrontend> {
@@ -99,12 +100,12 @@ export class MapImage {
 
   /** Up to which slot readers may look now. */
   readable(name: FrontendName, now: number): number {
-    return this.#frontends.get(name)?.readable(now) ?? 0;
+    return this.#find(name)?.readable(now) ?? 0;
   }
 
   /** The first slot of the frontend that leads to the backend. */
   slotOf(name: FrontendName, backendId: number): number | undefined {
-    return this.#frontends.get(name)?.slots.slotOf(backendId);
+    return this.#find(name)?.slots.slotOf(backendId);
   }
 
   /** Takes away the backends that have been unreachable for the readers' grace. */
@@ -168,7 +169,7 @@ export class MapImage {
 
   /** After a dump it is not known what was lowered just before: readers may be at any slot that is there. */
   hold(name: FrontendName, now: number): void {
-    const rows = this.#frontends.get(name);
+    const rows = this.#find(name);
     if (rows === undefined) return;
     rows.slots.fit();
     rows.held = { count: rows.slots.last, until: now + READER_GRACE_MS };
@@ -203,15 +204,21 @@ export class MapImage {
     this.#forgetEmpty(rows);
   }
 
-  #rowsOf(frontend: NamedFrontend): FrontendRows {
-    // The rows of a frontend come one after the other.
-    if (this.#last?.name === frontend.name) return this.#last;
-    let rows = this.#frontends.get(frontend.name);
-    if (rows === undefined) {
-      rows = new FrontendRows(frontend);
-      this.#frontends.set(frontend.name, rows);
+  /** One frontend is asked for many times in a row. */
+  #find(name: FrontendName): FrontendRows | undefined {
+    if (name !== this.#foundName) {
+      this.#found = this.#frontends.get(name);
+      this.#foundName = name;
     }
-    this.#last = rows;
+    return this.#found;
+  }
+
+  #rowsOf(frontend: NamedFrontend): FrontendRows {
+    const known = this.#find(frontend.name);
+    if (known !== undefined) return known;
+    const rows = new FrontendRows(frontend);
+    this.#frontends.set(frontend.name, rows);
+    this.#found = rows;
     return rows;
   }
 
@@ -224,7 +231,8 @@ export class MapImage {
   #forgetEmpty(image: FrontendRows): void {
     if (!image.isEmpty) return;
     this.#frontends.delete(image.name);
-    this.#last = undefined;
+    this.#found = undefined;
+    this.#foundName = undefined;
   }
 }
 

@@ -21,8 +21,8 @@ import { type Pause, visitAll } from '../pause.ts';
 import { encodeRow, type Put } from './change.ts';
 import { MapImage } from './image.ts';
 
-/** Backends first, so that slots find what they refer to. */
-const DUMP_ORDER: readonly MapName[] = ['backends', 'backends6', 'services', 'services6', 'reverseNat', 'reverseNat6'];
+/** Slots first: a backend that is found after them is no orphan for a moment. */
+const DUMP_ORDER: readonly MapName[] = ['services', 'services6', 'backends', 'backends6', 'reverseNat', 'reverseNat6'];
 
 /**
  * `now` is asked after the dump: what readers may still hold is counted from then. Images whose targets are compared have to have

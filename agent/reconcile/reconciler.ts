@@ -172,6 +172,7 @@ export class Reconciler {
     this.#marked = true;
     await visitAll(frontends, pause, (name) => {
       this.#dirty.add(name);
+      if (!this.#refusals.hasRefused) return;
       const service = desired.serviceOf(name);
       if (service !== undefined) this.#refusals.forgive(service);
     });

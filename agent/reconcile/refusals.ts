@@ -37,6 +37,10 @@ export class Refusals {
     return [...new Map([...this.#waiting, ...this.#refused]).values()];
   }
 
+  get hasRefused(): boolean {
+    return this.#refused.size > 0;
+  }
+
   /** Whether the service stands as it was before a map refused it. */
   isRefused(service: ServiceKey): boolean {
     return this.#refused.has(service);

@@ -5,6 +5,7 @@ import type { ClusterId, ClusterName, IpAddress, Revision, ServiceKey } from '..
 import type { Backend, MeshService, NamedPort } from '../../mesh/model/service.ts';
 import { compareBackends } from '../../mesh/snapshot/order.ts';
 import { ServiceMap } from '../../mesh/snapshot/service-map.ts';
+import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import { encodeSnapshot } from '../../mesh/wire/mesh-writer.ts';
 
 export const BACKENDS_EACH = 4;
@@ -35,12 +36,14 @@ export const serviceOf = (index: number, first: number, backends: number): MeshS
 export const servicesOf = (count: number): readonly MeshService[] =>
   Array.from({ length: count }, (_, index) => serviceOf(index, index * BACKENDS_EACH, BACKENDS_EACH));
 
+export const snapshotOf = (services: readonly MeshService[]): MeshSnapshot => ({
+  position: { storeId: '00000000000000aa', revision: 1 as Revision },
+  cluster: WEST,
+  clusters: new Map([[WEST, WEST_ID]]),
+  services: ServiceMap.of(services),
+});
+
 /** What an API server sends to an agent that has nothing yet. */
 export const messagesOf = (services: readonly MeshService[]): readonly Uint8Array[] => [
-  ...encodeSnapshot({
-    position: { storeId: '00000000000000aa', revision: 1 as Revision },
-    cluster: WEST,
-    clusters: new Map([[WEST, WEST_ID]]),
-    services: ServiceMap.of(services),
-  }),
+  ...encodeSnapshot(snapshotOf(services)),
 ];

@@ -7,6 +7,7 @@ import type { ServiceMaps } from '../../agent/maps/port.ts';
 import { Programmer } from '../../agent/reconcile/programmer.ts';
 import type { SnapshotListener, Upstream } from '../../agent/upstream/port.ts';
 import { receiveSnapshot } from '../../agent/upstream/received.ts';
+import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import { MeshReader } from '../../mesh/wire/mesh-reader.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { Health } from '../../runtime/health.ts';
@@ -40,11 +41,16 @@ export class WholeAgent {
     this.#running = this.programmer.run(this.#stop.signal);
   }
 
+  /** Hands over a snapshot, and resolves once it is programmed. */
+  async take(snapshot: MeshSnapshot): Promise<void> {
+    const done = this.#acknowledgement();
+    this.#listener?.(snapshot, 'all');
+    await done;
+  }
+
   /** Reads the messages of a snapshot as they would come, and resolves once it is programmed. */
   async receive(messages: readonly Uint8Array[]): Promise<void> {
-    const done = new Promise<void>((resolve) => {
-      this.#acknowledged = resolve;
-    });
+    const done = this.#acknowledgement();
     const reader = new MeshReader();
     for (const message of messages) {
       const event = reader.read(message);
@@ -56,6 +62,12 @@ export class WholeAgent {
       await setImmediate();
     }
     await done;
+  }
+
+  #acknowledgement(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      this.#acknowledged = resolve;
+    });
   }
 
   async stop(): Promise<void> {

@@ -154,14 +154,13 @@ export class KernelMap {
   #takeRows(): readonly MapRow[] {
     const { keySize, valueSize } = this.info;
     const count = this.#counted();
-    const keys = this.#keys.slice(0, count * keySize);
-    const values = this.#values.slice(0, count * valueSize);
-    const rows: MapRow[] = [];
-    for (let index = 0; index < count; index += 1) {
-      const key = keys.subarray(index * keySize, (index + 1) * keySize);
-      rows.push({ key, value: values.subarray(index * valueSize, (index + 1) * valueSize) });
-    }
-    return rows;
+    const chunk = {
+      keySize,
+      valueSize,
+      keys: this.#keys.slice(0, count * keySize),
+      values: this.#values.slice(0, count * valueSize),
+    };
+    return Array.from({ length: count }, (_, index) => new RowInChunk(chunk, index));
   }
 
   #put(buffer: Uint8Array, size: number, index: number, part: Uint8Array): void {
@@ -182,5 +181,33 @@ export class KernelMap {
   #open(): number {
     if (this.#closed) throw new Error('the maps are closed');
     return this.#fd;
+  }
+}
+
+interface Chunk {
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+}
+
+/** Its bytes are looked up when they are asked for: a view of them takes more memory than they do, and a dump has many rows. */
+class RowInChunk implements MapRow {
+  readonly #chunk: Chunk;
+  readonly #index: number;
+
+  constructor(chunk: Chunk, index: number) {
+    this.#chunk = chunk;
+    this.#index = index;
+  }
+
+  get key(): Uint8Array {
+    const { keys, keySize } = this.#chunk;
+    return keys.subarray(this.#index * keySize, (this.#index + 1) * keySize);
+  }
+
+  get value(): Uint8Array {
+    const { values, valueSize } = this.#chunk;
+    return values.subarray(this.#index * valueSize, (this.#index + 1) * valueSize);
   }
 }

@@ -106,6 +106,8 @@ export interface Churn {
   /** Milliseconds from a put of a service at a door to the agent's maps, while everything else changes. */
   readonly putToMap: Figures;
   readonly changesPerSecond: number;
+  /** Connections to peers that ended meanwhile: every one was taken for broken without being it. */
+  readonly linksLost: number;
   /** Of one core. */
   readonly cpuPercent: Readonly<Record<Process, number>>;
 }
@@ -115,6 +117,7 @@ export async function churn(stage: MeshStage, perSecond: number, seconds: number
   const usual = stage.size.backends;
   const base = remoteBackends(stage.size);
   const before = new Map(usages(stage));
+  const lostBefore = await disconnects(stage);
   const begun = performance.now();
   const until = begun + seconds * 1_000;
   let made = 0;
@@ -137,6 +140,7 @@ export async function churn(stage: MeshStage, perSecond: number, seconds: number
   return {
     putToMap: figuresOf(waits),
     changesPerSecond: (made * 1_000) / wallMs,
+    linksLost: (await disconnects(stage)) - lostBefore,
     cpuPercent: {
       apiserver: percent('apiserver'),
       agent: percent('agent'),
@@ -145,6 +149,9 @@ export async function churn(stage: MeshStage, perSecond: number, seconds: number
     },
   };
 }
+
+const disconnects = async (stage: MeshStage): Promise<number> =>
+  (await stage.status()).peers.reduce((sum, peer) => sum + peer.disconnects, 0);
 
 /** How long until the agent has programmed it. */
 async function setBackends(stage: MeshStage, backends: number, total: number, signal: AbortSignal): Promise<number> {
@@ -218,15 +225,14 @@ export interface Storm {
 export async function reconnectStorm(stage: MeshStage, signal: AbortSignal): Promise<Storm> {
   const backendsBefore = (await stage.agent()).programmed.backends;
   const rssBefore = stage.usage('apiserver').rssBytes;
-  const disconnects = async () => (await stage.status()).peers.reduce((sum, peer) => sum + peer.disconnects, 0);
-  const cutBefore = await disconnects();
+  const cutBefore = await disconnects(stage);
   let backendsMin = backendsBefore;
   let rssMax = rssBefore;
   await stage.play({ type: 'drop' });
   const isBack = async () => {
     backendsMin = Math.min(backendsMin, (await stage.agent()).programmed.backends);
     rssMax = Math.max(rssMax, stage.usage('apiserver').rssBytes);
-    return (await disconnects()) >= cutBefore + stage.size.clusters && (await stage.isWhole(backendsBefore));
+    return (await disconnects(stage)) >= cutBefore + stage.size.clusters && (await stage.isWhole(backendsBefore));
   };
   const backMs = await stage.until('all peers are back', isBack, BOOTSTRAP_WITHIN_MS, signal);
   return { backMs, backendsMin, backendsBefore, memoryRatio: rssMax / rssBefore };

@@ -39,7 +39,7 @@ export const BOUNDS = {
 } as const;
 
 /** What is worse than the bounds allow, in words. */
-export function exceeded({ bare, bootstrap, large, agents, storm }: Results): readonly string[] {
+export function exceeded({ bare, bootstrap, churn, large, agents, storm }: Results): readonly string[] {
   const found: string[] = [];
   const check = (what: string, value: number | undefined, bound: number) => {
     if (value !== undefined && value > bound) found.push(`${what} is ${rounded(value)}, and may be ${bound}`);
@@ -51,6 +51,7 @@ export function exceeded({ bare, bootstrap, large, agents, storm }: Results): re
   check('memory with an agent that does not read', agents?.slow.memoryRatio, BOUNDS.slowAgentMemory);
   check('memory in a reconnect storm', storm?.memoryRatio, BOUNDS.stormMemory);
   check('reconnect to bootstrap', storm && storm.backMs / bootstrap.ms, BOUNDS.stormToBootstrap);
+  if (churn !== undefined && churn.linksLost > 0) found.push(`${churn.linksLost} links were lost in churn`);
   if (storm !== undefined && storm.backendsMin < storm.backendsBefore) {
     found.push(`${storm.backendsBefore - storm.backendsMin} backends were withdrawn in a reconnect storm`);
   }
@@ -85,7 +86,7 @@ export function markdownReport(results: Results): string {
   rows.push(['agent memory', `${Math.round(bootstrap.agentBytesPerBackend)} bytes per remote backend`]);
   if (churn !== undefined) {
     rows.push([`put to map at ${Math.round(churn.changesPerSecond)} changes/s`, spread(churn.putToMap)]);
-    rows.push(['CPU in churn', each(churn.cpuPercent, '%')]);
+    rows.push(['CPU in churn', `${each(churn.cpuPercent, '%')}; ${churn.linksLost} links lost`]);
   }
   if (large !== undefined) {
     rows.push([`one of ${large.backends} backends, put to map`, spread(large.putToMap)]);

@@ -105,6 +105,8 @@ export async function bootstrap(stage: MeshStage, signal: AbortSignal): Promise<
 export interface Churn {
   /** Milliseconds from a put of a service at a door to the agent's maps, while everything else changes. */
   readonly putToMap: Figures;
+  /** The same of a backend less: the second is in it for which the agent leaves rows that readers may still come to. */
+  readonly goneFromMap: Figures;
   readonly changesPerSecond: number;
   /** Connections to peers that ended meanwhile: every one was taken for broken without being it. */
   readonly linksLost: number;
@@ -121,14 +123,15 @@ export async function churn(stage: MeshStage, perSecond: number, seconds: number
   const begun = performance.now();
   const until = begun + seconds * 1_000;
   let made = 0;
-  const waits: number[] = [];
+  const gains: number[] = [];
+  const losses: number[] = [];
   while (performance.now() < until) {
     signal.throwIfAborted();
     const due = Math.floor(((performance.now() - begun) / 1_000) * perSecond);
     if (due > made) await stage.play({ type: 'churn', changes: due - made, seed: made + 1 });
     made = due;
-    const more = waits.length % 2;
-    waits.push(await setBackends(stage, usual - 1 + more, base - 1 + more, signal));
+    losses.push(await setBackends(stage, usual - 1, base - 1, signal));
+    gains.push(await setBackends(stage, usual, base, signal));
     await sleep(systemClock, 50, signal);
   }
   const wallMs = performance.now() - begun;
@@ -136,9 +139,9 @@ export async function churn(stage: MeshStage, perSecond: number, seconds: number
     const first = before.get(process) ?? stage.usage(process);
     return (100 * usedSince(first, stage.usage(process)).cpuMs) / wallMs;
   };
-  if (waits.length % 2 === 1) await setBackends(stage, usual, base, signal);
   return {
-    putToMap: figuresOf(waits),
+    putToMap: figuresOf(gains),
+    goneFromMap: figuresOf(losses),
     changesPerSecond: (made * 1_000) / wallMs,
     linksLost: (await disconnects(stage)) - lostBefore,
     cpuPercent: {
@@ -165,6 +168,7 @@ async function setBackends(stage: MeshStage, backends: number, total: number, si
 export interface LargeService {
   readonly backends: number;
   readonly putToMap: Figures;
+  readonly goneFromMap: Figures;
   /** Of the service's record, as Cilium's schema has it: what a peer is sent for any change. */
   readonly recordBytes: number;
   readonly mapWrites: number;
@@ -186,10 +190,11 @@ export async function largeService(
   await setBackends(stage, backends, base + backends, signal);
   const before = new Map(usages(stage));
   const rows = (await stage.agent()).reconcile;
-  const waits: number[] = [];
-  for (let at = 0; at < changes; at += 1) {
-    const count = backends + ((at + 1) % 2);
-    waits.push(await setBackends(stage, count, base + count, signal));
+  const gains: number[] = [];
+  const losses: number[] = [];
+  for (let at = 0; at < changes; at += 2) {
+    gains.push(await setBackends(stage, backends + 1, base + backends + 1, signal));
+    losses.push(await setBackends(stage, backends, base + backends, signal));
   }
   const { rows_written, rows_removed } = (await stage.agent()).reconcile;
   const each = (process: Process) => {
@@ -199,7 +204,8 @@ export async function largeService(
   await setBackends(stage, usual, base + usual, signal);
   return {
     backends,
-    putToMap: figuresOf(waits),
+    putToMap: figuresOf(gains),
+    goneFromMap: figuresOf(losses),
     recordBytes,
     mapWrites: (rows_written - rows.rows_written + (rows_removed - rows.rows_removed)) / changes,
     agentReadBytes: each('agent').readBytes,

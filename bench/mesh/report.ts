@@ -86,10 +86,12 @@ export function markdownReport(results: Results): string {
   rows.push(['agent memory', `${Math.round(bootstrap.agentBytesPerBackend)} bytes per remote backend`]);
   if (churn !== undefined) {
     rows.push([`put to map at ${Math.round(churn.changesPerSecond)} changes/s`, spread(churn.putToMap)]);
+    rows.push(['gone from map, with the grace of 1 s', spread(churn.goneFromMap)]);
     rows.push(['CPU in churn', `${each(churn.cpuPercent, '%')}; ${churn.linksLost} links lost`]);
   }
   if (large !== undefined) {
     rows.push([`one of ${large.backends} backends, put to map`, spread(large.putToMap)]);
+    rows.push(['gone from map, with the grace of 1 s', spread(large.goneFromMap)]);
     rows.push(['its map writes', rounded(large.mapWrites)]);
     rows.push(['its bytes', `record ${large.recordBytes}, read by the agent ${Math.round(large.agentReadBytes)}`]);
     rows.push(['its CPU', each(large.cpuMs, 'ms')]);

@@ -20,7 +20,11 @@ export type JoinOutcome =
 const PUBLISHED_WITHIN_MS = 20_000;
 const POLL_MS = 100;
 
-export async function invite(inviter: LabCluster, peer: LabCluster, clock: Clock): Promise<LabInvitation> {
+export async function invite(
+  inviter: LabCluster,
+  peer: Pick<LabCluster, 'name'>,
+  clock: Clock,
+): Promise<LabInvitation> {
   const deadline = clock.monotonic() + PUBLISHED_WITHIN_MS;
   for (;;) {
     const outcome = await runCli(inviter.apiServer.socket, ['invite', '--peer', peer.name, '-o', 'json']);

@@ -1,6 +1,6 @@
 // Credentials on disk. A file is whole or absent: it is written beside its place, made durable and renamed. Private keys are
 // readable by their owner only, from the first byte on. What must never be lost, the key of an authority, is created and
-// never replaced.
+// never written over: only a rotation moves another into its place, and keeps it beside that.
 
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
@@ -39,7 +39,7 @@ export async function createPrivate(path: string, text: string): Promise<void> {
   });
 }
 
-/** In one step: whoever reads meets the one or the other. */
+/** In one step: whoever reads meets the one or the other. What stood there is the caller's to keep. */
 export async function movePrivate(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PeerTrustEntry, TrustDocument } from '../../apiserver/bundles/trust-document.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { initCluster } from '../../pki/init.ts';
@@ -16,6 +16,9 @@ import { spkiPins } from '../../pki/spki.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import { type PhaseName, type RotateRequest, runPhases } from './run-phases.ts';
+
+/** Others may keep the machine busy, and every leaf is a new key. */
+vi.setConfig({ testTimeout: 30_000 });
 
 let dir: string;
 beforeEach(async () => {

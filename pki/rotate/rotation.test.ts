@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { DAY_MS } from '../authority.ts';
@@ -22,6 +22,9 @@ import { activateSteps, prepareSteps, retireSteps } from './steps.ts';
 
 const now = Date.parse('2026-03-01T00:00:00Z');
 const WEST = 'west' as ClusterName;
+
+/** Others may keep the machine busy, and every leaf is a new key. */
+vi.setConfig({ testTimeout: 30_000 });
 
 let dir: string;
 const caText = () => readFile(join(dir, 'ca', 'ca.pem'), 'utf8');

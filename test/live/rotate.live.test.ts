@@ -10,8 +10,10 @@ import { runCli } from '../../lab/cli.ts';
 import type { LabCluster } from '../../lab/cluster.ts';
 import { runCommand } from '../../lab/command.ts';
 import { getJsonOver } from '../../lab/http.ts';
+import { invite } from '../../lab/joining.ts';
 import { commandAt } from '../../lab/place.ts';
 import type { Pair } from '../../pki/files.ts';
+import { parseToken } from '../../pki/join/token.ts';
 import { spkiPins } from '../../pki/spki.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { emptyMesh, failuresOf, nodeOf, remove, SERVICE, serviceOf, skipped, spec, untilWhole } from './mesh-of.ts';
@@ -125,6 +127,11 @@ describe.skipIf(skipped)('a cluster that replaces its authority', () => {
       if (cluster === west) continue;
       expect(spkiPins([await readFile(cluster.layout.trustStore('west'), 'utf8')])).toEqual(both);
     }
+
+    // Who is invited now may come before or behind the change.
+    const { token } = await invite(west, { name: 'south' }, systemClock);
+    const invited = parseToken(token);
+    expect(invited.ok && invited.value.pins).toEqual(both);
 
     // Etcd does not take it before it is restarted, and nothing is activated before that.
     const etcd = `127.0.0.1:${west.places.control.etcdPort}`;

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAgentApp } from '../../agent/app.ts';
 import { type Datapath, openDatapath } from '../../agent/datapath/index.ts';
@@ -215,6 +216,25 @@ describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
     startCloser(['UDP']);
     await expect.poll(() => closer.report.destroyed.UDP).toBe(1);
     expect(await client.ask('send hello')).toBe(`error ${EDESTADDRREQ}`);
+  });
+
+  test('a namespace is reached as long as one of its processes is there', async () => {
+    stop = async () => {};
+    const first = spawn('unshare', ['-n', 'sh', '-c', 'sleep 60 >&- & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [second] = await once(first.stdout, 'data');
+    try {
+      const id = statSync(`/proc/${first.pid}/ns/net`).ino;
+      const { doors } = await new KernelNodeSockets().namespaces(() => undefined);
+      first.kill('SIGKILL');
+      await once(first, 'exit');
+      const inside = doors.find((door) => door.id === id)?.open();
+      expect(inside).toBeDefined();
+      inside?.close();
+    } finally {
+      process.kill(Number(second), 'SIGKILL');
+    }
   });
 
   test('thousands of sockets come in lists that are short enough for one turn of the event loop', async () => {

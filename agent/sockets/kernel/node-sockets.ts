@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { errnoText } from '../../../runtime/errno.ts';
 import { OperationalError } from '../../../runtime/errors.ts';
-import type { NamespaceDoor, NamespaceSockets, NodeNamespaces, NodeSockets } from '../port.ts';
+import type { NamespaceSockets, NodeNamespaces, NodeSockets } from '../port.ts';
 import { openDiagSocket } from './diag-socket.ts';
 import { inNamespace } from './enter.ts';
 
@@ -15,7 +15,7 @@ const PROCESSES_PER_TURN = 64;
 export class KernelNodeSockets implements NodeSockets {
   async namespaces(pause: () => Promise<void> | undefined): Promise<NodeNamespaces> {
     const own = statSync('/proc/self/ns/net').ino;
-    const doors = new Map<number, NamespaceDoor>([[own, { id: own, open: openDiagSocket }]]);
+    const paths = new Map<number, string[]>();
     let hiddenProcesses = 0;
     const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
     for (const [index, pid] of processes.entries()) {
@@ -23,10 +23,28 @@ export class KernelNodeSockets implements NodeSockets {
       const path = `/proc/${pid}/ns/net`;
       const id = namespaceAt(path);
       if (id === 'hidden') hiddenProcesses += 1;
-      else if (id !== undefined && !doors.has(id)) doors.set(id, { id, open: () => openInside(path, id) });
+      else if (id !== undefined && id !== own) addPath(paths, id, path);
     }
-    return { doors: [...doors.values()], hiddenProcesses };
+    const others = [...paths].map(([id, ways]) => ({ id, open: () => openByAny(ways, id) }));
+    return { doors: [{ id: own, open: openDiagSocket }, ...others], hiddenProcesses };
   }
+}
+
+/** Processes come and go: a namespace is reached by the first of these that is still there. */
+const WAYS_MAX = 4;
+
+function addPath(paths: Map<number, string[]>, id: number, path: string): void {
+  const ways = paths.get(id);
+  if (ways === undefined) paths.set(id, [path]);
+  else if (ways.length < WAYS_MAX) ways.push(path);
+}
+
+function openByAny(ways: readonly string[], id: number): NamespaceSockets | undefined {
+  for (const path of ways) {
+    const inside = openInside(path, id);
+    if (inside !== undefined) return inside;
+  }
+  return undefined;
 }
 
 /** Undefined for a process that ended. */

@@ -1,6 +1,6 @@
 // Given clients in two network namespaces that are connected to a backend of a service, when that backend is withdrawn, then
 // their sockets are closed and reach another one as soon as they dial again; what is connected to the same address by itself
-// stays. Needs root, clang, make, iproute2, util-linux and a cgroup2 mount.
+// stays. Needs root, clang, make, iproute2, util-linux (nsenter, unshare) and a cgroup2 mount.
 
 import { spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';

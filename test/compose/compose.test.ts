@@ -61,7 +61,7 @@ describe('the rights that containers ask for', () => {
     const variables = Object.fromEntries(
       [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
     );
-    expect(readCompose(variables).services['west-1']?.cap_add).toEqual(['SYS_ADMIN', 'NET_ADMIN', 'SYS_RESOURCE']);
+    expect(readCompose(variables).services['west-1']?.cap_add).toEqual(['SYS_ADMIN', 'NET_ADMIN', 'CAP_SYS_ADMIN']);
   });
 });
 

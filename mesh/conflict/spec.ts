@@ -24,8 +24,10 @@ interface SpecRule {
 export const SPEC_RULES: readonly SpecRule[] = [
   { code: 'CM-SVC-003', reason: 'SessionAffinityConflict', property: 'sessionAffinity' },
   {
-    ...{ code: 'CM-SVC-004', reason: 'SessionAffinityConfigConflict' },
-    ...{ property: 'sessionAffinityConfig', within: 'sessionAffinity' },
+    code: 'CM-SVC-004',
+    reason: 'SessionAffinityConfigConflict',
+    property: 'sessionAffinityConfig',
+    within: 'sessionAffinity',
   },
   { code: 'CM-SVC-005', reason: 'AnnotationsConflict', property: 'annotations', isMap: true },
   { code: 'CM-SVC-006', reason: 'LabelsConflict', property: 'labels', isMap: true },

@@ -26,6 +26,10 @@ const BACKENDS = [1, 2, 3, 4];
 const SMALL = { services: 1024, backends: 1024, reverseNat: 1024, reverseSockets: 65_536, affinity: 4096 };
 const LARGE = { services: 4096, backends: 2048, reverseNat: 2048, reverseSockets: 131_072, affinity: 8192 };
 
+/** A map of the shape of cm4_services that no agent has made. */
+const createServiceMap = (pin: string, name: string) =>
+  runCommand('bpftool', ['map', 'create', pin, ...`type hash key 12 value 12 entries 1024 name ${name}`.split(' ')]);
+
 describe.skipIf(skipped)('carrying maps over', () => {
   let room: Room;
   let pinDir: string;
@@ -142,21 +146,7 @@ describe.skipIf(skipped)('carrying maps over', () => {
   test('a pin that leads to another map than the one that forwards is put right', async () => {
     const pin = mapPin(pinDir, 'cm4_services');
     unlinkSync(pin);
-    await runCommand('bpftool', [
-      'map',
-      'create',
-      pin,
-      'type',
-      'hash',
-      'key',
-      '12',
-      'value',
-      '12',
-      'entries',
-      '1024',
-      'name',
-      'cm4_services',
-    ]);
+    await createServiceMap(pin, 'cm4_services');
     const maps = await open(SMALL);
     expect(await rowsOf(maps)).toEqual([15, 4]);
     maps.close();
@@ -167,21 +157,7 @@ describe.skipIf(skipped)('carrying maps over', () => {
     const pin = `${room.bpffs}/fresh/maps/cm4_services`;
     const fresh = { cgroup: room.cgroup, sizes: SMALL, objectPath: room.objectPath, log: silentLog };
     await runCommand('mkdir', ['-p', dirname(pin)]);
-    await runCommand('bpftool', [
-      'map',
-      'create',
-      pin,
-      'type',
-      'hash',
-      'key',
-      '12',
-      'value',
-      '12',
-      'entries',
-      '1024',
-      'name',
-      'theirs',
-    ]);
+    await createServiceMap(pin, 'theirs');
     await expect(openDatapath({ ...fresh, pinDir: `${room.bpffs}/fresh` })).rejects.toMatchObject({
       code: 'DATAPATH_PIN_MISMATCH',
       reason: 'it is the map theirs, not cm4_services',

@@ -10,9 +10,8 @@ import { makeRoom, type Room, skipped } from './room.ts';
 import { writeBackend, writeService } from './rows.ts';
 
 const VIP = '172.20.0.10';
+/** A busy machine needs most of a second to load and verify the programs once. */
 const STORM_MS = 4_000;
-/** Programs are loaded and verified each time, which a machine with other work to do is slow at. */
-const RESTARTS_MIN = 4;
 const ENETUNREACH = 101;
 
 describe.skipIf(skipped)('restart', () => {
@@ -50,7 +49,7 @@ describe.skipIf(skipped)('restart', () => {
     const [, succeeded, failed, errno] = (await storm).split(' ').map(Number);
     expect({ failed, errno }).toEqual({ failed: 0, errno: 0 });
     expect(succeeded).toBeGreaterThan(100);
-    expect(restarts).toBeGreaterThanOrEqual(RESTARTS_MIN);
+    expect(restarts).toBeGreaterThan(5);
     maps.close();
   });
 

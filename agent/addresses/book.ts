@@ -3,22 +3,25 @@
 
 import { addressBytes, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterName, IpAddress } from '../../mesh/model/names.ts';
-import type { PeerAddress, PeerNode } from '../../mesh/model/peer-address.ts';
+import type { PeerAddress, PeerNode, PeerNodeRef } from '../../mesh/model/peer-address.ts';
 import { makePrefix } from '../../mesh/model/prefix.ts';
 import type { AddressesPart } from '../../mesh/wire/addresses.ts';
 
-/** By the text of the prefix. Mostly one owner each; the first by the name of its cluster is the one that counts. */
-type Owners = Map<string, readonly PeerAddress[]>;
+/** Mostly one; of several the first counts, and they are in the order of their clusters' names. */
+type Owners = PeerAddress | readonly PeerAddress[];
 
 interface Known {
-  readonly owners: Owners;
+  /** By the text of the prefix. */
+  readonly owners: Map<string, Owners>;
+  /** What a cluster claims, owner of it or not. */
+  readonly claims: Map<ClusterName, Set<string>>;
   /** By cluster and name. */
   readonly nodes: Map<string, PeerNode>;
   /** The name of a node by cluster and address. */
   readonly names: Map<string, string>;
 }
 
-const NONE: readonly PeerAddress[] = [];
+const NONE: ReadonlySet<string> = new Set();
 
 export class PeerAddresses {
   #known: Known = nothing();
@@ -35,26 +38,32 @@ export class PeerAddresses {
     return this.#known.owners.size;
   }
 
-  /** The prefixes that may have another owner now. */
-  take(part: AddressesPart): Iterable<string> {
+  /** The prefixes that may have another owner now: a few, or all that were and are known, to be walked when there is time. */
+  take(part: AddressesPart): readonly Iterable<string>[] {
     if (part.whole) this.#coming = nothing();
     const known = this.#coming ?? this.#known;
     const touched = apply(known, part);
-    if (this.#coming === undefined) return touched;
+    if (this.#coming === undefined) return [touched];
     if (part.more) return [];
     const before = this.#known;
     this.#known = this.#coming;
     this.#coming = undefined;
     this.#complete = true;
-    return new Set([...before.owners.keys(), ...this.#known.owners.keys()]);
+    return [before.owners.keys(), this.#known.owners.keys()];
   }
 
   prefixes(): Iterable<string> {
     return this.#known.owners.keys();
   }
 
+  /** What a cluster claims, whether it counts as its owner or not. */
+  claimsOf(cluster: ClusterName): Iterable<string> {
+    return this.#known.claims.get(cluster) ?? NONE;
+  }
+
   owner(prefix: string): PeerAddress | undefined {
-    return this.#known.owners.get(prefix)?.[0];
+    const owners = this.#known.owners.get(prefix);
+    return isContested(owners) ? owners[0] : owners;
   }
 
   /** The owner of the longest prefix that has the address. */
@@ -72,31 +81,56 @@ export class PeerAddresses {
   }
 }
 
-const nothing = (): Known => ({ owners: new Map(), nodes: new Map(), names: new Map() });
+const nothing = (): Known => ({ owners: new Map(), claims: new Map(), nodes: new Map(), names: new Map() });
 
-function apply({ owners, nodes, names }: Known, part: AddressesPart): readonly string[] {
-  const forget = (key: string) => {
-    for (const address of nodes.get(key)?.addresses ?? []) names.delete(`${nodes.get(key)?.cluster} ${address}`);
-    nodes.delete(key);
-  };
+function apply(known: Known, part: AddressesPart): readonly string[] {
   for (const node of part.nodes) {
-    const key = `${node.cluster} ${node.name}`;
-    forget(key);
-    nodes.set(key, node);
-    for (const address of node.addresses) names.set(`${node.cluster} ${address}`, node.name);
+    forgetNode(known, node);
+    known.nodes.set(nodeKey(node), node);
+    for (const address of node.addresses) known.names.set(`${node.cluster} ${address}`, node.name);
   }
-  for (const { cluster, name } of part.removedNodes) forget(`${cluster} ${name}`);
-  const replace = (prefix: string, cluster: ClusterName, address: PeerAddress | undefined): string => {
-    const others = (owners.get(prefix) ?? NONE).filter((owner) => owner.cluster !== cluster);
-    const all = address === undefined ? others : [...others, address].sort(byCluster);
-    if (all.length === 0) owners.delete(prefix);
-    else owners.set(prefix, all);
-    return prefix;
-  };
-  return [
-    ...part.removed.map(({ cluster, prefix }) => replace(prefix.text, cluster, undefined)),
-    ...part.addresses.map((address) => replace(address.prefix.text, address.cluster, address)),
-  ];
+  for (const ref of part.removedNodes) forgetNode(known, ref);
+  const touched: string[] = [];
+  for (const { cluster, prefix } of part.removed) {
+    replace(known, cluster, prefix.text, undefined);
+    touched.push(prefix.text);
+  }
+  for (const address of part.addresses) {
+    replace(known, address.cluster, address.prefix.text, address);
+    touched.push(address.prefix.text);
+  }
+  return touched;
 }
+
+const nodeKey = ({ cluster, name }: PeerNodeRef): string => `${cluster} ${name}`;
+
+function forgetNode({ nodes, names }: Known, ref: PeerNodeRef): void {
+  const key = nodeKey(ref);
+  for (const address of nodes.get(key)?.addresses ?? []) names.delete(`${ref.cluster} ${address}`);
+  nodes.delete(key);
+}
+
+/** What a cluster says of a prefix, or that it says nothing of it any more. */
+function replace({ owners, claims }: Known, cluster: ClusterName, prefix: string, address?: PeerAddress): void {
+  const after = ownersAfter(owners.get(prefix), cluster, address);
+  if (after === undefined) owners.delete(prefix);
+  else owners.set(prefix, after);
+  const claimed = claims.get(cluster);
+  if (address === undefined) {
+    claimed?.delete(prefix);
+    if (claimed?.size === 0) claims.delete(cluster);
+  } else if (claimed === undefined) claims.set(cluster, new Set([prefix]));
+  else claimed.add(prefix);
+}
+
+function ownersAfter(before: Owners | undefined, cluster: ClusterName, address?: PeerAddress): Owners | undefined {
+  if (before === undefined || (!isContested(before) && before.cluster === cluster)) return address;
+  const others = (isContested(before) ? before : [before]).filter((owner) => owner.cluster !== cluster);
+  const all = address === undefined ? others : [...others, address].sort(byCluster);
+  return all.length === 1 ? all[0] : all;
+}
+
+/** Only a contested prefix has a list. */
+const isContested = (owners: Owners | undefined): owners is readonly PeerAddress[] => Array.isArray(owners);
 
 const byCluster = (a: PeerAddress, b: PeerAddress): number => (a.cluster < b.cluster ? -1 : 1);

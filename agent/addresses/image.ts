@@ -2,7 +2,7 @@
 
 import { parseAddressKey } from '../maps/address-row.ts';
 import type { AddressMap } from '../maps/port.ts';
-import type { Pause } from '../pause.ts';
+import { type Pause, visitAll } from '../pause.ts';
 
 export interface AddressImage {
   /** Values as text of one character a byte, by the text of the prefix. */
@@ -28,8 +28,14 @@ export async function readImage(map: AddressMap, pause: Pause): Promise<AddressI
   return { values, strays };
 }
 
-/** Prefixes that are in one of the two only, or say different things. */
-export function differingPrefixes(a: AddressImage, b: AddressImage): readonly string[] {
-  const differing = [...a.values].filter(([prefix, value]) => b.values.get(prefix) !== value).map(([prefix]) => prefix);
-  return [...differing, ...[...b.values.keys()].filter((prefix) => !a.values.has(prefix))];
+/** How many prefixes are in one of the two only, or say different things. */
+export async function countDiffering(a: AddressImage, b: AddressImage, pause: Pause): Promise<number> {
+  let differing = 0;
+  await visitAll(a.values, pause, ([prefix, value]) => {
+    differing += Number(b.values.get(prefix) !== value);
+  });
+  await visitAll(b.values.keys(), pause, (prefix) => {
+    differing += Number(!a.values.has(prefix));
+  });
+  return differing;
 }

@@ -3,11 +3,14 @@
 
 import { host32, putHost32 } from '../maps/bytes.ts';
 import type { AddressMap, BatchOutcome, MapRow } from '../maps/port.ts';
+import { RowTable } from '../maps/row-table.ts';
 import { IPCACHE_KEY } from '../maps/structs.ts';
 
 /** What the kernel answers for a full trie. */
 const ERRNO_ENOSPC = 28;
 const ADDRESS = IPCACHE_KEY.offsets.address;
+/** As the kernel's dump has them. */
+const CHUNK_ROWS = 4_096;
 /** Bits of a key before its address. */
 const STATIC_BITS = 32;
 
@@ -15,23 +18,29 @@ export class MemoryAddressMap implements AddressMap {
   readonly size: number;
   /** Asked before every row that is written or removed. */
   fault: (() => BatchOutcome['failure'] | undefined) | undefined;
-  readonly #rows = new Map<string, MapRow>();
+  readonly #rows = new RowTable();
 
   constructor(size = 512_000) {
     this.size = size;
   }
 
   async *chunks(): AsyncGenerator<readonly MapRow[]> {
-    yield [...this.#rows.values()];
+    let chunk: MapRow[] = [];
+    for (const row of this.#rows) {
+      chunk.push(row);
+      if (chunk.length < CHUNK_ROWS) continue;
+      yield chunk;
+      chunk = [];
+    }
+    yield chunk;
   }
 
   async update(rows: readonly MapRow[]): Promise<BatchOutcome> {
     for (const [applied, { key, value }] of rows.entries()) {
-      const name = nameOf(key);
-      const full = this.#rows.size >= this.size && !this.#rows.has(name);
+      const full = this.#rows.size >= this.size && !this.#rows.has(key);
       const failure = this.fault?.() ?? (full ? this.#full() : undefined);
       if (failure !== undefined) return { applied, failure };
-      this.#rows.set(name, { key: key.slice(), value: value.slice() });
+      this.#rows.set(key, value);
     }
     return { applied: rows.length };
   }
@@ -40,7 +49,7 @@ export class MemoryAddressMap implements AddressMap {
     for (const [applied, key] of keys.entries()) {
       const failure = this.fault?.();
       if (failure !== undefined) return { applied, failure };
-      this.#rows.delete(nameOf(key));
+      this.#rows.delete(key);
     }
     return { applied: keys.length };
   }
@@ -53,8 +62,8 @@ export class MemoryAddressMap implements AddressMap {
         const byte = ADDRESS + (at >> 3);
         masked[byte] = (masked[byte] ?? 0) & ~(0x80 >> (at & 7));
       }
-      const found = this.#rows.get(nameOf(masked));
-      if (found !== undefined) return found.value;
+      const found = this.#rows.get(masked);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
@@ -63,5 +72,3 @@ export class MemoryAddressMap implements AddressMap {
     return { code: 'MAP_FULL', reason: `all ${this.size} entries are in use`, errno: ERRNO_ENOSPC };
   }
 }
-
-const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');

@@ -13,9 +13,9 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { addressKey } from '../maps/address-row.ts';
 import type { AddressMap, BatchOutcome, MapRow } from '../maps/port.ts';
-import type { Pause } from '../pause.ts';
+import { type Pause, visitAll } from '../pause.ts';
 import { PeerAddresses } from './book.ts';
-import { type AddressImage, differingPrefixes, readImage, textOf } from './image.ts';
+import { type AddressImage, countDiffering, readImage, textOf } from './image.ts';
 import { rowValue } from './rows.ts';
 
 export interface AddressProgrammerDeps {
@@ -57,6 +57,8 @@ export class AddressProgrammer {
   #clusters: ReadonlyMap<ClusterName, ClusterId> = new Map();
   #image: AddressImage | undefined;
   #dirty = new Set<string>();
+  /** To be marked dirty: walked with pauses, since a whole list is long. */
+  #marked: Iterable<string>[] = [];
   /** Wanted, and without room in the map. */
   #waiting = new Set<string>();
   #verifyAt = 0;
@@ -84,11 +86,15 @@ export class AddressProgrammer {
     this.#mark(this.book.take(part));
   }
 
-  /** The ids that stand in rows. */
+  /** The ids that stand in rows. Only rows of clusters that have another id now are looked at. */
   name(clusters: ReadonlyMap<ClusterName, ClusterId>): void {
-    if (sameClusters(this.#clusters, clusters)) return;
+    const before = this.#clusters;
+    if (sameClusters(before, clusters)) return;
     this.#clusters = clusters;
-    this.#mark(this.book.prefixes());
+    const renamed = [...new Set([...before.keys(), ...clusters.keys()])].filter(
+      (name) => before.get(name) !== clusters.get(name),
+    );
+    this.#mark(renamed.map((name) => this.book.claimsOf(name)));
   }
 
   /** Goes on until the signal aborts; leaves the map as it is. */
@@ -108,7 +114,7 @@ export class AddressProgrammer {
         continue;
       }
       // Before a whole list has come there is nothing to do, however much is marked.
-      if (!this.book.complete || this.#dirty.size === 0) await this.#rest(this.#verifyAt - clock.monotonic(), signal);
+      if (!this.book.complete || !this.#isBusy) await this.#rest(this.#verifyAt - clock.monotonic(), signal);
     }
   }
 
@@ -132,9 +138,13 @@ export class AddressProgrammer {
     return differences;
   }
 
-  #mark(prefixes: Iterable<string>): void {
-    for (const prefix of prefixes) this.#dirty.add(prefix);
+  #mark(prefixes: readonly Iterable<string>[]): void {
+    this.#marked.push(...prefixes);
     this.#wake?.();
+  }
+
+  get #isBusy(): boolean {
+    return this.#dirty.size + this.#marked.length + (this.#image?.strays.length ?? 0) > 0;
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
@@ -142,15 +152,19 @@ export class AddressProgrammer {
     if (this.#image === undefined) this.#adopt(await readImage(map, pause));
     if (!this.book.complete) return;
     if (clock.monotonic() >= this.#verifyAt) await this.#verify();
-    while (this.#dirty.size + (this.#image?.strays.length ?? 0) > 0 && !signal.aborted) await this.#round();
+    while (this.#isBusy && !signal.aborted) {
+      for (let some = this.#marked.shift(); some !== undefined; some = this.#marked.shift()) {
+        await visitAll(some, pause, (prefix) => this.#dirty.add(prefix));
+      }
+      await this.#round();
+    }
   }
 
   /** Everything that is there or wanted is to be looked at. */
   #adopt(image: AddressImage): void {
     this.#image = image;
     this.#waiting.clear();
-    for (const prefix of image.values.keys()) this.#dirty.add(prefix);
-    for (const prefix of this.book.prefixes()) this.#dirty.add(prefix);
+    this.#mark([image.values.keys(), this.book.prefixes()]);
   }
 
   async #verify(): Promise<void> {
@@ -159,7 +173,7 @@ export class AddressProgrammer {
     const believed = this.#image;
     const found = await readImage(map, pause);
     if (believed === undefined) return;
-    const drift = differingPrefixes(believed, found).length + found.strays.length;
+    const drift = (await countDiffering(believed, found, pause)) + found.strays.length;
     if (drift === 0) return;
     this.#counters.drift += drift;
     log.warn('rows of the ipcache were changed by somebody else', { rows: drift });

@@ -14,6 +14,7 @@ import {
   type ProgramMapUse,
   type ServiceMaps,
 } from './port.ts';
+import { RowTable } from './row-table.ts';
 import {
   BACKEND_KEY,
   BACKEND_VALUE,
@@ -56,7 +57,7 @@ const SHAPES: Readonly<Record<MapName, Pick<MapInfo, 'keySize' | 'valueSize'>>> 
 };
 
 interface MemoryMap extends MapInfo {
-  readonly rows: Map<string, MapRow>;
+  readonly rows: RowTable;
 }
 
 export class MemoryMaps implements ServiceMaps {
@@ -90,7 +91,7 @@ export class MemoryMaps implements ServiceMaps {
     const { rows } = this.#open(map);
     const failure = this.fault?.('dump', map, undefined);
     if (failure !== undefined) throw dumpError(map, failure.reason);
-    return [...rows.values()].map(copyRow);
+    return [...rows];
   }
 
   async dumpAffinity(): Promise<readonly MapRow[]> {
@@ -109,7 +110,7 @@ export class MemoryMaps implements ServiceMaps {
       const value = packed.valueAt(at);
       const failure = this.fault?.('update', map, key) ?? fullness(target, key);
       if (failure !== undefined) return { applied: at, failure };
-      target.rows.set(nameOf(key), { key: key.slice(), value: value.slice() });
+      target.rows.set(key, value);
       this.observer?.(map, key, value);
     }
     return { applied: packed.length };
@@ -121,7 +122,7 @@ export class MemoryMaps implements ServiceMaps {
       assertKeySize(map, key, target.keySize);
       const failure = this.fault?.('remove', map, key);
       if (failure !== undefined) return { applied: index, failure };
-      if (target.rows.delete(nameOf(key))) this.observer?.(map, key, undefined);
+      if (target.rows.delete(key)) this.observer?.(map, key, undefined);
     }
     return { applied: keys.length };
   }
@@ -137,23 +138,18 @@ export class MemoryMaps implements ServiceMaps {
 }
 
 function createMaps({ sizes = {} }: MemoryMapsOptions): Readonly<Record<MapName, MemoryMap>> {
-  return forEachMap((map) => ({ ...SHAPES[map], maxEntries: sizes[map] ?? SIZE_DEFAULT, rows: new Map() }));
+  return forEachMap((map) => ({ ...SHAPES[map], maxEntries: sizes[map] ?? SIZE_DEFAULT, rows: new RowTable() }));
 }
 
 /** Only a new key can find a map full. */
 function fullness({ rows, maxEntries }: MemoryMap, key: Uint8Array): BatchOutcome['failure'] | undefined {
-  if (rows.size < maxEntries || rows.has(nameOf(key))) return undefined;
+  if (rows.size < maxEntries || rows.has(key)) return undefined;
   return { code: 'MAP_FULL', reason: `all ${maxEntries} entries are in use`, errno: ERRNO_E2BIG };
 }
 
 function dumpError(map: MapName, reason: string): OperationalError {
   return new OperationalError({ code: 'MAP_FAILED', operation: 'dump map', subject: map, reason, retryable: true });
 }
-
-const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
-
-/** Callers reuse their buffers. */
-const copyRow = ({ key, value }: MapRow): MapRow => ({ key: key.slice(), value: value.slice() });
 
 function assertKeySize(map: MapName, key: Uint8Array, size: number): void {
   if (key.length !== size) throw new RangeError(`${map}: a key has ${size} bytes, not ${key.length}`);

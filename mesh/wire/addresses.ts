@@ -94,13 +94,14 @@ export function parseAddressesPart(bytes: Uint8Array): Result<AddressesPart, str
   const message = read.value;
   const to = parsePosition(message.to);
   if (!to.ok) return to;
-  const addresses = each(message.addresses, parsePeerAddress);
+  const names: Names = { cluster: remembering(parseCluster), host: remembering(parseAddress) };
+  const addresses = each(message.addresses, (one) => parsePeerAddress(one, names));
   if (!addresses.ok) return addresses;
-  const removed = each(message.removed, parseRef);
+  const removed = each(message.removed, (one) => parseRef(one, names));
   if (!removed.ok) return removed;
-  const nodes = each(message.nodes, parseNode);
+  const nodes = each(message.nodes, (one) => parseNode(one, names));
   if (!nodes.ok) return nodes;
-  const removedNodes = each(message.removedNodes, parseNodeRef);
+  const removedNodes = each(message.removedNodes, (one) => parseNodeRef(one, names));
   if (!removedNodes.ok) return removedNodes;
   return ok({
     to: to.value,
@@ -113,20 +114,40 @@ export function parseAddressesPart(bytes: Uint8Array): Result<AddressesPart, str
   });
 }
 
-function parsePeerAddress(message: clustermesh.v1.PeerAddress.$Properties): Result<PeerAddress, string> {
-  const ref = parseRef(message);
+/** The texts that come with nearly every address of a message: read once, and kept once by all who hold what was read. */
+interface Names {
+  readonly cluster: (text: string) => Result<ClusterName, string>;
+  readonly host: (text: string) => Result<IpAddress, string>;
+}
+
+function remembering<T>(parse: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    let value = known.get(text);
+    if (value === undefined) {
+      value = parse(text);
+      known.set(text, value);
+    }
+    return value;
+  };
+}
+
+function parsePeerAddress(message: clustermesh.v1.PeerAddress.$Properties, names: Names): Result<PeerAddress, string> {
+  const ref = parseRef(message, names);
   if (!ref.ok) return ref;
   const { identity = 0, key: keyIndex = 0, host = '', pod = '' } = message;
   if (!identity) return err(`${ref.value.prefix.text}: no identity`);
   if ((keyIndex ?? 0) > KEY_INDEX_MAX) return err(`${ref.value.prefix.text}: key ${keyIndex}`);
   if ((pod ?? '').length > POD_LENGTH_MAX) return err(`${ref.value.prefix.text}: a pod's name is too long`);
-  const node: Result<IpAddress | undefined, string> = host ? parseAddress(host) : ok(undefined);
+  const node: Result<IpAddress | undefined, string> = host ? names.host(host) : ok(undefined);
   if (!node.ok) return err(`${ref.value.prefix.text}: its node ${node.error}`);
-  return ok({ ...ref.value, identity, host: node.value, keyIndex: keyIndex ?? 0, pod: pod || undefined });
+  // Written out: a spread would give each address a shape of its own.
+  const { cluster, prefix } = ref.value;
+  return ok({ cluster, prefix, identity, host: node.value, keyIndex: keyIndex ?? 0, pod: pod || undefined });
 }
 
-function parseRef(message: clustermesh.v1.PeerAddressRef.$Properties): Result<PeerAddressRef, string> {
-  const cluster = parseCluster(message.cluster);
+function parseRef(message: clustermesh.v1.PeerAddressRef.$Properties, names: Names): Result<PeerAddressRef, string> {
+  const cluster = names.cluster(message.cluster ?? '');
   if (!cluster.ok) return cluster;
   const prefix: Result<{ readonly prefix: Prefix; readonly hostBits: boolean }, string> = parsePrefix(
     message.prefix ?? '',
@@ -136,8 +157,8 @@ function parseRef(message: clustermesh.v1.PeerAddressRef.$Properties): Result<Pe
   return ok({ cluster: cluster.value, prefix: prefix.value.prefix });
 }
 
-function parseNode(message: clustermesh.v1.PeerNode.$Properties): Result<PeerNode, string> {
-  const ref = parseNodeRef(message);
+function parseNode(message: clustermesh.v1.PeerNode.$Properties, names: Names): Result<PeerNode, string> {
+  const ref = parseNodeRef(message, names);
   if (!ref.ok) return ref;
   const texts = message.addresses ?? [];
   if (texts.length > NODE_ADDRESSES_MAX) return err(`node ${ref.value.name} has ${texts.length} addresses`);
@@ -145,15 +166,15 @@ function parseNode(message: clustermesh.v1.PeerNode.$Properties): Result<PeerNod
   return addresses.ok ? ok({ ...ref.value, addresses: addresses.value }) : addresses;
 }
 
-function parseNodeRef(message: clustermesh.v1.PeerNodeRef.$Properties): Result<PeerNodeRef, string> {
-  const cluster = parseCluster(message.cluster);
+function parseNodeRef(message: clustermesh.v1.PeerNodeRef.$Properties, names: Names): Result<PeerNodeRef, string> {
+  const cluster = names.cluster(message.cluster ?? '');
   if (!cluster.ok) return cluster;
   const name = message.name ?? '';
   return isDnsSubdomain(name) ? ok({ cluster: cluster.value, name }) : err('a node without a name');
 }
 
-function parseCluster(text: string | null | undefined): Result<ClusterName, string> {
-  const cluster = parseClusterName(text ?? '');
+function parseCluster(text: string): Result<ClusterName, string> {
+  const cluster = parseClusterName(text);
   return cluster.ok ? cluster : err(`cluster name ${cluster.error}`);
 }
 

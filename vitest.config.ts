@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{agent,apiserver,cli,demo,lab,mesh,pki,runtime}/**/*.test.ts',
+            '{agent,apiserver,bench,cli,demo,lab,mesh,pki,runtime}/**/*.test.ts',
             'test/{architecture,compose,conflicts,docs,renewal}/**/*.test.ts',
           ],
           exclude: ['**/*.live.test.ts', '**/node_modules/**', '**/dist/**'],

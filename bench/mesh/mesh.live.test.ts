@@ -13,7 +13,7 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
       {
         size: SHORT,
         measures: new Set(['bare', 'churn', 'large', 'agents', 'storm']),
-        churn: { perSecond: 50, seconds: 3 },
+        churn: { rates: { endpoints: 45, nodes: 4, identities: 1, services: 1 }, seconds: 3, seed: 1 },
         largeBackends: 2_000,
         agents: 10,
       },

@@ -15,10 +15,12 @@ import { createAuthority, DAY_MS } from '../../pki/authority.ts';
 import { issue } from '../../pki/issue.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
-import { seededRandom } from '../../runtime/random.ts';
+import type { Random } from '../../runtime/random.ts';
 import { CertificateSource, serverCredentials } from '../../runtime/tls/certificate-source.ts';
 import { card, clusterName, podAddress, records } from '../offline-mesh.ts';
 import { serveRequests, setupOf } from '../propagation/worker.ts';
+import type { ChurnKind, ChurnRates } from './churn-rates.ts';
+import { type MadeChanges, playChurn } from './played-churn.ts';
 import type { MeshSize } from './size.ts';
 
 export interface PlayerSetup {
@@ -31,8 +33,10 @@ export interface PlayerSetup {
 
 export type PlayerRequest =
   | { readonly type: 'open' }
-  /** So many changes of endpoints, nodes and identities, spread over the clusters. */
-  | { readonly type: 'churn'; readonly changes: number; readonly seed: number }
+  /** From now on records change, spread over the clusters. */
+  | { readonly type: 'churn'; readonly rates: ChurnRates; readonly seed: number }
+  /** No more. Answers with how many did. */
+  | { readonly type: 'calm' }
   /** The first cluster's part of the first service has this many backends. Answers with the bytes of its record. */
   | { readonly type: 'service'; readonly backends: number }
   /** Ends every connection. */
@@ -47,8 +51,6 @@ export interface PlayedDoor {
 }
 
 const BEAT_MS = 3_000;
-/** Of a hundred changes: pods come and go far more often than nodes and workloads. */
-const CHURN_PERCENT = { ip: 90, nodes: 98 } as const;
 
 class PlayedCluster {
   readonly name: ClusterName;
@@ -151,36 +153,46 @@ async function open(id: number): Promise<PlayedDoor> {
   return { name, port, ca, records: played.keys.length, bytes: played.bytes };
 }
 
-function churn(changes: number, seed: number): void {
-  const random = seededRandom(seed);
-  const below = (max: number) => Math.floor(random.next() * max);
-  const { endpoints, nodes, identities } = setup.size;
-  for (let at = 0; at < changes; at += 1) {
-    const cluster = clusters[below(clusters.length)];
-    if (cluster === undefined) return;
-    const percent = below(100);
-    const id = clusters.indexOf(cluster) + 1;
-    if (percent < CHURN_PERCENT.ip) {
-      touch(
-        cluster,
-        `cilium/state/ip/v1/default/${podAddress(id, below(endpoints))}`,
-        'K8sPodName',
-        `pod-${below(1e6)}`,
-      );
-    } else if (percent < CHURN_PERCENT.nodes) {
-      touch(cluster, `cilium/state/nodes/v1/${cluster.name}/node-${below(nodes)}`, 'BootID', `boot-${below(1e6)}`);
-    } else {
-      const key = `cilium/state/identities/v1/id/${(id << 16) + 1 + below(identities)}`;
-      const kv = cluster.get(key);
-      if (kv !== undefined) cluster.put([[key, kv.value]]);
-    }
-  }
-}
+let stopChurn: (() => MadeChanges) | undefined;
 
-function touch(cluster: PlayedCluster, key: string, field: string, value: string): void {
+/** One record of the kind, of any cluster. */
+function change(kind: ChurnKind, random: Random): void {
+  const below = (max: number) => Math.floor(random.next() * max);
+  const id = 1 + below(clusters.length);
+  const cluster = clusters[id - 1];
+  if (cluster === undefined) return;
+  const [key, fields] = changeOf(kind, id, below);
   const kv = cluster.get(key);
   if (kv === undefined) return;
-  cluster.put([[key, json({ ...JSON.parse(Buffer.from(kv.value).toString()), [field]: value })]]);
+  const value = fields === undefined ? kv.value : json({ ...JSON.parse(Buffer.from(kv.value).toString()), ...fields });
+  cluster.put([[key, value]]);
+}
+
+/** Which one, and what it has from now on; nothing new for those that are only written again. */
+function changeOf(
+  kind: ChurnKind,
+  id: number,
+  below: (max: number) => number,
+): readonly [key: string, fields: object | undefined] {
+  const { endpoints, nodes, identities, services } = setup.size;
+  const name = clusterName(id);
+  switch (kind) {
+    case 'endpoints':
+      return [`cilium/state/ip/v1/default/${podAddress(id, below(endpoints))}`, { K8sPodName: `pod-${below(1e6)}` }];
+    case 'nodes':
+      return [`cilium/state/nodes/v1/${name}/node-${below(nodes)}`, { BootID: `boot-${below(1e6)}` }];
+    case 'identities':
+      // Labels of an identity never change.
+      return [`cilium/state/identities/v1/id/${(id << 16) + 1 + below(identities)}`, undefined];
+    case 'services':
+      // All of it travels, and no row of a map changes.
+      return [
+        `cilium/state/services/v1/${name}/shop/service-${below(services)}`,
+        { labels: { version: String(below(1e6)) } },
+      ];
+    default:
+      return kind satisfies never;
+  }
 }
 
 function setBackends(count: number): number {
@@ -208,7 +220,11 @@ await serveRequests<PlayerRequest>(async (request) => {
       return doors;
     }
     case 'churn':
-      return churn(request.changes, request.seed);
+      stopChurn?.();
+      stopChurn = playChurn(request.rates, request.seed, change);
+      return undefined;
+    case 'calm':
+      return stopChurn?.();
     case 'service':
       return setBackends(request.backends);
     case 'drop':

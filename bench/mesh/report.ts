@@ -3,8 +3,14 @@
 
 import { table } from '../markdown-section.ts';
 import type { Figures } from '../propagation/moments.ts';
-import type { ManyAgents } from './many-agents.ts';
-import type { Bare, Bootstrap, Churn, LargeService, Silence, Storm } from './measures.ts';
+import { ratesText } from './churn-rates.ts';
+import type { Bare } from './measures/bare-copy.ts';
+import type { Bootstrap } from './measures/bootstrap.ts';
+import type { Churn } from './measures/churn.ts';
+import type { LargeService } from './measures/large-service.ts';
+import type { ManyAgents } from './measures/many-agents.ts';
+import type { Storm } from './measures/reconnect-storm.ts';
+import type { Silence } from './measures/silent-peers.ts';
 import type { MeshSize } from './size.ts';
 
 export interface Results {
@@ -51,7 +57,8 @@ export function exceeded({ bare, bootstrap, churn, large, agents, storm }: Resul
   check('memory with an agent that does not read', agents?.slow.memoryRatio, BOUNDS.slowAgentMemory);
   check('memory in a reconnect storm', storm?.memoryRatio, BOUNDS.stormMemory);
   check('reconnect to bootstrap', storm && storm.backMs / bootstrap.ms, BOUNDS.stormToBootstrap);
-  if (churn !== undefined && churn.linksLost > 0) found.push(`${churn.linksLost} links were lost in churn`);
+  const alarms = churn?.falseAlarms.length ?? 0;
+  if (alarms > 0) found.push(`${alarms} false alarms in churn`);
   if (storm !== undefined && storm.backendsMin < storm.backendsBefore) {
     found.push(`${storm.backendsBefore - storm.backendsMin} backends were withdrawn in a reconnect storm`);
   }
@@ -71,6 +78,15 @@ const each = (values: Readonly<Record<string, number>>, unit: string): string =>
     .map(([process, value]) => `${process} ${rounded(value)} ${unit}`)
     .join(', ');
 
+/** A list that is long says no more than its beginning. */
+const ALARMS_SHOWN_MAX = 10;
+
+function alarmsText(alarms: Churn['falseAlarms']): string {
+  if (alarms.length === 0) return 'none';
+  const shown = alarms.slice(0, ALARMS_SHOWN_MAX).map(({ atMs, who, what }) => `${ms(atMs)} ${who}: ${what}`);
+  return `${alarms.length}: ${shown.join('; ')}${alarms.length > ALARMS_SHOWN_MAX ? '; …' : ''}`;
+}
+
 export function markdownReport(results: Results): string {
   const { size, bare, bootstrap, churn, large, agents, storm, silence, loops } = results;
   const rows: (readonly [string, string])[] = [];
@@ -87,7 +103,9 @@ export function markdownReport(results: Results): string {
   if (churn !== undefined) {
     rows.push([`put to map at ${Math.round(churn.changesPerSecond)} changes/s`, spread(churn.putToMap)]);
     rows.push(['gone from map, with the grace of 1 s', spread(churn.goneFromMap)]);
-    rows.push(['CPU in churn', `${each(churn.cpuPercent, '%')}; ${churn.linksLost} links lost`]);
+    rows.push(['CPU in churn', each(churn.cpuPercent, '%')]);
+    rows.push(['its changes a second', `${ratesText(churn.rates)}; seed ${churn.seed}`]);
+    rows.push([`false alarms in ${Math.round(churn.seconds)} s`, alarmsText(churn.falseAlarms)]);
   }
   if (large !== undefined) {
     rows.push([`one of ${large.backends} backends, put to map`, spread(large.putToMap)]);

@@ -1,8 +1,13 @@
 // One run: opens a stage, takes the measures that are wanted one after the other, and removes everything. For the command and for
 // the test that keeps the ratios.
 
-import { manyAgents } from './many-agents.ts';
-import { bareCopy, bootstrap, churn, largeService, reconnectStorm, silentPeers } from './measures.ts';
+import { bareCopy } from './measures/bare-copy.ts';
+import { bootstrap } from './measures/bootstrap.ts';
+import { type ChurnOptions, churn } from './measures/churn.ts';
+import { largeService } from './measures/large-service.ts';
+import { manyAgents } from './measures/many-agents.ts';
+import { reconnectStorm } from './measures/reconnect-storm.ts';
+import { silentPeers } from './measures/silent-peers.ts';
 import type { Results } from './report.ts';
 import type { MeshSize } from './size.ts';
 import { MeshStage } from './stage.ts';
@@ -15,8 +20,7 @@ export type Measure = (typeof MEASURES)[number];
 export interface RunOptions {
   readonly size: MeshSize;
   readonly measures: ReadonlySet<Measure>;
-  /** Changes a second, and for how long. */
-  readonly churn: { readonly perSecond: number; readonly seconds: number };
+  readonly churn: ChurnOptions;
   readonly largeBackends: number;
   readonly agents: number;
 }
@@ -40,8 +44,7 @@ export async function runMesh(
     onProgress('measure bootstrap');
     const bootstrapped = await bootstrap(stage, signal);
     onProgress(`bootstrap took ${Math.round(bootstrapped.ms)} ms`);
-    const { perSecond, seconds } = options.churn;
-    const churned = await wanted('churn', () => churn(stage, perSecond, seconds, signal));
+    const churned = await wanted('churn', () => churn(stage, options.churn, signal));
     const large = await wanted('large', () => largeService(stage, options.largeBackends, LARGE_CHANGES, signal));
     const agents = await wanted('agents', () => manyAgents(stage, options.agents, signal));
     const storm = await wanted('storm', () => reconnectStorm(stage, signal));

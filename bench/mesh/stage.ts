@@ -35,12 +35,12 @@ const READER = {
 /** Room for the one large service beside all others, and for as much again. */
 const MAP_ROOM = 2;
 const LARGEST_SERVICE = 10_000;
-const POLL_MS = 20;
+const LOOK_MS = 20;
 
 export type Process = 'agent' | 'apiserver' | 'etcd' | 'player';
 
 /** A program that is too busy to say how it is has not come to where it is waited for; anything else is a failure. */
-function isUnanswered(error: unknown): false {
+export function isUnanswered(error: unknown): false {
   if (error instanceof OperationalError && error.retryable) return false;
   throw error;
 }
@@ -149,12 +149,18 @@ export class MeshStage {
   status = (): Promise<StatusDocument> => getJsonOver(this.cluster.apiServer.socket, '/v1/status');
 
   /** Until the condition holds; resolves with the milliseconds since it was asked for. */
-  async until(what: string, holds: () => Promise<boolean>, withinMs: number, signal: AbortSignal): Promise<number> {
+  async until(
+    what: string,
+    holds: () => Promise<boolean>,
+    withinMs: number,
+    signal: AbortSignal,
+    lookMs = LOOK_MS,
+  ): Promise<number> {
     const begun = performance.now();
     while (!(await holds().catch(isUnanswered))) {
       signal.throwIfAborted();
       if (performance.now() - begun > withinMs) throw new Error(`${what}: not within ${withinMs} ms`);
-      await sleep(systemClock, POLL_MS, signal);
+      await sleep(systemClock, lookMs, signal);
     }
     return performance.now() - begun;
   }

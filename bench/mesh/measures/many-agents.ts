@@ -2,12 +2,12 @@
 // it and the others.
 
 import { readFileSync } from 'node:fs';
-import type { ClusterName } from '../../mesh/model/names.ts';
-import { type Figures, figuresOf, nowMs } from '../propagation/moments.ts';
-import { startWorker } from '../propagation/worker.ts';
-import type { MeshStage } from './stage.ts';
-import type { Received, SubscribersRequest, SubscribersSetup } from './subscribers.ts';
-import { usedSince } from './usage.ts';
+import type { ClusterName } from '../../../mesh/model/names.ts';
+import { type Figures, figuresOf, nowMs } from '../../propagation/moments.ts';
+import { startWorker } from '../../propagation/worker.ts';
+import type { MeshStage } from '../stage.ts';
+import type { Received, SubscribersRequest, SubscribersSetup } from '../subscribers.ts';
+import { usedSince } from '../usage.ts';
 
 export interface ManyAgents {
   readonly agents: number;

@@ -1,0 +1,158 @@
+// What `npm run bench:mesh` takes: every option with its meaning, its default and what it may be. Reads and refuses; does nothing.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type ChurnRates, parseRates, ratesText, USUAL_RATES } from './churn-rates.ts';
+import { MEASURES, type Measure, type RunOptions } from './run.ts';
+import { FULL, isPlayable, type MeshSize, SHORT } from './size.ts';
+
+export type OutputFormat = 'text' | 'json';
+
+export interface Options {
+  /** One for each size of the mesh, in the order of the sizes. */
+  readonly runs: readonly RunOptions[];
+  readonly output: OutputFormat;
+  /** Into docs/scaling.md. */
+  readonly write: boolean;
+  /** A folder for the figures. */
+  readonly plots: string | undefined;
+}
+
+/** The reader has an id of its own, and there are 255. */
+const CLUSTERS_MAX = 254;
+const EXIT_USAGE = 2;
+
+interface Given {
+  readonly short?: true;
+  readonly clusters?: readonly number[];
+  readonly nodes?: number;
+  readonly identities?: number;
+  readonly endpoints?: number;
+  readonly services?: number;
+  readonly backends?: number;
+  readonly rates: ChurnRates;
+  readonly seed: number;
+  readonly churnSeconds?: number;
+  readonly large: number;
+  readonly agents: number;
+  readonly only?: readonly Measure[];
+  readonly output: OutputFormat;
+  readonly write?: true;
+  readonly plots?: string;
+}
+
+const USUAL_SECONDS = { full: 30, short: 5 };
+
+function command(): Command {
+  const both = (name: keyof MeshSize) => `(default: ${FULL[name]}, with --short ${SHORT[name]})`;
+  return new Command('npm run bench:mesh --')
+    .description('measure what a mesh of many clusters costs one of them; the others are played')
+    .option('--short', 'small clusters, and no measure that takes a minute by itself')
+    .option(
+      '--clusters <numbers>',
+      `how many are played; several sizes (10,25,50) give curves ${both('clusters')}`,
+      sizes,
+    )
+    .option('--nodes <number>', `nodes of each cluster ${both('nodes')}`, aboveZero)
+    .option('--identities <number>', `identities of each cluster ${both('identities')}`, aboveZero)
+    .option('--endpoints <number>', `endpoints of each cluster ${both('endpoints')}`, aboveZero)
+    .option('--services <number>', `global services, with a part in each cluster ${both('services')}`, aboveZero)
+    .option(
+      '--backends <number>',
+      `backends of each part; each is an endpoint of its own ${both('backends')}`,
+      aboveZero,
+    )
+    .addOption(
+      new Option('--rates <kind=number,…>', 'changes a second of each kind of record, of all clusters together')
+        .default(USUAL_RATES, ratesText(USUAL_RATES))
+        .argParser(churnRates),
+    )
+    .option('--seed <number>', 'of what changes; the same seed gives the same changes of each kind', wholeNumber, 1)
+    .option(
+      '--churn-seconds <number>',
+      `how long they change (default: ${USUAL_SECONDS.full}, with --short ${USUAL_SECONDS.short})`,
+      aboveZero,
+    )
+    .option('--large <number>', 'backends of the one large service', aboveZero, 5_000)
+    .option('--agents <number>', 'agents that subscribe to one API server', aboveZero, 100)
+    .option('--only <measures>', `some of ${MEASURES.join(',')}; bootstrap is always taken (default: all)`, measures)
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .option('--plots <folder>', 'put the figures there, as SVG')
+    .option('--write', 'put report and figures into docs/scaling.md and docs/scaling/')
+    .addHelpText(
+      'after',
+      '\nProgress goes to standard error, the report to standard output. Needs etcd; removes all that it made, also when it is interrupted.' +
+        '\nWhat the measures mean: docs/scaling.md. With LOOP_PROBE_PROFILE in the environment each program leaves a CPU profile.' +
+        '\nExit codes: 0 within the bounds, 1 not, 2 wrong usage, 3 it could not be measured, 130 interrupted.',
+    )
+    .showHelpAfterError('(--help shows what it takes)')
+    .allowExcessArguments(false)
+    .exitOverride();
+}
+
+/** A number is the exit code: help was shown, or the usage was wrong and has been said. */
+export function readOptions(args: readonly string[]): Options | number {
+  const parser = command();
+  try {
+    return optionsOf(parser.parse(args, { from: 'user' }).opts<Given>(), parser);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  }
+}
+
+function optionsOf(given: Given, parser: Command): Options {
+  const base = given.short ? SHORT : FULL;
+  const { clusters = [base.clusters], churnSeconds, rates, seed, only = MEASURES } = given;
+  const seconds = churnSeconds ?? (given.short ? USUAL_SECONDS.short : USUAL_SECONDS.full);
+  const runs = [...clusters]
+    .sort((a, b) => a - b)
+    .map((count): RunOptions => {
+      const size: MeshSize = {
+        clusters: count,
+        nodes: given.nodes ?? base.nodes,
+        identities: given.identities ?? base.identities,
+        endpoints: given.endpoints ?? base.endpoints,
+        services: given.services ?? base.services,
+        backends: given.backends ?? base.backends,
+      };
+      if (!isPlayable(size)) parser.error('error: services × backends may not be more than endpoints');
+      const { large: largeBackends, agents } = given;
+      return { size, measures: new Set(only), churn: { rates, seconds, seed }, largeBackends, agents };
+    });
+  return { runs, output: given.output, write: given.write ?? false, plots: given.plots };
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('not a whole number');
+  return value;
+}
+
+function aboveZero(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError('not a whole number above 0');
+  return value;
+}
+
+function sizes(text: string): readonly number[] {
+  const values = text.split(',').map(aboveZero);
+  if (values.some((value) => value > CLUSTERS_MAX)) {
+    throw new InvalidArgumentError(`at most ${CLUSTERS_MAX} clusters can be played`);
+  }
+  if (new Set(values).size < values.length) throw new InvalidArgumentError('a size is named twice');
+  return values;
+}
+
+function churnRates(text: string): ChurnRates {
+  const rates = parseRates(text, USUAL_RATES);
+  if (typeof rates === 'string') throw new InvalidArgumentError(rates);
+  return rates;
+}
+
+function measures(text: string): readonly Measure[] {
+  return text.split(',').map((name) => {
+    const measure = MEASURES.find((known) => known === name);
+    if (measure === undefined) throw new InvalidArgumentError(`${name || 'nothing'} is none of ${MEASURES.join(', ')}`);
+    return measure;
+  });
+}

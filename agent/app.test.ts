@@ -103,6 +103,13 @@ test('before the first snapshot it is not ready', async () => {
   });
 });
 
+test('what is not programmed yet waits', async () => {
+  publish(snapshot, 'all');
+  expect(app.status().waiting).toEqual({ services: 3, frontends: 0, backends: 0 });
+  expect((await get('/metrics')).text).toMatch(/clustermesh_agent_queue_depth\{queue="backends"\} \d/);
+  await vi.waitFor(() => expect(app.status().waiting).toEqual({ services: 0, frontends: 0, backends: 0 }));
+});
+
 test('after it, status, maps and metrics tell what is programmed and what is not', async () => {
   publish(snapshot, 'all');
   await vi.waitFor(async () => expect((await get('/readyz')).status).toBe(200));

@@ -316,7 +316,13 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       certificateEnds: () => ownLeaves.ends,
       report,
       withheld: () => withheldCounts(admission),
-      queues: () => ({ reflect: reflector.depth, publish: publisher.state.queueDepth }),
+      queues: () => ({
+        intake: peers.waiting,
+        admit: admission.waiting,
+        reflect: reflector.depth,
+        publish: publisher.state.queueDepth,
+        agents: rpc.behind,
+      }),
     }),
   });
 

@@ -14,7 +14,7 @@ export interface MetricsDeps {
   readonly withheld: () => readonly WithheldCount[];
   /** When each own certificate ends, milliseconds since the epoch, by what it is used for. */
   readonly certificateEnds: () => ReadonlyMap<string, number>;
-  /** Keys that wait to be written, by queue. */
+  /** What waits, by queue: keys, changes, batches or agents. */
   readonly queues: () => Readonly<Record<string, number>>;
 }
 
@@ -37,7 +37,7 @@ export function createMetrics(deps: MetricsDeps): () => Promise<string> {
   const agents = gauge('agent_connected', "1 while the node's agent is connected", ['node']);
   const lag = gauge('agent_lag_revisions', "revisions that the node's kernel is behind", ['node']);
   const refused = gauge('agent_refused_services', 'services that the node could not program', ['node']);
-  const queue = gauge('queue_depth', 'keys that wait to be written', ['queue']);
+  const queue = gauge('queue_depth', 'what waits for its turn', ['queue']);
   const ends = gauge('certificate_expiry_timestamp_seconds', 'when the own certificate in use ends', ['certificate']);
   const problems = gauge('source_problems', 'faults in the objects of the own cluster');
 

@@ -62,6 +62,11 @@ export class Programmer {
     return this.#snapshot;
   }
 
+  /** Services of newer snapshots that are not taken into the desired state yet. */
+  get waiting(): number {
+    return this.#changed === 'all' ? (this.#snapshot?.services.size ?? 0) : this.#changed.size;
+  }
+
   /** The last acknowledgement: what is programmed. */
   get programmed(): AckReport | undefined {
     return this.#ack;

@@ -103,6 +103,11 @@ export class Reconciler {
     return `${this.#adoptions}.${this.#image?.departures ?? ''}`;
   }
 
+  /** What is marked and not in the maps yet. */
+  get waiting(): { readonly frontends: number; readonly backends: number } {
+    return { frontends: this.#dirty.size, backends: this.#dirtyTargets.size };
+  }
+
   get counters(): ReconcilerCounters {
     return this.#counters;
   }

@@ -39,6 +39,8 @@ export interface AgentStatusDocument {
     readonly backends: number;
     readonly last_reconcile_micros: number | undefined;
   };
+  /** What has changed and is not programmed yet: services to be compared, frontends and backends whose rows may differ. */
+  readonly waiting: Readonly<Record<'services' | 'frontends' | 'backends', number>>;
   readonly refused: readonly Refusal[];
   readonly maps: Readonly<Record<MapName, { readonly entries: number | undefined; readonly size: number }>>;
   readonly ids: Readonly<Record<'services' | 'backends', { readonly in_use: number; readonly resting: number }>>;
@@ -113,6 +115,7 @@ export function agentStatus(deps: StatusDeps): AgentStatusDocument {
       backends: programmed?.backends ?? 0,
       last_reconcile_micros: programmed?.reconcileMicros,
     },
+    waiting: { services: programmer.waiting, ...reconciler.waiting },
     refused: programmer.refusals(),
     maps: forEachMap(use),
     ids: {

@@ -29,6 +29,7 @@ export function createAgentMetrics(
   const programmed = gauge('programmed_revision', 'etcd revision that the maps hold');
   const services = gauge('programmed_services', 'services in the maps');
   const backends = gauge('programmed_backends', 'backends in the maps that services lead to');
+  const queue = gauge('queue_depth', 'what has changed and is not programmed yet', ['queue']);
   const refused = gauge('refused_services', 'services, or parts of them, that are not programmed', ['code']);
   const entries = gauge('map_entries', 'rows in a map', ['map']);
   const pressure = gauge('map_pressure', 'rows in a map, as a share of its size; an LRU map at 1 forgets its oldest', [
@@ -62,6 +63,7 @@ export function createAgentMetrics(
     backends.set(document.programmed.backends);
     turn.set(loopDelay());
     duration.set((document.programmed.last_reconcile_micros ?? 0) / 1e6);
+    for (const [name, depth] of Object.entries(document.waiting)) queue.set({ queue: name }, depth);
     for (const { code } of document.refused) refused.inc({ code });
     for (const map of MAP_NAMES) {
       const use = document.maps[map];

@@ -157,6 +157,13 @@ export class AdmissionEngine implements PeerIntake {
 
   // ---- what comes out
 
+  /** Changes of peers that come faster than their pace, and are not judged yet. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { limits } of this.#known.values()) waiting += limits?.pace.waiting ?? 0;
+    return waiting;
+  }
+
   /** A live view, by the peer's own keys. */
   admitted(peer: ClusterName): ReadonlyMap<string, Uint8Array> {
     return this.#evaluation.clusters.get(peer)?.admitted ?? NOTHING;

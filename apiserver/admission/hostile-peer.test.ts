@@ -82,6 +82,7 @@ describe('a peer that floods', () => {
     const setting = new Setting();
     setting.say('rogue', ...flood('10.9.1.1', 1_000), put(endpoint('10.9.1.1', 4)));
     expect(setting.identityOf('rogue', '10.9.1.1')).not.toBe(4);
+    expect(setting.engine.waiting).toBe(1);
     expect(only(setting.engine.report(), 'CM-REC-002')).toMatchObject({
       subject: { cluster: 'rogue' },
       evidence: { changes_held_back: true, excess_records: 0, limits: { changes_per_second: 100 } },
@@ -89,6 +90,7 @@ describe('a peer that floods', () => {
     setting.expectOthersUntouched();
     setting.clock.advance(200);
     expect(setting.identityOf('rogue', '10.9.1.1')).toBe(4);
+    expect(setting.engine.waiting).toBe(0);
     setting.clock.advance(10_000);
     expect(codes(setting.engine.report())).toEqual([]);
   });

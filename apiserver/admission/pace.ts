@@ -47,6 +47,10 @@ export class PeerPace {
     return this.#waiting.has(key);
   }
 
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   get waitingKeys(): Iterable<string> {
     return this.#waiting.keys();
   }

@@ -117,6 +117,11 @@ export class PeerLink {
     return this.#revision;
   }
 
+  /** Batches that were received and not handed on. */
+  get waiting(): number {
+    return this.#piecework.waiting;
+  }
+
   get #offers(): readonly OfferedKeys[] {
     return this.#offered === undefined ? [] : Object.values(this.#offered);
   }

@@ -86,6 +86,13 @@ export class PeerSet {
     return [...this.#peers.values()].map(({ link }) => link.state);
   }
 
+  /** Batches of all of them that were received and not handed on. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { link } of this.#peers.values()) waiting += link.waiting;
+    return waiting;
+  }
+
   state(peer: ClusterName): PeerLinkState | undefined {
     return this.#peers.get(peer)?.link.state;
   }

@@ -19,6 +19,11 @@ export class Piecework {
     this.#onDone = onDone;
   }
 
+  /** The one that is begun among them. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Nothing waits. */
   get isDone(): boolean {
     return this.#waiting.length === 0;

@@ -64,6 +64,14 @@ test('sends nothing but beats to whoever holds the newest', async () => {
   expect(await ended).toBe('closed');
 });
 
+test('is behind until the newest has left whole', async () => {
+  const { stream, ended } = streamTo(feedAt(5), undefined);
+  expect(stream.isBehind).toBe(true);
+  await vi.waitFor(() => expect(stream.isBehind).toBe(false));
+  stream.close();
+  await ended;
+});
+
 test('sends everything to whoever must start over, and nothing older than that holds', async () => {
   for (const [feed, resume, expected] of [
     [feedAt(5), position(5), position(5)],

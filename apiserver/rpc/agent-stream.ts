@@ -51,6 +51,12 @@ export class AgentStream {
     return this.#held?.position;
   }
 
+  /** The newest has not left for it. */
+  get isBehind(): boolean {
+    const { current } = this.#deps.feed;
+    return current !== undefined && this.#held?.snapshot !== current;
+  }
+
   /** There may be something newer. */
   wake(): void {
     this.#wake?.();

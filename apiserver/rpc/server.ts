@@ -33,6 +33,8 @@ export interface MeshServerDeps {
 
 export interface MeshServer {
   readonly agents: readonly AgentStatus[];
+  /** Agents for whom the newest snapshot has not left yet. */
+  readonly behind: number;
   /** Resolves with the port; rejects with LISTEN_ADDRESS_TAKEN or LISTEN_FAILED. */
   start(): Promise<number>;
   /** Sends the agents away, to another replica or to wait for this one. */
@@ -76,6 +78,12 @@ class GrpcMeshServer implements MeshServer {
 
   get agents(): readonly AgentStatus[] {
     return this.#registry.list();
+  }
+
+  get behind(): number {
+    let behind = 0;
+    for (const stream of this.#streams.keys()) behind += Number(stream.isBehind);
+    return behind;
   }
 
   async start(): Promise<number> {

@@ -20,10 +20,15 @@ test('what is made from an earlier state is what is made from nothing', () => {
     fc.tuple(address, state, behind).map(([text, state, ports]) => backend(text, { state, ports })),
     { selector: (each) => each.address, maxLength: 10 },
   );
+  // Beside single ones, clusters come and go with all that they have.
+  const cluster = fc.option(fc.integer({ min: 10, max: 14 }), { nil: undefined });
+  const clusterOf = (number: number): readonly Backend[] =>
+    Array.from({ length: 15 }, (_, last) => backend(`10.${number}.0.${last}`, { ports: [port(80, 'a')] }));
   const frontends = fc.subarray(['172.20.0.1', '172.20.0.2', 'fd00::1'], { minLength: 1 });
   const step = fc.record({
     backends,
     stays: fc.array(fc.boolean(), { minLength: 10, maxLength: 10 }),
+    cluster,
     frontends,
     ports,
   });
@@ -32,8 +37,11 @@ test('what is made from an earlier state is what is made from nothing', () => {
       const table = new TargetTable();
       let source: MeshService | undefined;
       let kept: DesiredService | undefined;
-      for (const { backends, stays, frontends, ports } of steps) {
-        const stayed: readonly Backend[] = (source?.backends ?? []).filter((_, at) => stays[at] === true);
+      for (const { backends, stays, cluster, frontends, ports } of steps) {
+        const inCluster = ({ address }: Backend) => cluster !== undefined && address.startsWith(`10.${cluster}.`);
+        const before = source?.backends ?? [];
+        const stayed = before.filter((each, at) => stays[at] !== false && !inCluster(each));
+        if (cluster !== undefined && !before.some(inCluster)) stayed.push(...clusterOf(cluster));
         const there = new Set(stayed.map(({ address }) => address));
         source = service({
           frontends,

@@ -3,11 +3,11 @@
 // did not change, so that where one of thousands did, the others are not even looked at. What becomes of it is service.ts.
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
-import type { Backend } from '../../mesh/model/service.ts';
-import { unshared } from './differing.ts';
+import type { Backend, BackendState } from '../../mesh/model/service.ts';
 import { type Behind, NO_TARGETS } from './frontend.ts';
 import type { MapProtocol } from './names.ts';
 import type { Target, TargetTable } from './targets.ts';
+import { unshared } from './unshared.ts';
 
 /** What of a service's ports leads to targets, for the addresses of one family. */
 export interface Way {
@@ -24,13 +24,15 @@ export interface BackendChange {
   readonly backends: readonly Backend[];
 }
 
-/** With more changes than this, all backends are looked at instead. */
-const CHANGES_MAX = 64;
+/** With more changes than these, and than half of the backends, looking at all of them is hardly dearer. */
+const FEW_CHANGES = 64;
 
 /** Absent where too much changed. */
 export function changeOf(before: readonly Backend[], backends: readonly Backend[]): BackendChange | undefined {
   const { less, more } = unshared(before, backends);
-  return Math.max(less.length, more.length) > CHANGES_MAX ? undefined : { gone: less, came: more, backends };
+  const changes = Math.max(less.length, more.length);
+  if (changes > Math.max(FEW_CHANGES, backends.length / 2)) return undefined;
+  return { gone: less, came: more, backends };
 }
 
 export function behindAll(backends: readonly Backend[], way: Way): Behind {
@@ -44,32 +46,74 @@ export function behindAll(backends: readonly Backend[], way: Way): Behind {
 const fitted = (targets: readonly Target[]): readonly Target[] => (targets.length === 0 ? NO_TARGETS : targets.slice());
 
 export function behindAfter(before: Behind, change: BackendChange, way: Way): Behind {
-  const active = [...before.active];
-  const terminating = [...before.terminating];
-  const partOf = ({ state }: Backend) => (state === 'active' ? active : terminating);
-  for (const backend of change.gone) {
-    const targets = targetsAt(backend, way);
-    const [first] = targets;
-    if (first !== undefined) partOf(backend).splice(partOf(backend).indexOf(first), targets.length);
-  }
-  // From the last to the first: what follows one that came is then in its place already.
-  for (const backend of change.came.toReversed()) {
-    const part = partOf(backend);
-    const next = part.length === 0 ? undefined : nextTarget(change.backends, backend, way);
-    part.splice(next === undefined ? part.length : part.indexOf(next), 0, ...targetsAt(backend, way));
-  }
-  return { active, terminating };
+  const partAfter = (state: BackendState, part: readonly Target[]): readonly Target[] => {
+    const isOf = (backend: Backend) => backend.state === state;
+    const gone = change.gone.filter(isOf).flatMap((backend) => targetsAt(backend, way));
+    const arriving = change.came.filter(isOf);
+    if (part.length === 0) return fitted(arriving.flatMap((backend) => targetsAt(backend, way)));
+    const came = insertions(arriving, change.backends, way);
+    return gone.length + came.length === 0 ? part : edited(part, gone, came);
+  };
+  return { active: partAfter('active', before.active), terminating: partAfter('terminating', before.terminating) };
 }
 
-/** The first target after the backend's own, of those in the same state. */
-function nextTarget(backends: readonly Backend[], backend: Backend, way: Way): Target | undefined {
-  for (let at = backends.indexOf(backend) + 1; at < backends.length; at += 1) {
-    const other = backends[at];
-    if (other?.state !== backend.state) continue;
-    const [first] = targetsAt(other, way);
+/** Targets that come before one that stays, or at the end. */
+interface Insertion {
+  readonly targets: readonly Target[];
+  readonly next: Target | undefined;
+}
+
+/** Where what came is to stand; all of it in one state. In the order of the backends. */
+function insertions(came: readonly Backend[], backends: readonly Backend[], way: Way): readonly Insertion[] {
+  const places: Insertion[] = [];
+  let next: Target | undefined;
+  let looked = backends.length;
+  // From the last to the first, so that what stands between two that came is looked at once.
+  for (const backend of came.toReversed()) {
+    const at = backends.lastIndexOf(backend, looked - 1);
+    next = firstTarget(backends, at + 1, looked, backend.state, way) ?? next;
+    places.push({ targets: targetsAt(backend, way), next });
+    looked = at;
+  }
+  return places.reverse();
+}
+
+/** Of the backends from `start` to before `end` that are in the state. */
+function firstTarget(
+  backends: readonly Backend[],
+  start: number,
+  end: number,
+  state: BackendState,
+  way: Way,
+): Target | undefined {
+  for (let at = start; at < end; at += 1) {
+    const backend = backends[at];
+    if (backend?.state !== state) continue;
+    const [first] = targetsAt(backend, way);
     if (first !== undefined) return first;
   }
   return undefined;
+}
+
+/** `gone` and `came` in the order of the targets. */
+function edited(targets: readonly Target[], gone: readonly Target[], came: readonly Insertion[]): readonly Target[] {
+  const after: Target[] = [];
+  let [left, placed] = [0, 0];
+  const placeBefore = (next: Target | undefined) => {
+    for (; placed < came.length && came[placed]?.next === next; placed += 1) {
+      for (const target of came[placed]?.targets ?? []) after.push(target);
+    }
+  };
+  for (const target of targets) {
+    if (target === gone[left]) {
+      left += 1;
+      continue;
+    }
+    placeBefore(target);
+    after.push(target);
+  }
+  placeBefore(undefined);
+  return fitted(after);
 }
 
 function targetsAt(backend: Backend, way: Way): readonly Target[] {

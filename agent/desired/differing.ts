@@ -4,6 +4,7 @@
 import type { Family } from '../../mesh/model/address.ts';
 import { type Behind, behindOf, type DesiredFrontend, type DesiredService, NO_TARGETS } from './frontend.ts';
 import type { Target } from './targets.ts';
+import { type Unshared, unshared } from './unshared.ts';
 
 /** Frontends as far as they are counted. */
 export interface Counted extends Behind {
@@ -67,62 +68,4 @@ function wantedBy(service: DesiredService | undefined): readonly Target[] {
   const [only, ...others] = service.behinds;
   if (only !== undefined && others.length === 0 && only.terminating.length === 0) return only.active;
   return service.behinds.flatMap(({ active, terminating }) => [...active, ...terminating]);
-}
-
-export interface Unshared<T> {
-  /** In `before`, in its order. */
-  readonly less: readonly T[];
-  /** In `after`, in its order. */
-  readonly more: readonly T[];
-}
-
-/** How many backends in a row may have come or gone for what follows them to be recognised; longer rows cost work, no more. */
-const ROW_MAX = 8;
-
-/**
- * `after` is `before` without `less` and with `more`. A backend of both may be named in both, never in only one of them; of a
- * few changes anywhere in the lists, only these are named.
- */
-export function unshared<T extends object>(before: readonly T[], after: readonly T[]): Unshared<T> {
-  let beforeEnd = before.length;
-  let afterEnd = after.length;
-  while (beforeEnd > 0 && afterEnd > 0 && before[beforeEnd - 1] === after[afterEnd - 1]) {
-    beforeEnd -= 1;
-    afterEnd -= 1;
-  }
-  const less: T[] = [];
-  const more: T[] = [];
-  let a = 0;
-  let b = 0;
-  while (a < beforeEnd && b < afterEnd) {
-    if (before[a] === after[b]) {
-      a += 1;
-      b += 1;
-      continue;
-    }
-    const [gone, came] = nextShared(before, a, after, b);
-    less.push(...before.slice(a, Math.min(a + gone, beforeEnd)));
-    more.push(...after.slice(b, Math.min(b + came, afterEnd)));
-    a = Math.min(a + gone, beforeEnd);
-    b = Math.min(b + came, afterEnd);
-  }
-  for (; a < beforeEnd; a += 1) less.push(before[a] as T);
-  for (; b < afterEnd; b += 1) more.push(after[b] as T);
-  return { less, more };
-}
-
-/** How many to pass by on each side to come to the nearest backend of both; one each where none is near. */
-function nextShared<T extends object>(
-  before: readonly T[],
-  a: number,
-  after: readonly T[],
-  b: number,
-): readonly [number, number] {
-  for (let distance = 1; distance <= ROW_MAX; distance += 1) {
-    for (let gone = 0; gone <= distance; gone += 1) {
-      const next = before[a + gone];
-      if (next !== undefined && next === after[b + distance - gone]) return [gone, distance - gone];
-    }
-  }
-  return [1, 1];
 }

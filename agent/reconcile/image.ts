@@ -103,9 +103,9 @@ export class MapImage {
     return this.#find(name)?.readable(now) ?? 0;
   }
 
-  /** The first slot of the frontend that leads to the backend. */
-  slotOf(name: FrontendName, backendId: number): number | undefined {
-    return this.#find(name)?.slots.slotOf(backendId);
+  /** The first slot of the frontend that leads to each of the backends. */
+  slotsOf(name: FrontendName, backendIds: ReadonlySet<number>): ReadonlyMap<number, number> {
+    return this.#find(name)?.slots.slotsOf(backendIds) ?? new Map();
   }
 
   /** Takes away the backends that have been unreachable for the readers' grace. */

@@ -134,8 +134,9 @@ function surplusSlots(
 ): Surplus {
   const removable: Removal[] = [];
   let waits = false;
-  for (const slot of observed?.slots.keys() ?? []) {
-    if (slot <= last) continue;
+  const slots = observed?.slots;
+  for (let slot = last + 1; slot <= (slots?.last ?? 0); slot += 1) {
+    if (slots?.has(slot) !== true) continue;
     if (slot > readable) removable.push({ type: 'remove-slot', frontend, slot });
     else waits = true;
   }

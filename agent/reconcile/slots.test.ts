@@ -31,8 +31,12 @@ test('hold what a Map of records holds', () => {
       expect(slots.size).toBe(map.size);
       expect(slots.serviceIds()).toEqual(new Set(ordered.map(([, { serviceId }]) => serviceId)));
       expect(slots.last).toBe(ordered.at(-1)?.[0] ?? 0);
+      for (const ids of [[1], [1, 2, 3, 4], [1, 2, 3, 4, 5, 6]]) {
+        const first = (id: number) => ordered.find(([, { backendId }]) => backendId === id)?.[0];
+        const found = ids.flatMap((id) => (first(id) === undefined ? [] : [[id, first(id)]]));
+        expect(Object.fromEntries(slots.slotsOf(new Set(ids)))).toEqual(Object.fromEntries(found));
+      }
       for (const id of [1, 2, 3, 4]) {
-        expect(slots.slotOf(id)).toBe(ordered.find(([, { backendId }]) => backendId === id)?.[0]);
         for (const serviceId of [7, 8]) {
           for (let slot = 1; slot <= 13; slot += 1) {
             const there = map.get(slot);

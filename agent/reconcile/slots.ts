@@ -9,6 +9,8 @@ interface Oddity {
   readonly exact: boolean;
 }
 
+/** Looking for so many numbers one after the other is faster than asking of each slot whether it is one of them. */
+const SEARCHES_MAX = 4;
 /** No backend has this id. */
 const NO_BACKEND = 0;
 
@@ -50,10 +52,19 @@ export class Slots {
     return odd === undefined ? this.#serviceId === serviceId : odd.exact && odd.serviceId === serviceId;
   }
 
-  /** The first slot that leads to the backend. */
-  slotOf(backendId: number): number | undefined {
-    const at = this.#ids.indexOf(backendId);
-    return at === -1 || backendId === NO_BACKEND ? undefined : at + 1;
+  /** The first slot that leads to each of the backends, where one does. */
+  slotsOf(backendIds: ReadonlySet<number>): ReadonlyMap<number, number> {
+    const slots = new Map<number, number>();
+    const found = (id: number, at: number) => {
+      if (id !== NO_BACKEND && at !== -1 && !slots.has(id)) slots.set(id, at + 1);
+    };
+    if (backendIds.size <= SEARCHES_MAX) for (const id of backendIds) found(id, this.#ids.indexOf(id));
+    else
+      for (let at = 0; at < this.#ids.length && slots.size < backendIds.size; at += 1) {
+        const id = this.#ids[at] as number;
+        if (backendIds.has(id)) found(id, at);
+      }
+    return slots;
   }
 
   set(slot: number, { backendId, serviceId }: SlotRecord, exact: boolean): void {

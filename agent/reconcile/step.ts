@@ -4,15 +4,15 @@
 // known, it leaves the frontend to the whole plan. Rows that somebody else changed are found by a dump, after which nothing
 // counts as in its place.
 
-import { unshared } from '../desired/differing.ts';
 import { type DesiredFrontend, drainingOf, selectedOf } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
+import { unshared } from '../desired/unshared.ts';
 import { fillSlots } from './assign.ts';
 import type { MapImage } from './image.ts';
 import { type FrontendPlan, planPlaces } from './plan.ts';
 
-/** With more changes than this, the whole plan is hardly dearer. */
-const CHANGES_MAX = 64;
+/** With more changes than these, and than half of the backends, the whole plan is hardly dearer. */
+const FEW_CHANGES = 64;
 
 export interface Step {
   readonly frontend: DesiredFrontend;
@@ -30,9 +30,9 @@ export interface Step {
 export function stepBetween(before: DesiredFrontend, after: DesiredFrontend): Step | undefined {
   if (before.count > 0 && after.count > 0 && before.active > 0 !== after.active > 0) return undefined;
   const draining = drainingOf(after);
-  if (draining.length > CHANGES_MAX) return undefined;
   const { less, more } = unshared(selectedOf(before), selectedOf(after));
-  if (Math.max(less.length, more.length) > CHANGES_MAX) return undefined;
+  const changes = Math.max(less.length, more.length, draining.length);
+  if (changes > Math.max(FEW_CHANGES, after.backends.length / 2)) return undefined;
   return { frontend: after, countBefore: before.count, gone: less, came: more, draining };
 }
 
@@ -75,8 +75,9 @@ function selectedMoves(
   const left = new Set(numbersOf(gone, ids));
   for (const id of left) if (homeless.delete(id)) left.delete(id);
   const free: number[] = [];
+  const slots = image.slotsOf(name, left);
   for (const id of left) {
-    const slot = image.slotOf(name, id);
+    const slot = slots.get(id);
     if (slot === undefined || slot > countBefore) return undefined;
     if (slot <= count) free.push(slot);
   }

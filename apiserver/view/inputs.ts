@@ -1,6 +1,7 @@
 // What the view merges, by the own etcd's keys: the local services, what each peer contributes, and how fresh each peer is. It
 // says which services a changed key touches, and gives a service's merge. A value that cannot be read leaves the previous one.
 
+import { Parts } from '../../mesh/merge/parts.ts';
 import { mergeService } from '../../mesh/merge/service.ts';
 import {
   type ClusterId,
@@ -16,8 +17,8 @@ import { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
 import { PEERS_PREFIX } from '../../mesh/wire/peer-record.ts';
 import { CACHE_ROOT } from '../../mesh/wire/state-keys.ts';
+import { Contributions } from './contributions.ts';
 import {
-  type Contribution,
   type OwnCluster,
   type PeerStanding,
   type Reuse,
@@ -36,8 +37,8 @@ export class ViewInputs {
   readonly #own: OwnCluster;
   readonly #portLists = new PortLists();
   readonly #locals = new Map<ServiceKey, LocalService>();
-  /** By cluster first: a peer's standing touches all that it contributes to. */
-  readonly #contributions = new Map<ClusterName, Map<ServiceKey, Contribution>>();
+  readonly #contributions = new Contributions();
+  readonly #parts = new Parts();
   readonly #peers = new Map<ClusterName, PeerStanding>();
 
   constructor(own: OwnCluster) {
@@ -56,12 +57,10 @@ export class ViewInputs {
     const local = this.#locals.get(key);
     if (local === undefined) return undefined;
     const remotes: RemoteService[] = [];
-    for (const [cluster, services] of this.#contributions) {
-      const contribution = services.get(key);
-      if (contribution === undefined) continue;
+    for (const [cluster, contribution] of this.#contributions.to(key)) {
       remotes.push({ ...contribution, fresh: this.#isFresh(cluster) });
     }
-    return mergeService({ cluster: this.#own.name, local, remotes });
+    return mergeService({ cluster: this.#own.name, local, remotes }, this.#parts);
   }
 
   /**
@@ -69,11 +68,7 @@ export class ViewInputs {
    * belongs to one cluster: the first in this order, then by name.
    */
   clusters(): ReadonlyMap<ClusterName, ClusterId> {
-    const claims: [ClusterName, ClusterId][] = [];
-    for (const [name, services] of this.#contributions) {
-      const [any] = services.values();
-      if (any !== undefined) claims.push([name, any.clusterId]);
-    }
+    const claims = [...this.#contributions.clusterIds()];
     claims.sort(([a], [b]) => compareText(a, b));
     const peers = [...this.#peers].sort(([a], [b]) => compareText(a, b));
     for (const [name, { id }] of peers) if (id !== undefined) claims.push([name, id]);
@@ -106,22 +101,16 @@ export class ViewInputs {
     if (!cluster.ok) return err(`cluster name ${cluster.error}`);
     const key = parseServiceKey(suffix.slice(slash + 1));
     if (!key.ok) return key;
-    let services = this.#contributions.get(cluster.value);
     if (value === undefined) {
-      services?.delete(key.value);
-      if (services?.size === 0) this.#contributions.delete(cluster.value);
+      this.#contributions.delete(cluster.value, key.value);
       return ok([key.value]);
     }
-    const contribution = readContribution(value, this.#reuse(services?.get(key.value)));
+    const contribution = readContribution(value, this.#reuse(this.#contributions.get(cluster.value, key.value)));
     if (!contribution.ok) return contribution;
     if (contribution.value.cluster !== cluster.value || contribution.value.key !== key.value) {
       return err(`holds the service ${contribution.value.key} of ${contribution.value.cluster}`);
     }
-    if (services === undefined) {
-      services = new Map();
-      this.#contributions.set(cluster.value, services);
-    }
-    services.set(key.value, contribution.value);
+    this.#contributions.set(contribution.value);
     return ok([key.value]);
   }
 
@@ -135,8 +124,7 @@ export class ViewInputs {
       if (!standing.ok) return standing;
       this.#peers.set(cluster.value, standing.value);
     }
-    const touched = wasFresh === this.#isFresh(cluster.value) ? undefined : this.#contributions.get(cluster.value);
-    return ok(touched?.keys() ?? []);
+    return ok(wasFresh === this.#isFresh(cluster.value) ? [] : this.#contributions.of(cluster.value));
   }
 
   /** Without a record nothing speaks against a peer: what it contributes has been admitted. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type ClusterId, type ClusterName, type IpAddress, serviceKey } from '../model/names.ts';
 import type { Affinity, Backend, BackendState, LocalService, NamedPort, RemoteService } from '../model/service.ts';
 import { checkService } from '../snapshot/consistent.ts';
+import { Parts } from './parts.ts';
 import { mergeService } from './service.ts';
 
 const key = serviceKey('shop', 'cart');
@@ -152,6 +153,25 @@ describe('for any input', () => {
           mergeService({ cluster: west, local, remotes }),
         );
       }),
+    );
+  });
+
+  test('what is remembered of earlier merges changes nothing', () => {
+    fc.assert(
+      fc.property(
+        fc.array(input, { minLength: 2, maxLength: 4 }),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        (some, picks) => {
+          const parts = new Parts();
+          const all = some.flatMap(({ remotes }) => remotes);
+          for (const [index, { local }] of [...some, ...some].entries()) {
+            const remotes = picks.flatMap((pick) => all[(pick + index) % Math.max(all.length, 1)] ?? []);
+            expect(mergeService({ cluster: west, local, remotes }, parts)).toEqual(
+              mergeService({ cluster: west, local, remotes }),
+            );
+          }
+        },
+      ),
     );
   });
 

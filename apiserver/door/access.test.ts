@@ -42,6 +42,14 @@ const ROWS: readonly Row[] = [
   ['clustermesh/v1/services/west', 'clustermesh/v1/services/wesu', 'a'],
   ['clustermesh/v1/services/east/', 'clustermesh/v1/services/east0', 'a'],
   ['clustermesh/v1/cache/services/', 'clustermesh/v1/cache/services0', 'a'],
+  ['clustermesh/v1/heads/west/', 'clustermesh/v1/heads/west0', 'p a'],
+  ['clustermesh/v1/heads/east/', 'clustermesh/v1/heads/east0', 'a'],
+  ['clustermesh/v1/slices/west/', 'clustermesh/v1/slices/west0', 'p a'],
+  ['clustermesh/v1/slices/west/shop/cart/', 'clustermesh/v1/slices/west/shop/cart0', 'p a'],
+  ['clustermesh/v1/slices/', 'clustermesh/v1/slices0', 'a'],
+  ['clustermesh/v1/cache/heads/', 'clustermesh/v1/cache/heads0', 'a'],
+  ['clustermesh/v1/cache/slices/', 'clustermesh/v1/cache/slices0', 'a'],
+  ['clustermesh/v1/local/slices/', 'clustermesh/v1/local/slices0', ''],
   ['clustermesh/v1/cache/', 'clustermesh/v1/cache0', ''],
   ['clustermesh/v1/local/services/', 'clustermesh/v1/local/services0', ''],
   ['clustermesh/v1/quarantine/east/x', '', ''],
@@ -61,8 +69,8 @@ describe('access', () => {
     expect(check('peer', 'cilium/\n', '\0')).toEqual({
       ok: false,
       error:
-        '["cilium/\\n", the last key) is not within one of cilium/state/*, clustermesh/v1/services/west/*, cilium/cluster-config/west, ' +
-        'cilium/synced/west/*, cilium/.heartbeat*, clustermesh/v1/cards/west, clustermesh/v1/bundles/west, health',
+        '["cilium/\\n", the last key) is not within one of cilium/state/*, clustermesh/v1/services/west/*, clustermesh/v1/heads/west/*, clustermesh/v1/slices/west/*, ' +
+        'cilium/cluster-config/west, cilium/synced/west/*, cilium/.heartbeat*, clustermesh/v1/cards/west, clustermesh/v1/bundles/west, health',
     });
   });
 
@@ -70,8 +78,10 @@ describe('access', () => {
     // Every name that grants start with, and what stands just before and behind it.
     const names = ['cilium/', ...['state', 'cache', 'synced', 'cluster-config'].map((name) => `cilium/${name}/`)];
     const single = [
-      'clustermesh/v1/services/west/',
-      'clustermesh/v1/cache/services/',
+      ...['services', 'heads', 'slices'].flatMap((kind) => [
+        `clustermesh/v1/${kind}/west/`,
+        `clustermesh/v1/cache/${kind}/`,
+      ]),
       'cilium/cluster-config/west',
       'cilium/synced/west/',
       'cilium/.heartbeat',

@@ -5,7 +5,7 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { CARDS_PREFIX, cardKey } from '../../mesh/wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX, clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
-import { CACHE_ROOT, SPECS_CACHE_ROOT, SPECS_ROOT, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
+import { CACHE_ROOT, OWN_CACHE_ROOTS, OWN_STATE_ROOTS, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import { HEARTBEAT_KEY, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
 import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
 import { byteKeyOfText, holdsInterval, intervalText, type KeyInterval, prefixInterval, singleKey } from './byte-key.ts';
@@ -43,7 +43,7 @@ function grantsOf(kind: ClientKind, own: ClusterName): readonly Grant[] {
     case 'peer':
       return [
         prefix(STATE_ROOT),
-        prefix(`${SPECS_ROOT}${own}/`),
+        ...Object.values(OWN_STATE_ROOTS).map((root) => prefix(`${root}${own}/`)),
         key(clusterConfigKey(own)),
         prefix(`${SYNCED_ROOT}${own}/`),
         HEARTBEAT,
@@ -54,7 +54,11 @@ function grantsOf(kind: ClientKind, own: ClusterName): readonly Grant[] {
     case 'local':
       return LOCAL;
     case 'admin':
-      return [prefix(STATE_ROOT), prefix(SPECS_ROOT), prefix(SPECS_CACHE_ROOT), ...LOCAL];
+      return [
+        prefix(STATE_ROOT),
+        ...[OWN_STATE_ROOTS, OWN_CACHE_ROOTS].flatMap((roots) => Object.values(roots).map(prefix)),
+        ...LOCAL,
+      ];
     default:
       return kind satisfies never;
   }

@@ -165,7 +165,7 @@ test('publishes everything that a peer and the own view read', async () => {
   });
   expect(keys(store, 'cilium/synced/')).toEqual([
     ...['identities', 'ip', 'nodes', 'services'].map((kind) => `cilium/synced/west/cilium/state/${kind}/v1`),
-    'cilium/synced/west/clustermesh/v1/services',
+    ...['heads', 'services', 'slices'].map((kind) => `cilium/synced/west/clustermesh/v1/${kind}`),
   ]);
   expect(text(store, 'cilium/cluster-config/west')).toContain('"id":3');
   expect(JSON.parse(text(store, 'clustermesh/v1/local/services/test/echo') ?? '')).toMatchObject({ global: true });

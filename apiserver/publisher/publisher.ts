@@ -152,6 +152,8 @@ class EtcdPublisher implements Publisher {
       identities: count('identities'),
       ip: count('ip'),
       specs: count('specs'),
+      heads: count('heads'),
+      slices: count('slices'),
       localServices: count('localServices'),
     };
   }

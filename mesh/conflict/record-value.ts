@@ -61,6 +61,8 @@ const NOT_FOR_PEERS = [`${statePrefix('identities')}value/`, `${statePrefix('ide
 
 export function kindOfRecord(key: string): RecordValue['kind'] | undefined {
   const kind = isStateKey(key) ? kindOfKey(key) : undefined;
+  // A service in pieces is not judged by its pieces.
+  if (kind === 'heads' || kind === 'slices') return undefined;
   return NOT_FOR_PEERS.some((prefix) => key.startsWith(prefix)) ? undefined : kind;
 }
 

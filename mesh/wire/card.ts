@@ -21,6 +21,12 @@ export const SERVICE_SPECS = 'service-specs';
 export const publishesSpecs = (card: Pick<ClusterCard, 'capabilities'> | undefined): boolean =>
   card?.capabilities.includes(SERVICE_SPECS) === true;
 
+/** The cluster publishes its services in pieces too (service-pieces.ts), and its door answers for them. */
+export const SERVICE_PIECES = 'service-pieces';
+
+export const publishesPieces = (card: Pick<ClusterCard, 'capabilities'> | undefined): boolean =>
+  card?.capabilities.includes(SERVICE_PIECES) === true;
+
 /** The cluster announces its authorities as a bundle (trust-bundle.ts), and its door answers for that. */
 export const announcesBundle = (card: Pick<ClusterCard, 'trust'>): boolean => card.trust.bundle === true;
 

@@ -3,7 +3,7 @@
 
 import { parseAddress } from '../model/address.ts';
 import { type ClusterName, type IpAddress, parseServiceKey, type ServiceKey, serviceKey } from '../model/names.ts';
-import { ok } from '../model/result.ts';
+import { ok, type Result } from '../model/result.ts';
 import { PROTOCOLS } from '../model/service.ts';
 import {
   anything,
@@ -28,7 +28,7 @@ import {
   UINT32_MAX,
   VALUE_BYTES_MAX,
 } from './record.ts';
-import { KEY_LAYOUTS, parseRecordKey, recordKeys, stateKey } from './state-keys.ts';
+import { KEY_LAYOUTS, type KeyLayout, parseRecordKey, recordKeys, stateKey } from './state-keys.ts';
 
 export interface PortValue {
   readonly Protocol: string;
@@ -54,13 +54,13 @@ export interface ClusterServiceRecord {
   readonly clusterID: number;
 }
 
-const PORTS = map(map(object({ Protocol: required(text), Port: required(whole(PORT_MAX)) })));
+export const PORTS_SHAPE = map(map(object({ Protocol: required(text), Port: required(whole(PORT_MAX)) })));
 const SHAPE = object({
   cluster: required(text),
   namespace: required(text),
   name: required(text),
-  frontends: optional(PORTS),
-  backends: optional(PORTS),
+  frontends: optional(PORTS_SHAPE),
+  backends: optional(PORTS_SHAPE),
   hostnames: omitEmpty(map(text)),
   zones: omitEmpty(map(anything)),
   labels: optional(map(text)),
@@ -76,35 +76,63 @@ export const clusterServiceKey = (cluster: ClusterName, service: ServiceKey): st
 
 export const clusterServiceKind: RecordKind<ClusterServiceRecord> = {
   ...recordKeys(LAYOUT),
-  decode(bytes) {
-    const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as ClusterServiceRecord) : read;
-  },
-  encode: (value) => encodeShaped(value, SHAPE),
-  validate,
+  decode: decodeClusterService,
+  encode: encodeClusterService,
+  validate: (value, context) => clusterServiceProblems(LAYOUT, value, context),
 };
+
+/** For heads too (service-head.ts), which are written like this under a key of their own. */
+export function decodeClusterService(bytes: Uint8Array): Result<ClusterServiceRecord, string> {
+  const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+  return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as ClusterServiceRecord) : read;
+}
+
+export function encodeClusterService(value: ClusterServiceRecord): Uint8Array {
+  return encodeShaped(value, SHAPE);
+}
 
 const ZEROS = {
   ...{ frontends: {}, backends: {}, labels: {}, selector: {} },
   ...{ includeExternal: false, shared: false, clusterID: 0 },
 } satisfies Partial<ClusterServiceRecord>;
 
-function validate(value: ClusterServiceRecord, { key, cluster, clusterId }: RecordContext): readonly RecordProblem[] {
-  const parts = parseRecordKey(LAYOUT, key);
-  if (!parts.ok) return [misfit('key', parts.error)];
-  const problems: RecordProblem[] = [];
-  const { cluster: keyCluster, suffix } = parts.value;
-  if (keyCluster !== cluster) problems.push(misfit('key', `names cluster ${keyCluster}, not ${cluster}`));
-  if (value.cluster !== cluster) problems.push(misfit('cluster', `is "${value.cluster}", not ${cluster}`));
-  if (value.clusterID !== clusterId) problems.push(misfit('clusterID', `is ${value.clusterID}, not ${clusterId}`));
-  const named = serviceKey(value.namespace, value.name);
-  if (named !== suffix) problems.push(misfit('name', `${named} is not what the key names, ${suffix}`));
-  const parsed = parseServiceKey(named);
-  if (!parsed.ok) problems.push(misfit('name', `${named}: ${parsed.error}`));
-  return [...problems, ...portsProblems('frontends', value.frontends), ...portsProblems('backends', value.backends)];
+export function clusterServiceProblems(
+  layout: KeyLayout,
+  value: ClusterServiceRecord,
+  context: RecordContext,
+): readonly RecordProblem[] {
+  return [
+    ...namingProblems(layout, value, serviceKey(value.namespace, value.name), context),
+    ...portsProblems('frontends', value.frontends),
+    ...portsProblems('backends', value.backends),
+  ];
 }
 
-function portsProblems(field: string, ports: PortsByAddress): readonly RecordProblem[] {
+/** Whether it names what its key does, and the cluster that it comes from. `suffix`: of the key that it names itself. */
+export function namingProblems(
+  layout: KeyLayout,
+  value: Pick<ClusterServiceRecord, 'cluster' | 'clusterID' | 'namespace' | 'name'>,
+  suffix: string,
+  { key, cluster, clusterId }: RecordContext,
+): readonly RecordProblem[] {
+  const parts = parseRecordKey(layout, key);
+  if (!parts.ok) return [misfit('key', parts.error)];
+  const problems: RecordProblem[] = [];
+  if (parts.value.cluster !== cluster) {
+    problems.push(misfit('key', `names cluster ${parts.value.cluster}, not ${cluster}`));
+  }
+  if (value.cluster !== cluster) problems.push(misfit('cluster', `is "${value.cluster}", not ${cluster}`));
+  if (value.clusterID !== clusterId) problems.push(misfit('clusterID', `is ${value.clusterID}, not ${clusterId}`));
+  if (suffix !== parts.value.suffix) {
+    problems.push(misfit('name', `${suffix} is not what the key names, ${parts.value.suffix}`));
+  }
+  const named = serviceKey(value.namespace, value.name);
+  const parsed = parseServiceKey(named);
+  if (!parsed.ok) problems.push(misfit('name', `${named}: ${parsed.error}`));
+  return problems;
+}
+
+export function portsProblems(field: string, ports: PortsByAddress): readonly RecordProblem[] {
   const problems: RecordProblem[] = [];
   const seen = new Set<string>();
   for (const [address, byName] of Object.entries(ports)) {

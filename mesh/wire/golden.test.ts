@@ -110,6 +110,23 @@ const GOLDEN: readonly {
       '{"cluster":"cluster3","name":"basic","namespace":"default","exportCreationTimestamp":"2026-01-01T00:00:00Z",' +
       '"ports":[{"name":"http","protocol":"TCP","port":80}],"type":"ClusterSetIP","sessionAffinity":"None"}',
   },
+  {
+    name: 'a service without its backends, which is ours',
+    key: 'clustermesh/v1/heads/cluster3/test/echo',
+    cache: 'clustermesh/v1/cache/heads/cluster3/test/echo',
+    value:
+      '{"cluster":"cluster3","namespace":"test","name":"echo","frontends":{"10.96.0.10":{"http":{"Protocol":"TCP","Port":80}}},' +
+      '"backends":{},"labels":{},"selector":{"app":"echo"},"includeExternal":true,"shared":true,"clusterID":3}',
+  },
+  {
+    name: 'the backends of one of its slices, which is ours',
+    key: 'clustermesh/v1/slices/cluster3/test/echo/echo-kvlm2',
+    cache: 'clustermesh/v1/cache/slices/cluster3/test/echo/echo-kvlm2',
+    value:
+      '{"cluster":"cluster3","namespace":"test","name":"echo","slice":"echo-kvlm2","clusterID":3,' +
+      '"backends":{"10.244.1.10":{"http":{"Protocol":"TCP","Port":8080}},"fd00::1":{"http":{"Protocol":"TCP","Port":8080}}},' +
+      '"hostnames":{"10.244.1.10":"echo-0"},"zones":{"10.244.1.10":{"zone":"z1","forZones":[{"name":"z1"}]}}}',
+  },
 ];
 
 describe("records that clusters exchange, Cilium's in Cilium's bytes", () => {
@@ -209,6 +226,8 @@ describe('values about a cluster', () => {
     expect(clusterConfigKey(CLUSTER)).toBe('cilium/cluster-config/cluster3');
     expect(syncedKey(CLUSTER, 'ip')).toBe('cilium/synced/cluster3/cilium/state/ip/v1');
     expect(syncedKey(CLUSTER, 'specs')).toBe('cilium/synced/cluster3/clustermesh/v1/services');
+    expect(syncedKey(CLUSTER, 'heads')).toBe('cilium/synced/cluster3/clustermesh/v1/heads');
+    expect(syncedKey(CLUSTER, 'slices')).toBe('cilium/synced/cluster3/clustermesh/v1/slices');
     expect(cacheSyncedKey(CLUSTER, 'ip')).toBe('cilium/synced/cluster3/cilium/cache/ip/v1');
     expect(parseSyncedKey(syncedKey(CLUSTER, 'ip'))).toEqual({ cluster: CLUSTER, prefix: 'cilium/state/ip/v1' });
     expect(cardKey(CLUSTER)).toBe('clustermesh/v1/cards/cluster3');

@@ -5,6 +5,8 @@ import { type IdentityRecord, identityKind } from './identity.ts';
 import { type IpIdentityRecord, ipIdentityKind } from './ip-identity.ts';
 import { type NodeRecord, nodeKind } from './node.ts';
 import type { CiliumKindName, RecordKind, RecordKindName } from './record.ts';
+import { type ServiceHeadRecord, serviceHeadKind } from './service-head.ts';
+import { type ServiceSliceRecord, serviceSliceKind } from './service-slice.ts';
 import { type ServiceSpecRecord, serviceSpecKind } from './service-spec.ts';
 import { cacheKey, KEY_LAYOUTS, kindOfKey, parseRecordKey, stateKey } from './state-keys.ts';
 
@@ -14,6 +16,8 @@ export interface RecordValues {
   readonly identities: IdentityRecord;
   readonly ip: IpIdentityRecord;
   readonly specs: ServiceSpecRecord;
+  readonly heads: ServiceHeadRecord;
+  readonly slices: ServiceSliceRecord;
 }
 
 export const RECORD_KINDS: { readonly [K in RecordKindName]: RecordKind<RecordValues[K]> } = {
@@ -22,6 +26,8 @@ export const RECORD_KINDS: { readonly [K in RecordKindName]: RecordKind<RecordVa
   identities: identityKind,
   ip: ipIdentityKind,
   specs: serviceSpecKind,
+  heads: serviceHeadKind,
+  slices: serviceSliceKind,
 };
 
 export const RECORD_KIND_NAMES = Object.keys(RECORD_KINDS) as readonly RecordKindName[];

@@ -7,8 +7,12 @@ import type { Result } from '../model/result.ts';
 /** Record types of Cilium's schema. Each has a canary, without which what a cluster says is not complete. */
 export type CiliumKindName = 'services' | 'nodes' | 'identities' | 'ip';
 
-/** `specs` is ours (service-spec.ts): no Cilium cluster has it, and nobody waits for it who was not told that it comes. */
-export type RecordKindName = CiliumKindName | 'specs';
+/**
+ * Record types of ours: how a service is exported (service-spec.ts), and services in pieces (service-head.ts, service-slice.ts). No
+ * Cilium cluster has them, and nobody waits for them who was not told that they come.
+ */
+export type OwnKindName = 'specs' | 'heads' | 'slices';
+export type RecordKindName = CiliumKindName | OwnKindName;
 
 export interface KeyParts {
   /** The cluster that the key names; absent for types whose keys carry none (identities and ip under `state`). */

@@ -14,6 +14,8 @@ import { decodePeerRecord } from './peer-record.ts';
 import { decodeQuarantined } from './quarantine.ts';
 import { type RecordContext, VALUE_BYTES_MAX } from './record.ts';
 import { RECORD_KINDS } from './record-kinds.ts';
+import { serviceHeadKind } from './service-head.ts';
+import { serviceSliceKind } from './service-slice.ts';
 import { serviceSpecKind } from './service-spec.ts';
 import { parseTime } from './time.ts';
 
@@ -174,8 +176,15 @@ describe('read and written again', () => {
     { requiredKeys: ['cluster', 'name', 'namespace', 'ports', 'type', 'sessionAffinity'] },
   );
 
+  const slice = fc.record({
+    ...{ cluster: name, namespace: name, name, slice: name, backends: ports },
+    clusterID: fc.integer({ min: 0, max: 511 }),
+  });
+
   test.each([
     ['services', clusterServiceKind, service] as const,
+    ['heads', serviceHeadKind, service] as const,
+    ['slices', serviceSliceKind, slice] as const,
     ['ip', ipIdentityKind, endpoint] as const,
     ['specs', serviceSpecKind, exported] as const,
   ])('%s: nothing is lost, unknown fields neither, and equal values have equal bytes', (_, kind, values) => {

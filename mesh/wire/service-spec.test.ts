@@ -78,6 +78,8 @@ describe('the own kind', () => {
   test('is no kind of Cilium, whose canaries everybody waits for', () => {
     expect(RECORD_KIND_NAMES.filter((name) => !(CILIUM_KIND_NAMES as readonly string[]).includes(name))).toEqual([
       'specs',
+      'heads',
+      'slices',
     ]);
   });
 

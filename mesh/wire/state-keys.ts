@@ -1,9 +1,9 @@
 // STABLE: the layout of the keys of records. Under `cilium/state/` services and nodes name their cluster, identities and ip do
-// not; under `cilium/cache/` every key names the cluster that it came from. Those are Cilium's; `specs` is ours, and stands under
-// `clustermesh/v1/`, where Cilium's programs do not look.
+// not; under `cilium/cache/` every key names the cluster that it came from. Those are Cilium's; ours (`specs`, and services in
+// pieces) stand under `clustermesh/v1/`, where Cilium's programs do not look.
 
 import { err, ok, type Result } from '../model/result.ts';
-import type { CiliumKindName, KeyParts, RecordKind, RecordKindName } from './record.ts';
+import type { CiliumKindName, KeyParts, OwnKindName, RecordKind, RecordKindName } from './record.ts';
 
 export interface KeyLayout {
   readonly kind: RecordKindName;
@@ -22,8 +22,16 @@ export interface KeyLayout {
 export const STATE_ROOT = 'cilium/state/';
 export const CACHE_ROOT = 'cilium/cache/';
 /** Ours. The roots of states and of copies differ, so that neither can be taken for a part of the other. */
-export const SPECS_ROOT = 'clustermesh/v1/services/';
-export const SPECS_CACHE_ROOT = 'clustermesh/v1/cache/services/';
+export const OWN_STATE_ROOTS: Readonly<Record<OwnKindName, string>> = {
+  specs: 'clustermesh/v1/services/',
+  heads: 'clustermesh/v1/heads/',
+  slices: 'clustermesh/v1/slices/',
+};
+export const OWN_CACHE_ROOTS: Readonly<Record<OwnKindName, string>> = {
+  specs: 'clustermesh/v1/cache/services/',
+  heads: 'clustermesh/v1/cache/heads/',
+  slices: 'clustermesh/v1/cache/slices/',
+};
 
 const cilium = (kind: CiliumKindName): Pick<KeyLayout, 'kind' | 'statePrefix' | 'cachePrefix'> => ({
   kind,
@@ -38,18 +46,26 @@ const CILIUM_LAYOUTS: Readonly<Record<CiliumKindName, KeyLayout>> = {
   ip: { ...cilium('ip'), keyedByCluster: false, stateInfix: 'default/', cacheInfix: '' },
 };
 
-export const KEY_LAYOUTS: Readonly<Record<RecordKindName, KeyLayout>> = {
-  ...CILIUM_LAYOUTS,
-  specs: {
-    ...{ kind: 'specs', statePrefix: SPECS_ROOT, cachePrefix: SPECS_CACHE_ROOT },
-    ...{ keyedByCluster: true, stateInfix: '', cacheInfix: '' },
-  },
+const own = (kind: OwnKindName): KeyLayout => ({
+  ...{ kind, statePrefix: OWN_STATE_ROOTS[kind], cachePrefix: OWN_CACHE_ROOTS[kind] },
+  ...{ keyedByCluster: true, stateInfix: '', cacheInfix: '' },
+});
+
+const OWN_LAYOUTS: Readonly<Record<OwnKindName, KeyLayout>> = {
+  specs: own('specs'),
+  heads: own('heads'),
+  slices: own('slices'),
 };
 
+export const KEY_LAYOUTS: Readonly<Record<RecordKindName, KeyLayout>> = { ...CILIUM_LAYOUTS, ...OWN_LAYOUTS };
+
+const STATE_ROOTS: readonly string[] = [STATE_ROOT, ...Object.values(OWN_STATE_ROOTS)];
+const CACHE_ROOTS: readonly string[] = [CACHE_ROOT, ...Object.values(OWN_CACHE_ROOTS)];
+
 /** Whether a key is where a cluster has records of its own. */
-export const isStateKey = (key: string): boolean => key.startsWith(STATE_ROOT) || key.startsWith(SPECS_ROOT);
+export const isStateKey = (key: string): boolean => STATE_ROOTS.some((root) => key.startsWith(root));
 /** Whether a key is where a cluster has copies of its peers' records. */
-export const isCacheKey = (key: string): boolean => key.startsWith(CACHE_ROOT) || key.startsWith(SPECS_CACHE_ROOT);
+export const isCacheKey = (key: string): boolean => CACHE_ROOTS.some((root) => key.startsWith(root));
 
 export const statePrefix = (kind: RecordKindName): string => KEY_LAYOUTS[kind].statePrefix;
 
@@ -93,7 +109,9 @@ const KIND_PREFIXES: readonly { readonly kind: RecordKindName; readonly prefix: 
   ...Object.values(CILIUM_LAYOUTS).flatMap(({ kind }) =>
     [STATE_ROOT, CACHE_ROOT].map((root) => ({ kind, prefix: `${root}${kind}/` })),
   ),
-  ...[SPECS_ROOT, SPECS_CACHE_ROOT].map((prefix) => ({ kind: 'specs' as const, prefix })),
+  ...Object.values(OWN_LAYOUTS).flatMap(({ kind, statePrefix: state, cachePrefix: cache }) =>
+    [state, cache].map((prefix) => ({ kind, prefix })),
+  ),
 ];
 
 /** The kind of a state or cache key, `undefined` for keys of no record kind. */

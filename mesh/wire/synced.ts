@@ -14,7 +14,7 @@ export const SYNCED_ROOT = 'cilium/synced/';
 export const syncedKey = (cluster: ClusterName, kind: RecordKindName): string =>
   `${SYNCED_ROOT}${cluster}/${KEY_LAYOUTS[kind].statePrefix.slice(0, -1)}`;
 
-/** The canary of what is cached here of another cluster. Nobody reads copies of specs, so nobody waits for them to be complete. */
+/** The canary of what is cached here of another cluster. Only this program reads copies of what is ours, and it waits for none. */
 export const cacheSyncedKey = (cluster: ClusterName, kind: CiliumKindName): string =>
   `${SYNCED_ROOT}${cluster}/${KEY_LAYOUTS[kind].cachePrefix.slice(0, -1)}`;
 

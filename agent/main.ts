@@ -23,8 +23,7 @@ async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath']
     log.warn('maps in memory: no packet is forwarded');
     return new MemoryMaps({ sizes });
   }
-  const { COMPILED_OBJECT: objectPath, openDatapath } = await import('./datapath/index.ts');
-  const { KernelNodeSockets } = await import('./sockets/kernel/index.ts');
+  const [{ COMPILED_OBJECT: objectPath, openDatapath }, { KernelNodeSockets }] = await loadKernelParts();
   const options = { pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) };
   try {
     return Object.assign(await openDatapath(options), { sockets: new KernelNodeSockets() });
@@ -33,6 +32,8 @@ async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath']
     throw error;
   }
 }
+
+export const loadKernelParts = () => Promise.all([import('./datapath/index.ts'), import('./sockets/kernel/index.ts')]);
 
 /** Why a datapath cannot be opened is often seen only beside what else the host lacks. */
 async function tellPreflight(folders: { readonly pinDir: string; readonly cgroup: string }, log: Log): Promise<void> {

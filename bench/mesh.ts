@@ -1,10 +1,14 @@
 // What a mesh of many clusters costs one of them: a real cluster (etcd, API server, agent with maps in memory) beside the played doors
 // of all others, over loopback. What each measure means: docs/scaling.md. What it takes: npm run bench:mesh -- --help
 
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { causeChain } from '../runtime/errors.ts';
 import { machineLine } from './markdown-section.ts';
+import { exceeded } from './mesh/bounds.ts';
 import { type Options, readOptions } from './mesh/options.ts';
-import { exceeded, markdownReport, type Results } from './mesh/report.ts';
+import { figuresOfRun } from './mesh/plots.ts';
+import { markdownReport, type Results } from './mesh/report.ts';
 import { runMesh } from './mesh/run.ts';
 
 const EXIT = { ok: 0, exceeded: 1, failed: 3, interrupted: 130 } as const;
@@ -37,6 +41,10 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
       ? JSON.stringify({ command, runs: all, worse }, undefined, 2)
       : [machineLine(command), ...all.map(markdownReport), ...worse].join('\n\n');
   process.stdout.write(`${text}\n`);
+  if (options.plots !== undefined) {
+    mkdirSync(options.plots, { recursive: true });
+    for (const { name, svg } of all.flatMap(figuresOfRun)) writeFileSync(join(options.plots, `${name}.svg`), svg);
+  }
   return worse.length === 0 ? EXIT.ok : EXIT.exceeded;
 }
 

@@ -1,84 +1,136 @@
-// Draws lines over a logarithmic axis as an SVG that stands for itself: what the benchmarks put into docs/performance/. Text in, text
-// out; it knows nothing of what is drawn.
+// Draws lines as an SVG that stands for itself: what the benchmarks put beside their documents. It brings its own ground, so that it
+// reads the same on a light and on a dark page. Text in, text out; it knows nothing of what is drawn.
+
+import { type Axis, axisOf, type Scale } from './svg-axis.ts';
 
 export interface Line {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** A part of the x axis with a name of its own. */
+export interface Band {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Plot {
   readonly title: string;
+  /** With the unit, as `y`. */
   readonly x: string;
   readonly y: string;
+  /** @default logarithmic, whole powers of ten */
+  readonly xScale?: Scale;
+  readonly yScale?: Scale;
   readonly lines: readonly Line[];
+  readonly bands?: readonly Band[];
 }
 
 const WIDTH = 720;
 const HEIGHT = 420;
 const MARGIN = { left: 70, right: 170, top: 40, bottom: 50 };
-/** Told apart also by those who see few colours: each line is named at its end as well. */
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
+const RIGHT = WIDTH - MARGIN.right;
+const BOTTOM = HEIGHT - MARGIN.bottom;
+/** Told apart also by those who see few colours: each line is named at its end as well, and beyond these they are dashed. */
+const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b07700', '#3a9bd1'];
+const NAME_HEIGHT = 15;
+const LOGARITHMIC: Scale = { type: 'log' };
 
-export function drawPlot({ title, x, y, lines }: Plot): string {
+export function drawPlot({ title, x, y, lines, xScale = LOGARITHMIC, yScale = LOGARITHMIC, bands = [] }: Plot): string {
   const all = lines.flatMap(({ points }) => points);
-  const across = axis(
+  const place = { from: MARGIN.left, to: RIGHT };
+  const across = axisOf(
+    xScale,
     all.map(([at]) => at),
-    MARGIN.left,
-    WIDTH - MARGIN.right,
+    place,
   );
-  const up = axis(
+  const up = axisOf(
+    yScale,
     all.map(([, at]) => at),
-    HEIGHT - MARGIN.bottom,
-    MARGIN.top,
+    { from: BOTTOM, to: MARGIN.top },
   );
-  const bottom = HEIGHT - MARGIN.bottom;
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">`,
     `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
+    ...bands.flatMap((band, index) => drawBand(band, index, across)),
     text(MARGIN.left, 24, title, 'font-size="15"'),
-    text((MARGIN.left + WIDTH - MARGIN.right) / 2, HEIGHT - 12, x, 'text-anchor="middle"'),
-    text(16, HEIGHT / 2, y, `text-anchor="middle" transform="rotate(-90 16 ${HEIGHT / 2})"`),
-    ...across.ticks.flatMap((at) => [
-      `<line x1="${across.place(at)}" y1="${MARGIN.top}" x2="${across.place(at)}" y2="${bottom}" stroke="#ddd"/>`,
-      text(across.place(at), bottom + 18, at.toLocaleString('en'), 'text-anchor="middle"'),
+    text((MARGIN.left + RIGHT) / 2, HEIGHT - 12, x, 'text-anchor="middle"'),
+    text(
+      16,
+      (MARGIN.top + BOTTOM) / 2,
+      y,
+      `text-anchor="middle" transform="rotate(-90 16 ${(MARGIN.top + BOTTOM) / 2})"`,
+    ),
+    ...across.ticks.flatMap(({ at, label }) => [
+      `<line x1="${across.place(at)}" y1="${MARGIN.top}" x2="${across.place(at)}" y2="${BOTTOM}" stroke="#ddd"/>`,
+      text(across.place(at), BOTTOM + 18, label, 'text-anchor="middle"'),
     ]),
-    ...up.ticks.flatMap((at) => [
-      `<line x1="${MARGIN.left}" y1="${up.place(at)}" x2="${WIDTH - MARGIN.right}" y2="${up.place(at)}" stroke="#ddd"/>`,
-      text(MARGIN.left - 8, up.place(at) + 4, at.toLocaleString('en'), 'text-anchor="end"'),
+    ...up.ticks.flatMap(({ at, label }) => [
+      `<line x1="${MARGIN.left}" y1="${up.place(at)}" x2="${RIGHT}" y2="${up.place(at)}" stroke="#ddd"/>`,
+      text(MARGIN.left - 8, up.place(at) + 4, label, 'text-anchor="end"'),
     ]),
-    ...legendPlaces(lines, up.place).flatMap(([line, at], index) => {
-      const colour = COLOURS[index % COLOURS.length] ?? 'black';
-      const points = line.points.map(([px, py]) => `${across.place(px)},${up.place(py)}`).join(' ');
-      return [
-        `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-        text(WIDTH - MARGIN.right + 8, at, line.name, `fill="${colour}"`),
-      ];
-    }),
+    ...namePlaces(lines, up).flatMap(([line, at], index) => drawLine(line, index, at, across, up)),
     '</svg>',
   ];
   return `${parts.join('\n')}\n`;
 }
 
-/** A logarithmic axis over whole powers of ten. */
-function axis(values: readonly number[], from: number, to: number) {
-  const low = Math.floor(Math.log10(Math.min(...values)));
-  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))));
-  const ticks = Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index));
-  const place = (value: number) => Math.round(from + ((Math.log10(value) - low) / (high - low)) * (to - from));
-  return { ticks, place };
+function drawLine({ name, points }: Line, index: number, nameAt: number, across: Axis, up: Axis): readonly string[] {
+  const colour = COLOURS[index % COLOURS.length] ?? 'black';
+  const dashes = index < COLOURS.length ? '' : ' stroke-dasharray="5 3"';
+  const places = points.map(([x, y]) => [across.place(x), up.place(y)] as const);
+  const path = withoutSurplus(places).map((place) => place.join(','));
+  return [
+    `<polyline points="${path.join(' ')}" fill="none" stroke="${colour}" stroke-width="2" stroke-linejoin="round"${dashes}/>`,
+    `<line x1="${RIGHT + 6}" y1="${nameAt - 4}" x2="${RIGHT + 20}" y2="${nameAt - 4}" stroke="${colour}" stroke-width="2"${dashes}/>`,
+    text(RIGHT + 25, nameAt, name, `fill="${colour}"`),
+  ];
 }
 
-/** Where each line's name stands: beside its last point, a line's height apart from the others. */
-function legendPlaces(lines: readonly Line[], place: (value: number) => number): readonly (readonly [Line, number])[] {
+/** A name that is wider than its part stands upright, or not at all. */
+function drawBand({ name, from, to }: Band, index: number, across: Axis): readonly string[] {
+  const [left, right] = [across.place(from), across.place(to)];
+  const width = right - left;
+  const ground = `<rect x="${left}" y="${MARGIN.top}" width="${width}" height="${BOTTOM - MARGIN.top}" fill="${index % 2 === 0 ? '#f4f4f4' : '#ececec'}"/>`;
+  const [middle, style] = [(left + right) / 2, 'font-size="10" fill="#666"'];
+  if (width >= 6 * name.length) return [ground, text(middle, MARGIN.top + 12, name, `text-anchor="middle" ${style}`)];
+  if (width < 10) return [ground];
+  return [
+    ground,
+    text(
+      middle + 3,
+      MARGIN.top + 4,
+      name,
+      `text-anchor="end" ${style} transform="rotate(-90 ${middle + 3} ${MARGIN.top + 4})"`,
+    ),
+  ];
+}
+
+/** Without points that no eye would miss: the middle ones of a level stretch. */
+function withoutSurplus(places: readonly (readonly [number, number])[]): readonly (readonly [number, number])[] {
+  return places.filter(([, y], at) => {
+    const [before, after] = [places[at - 1], places[at + 1]];
+    return before === undefined || after === undefined || before[1] !== y || after[1] !== y;
+  });
+}
+
+/** Where each line's name stands: beside its last point, a line's height apart from the others, and not below the plot. */
+function namePlaces(lines: readonly Line[], up: Axis): readonly (readonly [Line, number])[] {
   const wanted = lines
-    .map((line, index) => ({ index, at: place(line.points.at(-1)?.[1] ?? 1) + 4 }))
+    .map((line, index) => ({ index, at: up.place(line.points.at(-1)?.[1] ?? 0) + 4 }))
     .sort((a, b) => a.at - b.at);
-  const places = new Map<number, number>();
   let above = 0;
-  for (const { index, at } of wanted) {
-    above = Math.max(at, above + 15);
-    places.set(index, above);
+  const pushedDown = wanted.map(({ index, at }) => {
+    above = Math.max(at, above + NAME_HEIGHT);
+    return { index, at: above };
+  });
+  const places = new Map<number, number>();
+  let below = BOTTOM + NAME_HEIGHT;
+  for (const { index, at } of pushedDown.reverse()) {
+    below = Math.min(at, below - NAME_HEIGHT);
+    places.set(index, below);
   }
   return lines.map((line, index) => [line, places.get(index) ?? 0]);
 }

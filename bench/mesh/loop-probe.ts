@@ -1,18 +1,26 @@
 // Loaded into the programs that are measured, ahead of them (`--import`): writes once a second how long their event loop was kept
-// from the next thing, and how much memory they have, to a file of their own in LOOP_PROBE_DIR. With LOOP_PROBE_PROFILE it also
+// from the next thing, and how much memory they have (and on SIGUSR2, how much of it they need), to a file of their own in LOOP_PROBE_DIR. With LOOP_PROBE_PROFILE it also
 // records where their CPU goes, and writes that at their end. The programs know nothing of it.
 
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 export interface LoopSample {
-  /** Milliseconds that the loop was late, since the last sample was taken. */
+  /** Milliseconds that the loop was late, since the measurement began. */
   readonly p999: number;
   readonly max: number;
+  /** The most in the second before this was written. */
+  readonly lateMs: number;
   readonly rssBytes: number;
   readonly heapBytes: number;
+}
+
+export interface LiveSample {
+  readonly bytes: number;
 }
 
 const dir = process.env.LOOP_PROBE_DIR;
@@ -22,20 +30,43 @@ const EVERY_MS = 1_000;
 if (dir !== undefined) {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();
+  const recent = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  recent.enable();
   const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
   setInterval(() => {
     const { rss, heapUsed } = process.memoryUsage();
     const sample: LoopSample = {
       p999: late(delays.percentile(99.9)),
       max: late(delays.max),
+      lateMs: late(recent.max),
       rssBytes: rss,
       heapBytes: heapUsed,
     };
-    writeFileSync(join(dir, `loop-${process.pid}.json`), JSON.stringify(sample));
+    recent.reset();
+    say(join(dir, `loop-${process.pid}.json`), sample);
   }, EVERY_MS).unref();
-  // SIGUSR2 begins a new measurement.
-  process.on('SIGUSR2', () => delays.reset());
+  process.on('SIGUSR2', () => {
+    // The loop is late for what is done here, which is no fault of the program.
+    for (const histogram of [delays, recent]) histogram.disable();
+    sayWhatIsLive(dir);
+    for (const histogram of [delays, recent]) histogram.enable();
+  });
   if (process.env.LOOP_PROBE_PROFILE !== undefined) profileUntilExit(dir);
+}
+
+/** In one step, since it is read at any time. */
+function say(file: string, what: object): void {
+  writeFileSync(`${file}.new`, JSON.stringify(what));
+  renameSync(`${file}.new`, file);
+}
+
+/** What is in use once everything else is collected, on SIGUSR2. */
+function sayWhatIsLive(folder: string): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  say(join(folder, `live-${process.pid}.json`), { bytes: heapUsed + external } satisfies LiveSample);
 }
 
 function profileUntilExit(folder: string): void {

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { skippedWithout } from '../../lab/installed.ts';
-import { exceeded } from './report.ts';
+import { exceeded } from './bounds.ts';
 import { runMesh } from './run.ts';
 import { SHORT } from './size.ts';
 

@@ -16,7 +16,3 @@ export function watchUse(stage: MeshStage): () => PerProcess<Usage> {
   const before = forEachProcess(stage.usage);
   return () => forEachProcess((process) => usedSince(before[process], stage.usage(process)));
 }
-
-/** CPU in milliseconds, for each of so many changes. */
-export const cpuEach = (used: PerProcess<Usage>, changes: number): PerProcess<number> =>
-  forEachProcess((process) => used[process].cpuMs / changes);

@@ -5,16 +5,18 @@ import { bareCopy } from './measures/bare-copy.ts';
 import { bootstrap } from './measures/bootstrap.ts';
 import { type ChurnOptions, churn } from './measures/churn.ts';
 import { largeService } from './measures/large-service.ts';
+import { watchLiveMemory } from './measures/live-memory.ts';
 import { manyAgents } from './measures/many-agents.ts';
 import { reconnectStorm } from './measures/reconnect-storm.ts';
 import { silentPeers } from './measures/silent-peers.ts';
 import type { Results } from './report.ts';
+import { Sampler } from './sampler.ts';
 import type { MeshSize } from './size.ts';
 import { MeshStage } from './stage.ts';
 import { loopOf } from './usage.ts';
 
-/** All but `bootstrap`, without which there is nothing to measure. */
-export const MEASURES = ['bare', 'churn', 'large', 'agents', 'storm', 'silence'] as const;
+/** All but `bootstrap`, without which there is nothing to measure. In the order in which they are taken. */
+export const MEASURES = ['bare', 'live', 'churn', 'large', 'agents', 'storm', 'silence'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 export interface RunOptions {
@@ -25,37 +27,69 @@ export interface RunOptions {
   readonly agents: number;
 }
 
-const LARGE_CHANGES = 20;
-
 export async function runMesh(
   options: RunOptions,
   onProgress: (what: string) => void,
   signal: AbortSignal,
 ): Promise<Results> {
   const stage = new MeshStage(options.size, onProgress);
-  const wanted = async <T>(measure: Measure, take: () => Promise<T>): Promise<T | undefined> => {
-    if (!options.measures.has(measure)) return undefined;
-    onProgress(`measure ${measure}`);
-    return take();
-  };
+  const sampler = new Sampler(stage);
   try {
     await stage.open(signal);
-    const bare = await wanted('bare', () => bareCopy(stage, signal));
-    onProgress('measure bootstrap');
-    const bootstrapped = await bootstrap(stage, signal);
-    onProgress(`bootstrap took ${Math.round(bootstrapped.ms)} ms`);
-    const churned = await wanted('churn', () => churn(stage, options.churn, signal));
-    const large = await wanted('large', () => largeService(stage, options.largeBackends, LARGE_CHANGES, signal));
-    const agents = await wanted('agents', () => manyAgents(stage, options.agents, signal));
-    const storm = await wanted('storm', () => reconnectStorm(stage, signal));
-    const silence = await wanted('silence', () => silentPeers(stage, signal));
-    const loops = (['apiserver', 'agent'] as const).flatMap((process) => {
-      const sample = loopOf(stage.dir, stage.pid(process));
-      return sample === undefined ? [] : [{ process, p999: sample.p999, max: sample.max }];
-    });
-    return { size: options.size, bare, bootstrap: bootstrapped, churn: churned, large, agents, storm, silence, loops };
+    sampler.start();
+    return await measure(options, stage, sampler, onProgress, signal);
   } finally {
-    onProgress('removing everything that was made');
-    for (const left of await stage.close()) onProgress(`could not be removed: ${left}`);
+    try {
+      await sampler.stop();
+    } finally {
+      onProgress('removing everything that was made');
+      for (const left of await stage.close()) onProgress(`could not be removed: ${left}`);
+    }
   }
 }
+
+async function measure(
+  options: RunOptions,
+  stage: MeshStage,
+  sampler: Sampler,
+  onProgress: (what: string) => void,
+  signal: AbortSignal,
+): Promise<Results> {
+  const always = <T>(name: string, take: () => Promise<T>): Promise<T> => {
+    onProgress(`measure ${name}`);
+    return sampler.during(name, take);
+  };
+  const quietly = <T>(work: () => Promise<T>): Promise<T> => sampler.quietly(work);
+  const wanted = async <T>(name: Measure, take: () => Promise<T>): Promise<T | undefined> =>
+    options.measures.has(name) ? always(name, take) : undefined;
+
+  const liveMemory = await wanted('live', () => watchLiveMemory(stage, signal));
+  const bare = await wanted('bare', () => bareCopy(stage, signal));
+  const bootstrapped = await always('bootstrap', () => bootstrap(stage, signal));
+  onProgress(`bootstrap took ${Math.round(bootstrapped.ms)} ms`);
+  return {
+    size: options.size,
+    played: playedBy(stage),
+    bare,
+    bootstrap: bootstrapped,
+    live: liveMemory && (await always('live', liveMemory)),
+    churn: await wanted('churn', () => churn(stage, options.churn, signal)),
+    large: await wanted('large', () => largeService(stage, options.largeBackends, quietly, signal)),
+    agents: await wanted('agents', () => manyAgents(stage, options.agents, signal)),
+    storm: await wanted('storm', () => reconnectStorm(stage, signal)),
+    silence: await wanted('silence', () => silentPeers(stage, signal)),
+    loops: loopsOf(stage),
+    timeline: sampler.timeline,
+  };
+}
+
+function playedBy({ doors }: MeshStage): Results['played'] {
+  const sum = (of: 'records' | 'bytes') => doors.reduce((total, door) => total + door[of], 0);
+  return { records: sum('records'), bytes: sum('bytes') };
+}
+
+const loopsOf = (stage: MeshStage): Results['loops'] =>
+  (['apiserver', 'agent'] as const).flatMap((process) => {
+    const sample = loopOf(stage.dir, stage.pid(process));
+    return sample === undefined ? [] : [{ process, p999: sample.p999, max: sample.max }];
+  });

@@ -4,6 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kill } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import type { AgentStatusDocument } from '../../agent/status/document.ts';
@@ -22,7 +23,7 @@ import type { Target } from '../propagation/client.ts';
 import { startWorker, type Worker } from '../propagation/worker.ts';
 import type { PlayedDoor, PlayerRequest, PlayerSetup } from './player.ts';
 import { type MeshSize, remoteBackends } from './size.ts';
-import { type Usage, usageOf } from './usage.ts';
+import { liveOf, type Usage, usageOf } from './usage.ts';
 
 const READER = {
   name: 'reader',
@@ -36,6 +37,8 @@ const READER = {
 const MAP_ROOM = 2;
 const LARGEST_SERVICE = 10_000;
 const LOOK_MS = 20;
+/** A heap of some gigabytes takes seconds. */
+const COLLECTED_WITHIN_MS = 30_000;
 
 export type Process = 'agent' | 'apiserver' | 'etcd' | 'player';
 
@@ -143,6 +146,16 @@ export class MeshStage {
   }
 
   usage = (process: Process): Usage => usageOf(this.pid(process));
+
+  /** What is in use of a program's memory, once everything else is collected. */
+  async collect(process: 'agent' | 'apiserver', signal: AbortSignal): Promise<number> {
+    const pid = this.pid(process);
+    rmSync(join(this.dir, `live-${pid}.json`), { force: true });
+    kill(pid, 'SIGUSR2');
+    const live = () => liveOf(this.dir, pid);
+    await this.until('a collection', async () => live() !== undefined, COLLECTED_WITHIN_MS, signal);
+    return live() ?? Number.NaN;
+  }
 
   agent = (): Promise<AgentStatusDocument> => getJsonOver(this.node.socket, '/v1/status');
 

@@ -16,6 +16,7 @@ export interface ManyAgents {
   readonly openCpuMs: number;
   /** From a put at the door to each agent, of all changes. */
   readonly putToAgent: Figures;
+  readonly samples: readonly number[];
   /** For each change, and for each change and agent. */
   readonly cpuMs: number;
   readonly bytes: number;
@@ -87,6 +88,7 @@ export async function manyAgents(stage: MeshStage, agents: number, signal: Abort
         openMs,
         openCpuMs: usedSince(beforeOpen, opened).cpuMs,
         putToAgent: figuresOf(arrivals),
+        samples: arrivals,
         cpuMs,
         bytes,
       },

@@ -8,7 +8,8 @@ import { machineLine } from './markdown-section.ts';
 import { exceeded } from './mesh/bounds.ts';
 import { type Options, readOptions } from './mesh/options.ts';
 import { figuresOfRun } from './mesh/plots.ts';
-import { markdownReport, type Results } from './mesh/report.ts';
+import { markdownReport } from './mesh/report.ts';
+import type { Results } from './mesh/results.ts';
 import { runMesh } from './mesh/run.ts';
 
 const EXIT = { ok: 0, exceeded: 1, failed: 3, interrupted: 130 } as const;

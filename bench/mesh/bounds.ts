@@ -1,7 +1,7 @@
 // What fails a run: ratios and counts, which mean the same on a machine that is slow or busy with others. Ratios of CPU stand closer to
 // what they are than ratios of time, since a neighbour takes a processor from one side of a ratio and not from the other. Pure.
 
-import type { Results } from './report.ts';
+import type { Results } from './results.ts';
 
 /** Each with what the short form shows on two processors, idle and busy, and why it may not be more. */
 export const BOUNDS = {

@@ -4,7 +4,7 @@
 import { type Band, drawPlot, type Line, type Plot } from '../svg.ts';
 import type { Scale } from '../svg-axis.ts';
 import { PROCESSES } from './processes.ts';
-import type { Results } from './report.ts';
+import type { Results } from './results.ts';
 import type { Process } from './stage.ts';
 import type { ProcessSample, Timeline } from './timeline.ts';
 

@@ -9,7 +9,7 @@ import { watchLiveMemory } from './measures/live-memory.ts';
 import { manyAgents } from './measures/many-agents.ts';
 import { reconnectStorm } from './measures/reconnect-storm.ts';
 import { silentPeers } from './measures/silent-peers.ts';
-import type { Results } from './report.ts';
+import type { Results } from './results.ts';
 import { Sampler } from './sampler.ts';
 import type { MeshSize } from './size.ts';
 import { MeshStage } from './stage.ts';

@@ -2,7 +2,7 @@
 // machine's as well. Pure.
 
 import { bytes, ms, rounded } from './format.ts';
-import type { Results } from './report.ts';
+import type { Results } from './results.ts';
 
 export interface Target {
   readonly what: string;

@@ -1,0 +1,29 @@
+// What one run has found.
+
+import type { Bare } from './measures/bare-copy.ts';
+import type { Bootstrap } from './measures/bootstrap.ts';
+import type { Churn } from './measures/churn.ts';
+import type { LargeService } from './measures/large-service.ts';
+import type { LiveMemory } from './measures/live-memory.ts';
+import type { ManyAgents } from './measures/many-agents.ts';
+import type { Storm } from './measures/reconnect-storm.ts';
+import type { Silence } from './measures/silent-peers.ts';
+import type { MeshSize } from './size.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface Results {
+  readonly size: MeshSize;
+  /** Of all doors together. */
+  readonly played: { readonly records: number; readonly bytes: number };
+  readonly bare: Bare | undefined;
+  readonly bootstrap: Bootstrap;
+  readonly live: LiveMemory | undefined;
+  readonly churn: Churn | undefined;
+  readonly large: LargeService | undefined;
+  readonly agents: ManyAgents | undefined;
+  readonly storm: Storm | undefined;
+  readonly silence: Silence | undefined;
+  readonly timeline: Timeline;
+  /** Milliseconds that each program's event loop was late, over the whole run. */
+  readonly loops: readonly { readonly process: string; readonly p999: number; readonly max: number }[];
+}

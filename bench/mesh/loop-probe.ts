@@ -51,7 +51,28 @@ if (dir !== undefined) {
     sayWhatIsLive(dir);
     for (const histogram of [delays, recent]) histogram.enable();
   });
-  if (process.env.LOOP_PROBE_PROFILE !== undefined) profileUntilExit(dir);
+  if (process.env.LOOP_PROBE_PROFILE !== undefined) {
+    profileUntilExit(dir);
+    noteStalls(dir);
+  }
+}
+
+/** When, on the profile's clock, and for how long the loop did not come to its next thing, in microseconds. */
+export type Stall = readonly [begunAt: number, lasted: number];
+
+const STALL_MS_MIN = 30;
+
+/** For bench/mesh/stalls.ts, which says what the time went into. */
+function noteStalls(folder: string): void {
+  const stalls: Stall[] = [];
+  const now = () => Number(process.hrtime.bigint() / 1_000n);
+  let lookedAt = now();
+  setInterval(() => {
+    const late = now() - lookedAt - RESOLUTION_MS * 1_000;
+    if (late > STALL_MS_MIN * 1_000) stalls.push([lookedAt, now() - lookedAt]);
+    lookedAt = now();
+  }, RESOLUTION_MS).unref();
+  process.once('exit', () => writeFileSync(join(folder, `stalls-${process.pid}.json`), JSON.stringify(stalls)));
 }
 
 /** In one step, since it is read at any time. */

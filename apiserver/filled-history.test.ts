@@ -18,11 +18,13 @@ const keyOf = (event: StoreEvent) => (event.type === 'put' ? event.kv.key : `-${
 function history() {
   const shown: string[] = [];
   const filled = new FilledHistory({
-    onBatch: ({ position, events, relisted }: MirrorBatch) =>
-      shown.push(`${position.storeId}@${position.revision}${relisted ? '*' : ''} ${events.map(keyOf).join(' ')}`),
+    onBatch: ({ position, events, relisted, more }: MirrorBatch) => {
+      const list = `${relisted ? '*' : ''}${more === true ? '+' : ''}`;
+      shown.push(`${position.storeId}@${position.revision}${list} ${events.map(keyOf).join(' ')}`);
+    },
   });
-  const feed = (revision: number, events: readonly StoreEvent[], relisted = false) =>
-    filled.onBatch({ position: { storeId: STORE, revision: revision as Revision }, events, relisted });
+  const feed = (revision: number, events: readonly StoreEvent[], relisted = false, more = false) =>
+    filled.onBatch({ position: { storeId: STORE, revision: revision as Revision }, events, relisted, more });
   return { shown, feed };
 }
 
@@ -61,4 +63,17 @@ test('the same history goes on after a list, and an epoch that cannot be read is
   feed(13, [put(EPOCH_KEY, 'nonsense', 13)]);
   feed(14, [put('b', '1', 14)]);
   expect(shown.slice(1)).toEqual([`${STORE}-${FIRST}@12* a`]);
+});
+
+test('a list in pieces is shown in pieces, and one of an etcd that is being filled not at all', () => {
+  const { shown, feed } = history();
+  feed(90, [put(EPOCH_KEY, FIRST, 8), put('a', '1', 80)], true, true);
+  feed(90, [put('b', '1', 81)], true);
+  expect(shown).toEqual([`${STORE}-${FIRST}@90*+ ${EPOCH_KEY} a`, `${STORE}-${FIRST}@90* b`]);
+  feed(2, [gone(EPOCH_KEY, 2), gone('a', 2)], true, true);
+  feed(2, [gone('b', 2)], true);
+  feed(3, [put('a', '1', 3)]);
+  expect(shown).toHaveLength(2);
+  feed(4, [put(EPOCH_KEY, SECOND, 4)]);
+  expect(shown.slice(2)).toEqual([`${STORE}-${SECOND}@4* -b a ${EPOCH_KEY}`]);
 });

@@ -19,7 +19,7 @@ export class FilledHistory implements MirrorObserver {
     this.#follower = follower;
   }
 
-  onBatch({ position, events, relisted }: MirrorBatch): void {
+  onBatch({ position, events, relisted, more = false }: MirrorBatch): void {
     for (const event of events) this.#readEpoch(event);
     const epoch = this.#epoch;
     if (epoch === undefined) {
@@ -28,14 +28,14 @@ export class FilledHistory implements MirrorObserver {
     }
     const named = { ...position, storeId: historyId(position.storeId, epoch) };
     if (epoch === this.#shownEpoch && this.#held.size === 0) {
-      this.#follower.onBatch({ position: named, events, relisted });
+      this.#follower.onBatch({ position: named, events, relisted, more });
       return;
     }
     this.#hold(events);
     const all = [...this.#held.values()];
     this.#held.clear();
     this.#shownEpoch = epoch;
-    this.#follower.onBatch({ position: named, events: all, relisted: true });
+    this.#follower.onBatch({ position: named, events: all, relisted: true, more });
   }
 
   #readEpoch(event: StoreEvent): void {

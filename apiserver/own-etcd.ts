@@ -1,6 +1,7 @@
 // The cluster's own etcd: one client, and one mirror whose batches go to everybody who works from it, in a fixed order: first to
 // those who pass them on, then to those who compare and write.
 
+import { EPOCH_KEY } from '../mesh/wire/epoch.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Health } from '../runtime/health.ts';
 import type { Part } from '../runtime/lifecycle.ts';
@@ -11,6 +12,8 @@ import type { TlsFilesFollower } from '../runtime/tls/tls-files.ts';
 import { type EtcdClient, openEtcd } from './store/etcd-client.ts';
 import type { Mirror, MirrorBatch, MirrorObserver } from './store/port.ts';
 
+/** Whoever is told takes some microseconds for each: after so many, others have their turn. */
+const DIFFERENCES_PER_TURN = 1_000;
 /** Everything that the mesh keeps; what else is in this etcd is nobody's here. */
 const PREFIXES = ['cilium/', 'clustermesh/'];
 
@@ -30,6 +33,8 @@ export class OwnEtcd {
   readonly listed: Promise<void>;
   readonly #observers: MirrorObserver[] = [];
   readonly #followers: MirrorObserver[] = [];
+  /** The differences of a list are being told, and the last of them have not come. */
+  #inList = false;
   #resolveListed = (): void => {};
 
   constructor({ endpoints, tls, clock, random, log, health }: OwnEtcdDeps) {
@@ -48,6 +53,7 @@ export class OwnEtcd {
     this.mirror = this.store.createMirror({
       prefixes: PREFIXES,
       spanning: true,
+      differencesPerTurn: DIFFERENCES_PER_TURN,
       observer: {
         onBatch: (batch) => this.#deliver(batch),
         onState: (state) => {
@@ -75,11 +81,23 @@ export class OwnEtcd {
     return { name: 'etcd', run: (signal) => this.mirror.run(signal), stop: async () => this.store.close() };
   }
 
-  #deliver(batch: MirrorBatch): void {
+  #deliver(received: MirrorBatch): void {
+    const batch = received.more === true && !this.#inList ? this.#withEpoch(received) : received;
+    this.#inList = received.more === true;
     for (const observer of this.#observers) observer.onBatch(batch);
     setImmediate(() => {
       for (const follower of this.#followers) follower.onBatch(batch);
-      this.#resolveListed();
+      if (batch.more !== true) this.#resolveListed();
     });
+  }
+
+  /**
+   * Whether the etcd is filled stands ahead of a list that comes in pieces: those who hold back what is not (filled-history.ts)
+   * need to know it before the first of them.
+   */
+  #withEpoch(batch: MirrorBatch): MirrorBatch {
+    const kv = this.mirror.entries.get(EPOCH_KEY);
+    const gone = { type: 'delete', key: EPOCH_KEY, modRevision: batch.position.revision } as const;
+    return { ...batch, events: [kv === undefined ? gone : { type: 'put', kv }, ...batch.events] };
   }
 }

@@ -62,10 +62,11 @@ export class AddressBook implements AddressFeed, MirrorObserver {
     return () => this.#listeners.delete(listener);
   }
 
-  onBatch({ position, events, relisted }: MirrorBatch): void {
+  onBatch({ position, events, relisted, more = false }: MirrorBatch): void {
     // Nothing is complete before the first whole list.
     if (this.#reached === undefined && !relisted) return;
-    if (this.#reached?.storeId !== position.storeId) {
+    const anew = this.#reached?.storeId !== position.storeId;
+    if (anew) {
       this.#changes = [];
       this.#completeFrom = position.revision;
     }
@@ -74,12 +75,14 @@ export class AddressBook implements AddressFeed, MirrorObserver {
       if (!key.startsWith(ADDRESSES_PREFIX) && !key.startsWith(NODES_PREFIX)) continue;
       if (event.type === 'put') this.#values.set(key, event.kv.value);
       else this.#values.delete(key);
-      this.#changes.push({ revision: position.revision, key });
+      if (!anew) this.#changes.push({ revision: position.revision, key });
     }
     if (this.#changes.length > CHANGES_MAX) {
       const dropped = this.#changes.splice(0, this.#changes.length - CHANGES_MAX / 2);
       this.#completeFrom = dropped.at(-1)?.revision ?? this.#completeFrom;
     }
+    // A value from beyond what is reached does no harm: whoever is told it is told of its change later.
+    if (more) return;
     this.#reached = position;
     for (const listener of this.#listeners) listener();
   }

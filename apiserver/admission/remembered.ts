@@ -35,9 +35,9 @@ export class Remembered implements MirrorObserver {
   }
 
   /** Before whoever takes over the own card from the same batch. */
-  onBatch({ events }: MirrorBatch): void {
+  onBatch({ events, more = false }: MirrorBatch): void {
     const first = !this.#listed;
-    this.#listed = true;
+    this.#listed ||= !more;
     if (!first && this.#deps.leading()) return;
     for (const event of events) if (event.type === 'put') this.#take(event.kv);
   }

@@ -69,7 +69,7 @@ export class DoorHistory implements MirrorObserver {
     return this.#interests.add(interval, this.revision, wake);
   }
 
-  onBatch({ position, events, relisted }: MirrorBatch): void {
+  onBatch({ position, events, relisted, more = false }: MirrorBatch): void {
     // A mirror says when it has listed anew; that a batch does not follow on what is known would come to the same.
     const startsAnew = relisted || this.storeId !== position.storeId || position.revision < this.revision;
     if (startsAnew) {
@@ -86,6 +86,8 @@ export class DoorHistory implements MirrorObserver {
       this.#interests.changed(key, revision);
     }
     this.#oldest = this.#ring.trim() ?? this.#oldest;
+    // What is read before a list is complete is of an epoch that ends with it.
+    if (more) return;
     this.#position = position;
     if (startsAnew) this.#interests.allChanged(position.revision);
     this.#interests.wake();

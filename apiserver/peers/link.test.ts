@@ -46,7 +46,12 @@ beforeEach(() => {
 });
 afterEach(() => stop.abort());
 
+/** Judging takes time: a piece of a long list uses a turn up, a few records do not. */
+const RECORD_MS = 0.04;
+let busyMs = 0;
+
 function follow(): PeerLink {
+  const timers = { now: () => clock.now(), after: (delayMs: number, task: () => void) => clock.after(delayMs, task) };
   const text = (value: Uint8Array | undefined) => (value === undefined ? undefined : Buffer.from(value).toString());
   const link = new PeerLink({
     spec: { name: east, endpoints: ['https://127.0.0.1:1'], ca: [], serverName: 'east.mesh.cilium.io' },
@@ -65,7 +70,10 @@ function follow(): PeerLink {
     }),
     intake: {
       addPeer() {},
-      applyPeerBatch: (_, events) => seen.records.push(...events.map(describeEvent)),
+      applyPeerBatch: (_, events) => {
+        seen.records.push(...events.map(describeEvent));
+        busyMs += events.length * RECORD_MS;
+      },
       retainRecords: (_, entries) => seen.retained.push([...entries.keys()].filter(isStateKey).sort()),
       setCard(_, card, writtenNow = false) {
         seen.card.push(text(card));
@@ -80,7 +88,7 @@ function follow(): PeerLink {
     clock,
     random: seededRandom(1),
     log: silentLog,
-    turns: new Turns(clock),
+    turns: new Turns({ ...timers, monotonic: () => clock.monotonic() + busyMs }),
     gate: new Gate(clock, 1),
     onChange() {},
   });

@@ -1,5 +1,6 @@
 // What one peer has said, taken in piece by piece: a list of a large cluster would keep the process from everything else for as
-// long as it is judged. Small pieces of work, which is nearly all there is, are done at once, as long as nothing waits before them.
+// long as it is judged, and so would the lists of many peers that come together. Small pieces of work, which is nearly all there
+// is, are done at once, as long as nothing waits before them and the turn has room (runtime/turns.ts).
 
 import type { Turns } from '../../runtime/turns.ts';
 
@@ -31,7 +32,9 @@ export class Piecework {
 
   add(work: Work): void {
     this.#waiting.push(work);
-    if (!this.#working) this.#goOn();
+    if (this.#working) return;
+    this.#working = true;
+    this.#turns.take(() => this.#goOn());
   }
 
   /** Nothing is done any more, whatever waits. */
@@ -40,15 +43,13 @@ export class Piecework {
     this.#waiting.length = 0;
   }
 
+  /** One piece. */
   #goOn(): void {
     if (this.#dropped) return;
-    this.#working = true;
-    for (let work = this.#waiting[0]; work !== undefined; work = this.#waiting[0]) {
-      if (work.next().done !== true) {
-        this.#turns.take(() => this.#goOn());
-        return;
-      }
-      this.#waiting.shift();
+    if (this.#waiting[0]?.next().done === true) this.#waiting.shift();
+    if (this.#waiting.length > 0) {
+      this.#turns.take(() => this.#goOn());
+      return;
     }
     this.#working = false;
     this.#onDone();

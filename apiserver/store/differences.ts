@@ -1,5 +1,5 @@
-// What must happen to one set of entries to make it another: pure. Entries that came or changed stand first, by revision,
-// entries that went stand last, so that whoever applies the events one by one makes before it breaks.
+// What must happen to one set of entries to make it another: pure. Entries that came or changed stand first, by revision
+// where others were known, entries that went stand last, so that whoever applies the events one by one makes before it breaks.
 
 import type { KeyValue, StoreEvent } from './port.ts';
 
@@ -14,12 +14,21 @@ export function differences(
     if (previous === undefined) puts.push({ type: 'put', kv });
     else if (!sameEntry(previous, kv)) puts.push({ type: 'put', kv, previous });
   }
-  puts.sort((a, b) => a.kv.modRevision - b.kv.modRevision);
+  // Where nothing was known there is nothing to make before something breaks, and a whole etcd takes long to sort.
+  if (known.size > 0) puts.sort((a, b) => a.kv.modRevision - b.kv.modRevision);
   const events: StoreEvent[] = puts;
   for (const [key, previous] of known) {
     if (!listed.has(key)) events.push({ type: 'delete', key, modRevision: revision, previous });
   }
   return events;
+}
+
+/** Puts the known objects in the place of those that say the same: others may hold them, and share their bytes. */
+export function keepUnchanged(known: ReadonlyMap<string, KeyValue>, listed: Map<string, KeyValue>): void {
+  for (const [key, previous] of known) {
+    const kv = listed.get(key);
+    if (kv !== undefined && sameEntry(previous, kv)) listed.set(key, previous);
+  }
 }
 
 /** Values are compared too: another etcd, or one restored from a backup, may have used the same revisions differently. */

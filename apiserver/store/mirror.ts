@@ -17,7 +17,8 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import { differences } from './differences.ts';
+import { differences, keepUnchanged } from './differences.ts';
+import { Entries } from './entries.ts';
 import { isFailure, Meanings, storeChanged, storeFailure } from './failures.ts';
 import { checkHistory } from './history-check.ts';
 import { belongsTo, type KeyRange, rangeOf, spanningRange } from './key-range.ts';
@@ -67,7 +68,7 @@ class EtcdMirror implements Mirror {
   readonly #limits: MirrorLimits;
   readonly #backoff: Backoff;
   readonly #health: MirrorHealth;
-  readonly #entries = new Map<string, KeyValue>();
+  readonly #entries = new Entries();
   readonly #lanes: readonly MirrorLane[];
   #storeId: string | undefined;
   /** The revision of the last batch. */
@@ -192,15 +193,27 @@ class EtcdMirror implements Mirror {
     if (this.#storeId !== undefined && this.#storeId !== at.storeId) {
       log.warn('another etcd answers', { known: this.#storeId, seen: at.storeId });
     }
-    const events = differences(this.#entries, listed, at.revision);
+    keepUnchanged(this.#entries, listed);
+    const events = differences(this.#entries.replace(listed), listed, at.revision);
     this.#health.listComplete();
     this.#storeId = at.storeId;
     this.#mustList = false;
     this.#reported = at.revision;
     for (const lane of this.#lanes) lane.passed = at.revision;
-    for (const event of events) this.#apply(event);
     log.debug('listed etcd', { entries: listed.size, changes: events.length, revision: at.revision });
-    this.#options.observer.onBatch({ position: at, events, relisted: true });
+    await this.#tellListed(at, events, signal);
+  }
+
+  /** To the end, whatever happens meanwhile: the entries hold all of it already. */
+  async #tellListed(position: Position, events: readonly StoreEvent[], signal: AbortSignal): Promise<void> {
+    const { observer, differencesPerTurn = events.length } = this.#options;
+    let told = 0;
+    for (; events.length - told > differencesPerTurn; told += differencesPerTurn) {
+      const some = events.slice(told, told + differencesPerTurn);
+      observer.onBatch({ position, events: some, relisted: true, more: true });
+      await sleep(this.#deps.clock, 0, signal).catch(() => {});
+    }
+    observer.onBatch({ position, events: told === 0 ? events : events.slice(told), relisted: true });
   }
 
   /** Rejects while the other side may be a replica that lags. */

@@ -104,6 +104,8 @@ export interface MirrorBatch {
   readonly events: readonly StoreEvent[];
   /** True for the differences found by a complete list: the first, or one after compaction or a changed etcd. */
   readonly relisted: boolean;
+  /** True where further differences of the same list follow, before anything else: nothing is complete before the last. */
+  readonly more?: boolean;
 }
 
 /** Calls are synchronous: an observer stores or enqueues, and returns. */
@@ -161,6 +163,8 @@ export interface MirrorOptions {
    * before etcd 3.4.25 and 3.5.8. Progress that the other side sends by itself always counts. @default false
    */
   readonly trustRequestedProgress?: boolean;
+  /** Differences found by a list that are told in one turn; others have theirs in between. @default all */
+  readonly differencesPerTurn?: number;
   readonly limits?: Partial<MirrorLimits>;
 }
 

@@ -6,15 +6,16 @@
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MeshService } from '../../mesh/model/service.ts';
 import { checkChange } from '../../mesh/snapshot/consistent.ts';
-import { diffSnapshots, isEmpty, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
+import { diffService, isEmpty, type ServiceDelta, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
 import { sameClusters, shareService } from '../../mesh/snapshot/equality.ts';
+import { compareText } from '../../mesh/snapshot/order.ts';
 import { ServiceMap } from '../../mesh/snapshot/service-map.ts';
 import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { MirrorBatch, MirrorObserver } from '../store/port.ts';
 import { SnapshotHistory } from './history.ts';
-import { ViewInputs } from './inputs.ts';
+import { VIEW_PREFIXES, ViewInputs } from './inputs.ts';
 import type { FeedListener, SnapshotFeed } from './port.ts';
 import type { OwnCluster } from './records.ts';
 
@@ -48,6 +49,8 @@ class MirroredView implements View {
   readonly #listeners = new Set<FeedListener>();
   /** The newest value of each key that has not been looked at; `undefined` for a deleted one. */
   #pending = new Map<string, Uint8Array | undefined>();
+  /** The same of a list that is not complete yet. */
+  readonly #listing = new Map<string, Uint8Array | undefined>();
   /** Touched, but not yet part of a snapshot. */
   #touched = new Set<ServiceKey>();
   #received: Position | undefined;
@@ -90,11 +93,15 @@ class MirroredView implements View {
   onBatch(batch: MirrorBatch): void {
     // Nothing is complete before the first whole list.
     if (this.#received === undefined && !batch.relisted) return;
-    this.#received = batch.position;
     for (const event of batch.events) {
-      if (event.type === 'put') this.#pending.set(event.kv.key, event.kv.value);
-      else this.#pending.set(event.key, undefined);
+      const [key, value] = event.type === 'put' ? [event.kv.key, event.kv.value] : [event.key, undefined];
+      if (!VIEW_PREFIXES.some((prefix) => key.startsWith(prefix))) continue;
+      (batch.relisted ? this.#listing : this.#pending).set(key, value);
     }
+    if (batch.more === true) return;
+    for (const [key, value] of this.#listing) this.#pending.set(key, value);
+    this.#listing.clear();
+    this.#received = batch.position;
     this.#pass ??= this.#run();
   }
 
@@ -126,13 +133,28 @@ class MirroredView implements View {
     });
   }
 
-  async #merge(): Promise<ReadonlyMap<ServiceKey, MeshService | undefined>> {
-    const merged = new Map<ServiceKey, MeshService | undefined>();
+  /** What has become of the services that were touched. One that came out unsound keeps its previous value. */
+  async #merge(): Promise<Merged> {
+    const services = new Map<ServiceKey, MeshService | undefined>();
+    const changed: ServiceDelta[] = [];
+    const removed: ServiceKey[] = [];
     await this.#inSlices(this.#touched, (key) => {
-      const service = this.#inputs.merge(key);
-      merged.set(key, service && shareService(this.#current?.services.get(key), service));
+      const before = this.#current?.services.get(key);
+      const merged = this.#inputs.merge(key);
+      const service = merged && shareService(before, merged);
+      if (service === before) return;
+      const change = service && diffService(before, service);
+      const [problem] = change === undefined ? [] : checkChange(service, change);
+      if (problem !== undefined) {
+        this.#deps.log.error('merged service is not sound', { reason: problem });
+        return;
+      }
+      services.set(key, service);
+      if (change !== undefined) changed.push(change);
+      else if (service === undefined) removed.push(key);
     });
-    return merged;
+    changed.sort((a, b) => compareText(a.key, b.key));
+    return { services, changed, removed: removed.sort(compareText) };
   }
 
   async #inSlices<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
@@ -147,7 +169,7 @@ class MirroredView implements View {
     }
   }
 
-  #publish(position: Position, merged: ReadonlyMap<ServiceKey, MeshService | undefined>): void {
+  #publish(position: Position, merged: Merged): void {
     const before = this.#current ?? this.#nothing(position);
     const sameStore = this.#current?.position.storeId === position.storeId;
     const step = this.#step(before, position, merged);
@@ -174,25 +196,24 @@ class MirroredView implements View {
     return { position, cluster: this.#deps.cluster.name, clusters: new Map(), services: ServiceMap.empty };
   }
 
-  /** The next snapshot, in which a service that came out unsound keeps its previous value. */
   #step(
     before: MeshSnapshot,
     position: Position,
-    merged: ReadonlyMap<ServiceKey, MeshService | undefined>,
+    { services, changed, removed }: Merged,
   ): { readonly next: MeshSnapshot; readonly delta: SnapshotDelta } {
     const known = this.#inputs.clusters();
-    const clusters = sameClusters(before.clusters, known) ? before.clusters : known;
-    const services = ServiceMap.from(before.services);
-    const next = { position, cluster: before.cluster, clusters, services: services.with(merged) };
-    const delta = diffSnapshots(before, next, merged.keys());
-    const sound = delta.changed.filter((change) => {
-      const [problem] = checkChange(next, change);
-      if (problem !== undefined) this.#deps.log.error('merged service is not sound', { reason: problem });
-      return problem === undefined;
-    });
-    if (sound.length === delta.changed.length) return { next, delta };
-    const soundKeys = new Set([...sound.map(({ key }) => key), ...delta.removed]);
-    const kept = services.with([...merged].filter(([key]) => soundKeys.has(key)));
-    return { next: { ...next, services: kept }, delta: { ...delta, changed: sound } };
+    const clusters = sameClusters(before.clusters, known) ? undefined : known;
+    const next = {
+      position,
+      cluster: before.cluster,
+      clusters: clusters ?? before.clusters,
+      services: ServiceMap.from(before.services).with(services),
+    };
+    return { next, delta: { from: before.position, to: position, changed, removed, clusters } };
   }
+}
+
+/** The services that differ from the current snapshot, and how. */
+interface Merged extends Pick<SnapshotDelta, 'changed' | 'removed'> {
+  readonly services: ReadonlyMap<ServiceKey, MeshService | undefined>;
 }

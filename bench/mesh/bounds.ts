@@ -22,7 +22,7 @@ export const BOUNDS = {
 } as const;
 
 /** What is worse than the bounds allow, in words. */
-export function exceeded({ bare, bootstrap, churn, large, agents, storm }: Results): readonly string[] {
+export function exceeded({ bare, bootstrap, churn, large, agents, storm, restart }: Results): readonly string[] {
   const found: string[] = [];
   const check = (what: string, value: number | undefined, bound: number) => {
     if (value !== undefined && value > bound) found.push(`${what} is ${value.toFixed(2)}, and may be ${bound}`);
@@ -36,6 +36,7 @@ export function exceeded({ bare, bootstrap, churn, large, agents, storm }: Resul
   check('reconnect to bootstrap', storm && storm.backMs / bootstrap.ms, BOUNDS.stormToBootstrap);
   check('false alarms in churn', churn?.falseAlarms.length, 0);
   check('backends withdrawn in a reconnect storm', storm && storm.backendsBefore - storm.backendsMin, 0);
+  check('backends withdrawn in a restart', restart && restart.backendsBefore - restart.backendsMin, 0);
   return found;
 }
 

@@ -98,12 +98,18 @@ function* agentRows(agents: ManyAgents | undefined): Generator<Row> {
   ];
 }
 
-function* outageRows({ storm, silence }: Results): Generator<Row> {
+function* outageRows({ storm, silence, restart }: Results): Generator<Row> {
   if (storm !== undefined) {
     const lost = storm.backendsBefore - storm.backendsMin;
     yield ['all reconnect', `${ms(storm.backMs)}, ${lost} withdrawn, memory × ${rounded(storm.memoryRatio)}`];
   }
-  if (silence === undefined) return;
-  const { firstMs, allMs, backMs } = silence;
-  yield ['silent peers', `first noticed in ${ms(firstMs)}, all in ${ms(allMs)}, back in ${ms(backMs)}`];
+  if (silence !== undefined) {
+    const { firstMs, allMs, backMs } = silence;
+    yield ['silent peers', `first noticed in ${ms(firstMs)}, all in ${ms(allMs)}, back in ${ms(backMs)}`];
+  }
+  if (restart === undefined) return;
+  const { servesMs, wholeMs, cpuMs, backendsBefore, backendsMin, loop } = restart;
+  const late = loop === undefined ? '' : `; event loop p99.9 ${ms(loop.p999)} late, at most ${ms(loop.max)}`;
+  yield ['API server killed and started', `serves in ${ms(servesMs)}, all peers back in ${ms(wholeMs)}`];
+  yield ['of the new process', `CPU ${ms(cpuMs)}, ${backendsBefore - backendsMin} backends withdrawn${late}`];
 }

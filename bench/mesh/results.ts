@@ -7,6 +7,7 @@ import type { LargeService } from './measures/large-service.ts';
 import type { LiveMemory } from './measures/live-memory.ts';
 import type { ManyAgents } from './measures/many-agents.ts';
 import type { Storm } from './measures/reconnect-storm.ts';
+import type { Restart } from './measures/restart.ts';
 import type { Silence } from './measures/silent-peers.ts';
 import type { MeshSize } from './size.ts';
 import type { Timeline } from './timeline.ts';
@@ -23,7 +24,8 @@ export interface Results {
   readonly agents: ManyAgents | undefined;
   readonly storm: Storm | undefined;
   readonly silence: Silence | undefined;
+  readonly restart: Restart | undefined;
   readonly timeline: Timeline;
-  /** Milliseconds that each program's event loop was late, over the whole run. */
+  /** Milliseconds that each program's event loop was late, over the whole run but the restart. */
   readonly loops: readonly { readonly process: string; readonly p999: number; readonly max: number }[];
 }

@@ -8,6 +8,7 @@ import { largeService } from './measures/large-service.ts';
 import { watchLiveMemory } from './measures/live-memory.ts';
 import { manyAgents } from './measures/many-agents.ts';
 import { reconnectStorm } from './measures/reconnect-storm.ts';
+import { restart } from './measures/restart.ts';
 import { silentPeers } from './measures/silent-peers.ts';
 import type { Results } from './results.ts';
 import { Sampler } from './sampler.ts';
@@ -16,7 +17,7 @@ import { MeshStage } from './stage.ts';
 import { loopOf } from './usage.ts';
 
 /** All but `bootstrap`, without which there is nothing to measure. In the order in which they are taken. */
-export const MEASURES = ['bare', 'live', 'churn', 'large', 'agents', 'storm', 'silence'] as const;
+export const MEASURES = ['bare', 'live', 'churn', 'large', 'agents', 'storm', 'silence', 'restart'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 export interface RunOptions {
@@ -79,6 +80,8 @@ async function measure(
     storm: await wanted('storm', () => reconnectStorm(stage, signal)),
     silence: await wanted('silence', () => silentPeers(stage, signal)),
     loops: loopsOf(stage),
+    // Last: the API server is another process afterwards.
+    restart: await wanted('restart', () => restart(stage, signal)),
     timeline: sampler.timeline,
   };
 }

@@ -49,10 +49,10 @@ export function checkService(service: MeshService): string[] {
 
 /** What a delta brought, as it stands in the snapshot after it: the rest has been checked before. */
 export const checkDelta = (next: MeshSnapshot, delta: SnapshotDelta): string[] =>
-  delta.changed.flatMap((change) => checkChange(next, change));
+  delta.changed.flatMap((change) => checkChange(next.services.get(change.key), change));
 
-export function checkChange(next: MeshSnapshot, { key, spec, upserted }: ServiceDelta): string[] {
-  const service = next.services.get(key);
+/** `service`: as it is after the change. */
+export function checkChange(service: MeshService | undefined, { key, spec, upserted }: ServiceDelta): string[] {
   if (service === undefined) return [`${key}: changed, but is not there`];
   const problems =
     spec === undefined ? upserted.flatMap((backend) => checkBackend(service, backend)) : checkService(service);

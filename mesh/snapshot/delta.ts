@@ -31,17 +31,16 @@ export interface SnapshotDelta {
   readonly clusters: ReadonlyMap<ClusterName, ClusterId> | undefined;
 }
 
-/** `touched`: the only keys that can differ, where the caller knows them. */
-export function diffSnapshots(from: MeshSnapshot, to: MeshSnapshot, touched?: Iterable<ServiceKey>): SnapshotDelta {
-  const keys = touched ?? ServiceMap.from(from.services).differingKeys(ServiceMap.from(to.services));
+export function diffSnapshots(from: MeshSnapshot, to: MeshSnapshot): SnapshotDelta {
+  const keys = ServiceMap.from(from.services).differingKeys(ServiceMap.from(to.services));
   const changed: ServiceDelta[] = [];
   const removed: ServiceKey[] = [];
-  for (const key of [...new Set(keys)].sort(compareText)) {
+  for (const key of keys.toSorted(compareText)) {
     const before = from.services.get(key);
     const after = to.services.get(key);
-    if (after === undefined) {
-      if (before !== undefined) removed.push(key);
-    } else if (before === undefined || !sameService(before, after)) changed.push(diffService(before, after));
+    const change = after && diffService(before, after);
+    if (change !== undefined) changed.push(change);
+    else if (after === undefined && before !== undefined) removed.push(key);
   }
   return {
     from: from.position,
@@ -56,7 +55,9 @@ export function diffSnapshots(from: MeshSnapshot, to: MeshSnapshot, touched?: It
 export const isEmpty = (delta: SnapshotDelta): boolean =>
   delta.changed.length === 0 && delta.removed.length === 0 && delta.clusters === undefined;
 
-function diffService(before: MeshService | undefined, after: MeshService): ServiceDelta {
+/** Absent where both say the same. */
+export function diffService(before: MeshService | undefined, after: MeshService): ServiceDelta | undefined {
+  if (before !== undefined && sameService(before, after)) return undefined;
   const spec = specOf(after);
   if (before === undefined) return { key: after.key, spec, upserted: after.backends, removed: [] };
   return { key: after.key, spec: sameSpec(before, after) ? undefined : spec, ...diffBackends(before, after) };

@@ -1,7 +1,7 @@
 // What kept the event loops of the measured programs busy when they were late: reads the profiles and the stalls that a run with
 // LOOP_PROBE_PROFILE leaves behind, and tells the longest stalls with the functions in which their time went.
 //
-//   tsx bench/mesh/stalls.ts FOLDER [how many]
+//   npm run -s bench:stalls -- FOLDER [how many]
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Profiler } from 'node:inspector';

@@ -13,6 +13,7 @@ import { backend, port, service } from './desired/sample.ts';
 import { MemoryMaps } from './maps/memory.ts';
 import { createAgentMetrics } from './status/metrics.ts';
 import { agentRoutes } from './status/routes.ts';
+import { StartTimes } from './status/start-times.ts';
 import type { SnapshotListener, Upstream, UpstreamState } from './upstream/port.ts';
 
 let publish: SnapshotListener;
@@ -24,7 +25,7 @@ let running: Promise<void>;
 
 beforeEach(() => {
   state = { connected: true, server: 'west:9878' };
-  const upstream: Upstream = {
+  const upstream: Omit<Upstream, 'run'> = {
     current: undefined,
     get state() {
       return state;
@@ -34,7 +35,6 @@ beforeEach(() => {
       return () => {};
     },
     acknowledge: () => {},
-    run: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
   };
   const health = new Health(systemClock);
   const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -48,6 +48,7 @@ beforeEach(() => {
     maps,
     upstream,
     closeSockets: [],
+    start: new StartTimes(systemClock, silentLog),
   };
   const observe = { always: false, sampleEvery: 1, perSecond: 1_000 };
   app = createAgentApp({ ...deps, node: 'w1', cluster: 'west', observe });

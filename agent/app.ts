@@ -1,22 +1,13 @@
-// The composition of an agent: upstream → desired → maps → acknowledgement, and what it says of itself. Which maps there are
-// is chosen by main.ts. Nothing is decided here; the parts are in their folders.
+// An agent around an upstream and maps: upstream → desired → maps → acknowledgement, and what it says of itself. Which upstream and
+// which maps is not its knowledge (compose.ts, main.ts). Nothing is decided here; the parts are in their folders.
 
-import { rpcDnsName } from '../mesh/model/certificate-names.ts';
-import { type ClusterName, parseClusterName } from '../mesh/model/names.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { OperationalError } from '../runtime/errors.ts';
-import { Health } from '../runtime/health.ts';
-import { httpPart } from '../runtime/http-part.ts';
-import type { Part } from '../runtime/lifecycle.ts';
+import type { Health } from '../runtime/health.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
-import { channelCredentials } from '../runtime/tls/certificate-source.ts';
-import { openTlsFiles } from '../runtime/tls/tls-files.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { type AgentAddresses, composeAddresses, type FollowAddresses } from './addresses/compose.ts';
-import { addressRoutes } from './addresses/routes.ts';
 import { createBreather } from './breather.ts';
-import type { AgentConfig } from './config.ts';
 import type { FrontendName } from './desired/names.ts';
 import { describeMaps, type MapsDocument } from './maps/describe.ts';
 import { describeAffinity } from './maps/describe-affinity.ts';
@@ -28,18 +19,11 @@ import { sizesOf } from './reconcile/sizes.ts';
 import { SocketCloser } from './sockets/closer.ts';
 import type { DialledServices, NodeSockets, SocketProtocol } from './sockets/port.ts';
 import { type AgentStatusDocument, agentStatus } from './status/document.ts';
-import { watchLoopDelay } from './status/loop-delay.ts';
-import { createAgentMetrics } from './status/metrics.ts';
-import { certificateHealth, ownCertificate } from './status/own-certificate.ts';
-import { createProgramMapUse } from './status/program-map-use.ts';
-import { agentRoutes } from './status/routes.ts';
+import type { StartTimes } from './status/start-times.ts';
 import type { TrafficNames } from './traffic/document.ts';
 import { Observation, type ObservationSettings } from './traffic/observation.ts';
 import type { Traffic } from './traffic/port.ts';
-import { trafficRoutes } from './traffic/routes.ts';
-import { AddressUpstream } from './upstream/address-upstream.ts';
-import { createGrpcUpstream } from './upstream/grpc-upstream.ts';
-import type { Upstream, UpstreamState } from './upstream/port.ts';
+import type { Upstream } from './upstream/port.ts';
 
 export interface AgentDeps {
   readonly clock: Clock;
@@ -47,12 +31,14 @@ export interface AgentDeps {
   readonly log: Log;
   /** Resolves in a later turn of the event loop. */
   readonly nextTurn: () => Promise<void>;
+  readonly start: StartTimes;
 }
 
 export interface AgentAppDeps extends AgentDeps {
   readonly node: string;
   readonly cluster: string;
-  readonly upstream: Upstream;
+  /** Whoever owns it runs it: it need not wait for the maps. */
+  readonly upstream: Omit<Upstream, 'run'>;
   readonly maps: TellingMaps;
   readonly health: Health;
   readonly observe: ObservationSettings;
@@ -83,10 +69,11 @@ export interface AgentApp {
 }
 
 export function createAgentApp(deps: AgentAppDeps): AgentApp {
-  const { upstream, maps, clock, nextTurn } = deps;
+  const { maps, clock, nextTurn } = deps;
   const pause = createBreather(clock, nextTurn);
   const onPass = () => closer?.look();
-  const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }), onPass });
+  const onStage = (stage: 'rows' | 'ready') => deps.start.reached(stage);
+  const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }), onStage, onPass });
   const closer = socketCloser(deps, programmer);
   const addresses = composeAddresses({
     ...deps,
@@ -108,7 +95,7 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
     observation,
     addresses,
     run: async (signal) => {
-      const parts = [upstream, programmer, observation, addresses, ...(closer === undefined ? [] : [closer])];
+      const parts = [programmer, observation, addresses, ...(closer === undefined ? [] : [closer])];
       await Promise.all(parts.map((part) => part.run(signal)));
     },
     status: () =>
@@ -145,77 +132,6 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
   };
 }
 
-/** Parts in the order in which they start. Rejects where the configuration or its files cannot serve. */
-export async function composeAgent(
-  config: AgentConfig,
-  openMaps: () => Promise<TellingMaps>,
-  deps: AgentDeps,
-): Promise<readonly Part[]> {
-  const { clock, random, log } = deps;
-  const cluster = clusterName(config);
-  const health = new Health(clock);
-  const tls = await openTlsFiles(config.tls, { clock, log: log.child({ part: 'tls' }) });
-  const upstream = createGrpcUpstream({
-    servers: config.servers,
-    credentials: channelCredentials(tls.source),
-    serverName: rpcDnsName(cluster),
-    node: config.node.name,
-    software: SOFTWARE_VERSION,
-    clock,
-    random,
-    log: log.child({ part: 'upstream' }),
-    onState: (state) => upstreamHealth(health, state),
-  });
-  health.set('upstream', 'starting', 'not connected yet');
-  const followAddresses: FollowAddresses = (receive) =>
-    new AddressUpstream({
-      servers: config.servers,
-      credentials: channelCredentials(tls.source),
-      serverName: rpcDnsName(cluster),
-      node: config.node.name,
-      clock,
-      random,
-      log: log.child({ part: 'addresses' }),
-      receive,
-    });
-  const maps = await openMaps();
-  const app = createAgentApp({
-    ...deps,
-    node: config.node.name,
-    cluster,
-    upstream,
-    maps,
-    health,
-    observe: config.datapath.observe,
-    closeSockets: protocolsToClose(config.datapath.closeSockets),
-    ...(config.datapath.ipcache ? { followAddresses } : {}),
-  });
-  const { observation } = app;
-  const certificate = () => ownCertificate(tls.inUse, clock.now());
-  const status = () => {
-    certificateHealth(certificate(), health);
-    return app.status();
-  };
-  const metrics = createAgentMetrics(
-    status,
-    () => observation.counters(),
-    createProgramMapUse(maps, clock),
-    () => certificate().notAfter,
-    watchLoopDelay(),
-  );
-  const routes = agentRoutes({ health, status, maps: () => app.describeMaps(), check: () => app.checkMaps(), metrics });
-  return [
-    { name: 'maps', stop: async () => maps.close() },
-    { name: 'tls', run: (signal) => tls.run(signal) },
-    httpPart(
-      config.http.listen,
-      [...routes, ...trafficRoutes(observation, clock), ...addressRoutes(app.addresses)],
-      log,
-    ),
-    { name: 'agent', run: (signal) => app.run(signal) },
-  ];
-}
-
 function socketCloser(deps: AgentAppDeps, programmer: Programmer): SocketCloser | undefined {
   const { maps, closeSockets: protocols, clock, nextTurn } = deps;
   const { sockets, dialled } = maps;
@@ -235,11 +151,6 @@ function socketCloser(deps: AgentAppDeps, programmer: Programmer): SocketCloser 
     log: deps.log.child({ part: 'sockets' }),
   });
 }
-
-const protocolsToClose = ({ udp, tcp }: AgentConfig['datapath']['closeSockets']): readonly SocketProtocol[] => [
-  ...(udp ? (['UDP'] as const) : []),
-  ...(tcp ? (['TCP'] as const) : []),
-];
 
 const ipcacheUse = ({ report }: AgentAddresses) => ({
   map: 'ipcache',
@@ -263,21 +174,4 @@ function trafficNames(node: string, programmer: Programmer, addresses: AgentAddr
       return frontends;
     },
   };
-}
-
-function clusterName({ cluster }: AgentConfig): ClusterName {
-  const name = parseClusterName(cluster.name);
-  if (name.ok) return name.value;
-  throw new OperationalError({
-    code: 'CONFIG_INVALID',
-    operation: 'read cluster.name',
-    subject: cluster.name,
-    reason: name.error,
-  });
-}
-
-/** A node whose API servers are gone keeps what it has: that is degraded, and ready all the same. */
-function upstreamHealth(health: Health, { connected, lastError }: UpstreamState): void {
-  if (connected) health.set('upstream', 'ok');
-  else health.set('upstream', 'degraded', lastError ?? 'no API server is connected');
 }

@@ -6,12 +6,16 @@ import { systemClock } from '../runtime/clock.ts';
 import { runLifecycle } from '../runtime/lifecycle.ts';
 import { type Log, processLog } from '../runtime/log.ts';
 import { systemRandom } from '../runtime/random.ts';
-import { composeAgent, type TellingMaps } from './app.ts';
+import type { TellingMaps } from './app.ts';
+import { composeAgent } from './compose.ts';
 import type { AgentConfig } from './config.ts';
+import { StartTimes } from './status/start-times.ts';
 
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
   const log = processLog(config.log.level, { cluster: config.cluster.name, node: config.node.name });
-  const deps = { clock: systemClock, random: systemRandom, log, nextTurn: () => setImmediate() };
+  const start = new StartTimes(systemClock, log);
+  start.reached('modules');
+  const deps = { clock: systemClock, random: systemRandom, log, nextTurn: () => setImmediate(), start };
   await runLifecycle(await composeAgent(config, () => openMaps(config.datapath, log), deps), deps, signal);
   log.info('stopped');
 }

@@ -24,6 +24,20 @@ const START_DEADLINE_MS = 60_000;
 /** Kubernetes gives a pod 30 s by default; leave room for the parts that stop after a slow one. */
 const STOP_DEADLINE_MS = 5_000;
 
+/** A part that is made when it starts, of what the parts before it have made. */
+export function partMadeAtStart(name: string, make: () => Part): Part {
+  let part: Part | undefined;
+  return {
+    name,
+    start: async (signal) => {
+      part = make();
+      await part.start?.(signal);
+    },
+    run: async (signal) => part?.run?.(signal),
+    stop: async () => part?.stop?.(),
+  };
+}
+
 export interface LifecycleDeps {
   readonly clock: Clock;
   readonly log: Log;

@@ -119,7 +119,7 @@ class CarryOver {
 
   async run(): Promise<void> {
     const { libbpf, pinDir, cgroup, log, made } = this.#options;
-    const object = this.#load();
+    const object = await this.#load();
     try {
       for (const [map, { target, sources }] of this.#plans) {
         if (typeof target === 'number') await this.#fill(map, object, sources);
@@ -136,7 +136,7 @@ class CarryOver {
     }
   }
 
-  #load(): LoadedObject {
+  #load(): Promise<LoadedObject> {
     const { libbpf, objectPath, sizes } = this.#options;
     const maps = forEachKernelMap((map) => {
       const target = this.#plans.get(map)?.target ?? this.#pinned.get(map) ?? sizes[map];

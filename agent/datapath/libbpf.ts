@@ -1,6 +1,7 @@
 // The part of libbpf.so.1 that the datapath calls, typed. A thin edge: no decisions, no errors but a missing library. Functions
-// return what libbpf returns: a negative errno, or a value. All calls are synchronous and on the main thread, because libbpf
-// reports what went wrong through a callback into JavaScript, and a callback from another thread may outlive the process.
+// return what libbpf returns: a negative errno, or a value. Calls are synchronous and on the main thread, because libbpf
+// reports what went wrong through a callback into JavaScript, and a callback from another thread may outlive the process; the
+// one call that is not, since it takes the kernel 50 ms, is made without the callback.
 
 import koffi, { type LibraryHandle } from 'koffi';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
@@ -108,6 +109,11 @@ export interface LoadedLibbpf {
   errno(): number;
   /** Makes a callback for rings; it gets a copy of each record of at least `size` bytes, and its answer is returned. */
   onRecord(size: number, receive: (record: Uint8Array) => number): RecordCallback;
+  /**
+   * As `calls.loadObject`, on another thread, and without a word about what was wrong. Nothing else is to be asked of the object
+   * meanwhile, and what libbpf says about others is lost.
+   */
+  loadAside(object: BpfObject): Promise<Status>;
   /** Runs `work` and returns what libbpf and the verifier said meanwhile, line by line. */
   listen<T>(work: () => T): { readonly result: T; readonly messages: readonly string[] };
 }
@@ -137,14 +143,24 @@ export function loadLibbpf(): LoadedLibbpf {
 function load(): LoadedLibbpf {
   const library = openLibrary();
   const messages: string[] = [];
-  captureMessages(library, (text) => {
+  const print = messagePrinter((text) => {
     // A log may have more lines than a call takes arguments.
     for (const line of text.split('\n')) if (line !== '') messages.push(line);
   });
+  // Stays registered as long as the process: libbpf keeps it.
+  const setPrint: (print: bigint | null) => void = library.func('void *libbpf_set_print(void *callback)');
+  setPrint(print);
+  const loadObject = library.func('int bpf_object__load(void *object)');
   return {
     calls: bind(library),
     errno: () => koffi.errno(),
     onRecord: recordCallback,
+    loadAside(object) {
+      setPrint(null);
+      return new Promise<Status>((resolve, reject) => {
+        loadObject.async(object, (error: Error | null, status: Status) => (error ? reject(error) : resolve(status)));
+      }).finally(() => setPrint(print));
+    },
     listen(work) {
       messages.length = 0;
       const result = work();
@@ -227,18 +243,16 @@ function recordCallback(size: number, receive: (record: Uint8Array) => number): 
   return { pointer, release: () => koffi.unregister(pointer) };
 }
 
-/** The callback stays registered as long as the process: libbpf keeps it. */
-function captureMessages(library: LibraryHandle, receive: (text: string) => void): void {
+function messagePrinter(receive: (text: string) => void): bigint {
   const buffer = Buffer.allocUnsafeSlow(MESSAGE_BYTES_MAX);
   const format: (buffer: Uint8Array, size: number, format: bigint, args: bigint) => number = koffi
     .load(null)
     .func('int vsnprintf(void *buffer, size_t size, const void *format, void *args)');
   const print = koffi.proto('int print_libbpf_message(int level, void *format, void *args)');
-  const callback = koffi.register((level: number, text: bigint, args: bigint): number => {
+  return koffi.register((level: number, text: bigint, args: bigint): number => {
     if (level > LEVEL_MAX) return 0;
     const length = format(buffer, buffer.length, text, args);
     receive(buffer.toString('utf8', 0, Math.min(length, buffer.length - 1)));
     return 0;
   }, koffi.pointer(print));
-  library.func('void *libbpf_set_print(void *callback)')(callback);
 }

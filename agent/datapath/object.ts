@@ -51,7 +51,35 @@ const RODATA = '.rodata';
 /** Enough to be a map; a trial stores nothing. */
 const TRIAL_ENTRIES = 16;
 
-export function loadObject({ libbpf, objectPath, maps, before }: LoadOptions): LoadedObject {
+/**
+ * The kernel verifies on another thread what it nearly always takes, while this one goes on. Where it does not, it is asked again
+ * aloud, for what it has to say.
+ */
+export async function loadObject(options: LoadOptions): Promise<LoadedObject> {
+  const { libbpf } = options;
+  const { object, setsRetval } = openAround(options);
+  const status = await libbpf.loadAside(object);
+  if (status >= 0) return loaded(libbpf, object, setsRetval);
+  libbpf.calls.closeObject(object);
+  return loadAloud(options);
+}
+
+function loadAloud(options: LoadOptions): LoadedObject {
+  const { libbpf, objectPath } = options;
+  const { object, setsRetval } = openAround(options);
+  try {
+    load(libbpf, objectPath, object);
+  } catch (error) {
+    libbpf.calls.closeObject(object);
+    throw error;
+  }
+  return loaded(libbpf, object, setsRetval);
+}
+
+function openAround({ libbpf, objectPath, maps, before }: LoadOptions): {
+  readonly object: BpfObject;
+  readonly setsRetval: boolean;
+} {
   const { calls } = libbpf;
   const object = open(libbpf, objectPath);
   try {
@@ -60,8 +88,16 @@ export function loadObject({ libbpf, objectPath, maps, before }: LoadOptions): L
       if ('fd' in choice) reuse(calls, object, MAP_SPECS[map].name, choice.fd);
       else resize(calls, object, MAP_SPECS[map].name, choice.entries);
     }
-    const setsRetval = prepareBesides(calls, object, before);
-    load(libbpf, objectPath, object);
+    return { object, setsRetval: prepareBesides(calls, object, before) };
+  } catch (error) {
+    calls.closeObject(object);
+    throw error;
+  }
+}
+
+function loaded(libbpf: LoadedLibbpf, object: BpfObject, setsRetval: boolean): LoadedObject {
+  const { calls } = libbpf;
+  try {
     return {
       programs: programsOf(libbpf, object),
       rejectsWith: setsRetval ? 'EHOSTUNREACH' : 'EPERM',

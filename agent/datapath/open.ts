@@ -62,7 +62,7 @@ export async function openDatapath(options: DatapathOptions): Promise<Datapath> 
     const sizes = wholeSizes(options.sizes);
     const formers = options.formerLayouts ?? FORMER_LAYOUTS;
     await carryOver({ ...options, libbpf, sizes, formers, made });
-    const object = loadPinnedObject({ ...options, libbpf, sizes, made });
+    const object = await loadPinnedObject({ ...options, libbpf, sizes, made });
     let traffic: KernelTraffic | undefined;
     try {
       traffic = new KernelTraffic(libbpf, object.telling);

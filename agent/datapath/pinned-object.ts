@@ -19,7 +19,13 @@ export interface PinnedObjectOptions {
   readonly made: string[];
 }
 
-export function loadPinnedObject({ libbpf, objectPath, pinDir, sizes, made }: PinnedObjectOptions): LoadedObject {
+export async function loadPinnedObject({
+  libbpf,
+  objectPath,
+  pinDir,
+  sizes,
+  made,
+}: PinnedObjectOptions): Promise<LoadedObject> {
   const { calls } = libbpf;
   const pinned = new Map<KernelMapName, FoundMap>();
   try {
@@ -27,7 +33,7 @@ export function loadPinnedObject({ libbpf, objectPath, pinDir, sizes, made }: Pi
       const found = openPinnedMap(calls, pinDir, MAP_SPECS[map], 'write');
       if (found !== undefined) pinned.set(map, found);
     }
-    const object = loadObject({
+    const object = await loadObject({
       libbpf,
       objectPath,
       maps: forEachKernelMap((map) => pinned.get(map) ?? { entries: sizes[map] }),

@@ -27,6 +27,8 @@ export interface ProgrammerDeps {
   readonly pause: Pause;
   readonly health: Health;
   readonly log: Log;
+  /** Called when one of these is reached, which may be often; the first time counts. */
+  readonly onStage?: (stage: 'rows' | 'ready') => void;
   /** Called when the maps may have changed. */
   readonly onPass?: () => void;
 }
@@ -112,13 +114,17 @@ export class Programmer {
     try {
       // The predecessor's ids are known before the first snapshot comes; nothing is taken away until then.
       if (this.reconciler.image === undefined) await this.reconciler.observe();
+      this.#deps.onStage?.('rows');
       const snapshot = this.#snapshot;
       if (snapshot === undefined) return undefined;
       await this.#desire(snapshot);
       await this.#verifyIfDue(started);
       const outcome = await this.reconciler.pass(signal);
       if (signal.aborted) return undefined;
-      if (outcome.complete) this.#settled = snapshot.position;
+      if (outcome.complete) {
+        this.#settled = snapshot.position;
+        this.#deps.onStage?.('ready');
+      }
       this.#acknowledge(Math.round((clock.monotonic() - started) * 1_000));
       this.#deps.onPass?.();
       this.#backoff.reset();

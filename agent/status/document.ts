@@ -8,6 +8,7 @@ import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import type { Programmer } from '../reconcile/programmer.ts';
 import { NO_SOCKETS_REPORT, type SocketsReport } from '../sockets/closer.ts';
 import type { UpstreamState } from '../upstream/port.ts';
+import type { StartDocument } from './start-times.ts';
 
 export interface AgentStatusDocument {
   readonly schema_version: 1;
@@ -39,6 +40,8 @@ export interface AgentStatusDocument {
     readonly backends: number;
     readonly last_reconcile_micros: number | undefined;
   };
+  /** How long after the start of the process each stage was reached first. */
+  readonly start: StartDocument;
   /** What has changed and is not programmed yet: services to be compared, frontends and backends whose rows may differ. */
   readonly waiting: Readonly<Record<'services' | 'frontends' | 'backends', number>>;
   readonly refused: readonly Refusal[];
@@ -80,6 +83,7 @@ export interface StatusDeps {
   readonly upstream: { readonly state: UpstreamState };
   readonly health: Health;
   readonly clock: Clock;
+  readonly start: { readonly document: StartDocument };
   /** Undefined where none are closed. */
   readonly sockets: SocketsReport | undefined;
 }
@@ -115,6 +119,7 @@ export function agentStatus(deps: StatusDeps): AgentStatusDocument {
       backends: programmed?.backends ?? 0,
       last_reconcile_micros: programmed?.reconcileMicros,
     },
+    start: deps.start.document,
     waiting: { services: programmer.waiting, ...reconciler.waiting },
     refused: programmer.refusals(),
     maps: forEachMap(use),

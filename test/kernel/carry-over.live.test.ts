@@ -170,7 +170,7 @@ describe.skipIf(skipped)('carrying maps over', () => {
     beforeEach(async () => {
       const { calls, ...library } = loadLibbpf();
       const objectPath = await compileFormer(room);
-      const object = loadObject({
+      const object = await loadObject({
         libbpf: { calls, ...library },
         objectPath,
         maps: forEachKernelMap((map) => ({ entries: wholeSizes(SMALL)[map] })),

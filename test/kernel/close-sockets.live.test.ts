@@ -14,6 +14,7 @@ import { Rig } from '../../agent/reconcile/rig.ts';
 import { SocketCloser } from '../../agent/sockets/closer.ts';
 import { KernelNodeSockets, tryDestroying } from '../../agent/sockets/kernel/index.ts';
 import type { SocketProtocol } from '../../agent/sockets/port.ts';
+import { StartTimes } from '../../agent/status/start-times.ts';
 import type { SnapshotListener, Upstream } from '../../agent/upstream/port.ts';
 import type { ClusterName, Revision } from '../../mesh/model/names.ts';
 import type { MeshService } from '../../mesh/model/service.ts';
@@ -255,7 +256,7 @@ describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
 
   test('an agent does it by itself when its API server withdraws a backend, and says so', async () => {
     let publish: SnapshotListener = () => {};
-    const upstream: Upstream = {
+    const upstream: Omit<Upstream, 'run'> = {
       current: undefined,
       state: { connected: true, server: 'west:9878' },
       onSnapshot: (listener) => {
@@ -263,7 +264,6 @@ describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
         return () => {};
       },
       acknowledge: () => {},
-      run: (signal) => once(signal, 'abort').then(() => undefined),
     };
     const app = createAgentApp({
       node: 'n1',
@@ -273,6 +273,7 @@ describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
       health: new Health(systemClock),
       observe: { always: false, sampleEvery: 1, perSecond: 1_000 },
       closeSockets: ['UDP'],
+      start: new StartTimes(systemClock, silentLog),
       clock: systemClock,
       random: systemRandom,
       log: silentLog,

@@ -1,14 +1,11 @@
 // What a mesh of many clusters costs one of them: a real cluster (etcd, API server, agent with maps in memory) beside the played doors
 // of all others, over loopback. What each measure means: docs/scaling.md. What it takes: npm run bench:mesh -- --help
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { causeChain } from '../runtime/errors.ts';
 import { machineLine } from './markdown-section.ts';
 import { exceeded } from './mesh/bounds.ts';
 import { type Options, readOptions } from './mesh/options.ts';
-import { figuresOfRun } from './mesh/plots.ts';
-import { markdownReport } from './mesh/report.ts';
+import { textReport, writeDocument, writePlots } from './mesh/publication.ts';
 import type { Results } from './mesh/results.ts';
 import { runMesh } from './mesh/run.ts';
 
@@ -39,13 +36,11 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
   const command = ['npm run bench:mesh --', ...process.argv.slice(2)].join(' ');
   const text =
     options.output === 'json'
-      ? JSON.stringify({ command, runs: all, worse }, undefined, 2)
-      : [machineLine(command), ...all.map(markdownReport), ...worse].join('\n\n');
+      ? JSON.stringify({ schema_version: 1, command, runs: all, worse }, undefined, 2)
+      : [machineLine(command), textReport(all), ...worse].join('\n\n');
   process.stdout.write(`${text}\n`);
-  if (options.plots !== undefined) {
-    mkdirSync(options.plots, { recursive: true });
-    for (const { name, svg } of all.flatMap(figuresOfRun)) writeFileSync(join(options.plots, `${name}.svg`), svg);
-  }
+  if (options.plots !== undefined) writePlots(options.plots, all);
+  if (options.write) writeDocument(command, all);
   return worse.length === 0 ? EXIT.ok : EXIT.exceeded;
 }
 

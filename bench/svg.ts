@@ -29,7 +29,7 @@ export interface Plot {
 
 const WIDTH = 720;
 const HEIGHT = 420;
-const MARGIN = { left: 70, right: 170, top: 40, bottom: 50 };
+const MARGIN = { left: 84, right: 170, top: 40, bottom: 50 };
 const RIGHT = WIDTH - MARGIN.right;
 const BOTTOM = HEIGHT - MARGIN.bottom;
 /** Told apart also by those who see few colours: each line is named at its end as well, and beyond these they are dashed. */

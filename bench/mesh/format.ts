@@ -14,5 +14,6 @@ export const spread = ({ count, p50, p95, p99, max }: Figures): string =>
 export const bytes = (value: number): string => {
   if (value >= 2 ** 30) return `${(value / 2 ** 30).toFixed(1)} GiB`;
   if (value >= 2 ** 20) return `${rounded(value / 2 ** 20)} MiB`;
+  if (value >= 100 * 2 ** 10) return `${rounded(value / 2 ** 10)} KiB`;
   return `${Math.round(value).toLocaleString('en')} B`;
 };

@@ -101,10 +101,11 @@ const shareOf = (points: Line['points'], whole: number): Line['points'] =>
 const PERCENTILES = [0, 50, 90, 95, 99, 99.9];
 const beyond = (percentile: number): number => 100 / (100 - percentile);
 
-function latencyFigure({ churn, large, agents }: Results, figure: DrawFigure): readonly Figure[] {
+function latencyFigure({ churn, large, publish, agents }: Results, figure: DrawFigure): readonly Figure[] {
   const lines = [
     line('in churn, to the maps', churn?.samples),
     line('of a large service', large?.samples),
+    line('own service, to the etcd', publish?.samples),
     line('to each of many agents', agents?.samples),
   ].flat();
   if (lines.length === 0) return [];

@@ -7,6 +7,7 @@ import { bytes, ms, rounded, spread } from './format.ts';
 import type { Churn } from './measures/churn.ts';
 import type { LargeService } from './measures/large-service.ts';
 import type { ManyAgents } from './measures/many-agents.ts';
+import type { Publish } from './measures/publish.ts';
 import type { PerProcess } from './processes.ts';
 import type { Results } from './results.ts';
 import { targetsOf } from './targets.ts';
@@ -24,6 +25,7 @@ export function markdownReport(results: Results): string {
         ...bootstrapRows(results),
         ...churnRows(results.churn),
         ...largeRows(results.large),
+        ...publishRows(results.publish),
         ...agentRows(results.agents),
         ...outageRows(results),
         ...results.loops.map(
@@ -84,6 +86,19 @@ function* largeRows(large: LargeService | undefined): Generator<Row> {
   yield ['its map writes', rounded(large.mapWrites)];
   yield ['its bytes', `record ${bytes(large.recordBytes)}, read by the agent ${bytes(large.agentReadBytes)}`];
   yield ['its CPU', each(large.cpuMs, 'ms')];
+}
+
+function* publishRows(publish: Publish | undefined): Generator<Row> {
+  if (publish === undefined) return;
+  const { backends, slices, openMs, fileToEtcd, writtenBytes, ciliumBytes, recordBytes, cpuMs } = publish;
+  const what = `own service of ${backends.toLocaleString('en')} backends in ${slices} slices`;
+  yield [what, `${ms(openMs)} from its manifests to the maps, small ones beside it`];
+  yield ['one endpoint of it, manifest to etcd', spread(fileToEtcd)];
+  yield [
+    'its bytes',
+    `${bytes(writtenBytes)} written, of which ${bytes(ciliumBytes)} in Cilium's schema, whose record has ${bytes(recordBytes)}`,
+  ];
+  yield ['its CPU', each(cpuMs, 'ms')];
 }
 
 function* agentRows(agents: ManyAgents | undefined): Generator<Row> {

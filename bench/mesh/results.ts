@@ -6,6 +6,7 @@ import type { Churn } from './measures/churn.ts';
 import type { LargeService } from './measures/large-service.ts';
 import type { LiveMemory } from './measures/live-memory.ts';
 import type { ManyAgents } from './measures/many-agents.ts';
+import type { Publish } from './measures/publish.ts';
 import type { Storm } from './measures/reconnect-storm.ts';
 import type { Restart } from './measures/restart.ts';
 import type { Silence } from './measures/silent-peers.ts';
@@ -21,6 +22,7 @@ export interface Results {
   readonly live: LiveMemory | undefined;
   readonly churn: Churn | undefined;
   readonly large: LargeService | undefined;
+  readonly publish: Publish | undefined;
   readonly agents: ManyAgents | undefined;
   readonly storm: Storm | undefined;
   readonly silence: Silence | undefined;

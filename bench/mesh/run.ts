@@ -7,6 +7,7 @@ import { type ChurnOptions, churn } from './measures/churn.ts';
 import { largeService } from './measures/large-service.ts';
 import { watchLiveMemory } from './measures/live-memory.ts';
 import { manyAgents } from './measures/many-agents.ts';
+import { publish } from './measures/publish.ts';
 import { reconnectStorm } from './measures/reconnect-storm.ts';
 import { restart } from './measures/restart.ts';
 import { silentPeers } from './measures/silent-peers.ts';
@@ -17,7 +18,7 @@ import { MeshStage } from './stage.ts';
 import { loopOf } from './usage.ts';
 
 /** All but `bootstrap`, without which there is nothing to measure. In the order in which they are taken. */
-export const MEASURES = ['bare', 'live', 'churn', 'large', 'agents', 'storm', 'silence', 'restart'] as const;
+export const MEASURES = ['bare', 'live', 'churn', 'large', 'publish', 'agents', 'storm', 'silence', 'restart'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 export interface RunOptions {
@@ -76,6 +77,7 @@ async function measure(
     live: liveMemory && (await always('live', liveMemory)),
     churn: await wanted('churn', () => churn(stage, options.churn, signal)),
     large: await wanted('large', () => largeService(stage, options.largeBackends, quietly, signal)),
+    publish: await wanted('publish', () => publish(stage, options.largeBackends, quietly, signal)),
     agents: await wanted('agents', () => manyAgents(stage, options.agents, signal)),
     storm: await wanted('storm', () => reconnectStorm(stage, signal)),
     silence: await wanted('silence', () => silentPeers(stage, signal)),

@@ -25,10 +25,12 @@ import type { PlayedDoor, PlayerRequest, PlayerSetup } from './player.ts';
 import { type MeshSize, remoteBackends } from './size.ts';
 import { liveOf, type Usage, usageOf } from './usage.ts';
 
-const READER = {
+/** The cluster that is measured. */
+export const READER = {
   name: 'reader',
   id: 255,
   podCIDRs: ['10.255.0.0/16'],
+  servicePrefix: '172.21.255',
   serviceCIDRs: ['172.21.255.0/24'],
   nodeCIDR: '192.168.255.0/24',
   nodes: ['reader-1'],

@@ -48,12 +48,12 @@ export function targetsOf({
   const perEndpoint = live && (live.apiserver.after - live.apiserver.before) / (clusters * endpoints);
   const perBackend = live && (live.agent.after - live.agent.before) / (clusters * services * backends);
   atMost('API server memory per remote endpoint, live', perEndpoint, 1.5 * KIB, bytes);
-  atMost('the same, resident', bootstrap.apiServerBytesPerEndpoint, 1.5 * KIB, bytes);
-  atMost('agent memory per remote backend, live, maps in memory included', perBackend, 600, bytes);
-  atMost('the same, resident', bootstrap.agentBytesPerBackend, 600, bytes);
+  atMost('API server memory per remote endpoint, resident', bootstrap.apiServerBytesPerEndpoint, 1.5 * KIB, bytes);
+  atMost('agent memory per remote backend with its maps, live', perBackend, 600, bytes);
+  atMost('agent memory per remote backend with its maps, resident', bootstrap.agentBytesPerBackend, 600, bytes);
   atMost('all peers reconnect', storm?.backMs, bootstrap.ms, ms);
-  atMost('the same, memory', storm?.memoryRatio, 1.5, times);
-  atMost('the same, backends withdrawn', storm && storm.backendsBefore - storm.backendsMin, 0, String);
+  atMost('memory while all peers reconnect', storm?.memoryRatio, 1.5, times);
+  atMost('backends withdrawn meanwhile', storm && storm.backendsBefore - storm.backendsMin, 0, String);
   for (const { process, p999 } of loops) atMost(`event loop of ${process}, p99.9 late`, p999, 50, ms);
   atMost('silent peers, until the last is noticed', silence?.allMs, 10_000, ms);
   if (churn !== undefined && churn.seconds >= CALM_SECONDS_MIN) {

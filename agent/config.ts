@@ -1,6 +1,7 @@
 // The configuration of a node's agent: its schema and defaults. What it says of itself is on loopback unless told otherwise.
 
 import { z } from 'zod';
+import { httpListen, staysOnThisMachine } from '../runtime/http-reach.ts';
 
 /** Cilium's default for each of these maps. */
 const MAP_ENTRIES_DEFAULT = 65_536;
@@ -80,8 +81,11 @@ export const agentConfigSchema = z.strictObject({
   http: z
     .strictObject({
       /** `host:port` or `unix:/path`. */
-      listen: z.string().default('127.0.0.1:9881'),
+      listen: httpListen.default('127.0.0.1:9881'),
+      /** Answers other machines: there is no TLS. */
+      plain: z.boolean().optional(),
     })
+    .check(staysOnThisMachine(''))
     .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });

@@ -28,6 +28,7 @@ import { createDoor } from './door/server.ts';
 import { doorTrust } from './door-trust.ts';
 import { EpochRecord } from './epoch.ts';
 import { FilledHistory } from './filled-history.ts';
+import { httpAccess } from './http/access.ts';
 import { apiRoutes } from './http/routes.ts';
 import { composeJoin } from './join/compose.ts';
 import { joinRoutes } from './join/routes.ts';
@@ -334,7 +335,12 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
 
   return [
     ...Object.entries(tls).map(([part, files]): Part => ({ name: `tls ${part}`, run: (signal) => files.run(signal) })),
-    httpPart(config.http.listen, [...routes, ...peerRoutes], log),
+    httpPart(
+      config.http.listen,
+      [...routes, ...peerRoutes],
+      log,
+      tls.http && httpAccess({ cluster: name, tls: tls.http, clock, log: log.child({ part: 'http' }) }),
+    ),
     { name: 'ladder', start: async () => {}, stop: async () => ladders.stop() },
     { name: 'door', start: async () => void (await door.start()), stop: () => door.stop() },
     { name: 'rpc', start: async () => void (await rpc.start()), stop: () => rpc.stop() },

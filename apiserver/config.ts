@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { CARD_LIMITS, PLAIN_LIMITS } from '../mesh/conflict/freshness.ts';
 import { ENDPOINTS_MAX, isEndpoint } from '../pki/join/token.ts';
+import { httpListen, staysOnThisMachine } from '../runtime/http-reach.ts';
 
 const files = z.array(z.string().min(1)).min(1);
 const pair = { cert: z.string().min(1), key: z.string().min(1) };
@@ -79,7 +80,16 @@ export const apiServerConfigSchema = z.strictObject({
     listen: z.string().default('0.0.0.0:9878'),
     tls: z.strictObject({ ca: files, ...pair }),
   }),
-  http: z.strictObject({ listen: z.string().default('127.0.0.1:9880') }).prefault({}),
+  http: z
+    .strictObject({
+      listen: httpListen.default('127.0.0.1:9880'),
+      /** For every address but unix sockets; `ca` vouches for those who ask. */
+      tls: z.strictObject({ ca: files, ...pair }).optional(),
+      /** Answers other machines without TLS. */
+      plain: z.boolean().optional(),
+    })
+    .check(staysOnThisMachine('give it certificates (http.tls), '))
+    .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
 

@@ -61,13 +61,15 @@ export interface ApiServerTls {
   readonly etcd: TlsFilesFollower;
   readonly door: TlsFilesFollower;
   readonly rpc: TlsFilesFollower;
+  /** Absent where the HTTP API has no TLS. */
+  readonly http?: TlsFilesFollower;
   /** What is shown at peers' doors: watched here, and read anew for each link. Absent where it is not configured. */
   readonly peer?: TlsFilesFollower;
 }
 
 /** Rejects with TLS_FILES where files cannot serve from the start; later faults keep the last good ones. */
 export async function openTls(
-  { etcd, door, rpc, peers }: ApiServerConfig,
+  { etcd, door, rpc, http, peers }: ApiServerConfig,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<ApiServerTls> {
   const open = (part: string, files: ApiServerConfig['etcd']['tls']) =>
@@ -76,6 +78,7 @@ export async function openTls(
     etcd: await open('etcd', etcd.tls),
     door: await open('door', door.tls),
     rpc: await open('rpc', rpc.tls),
+    ...(http.tls === undefined ? {} : { http: await open('http', http.tls) }),
   };
   if (peers.client === undefined) return opened;
   // Without it links fail, each with its reason, and everything else serves.

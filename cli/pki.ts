@@ -30,6 +30,7 @@ interface InitOptions {
   readonly etcdAddress: readonly string[];
   readonly doorAddress: readonly string[];
   readonly rpcAddress: readonly string[];
+  readonly httpAddress: readonly string[];
   readonly output: OutputFormat;
 }
 
@@ -52,6 +53,9 @@ function initCommand(): Command {
     .addOption(
       listOption('--rpc-address <address>', 'how clients that check addresses reach the rpc port', parseAddress),
     )
+    .addOption(
+      listOption('--http-address <address>', 'how readers of the HTTP API reach it, besides loopback', parseAddress),
+    )
     .addOption(outputOption())
     .addHelpText(
       'after',
@@ -60,7 +64,18 @@ function initCommand(): Command {
     )
     .action(async (options: InitOptions) => {
       const { initCluster, planCluster } = await import('../pki/init.ts');
-      const { cluster, dir, id, node, etcdAddress, doorAddress, rpcAddress, leafLife, dryRun = false } = options;
+      const {
+        cluster,
+        dir,
+        id,
+        node,
+        etcdAddress,
+        doorAddress,
+        rpcAddress,
+        httpAddress,
+        leafLife,
+        dryRun = false,
+      } = options;
       const given = await givenAuthority({ ...options, cluster });
       const { layout, leafLifeMs, written } = await (dryRun ? planCluster : initCluster)({
         dir,
@@ -68,7 +83,7 @@ function initCommand(): Command {
         ...(id === undefined ? {} : { id }),
         ...(given === undefined ? {} : { given }),
         nodes: node,
-        addresses: { etcd: etcdAddress, door: doorAddress, rpc: rpcAddress },
+        addresses: { etcd: etcdAddress, door: doorAddress, rpc: rpcAddress, http: httpAddress },
         now: systemClock.now(),
         ...(leafLife === undefined ? {} : { leafLifeMs: leafLife }),
       });

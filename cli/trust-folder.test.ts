@@ -61,7 +61,7 @@ describe('clustermesh trust renew', () => {
 
     const { exit, printed: text } = await trust('renew', '-o', 'json');
     expect(exit).toBe(0);
-    expect(JSON.parse(text).leaves).toHaveLength(7);
+    expect(JSON.parse(text).leaves).toHaveLength(9);
     const after = await leafAt('door');
     expect([after.subject, after.subjectAltName]).toEqual([before.subject, before.subjectAltName]);
     expect(Date.parse(after.validTo)).toBeGreaterThan(Date.now() + 89 * DAY_MS);
@@ -123,13 +123,13 @@ describe('clustermesh trust renew --watch', () => {
     } as const;
     const watching = watchLeaves(options, stop.signal);
     await vi.waitFor(() => expect(events.at(-1)?.event).toBe('watching'));
-    expect(events.map(({ event }) => event)).toEqual(['obstructed', ...Array(7).fill('failed'), 'watching']);
+    expect(events.map(({ event }) => event)).toEqual(['obstructed', ...Array(9).fill('failed'), 'watching']);
     expect(events[0]?.remedy).toMatch(/^Restore both files/);
 
     await writeFile(join(dir, 'ca', 'key.pem'), key);
     await vi.waitFor(() => {
       clock.advance(60_000);
-      expect(events.filter(({ event }) => event === 'renewed')).toHaveLength(7);
+      expect(events.filter(({ event }) => event === 'renewed')).toHaveLength(9);
     });
     expect(events.filter(({ event }) => event === 'unobstructed')).toHaveLength(1);
     stop.abort();

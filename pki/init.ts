@@ -34,6 +34,8 @@ export interface ClusterCredentials {
     readonly etcd: readonly string[];
     readonly door: readonly string[];
     readonly rpc: readonly string[];
+    /** Besides loopback, as those of etcd. */
+    readonly http?: readonly string[];
   };
   /** An authority to take instead of making one (import-authority.ts). */
   readonly given?: StoredAuthority;
@@ -186,15 +188,21 @@ function wantedLeaves({ nodes, addresses }: ClusterCredentials, layout: ClusterL
     ips: reachedBy.filter((address) => isIP(address) !== 0),
   });
   return [
-    leaf('etcd-server', [...new Set(['127.0.0.1', 'localhost', ...addresses.etcd])]),
+    leaf('etcd-server', besidesLoopback(addresses.etcd)),
     leaf('etcd-client'),
     leaf('door', addresses.door),
     leaf('peer'),
     leaf('rpc', addresses.rpc),
+    leaf('http', besidesLoopback(addresses.http)),
     leaf('admin'),
+    leaf('metrics'),
     ...nodes.map((node) => ({ paths: layout.agent(node), profile: 'agent' as const, node, dnsNames: [], ips: [] })),
   ];
 }
+
+const besidesLoopback = (addresses: readonly string[] = []): readonly string[] => [
+  ...new Set(['127.0.0.1', 'localhost', ...addresses]),
+];
 
 /** Why a leaf has to be issued; `undefined` when the one on disk serves. */
 async function whyIssue(

@@ -4,7 +4,7 @@
 //   ca/{ca.pem,key.pem}            the authority: everybody who may vouch for this cluster, and the key that signs
 //   ca/next-key.pem                while it is replaced: the key that is to sign
 //   ca/previous-key.pem            after that, until it is retired: the key that has signed
-//   <profile>/{cert.pem,key.pem}   etcd-server, etcd-client, door, peer, rpc, admin
+//   <profile>/{cert.pem,key.pem}   etcd-server, etcd-client, door, peer, rpc, http, admin, metrics
 //   agents/<node>/{cert.pem,key.pem}
 //   trust/<peer>/ca.pem            the trust store bound to that peer, and to no other
 

@@ -5,6 +5,7 @@ import {
   type CertificateRole,
   doorDnsName,
   etcdClientDnsName,
+  httpDnsName,
   peerCommonName,
   roleUri,
   rpcDnsName,
@@ -14,9 +15,10 @@ import type { ClusterName } from '../mesh/model/names.ts';
 /**
  * etcd-server: the cluster's private etcd. etcd-client: the API server towards it. door: what peers and Cilium's clients
  * connect to. peer: what this cluster shows at its peers' doors. rpc: what agents connect to. agent: one node's agent.
- * admin: a person's command line.
+ * http: the HTTP API of an API server. admin: a person's command line.
+ * metrics: whoever scrapes the HTTP API.
  */
-export type Profile = 'etcd-server' | 'etcd-client' | 'door' | 'peer' | 'rpc' | 'agent' | 'admin';
+export type Profile = 'etcd-server' | 'etcd-client' | 'door' | 'peer' | 'rpc' | 'http' | 'agent' | 'admin' | 'metrics';
 
 export type Usage = 'server' | 'client';
 
@@ -36,7 +38,7 @@ export interface Subject {
 }
 
 export function namesOf({ profile, cluster, node }: Subject): CertificateNames {
-  const role = (role: 'apiserver' | 'peer' | 'admin') => roleUri({ role, cluster });
+  const role = (role: Exclude<CertificateRole['role'], 'agent'>) => roleUri({ role, cluster });
   switch (profile) {
     case 'etcd-server':
       return { usage: 'server', commonName: `etcd.${cluster}`, dnsNames: [], uri: undefined };
@@ -58,6 +60,13 @@ export function namesOf({ profile, cluster, node }: Subject): CertificateNames {
       return { usage: 'client', commonName: peerCommonName(cluster), dnsNames: [], uri: role('peer') };
     case 'rpc':
       return { usage: 'server', commonName: `rpc.${cluster}`, dnsNames: [rpcDnsName(cluster)], uri: role('apiserver') };
+    case 'http':
+      return {
+        usage: 'server',
+        commonName: `http.${cluster}`,
+        dnsNames: [httpDnsName(cluster)],
+        uri: role('apiserver'),
+      };
     case 'agent': {
       if (node === undefined) throw new TypeError('the certificate of an agent needs the name of its node');
       const agent: CertificateRole = { role: 'agent', cluster, node };
@@ -65,6 +74,8 @@ export function namesOf({ profile, cluster, node }: Subject): CertificateNames {
     }
     case 'admin':
       return { usage: 'client', commonName: `admin.${cluster}`, dnsNames: [], uri: role('admin') };
+    case 'metrics':
+      return { usage: 'client', commonName: `metrics.${cluster}`, dnsNames: [], uri: role('metrics') };
     default:
       return profile satisfies never;
   }

@@ -1,12 +1,14 @@
 // A small HTTP server for what a process says about itself: routes with path parameters, JSON answers with ETag, problem+json
-// for refusals, event streams. Listens on a TCP address (loopback unless told otherwise) or on a unix socket. It is not a
-// framework.
+// for refusals, event streams. Listens on a TCP address (loopback unless told otherwise), with mutual TLS or without, or on a
+// unix socket. It is not a framework.
 
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import { OperationalError, reasonOf } from './errors.ts';
 import { foreignReason, readJsonBody } from './http-body.ts';
+import { createHttpsServer, type HttpsDeps, shownCertificate } from './http-tls.ts';
 import type { Log } from './log.ts';
 
 export interface HttpRequest {
@@ -46,11 +48,19 @@ export interface Route {
   readonly path: string;
   /** Changes something: answered to this machine's own tools only, whatever the address it listens on. */
   readonly local?: true;
+  /** Says how the process is, and nothing of what it works with. */
+  readonly measures?: true;
   readonly handle: (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
 }
 
+/** Mutual TLS, and which of those that it lets in may ask for what. */
+export interface HttpTls extends Omit<HttpsDeps, 'headerBytesMax'> {
+  /** Why the holder of a certificate (DER) gets no answer; `route` is absent where there is none for what is asked. */
+  readonly refusal: (leaf: Uint8Array, route: Route | undefined) => Problem | undefined;
+}
+
 export interface HttpServer {
-  /** `http://127.0.0.1:9880` or `unix:/run/…`. */
+  /** `http://127.0.0.1:9880`, `https://…` or `unix:/run/…`. */
   readonly address: string;
   close(): Promise<void>;
 }
@@ -62,19 +72,32 @@ const EVENT_STREAMS_MAX = 100;
 /** What a reader of events may leave unread before it is cut off: it re-reads the report when it comes back. */
 const EVENT_BYTES_UNREAD_MAX = 4 * 1024 * 1024;
 
-/** `listen` is `host:port`, or `unix:/path`. Rejects with LISTEN_ADDRESS_TAKEN or LISTEN_FAILED. */
-export async function serveHttp(listen: string, routes: readonly Route[], log: Log): Promise<HttpServer> {
+/**
+ * `listen` is `host:port`, or `unix:/path`, of which the file system says who may open it: there is no TLS on it. Rejects with
+ * LISTEN_ADDRESS_TAKEN or LISTEN_FAILED.
+ */
+export async function serveHttp(
+  listen: string,
+  routes: readonly Route[],
+  log: Log,
+  tls?: HttpTls,
+): Promise<HttpServer> {
   const table = routes.map((route) => ({ route, parts: route.path.split('/') }));
   const closing = new AbortController();
   const streams = { open: 0 };
-  const server = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
-    answer(table, request, response, streams, closing.signal).catch((error) => {
+  const guard = listen.startsWith('unix:') ? undefined : tls;
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    answer({ table, streams, guard, closing: closing.signal }, request, response).catch((error) => {
       log.error('http request failed', { path: request.url, error });
       if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' });
       response.end('internal error\n');
     });
-  });
-  const address = await bind(server, listen);
+  };
+  const server =
+    guard === undefined
+      ? createServer({ maxHeaderSize: HEADER_BYTES_MAX }, handle)
+      : createHttpsServer({ ...guard, headerBytesMax: HEADER_BYTES_MAX }, handle);
+  const address = await bind(server, listen, guard === undefined ? 'http' : 'https');
   return {
     address,
     close: () =>
@@ -86,7 +109,7 @@ export async function serveHttp(listen: string, routes: readonly Route[], log: L
   };
 }
 
-async function bind(server: Server, listen: string): Promise<string> {
+async function bind(server: Server | HttpsServer, listen: string, scheme: 'http' | 'https'): Promise<string> {
   const path = listen.startsWith('unix:') ? listen.slice('unix:'.length) : undefined;
   // A socket file outlives a killed process; whoever is configured for this path owns it.
   if (path !== undefined) await rm(path, { force: true });
@@ -98,7 +121,7 @@ async function bind(server: Server, listen: string): Promise<string> {
   });
   const bound = server.address();
   if (bound === null || typeof bound === 'string') return listen;
-  return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
+  return `${scheme}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }
 
 /** For every kind of listener. grpc-js names the code only in its text. */
@@ -132,17 +155,24 @@ export function hostPort(listen: string): { readonly host: string; readonly port
   return { host: match[1] ?? match[2] ?? '', port };
 }
 
+interface Serving {
+  readonly table: readonly { readonly route: Route; readonly parts: readonly string[] }[];
+  readonly streams: { open: number };
+  readonly guard: HttpTls | undefined;
+  readonly closing: AbortSignal;
+}
+
 async function answer(
-  table: readonly { readonly route: Route; readonly parts: readonly string[] }[],
+  { table, streams, guard, closing }: Serving,
   request: IncomingMessage,
   response: ServerResponse,
-  streams: { open: number },
-  closing: AbortSignal,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const found = match(table, url.pathname);
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
   const hit = found.find(({ route }) => route.method === method);
+  const refusal = guard === undefined ? undefined : refusalOf(guard, request, hit?.route);
+  if (refusal !== undefined) return send(request, response, { problem: refusal });
   if (hit === undefined) {
     const status = found.length > 0 ? 405 : 404;
     const title = status === 405 ? 'Method not allowed' : 'Not found';
@@ -160,6 +190,13 @@ async function answer(
   const result = await hit.route.handle({ method, path: url.pathname, params, query: url.searchParams, accept, body });
   if ('events' in result) return stream(request, response, result.events, streams, closing);
   send(request, response, result);
+}
+
+/** Judged with every request: what has expired, or is not trusted any more, counts on a connection that was open before. */
+function refusalOf({ refusal }: HttpTls, request: IncomingMessage, route: Route | undefined): Problem | undefined {
+  const leaf = shownCertificate(request);
+  if (leaf === undefined) return refused(403, 'Forbidden', 'the connection is gone').problem;
+  return refusal(leaf, route);
 }
 
 const refused = (status: number, title: string, detail: string) => ({

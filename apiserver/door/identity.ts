@@ -78,6 +78,8 @@ function claimOfUri(leaf: Uint8Array): Result<DoorIdentity, string> {
       return ok({ kind: 'local', cluster: role.cluster, name: `agent ${role.node}` });
     case 'admin':
       return ok(administrator(role.cluster));
+    case 'metrics':
+      return err('the certificate of who reads metrics opens the HTTP API, and no door');
     case 'apiserver':
       return err('API servers read their own etcd, and come to other doors as peers');
     default:

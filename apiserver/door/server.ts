@@ -100,7 +100,7 @@ class GrpcDoor implements Door {
     this.#history = new DoorHistory(deps.historyLimits);
     this.#gatekeeper = new Gatekeeper({ own: deps.cluster, trust: deps.trust, clock: deps.clock });
     this.#clients = new DoorClients(deps.clock, deps.quotas);
-    this.#refusals = new RefusalLog(deps);
+    this.#refusals = new RefusalLog({ ...deps, message: 'door client refused' });
   }
 
   get observer(): MirrorObserver {

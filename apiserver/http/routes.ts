@@ -17,10 +17,11 @@ export interface RouteDeps extends ConflictRouteDeps {
 
 export function apiRoutes(deps: RouteDeps): readonly Route[] {
   const get = (path: string, handle: Route['handle']): Route => ({ method: 'GET', path, handle });
+  const measure = (path: string, handle: Route['handle']): Route => ({ ...get(path, handle), measures: true });
   return [
-    get('/healthz', () => ({ json: { status: 'ok' } })),
-    get('/readyz', () => readiness(deps.health)),
-    get('/metrics', async () => ({ text: await deps.metrics(), contentType: 'text/plain; version=0.0.4' })),
+    measure('/healthz', () => ({ json: { status: 'ok' } })),
+    measure('/readyz', () => readiness(deps.health)),
+    measure('/metrics', async () => ({ text: await deps.metrics(), contentType: 'text/plain; version=0.0.4' })),
     get('/openapi.json', () => ({ json: openApiDocument(SOFTWARE_VERSION) })),
     get('/v1/status', () => ({ json: deps.status() })),
     get('/v1/services', () => ({ json: deps.services() })),

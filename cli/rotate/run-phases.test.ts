@@ -96,7 +96,7 @@ describe('rotate-ca', () => {
       'publish',
       'create',
       'move',
-      ...Array(6).fill('reissue'),
+      ...Array(8).fill('reissue'),
       'publish',
       'remove',
     ]);
@@ -157,7 +157,7 @@ describe('rotate-ca', () => {
     const key = await readFile(clusterLayout(dir).authority.key, 'utf8');
     const shown = await run(ALL, { dryRun: true });
     expect(shown.waiting).toEqual(['etcd: restart it']);
-    expect(shown.steps.map(({ step }) => step.do)).toEqual(['create', 'move', ...Array(6).fill('reissue')]);
+    expect(shown.steps.map(({ step }) => step.do)).toEqual(['create', 'move', ...Array(8).fill('reissue')]);
     expect(await phase()).toBe('prepared');
     expect(await readFile(clusterLayout(dir).authority.key, 'utf8')).toBe(key);
   });

@@ -189,7 +189,13 @@ async function folderAndServers(
 }
 
 /** Which part of an API server shows the certificate of a profile. */
-const PARTS: Readonly<Record<string, string>> = { 'etcd-client': 'etcd', door: 'door', rpc: 'rpc', peer: 'peer' };
+const PARTS: Readonly<Record<string, string>> = {
+  'etcd-client': 'etcd',
+  door: 'door',
+  rpc: 'rpc',
+  http: 'http',
+  peer: 'peer',
+};
 
 /** Looks until nothing stands in the way, or the time is over: then what still does. */
 async function waitFor(

@@ -22,6 +22,6 @@ for cluster in $clusters; do
   (
     cd "/pki/$cluster"
     chmod 755 . ca
-    chown -R "$user" etcd-server etcd-client door peer rpc admin trust
+    chown -R "$user" etcd-server etcd-client door peer rpc http admin metrics trust
   )
 done

@@ -9,6 +9,7 @@ describe('role URIs', () => {
     [{ role: 'apiserver', cluster }, 'spiffe://west-1.clustermesh/apiserver'],
     [{ role: 'peer', cluster }, 'spiffe://west-1.clustermesh/peer'],
     [{ role: 'admin', cluster }, 'spiffe://west-1.clustermesh/admin'],
+    [{ role: 'metrics', cluster }, 'spiffe://west-1.clustermesh/metrics'],
     [{ role: 'agent', cluster, node: 'node-1.local' }, 'spiffe://west-1.clustermesh/agent/node-1.local'],
   ])('%o', (role, uri) => {
     expect(roleUri(role)).toBe(uri);

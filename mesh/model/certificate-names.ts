@@ -11,7 +11,8 @@ export type CertificateRole =
   | { readonly role: 'apiserver'; readonly cluster: ClusterName }
   | { readonly role: 'peer'; readonly cluster: ClusterName }
   | { readonly role: 'agent'; readonly cluster: ClusterName; readonly node: string }
-  | { readonly role: 'admin'; readonly cluster: ClusterName };
+  | { readonly role: 'admin'; readonly cluster: ClusterName }
+  | { readonly role: 'metrics'; readonly cluster: ClusterName };
 
 const SCHEME = 'spiffe://';
 const DOMAIN_SUFFIX = '.clustermesh';
@@ -33,17 +34,21 @@ export function parseRoleUri(uri: string): Result<CertificateRole, string> {
   if (kind === 'agent' && node !== undefined && isDnsSubdomain(node) && more.length === 0) {
     return ok({ role: 'agent', cluster: cluster.value, node });
   }
-  if ((kind === 'apiserver' || kind === 'peer' || kind === 'admin') && node === undefined) {
-    return ok({ role: kind, cluster: cluster.value });
-  }
+  if (isPlainRole(kind) && node === undefined) return ok({ role: kind, cluster: cluster.value });
   return err(`no role has the path /${[kind, ...rest].join('/')}`);
 }
+
+const isPlainRole = (kind: string): kind is Exclude<CertificateRole['role'], 'agent'> =>
+  kind === 'apiserver' || kind === 'peer' || kind === 'admin' || kind === 'metrics';
 
 /** What Cilium's clients dial, and expect to find in the certificate of a door. */
 export const doorDnsName = (cluster: ClusterName): string => `${cluster}.mesh.cilium.io`;
 
 /** What agents expect of the API servers that they subscribe to, whatever address these have. */
 export const rpcDnsName = (cluster: ClusterName): string => `rpc.${cluster}.clustermesh`;
+
+/** What callers of an API server's HTTP API expect, whatever address they came to. */
+export const httpDnsName = (cluster: ClusterName): string => `http.${cluster}.clustermesh`;
 
 /** The CN by which the etcd of a Cilium cluster knows a remote cluster as its user. */
 export const peerCommonName = (cluster: ClusterName): string => `remote-${cluster}`;

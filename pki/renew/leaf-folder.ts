@@ -31,7 +31,16 @@ export interface RenewableLeaves {
   obstacle(): Promise<RenewalFailure | undefined>;
 }
 
-const PROFILES: readonly Exclude<Profile, 'agent'>[] = ['etcd-server', 'etcd-client', 'door', 'peer', 'rpc', 'admin'];
+const PROFILES: readonly Exclude<Profile, 'agent'>[] = [
+  'etcd-server',
+  'etcd-client',
+  'door',
+  'peer',
+  'rpc',
+  'http',
+  'admin',
+  'metrics',
+];
 
 export class LeafFolder implements RenewableLeaves {
   readonly #dir: string;

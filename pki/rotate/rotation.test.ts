@@ -91,7 +91,7 @@ describe('a rotation', () => {
     expect(new Set(certificatesOf(await caText()).map(({ subject }) => subject)).size).toBe(2);
 
     const names = new X509Certificate(await readFile(join(dir, 'rpc', 'cert.pem'))).subjectAltName;
-    expect(await run('activate')).toBe(2 + 7);
+    expect(await run('activate')).toBe(2 + 9);
     expect(await readRotation(dir)).toMatchObject({ phase: 'activated', behind: [] });
     expect(await pins()).toEqual([old, next]);
     expect([...(await signers())]).toEqual([next]);
@@ -138,12 +138,12 @@ describe('a rotation', () => {
     };
     const steps = await stepsOf('activate', await readRotation(dir));
     const outcomes = await carryOut(steps, { files: rotationFiles(dir), leaves: failing, now });
-    expect(outcomes.filter(({ failure }) => failure !== undefined)).toHaveLength(7);
+    expect(outcomes.filter(({ failure }) => failure !== undefined)).toHaveLength(9);
     await serves();
     const rotation = await readRotation(dir);
     expect(() => retireSteps(rotation, { force: false })).toThrow(/door, .*--activate/);
     expect(retireSteps(rotation, { force: true })).toHaveLength(2);
-    expect(await run('activate')).toBe(7);
+    expect(await run('activate')).toBe(9);
     expect(await run('retire')).toBe(2);
     await serves();
   });

@@ -11,7 +11,7 @@ import type { TrustProblem } from './problem.ts';
 import { verifyChain } from './verify-chain.ts';
 
 export interface OwnLeaf extends FollowedPair {
-  /** What it is shown for: door, rpc, etcd, peer. */
+  /** What it is shown for: door, rpc, http, etcd, peer. */
   readonly use: string;
 }
 

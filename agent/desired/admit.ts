@@ -1,6 +1,7 @@
-// Which services fit the maps. Whole services only: those with a backend in the own cluster first, then by name, each taken if
-// it still fits. A function of all services and the sizes, so that every node of a cluster leaves out the same ones, and a
-// service comes in as soon as there is room.
+// Which services fit the maps. Whole services only: those with a backend in the own cluster first, then the older, then by name, each
+// taken if it still fits. A function of all services and the sizes, so that every node of a cluster leaves out the same ones,
+// whatever it had before and in whichever order they came, and a service comes in as soon as there is room. A new service is the
+// youngest, so that it takes nobody's place; one that comes before another in this order does, wherever it was until now.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MapName } from '../maps/port.ts';
@@ -12,6 +13,8 @@ import { type DesiredFrontend, REFUSAL_CODES, type Refusal } from './frontend.ts
 export interface Candidate {
   readonly key: ServiceKey;
   readonly local: boolean;
+  /** As in MeshService. */
+  readonly createdSeconds: number | undefined;
   /** The frontends that are its own. */
   readonly frontends: readonly DesiredFrontend[];
 }
@@ -21,8 +24,14 @@ export interface Admission {
   readonly refused: ReadonlyMap<ServiceKey, Refusal>;
 }
 
-const byPrecedence = (a: Candidate, b: Candidate): number =>
-  Number(b.local) - Number(a.local) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+function byPrecedence(a: Candidate, b: Candidate): number {
+  if (a.local !== b.local) return a.local ? -1 : 1;
+  const [older, younger] = [a.createdSeconds ?? UNKNOWN_AGE, b.createdSeconds ?? UNKNOWN_AGE];
+  if (older !== younger) return older < younger ? -1 : 1;
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+}
+
+const UNKNOWN_AGE = Number.POSITIVE_INFINITY;
 
 export async function admit(candidates: Candidate[], sizes: MapCounts, pause: Pause): Promise<Admission> {
   const demand = new Demand();

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import type { Backend, BackendState, MeshService } from '../../mesh/model/service.ts';
+import { createdOf } from '../../mesh/snapshot/equality.ts';
 import type { MapCounts } from './demand.ts';
 import { DesiredState } from './desired-state.ts';
 import type { DesiredFrontend } from './frontend.ts';
@@ -69,6 +70,70 @@ describe('maps that are too small', () => {
     ]);
   });
 
+  const aged = (service: MeshService, createdSeconds: number | undefined): MeshService => ({
+    ...service,
+    ...createdOf({ createdSeconds: createdSeconds ?? 0 }),
+  });
+  const keysOf = (state: DesiredState) => programmed(state).map((line) => line.split(' ')[1]);
+
+  test('prefer the older, then the names; whose age nobody knows is the youngest', async () => {
+    const services = [aged(near('a/unknown', 1), undefined), aged(near('b/new', 2), 300), aged(near('c/old', 3), 100)];
+    const backends = (count: number) => ({ ...ROOMY, backends: count });
+    expect(keysOf(await stateOf(services, backends(1)))).toEqual(['c/old']);
+    expect(keysOf(await stateOf(services, backends(2))).sort()).toEqual(['b/new', 'c/old']);
+    expect(keysOf(await stateOf([aged(far('a/far', 1), 1), near('z/near', 2)], backends(1)))).toEqual(['z/near']);
+    expect(keysOf(await stateOf([aged(near('a/x', 1), 5), aged(near('b/x', 2), 5)], backends(1)))).toEqual(['a/x']);
+  });
+
+  test('give the place of a service to nobody who is younger, and to the one that comes before it', async () => {
+    const state = await stateOf([aged(near('m/there', 1), 200)], { ...ROOMY, backends: 1 });
+    const arrives = async (service: MeshService) => {
+      state.set(service.key, service, WEST);
+      await state.settle(noPause);
+      return keysOf(state);
+    };
+    expect(await arrives(aged(near('a/younger', 2), 300))).toEqual(['m/there']);
+    expect(await arrives(near('b/unknown', 3))).toEqual(['m/there']);
+    expect(await arrives(aged(far('c/far', 4), 1))).toEqual(['m/there']);
+    expect(await arrives(aged(near('z/older', 5), 100))).toEqual(['z/older']);
+    state.set('z/older' as ServiceKey, undefined, WEST);
+    await state.settle(noPause);
+    expect(keysOf(state)).toEqual(['m/there']);
+  });
+
+  test('leave out the same services in whichever order they came', async () => {
+    const one = fc.record({
+      local: fc.boolean(),
+      size: fc.integer({ min: 1, max: 3 }),
+      createdSeconds: fc.option(fc.constantFrom(1, 2, 3), { nil: undefined }),
+    });
+    const mesh = fc.array(one, { minLength: 1, maxLength: 8 }).map((all) =>
+      all.map(({ local, size, createdSeconds }, index) => {
+        const backends = Array.from({ length: size }, (_, at) => `10.${local ? 1 : 2}.${index}.${at}`);
+        return aged(
+          service({ key: `s/${'zyxwvuts'[index]}`, frontends: [`172.20.0.${index}`], backends }),
+          createdSeconds,
+        );
+      }),
+    );
+    const withOrder = mesh.chain((services) =>
+      fc.tuple(fc.constant(services), fc.shuffledSubarray(services, { minLength: services.length })),
+    );
+    await fc.assert(
+      fc.asyncProperty(withOrder, fc.integer({ min: 1, max: 12 }), async ([services, shuffled], backends) => {
+        const sizes = { ...ROOMY, backends };
+        const whole = await stateOf(services, sizes);
+        const oneByOne = new DesiredState(sizes);
+        for (const each of shuffled) {
+          oneByOne.set(each.key, each, WEST);
+          await oneByOne.settle(noPause);
+        }
+        expect(keysOf(oneByOne).sort()).toEqual(keysOf(whole).sort());
+        expect(oneByOne.refusals()).toEqual(whole.refusals());
+      }),
+    );
+  });
+
   test('take a service in as soon as there is room', async () => {
     const state = await stateOf([near('a/x', 1), near('b/x', 2)], { ...ROOMY, backends: 1 });
     expect(programmed(state)).toEqual(['172.20.0.1:80/TCP a/x']);
@@ -103,7 +168,8 @@ test('what is kept up to date is what comes out from scratch', async () => {
   const frontends = fc.uniqueArray(fc.constantFrom('172.20.0.1', '172.20.0.2', '172.20.0.3', 'fd00::1', 'fd00::2'), {
     maxLength: 2,
   });
-  const change = fc.record({ key, frontends, backends, present: fc.boolean() });
+  const createdSeconds = fc.constantFrom(0, 1, 2);
+  const change = fc.record({ key, frontends, backends, createdSeconds, present: fc.boolean() });
   const size = fc.integer({ min: 1, max: 12 });
   const sizes = fc.tuple(size, size, size).map((all) => sizesOf(...all));
   const steps = fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 8 });
@@ -113,8 +179,8 @@ test('what is kept up to date is what comes out from scratch', async () => {
       const services = new Map<ServiceKey, MeshService>();
       for (const changes of steps) {
         const before = summary(kept);
-        for (const { key, frontends, backends, present } of changes) {
-          const value = present ? service({ key, frontends, backends }) : undefined;
+        for (const { key, frontends, backends, createdSeconds, present } of changes) {
+          const value = present ? service({ key, frontends, backends, createdSeconds }) : undefined;
           if (value === undefined) services.delete(key as ServiceKey);
           else services.set(value.key, value);
           kept.set(key as ServiceKey, value, WEST);

@@ -157,7 +157,8 @@ export class DesiredState {
     if (service === undefined) return undefined;
     const isOwn = ({ name }: DesiredFrontend) => this.#claims.wins(key, name);
     const frontends = service.frontends.every(isOwn) ? service.frontends : service.frontends.filter(isOwn);
-    return frontends.length === 0 ? undefined : { key, local: service.local, frontends };
+    if (frontends.length === 0) return undefined;
+    return { key, local: service.local, createdSeconds: service.source.createdSeconds, frontends };
   }
 
   #place({ key, frontends }: Candidate, changed: Set<FrontendName>): void {

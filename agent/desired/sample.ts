@@ -2,7 +2,7 @@
 
 import type { ClusterId, ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { Backend, BackendState, MeshService, NamedPort, Protocol } from '../../mesh/model/service.ts';
-import { clientIPTimeoutOf } from '../../mesh/snapshot/equality.ts';
+import { clientIPTimeoutOf, createdOf } from '../../mesh/snapshot/equality.ts';
 import { compareBackends } from '../../mesh/snapshot/order.ts';
 
 export interface SampleService {
@@ -11,6 +11,7 @@ export interface SampleService {
   readonly ports?: readonly NamedPort[];
   readonly backends?: readonly (Backend | string)[];
   readonly clientIPTimeoutSeconds?: number;
+  readonly createdSeconds?: number;
 }
 
 export const port = (number: number, name = '', protocol: Protocol = 'TCP'): NamedPort => ({
@@ -43,6 +44,7 @@ export function service(options: SampleService = {}): MeshService {
     frontends: (options.frontends ?? ['172.20.0.10']) as IpAddress[],
     ports: options.ports ?? [port(80)],
     ...clientIPTimeoutOf(options),
+    ...createdOf(options),
     backends: backends.sort(compareBackends),
   };
 }

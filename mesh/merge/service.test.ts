@@ -208,3 +208,12 @@ test('session affinity is what the own cluster says, and absent without', () => 
   expect(merged(local({ clientIPTimeoutSeconds: 60 }))?.clientIPTimeoutSeconds).toBe(60);
   expect(merged(local())).not.toHaveProperty('clientIPTimeoutSeconds');
 });
+
+test('a service is as old as the own cluster says, whatever peers have of it', () => {
+  const created = (local: LocalService, remotes: readonly RemoteService[]) =>
+    mergeService({ cluster: west, local, remotes })?.createdSeconds;
+  const peers = [remote('east', [E]), remote('central', [C])];
+  expect(created(local({ createdSeconds: 1_767_225_600 }), peers)).toBe(1_767_225_600);
+  expect(created(local({ createdSeconds: 1_767_225_600 }), [])).toBe(1_767_225_600);
+  expect(mergeService({ cluster: west, local: local(), remotes: peers })).not.toHaveProperty('createdSeconds');
+});

@@ -5,7 +5,7 @@
 
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, LocalService, MeshService, NamedPort, RemoteService } from '../model/service.ts';
-import { clientIPTimeoutOf } from '../snapshot/equality.ts';
+import { clientIPTimeoutOf, createdOf } from '../snapshot/equality.ts';
 import { compareBackends, comparePorts, compareText } from '../snapshot/order.ts';
 import { Parts } from './parts.ts';
 
@@ -34,6 +34,7 @@ export function mergeService({ cluster, local, remotes }: MergeInput, parts = ne
     frontends: [...new Set(local.frontends)].sort(compareText),
     ports: [...local.ports].sort(comparePorts),
     ...clientIPTimeoutOf(local),
+    ...createdOf(local),
     backends: inOrder(takeUntilActive(tiers(local, sources), parts), parts),
   };
 }

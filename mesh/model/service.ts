@@ -45,6 +45,8 @@ export interface LocalService {
   readonly affinity: Affinity;
   /** As in MeshService. */
   readonly clientIPTimeoutSeconds?: number;
+  /** As in MeshService. */
+  readonly createdSeconds?: number;
   /** Sorted by address. */
   readonly backends: readonly Backend[];
   readonly labels: Readonly<Record<string, string>>;
@@ -69,6 +71,12 @@ export interface MeshService {
   readonly ports: readonly NamedPort[];
   /** `sessionAffinity: ClientIP`: for how long after its last connection a client stays with its backend. Absent: `None`. */
   readonly clientIPTimeoutSeconds?: number;
+  /**
+   * When the own cluster's Service was made, in whole seconds since the epoch: the older one comes first where not all have room. Absent
+   * where nobody knows, which counts as later than every time. What peers say of their exports is not in it: a peer's claim,
+   * or its going away, must not take anybody's room.
+   */
+  readonly createdSeconds?: number;
   /** Sorted by cluster name, then address; an address appears once per cluster. */
   readonly backends: readonly Backend[];
 }

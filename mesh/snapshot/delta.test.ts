@@ -32,13 +32,15 @@ const service = fc
   .record({
     name: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
     frontend: fc.constantFrom('10.96.0.1', '10.96.0.2'),
+    age: fc.constantFrom({}, { createdSeconds: 1 }, { createdSeconds: 2 }),
     backends: fc.uniqueArray(backend, { selector: ({ cluster, address }) => `${cluster} ${address}`, maxLength: 12 }),
   })
   .map(
-    ({ name, frontend, backends }): MeshService => ({
+    ({ name, frontend, age, backends }): MeshService => ({
       key: serviceKey('shop', name),
       frontends: [frontend as IpAddress],
       ports: [{ ...http, port: 80 }],
+      ...age,
       backends: [...backends].sort(compareBackends),
     }),
   );

@@ -6,7 +6,7 @@ import type { Backend, MeshService, NamedPort } from '../model/service.ts';
 import { compareBackends } from './order.ts';
 
 /** What a service is apart from its backends. */
-export type ServiceSpec = Pick<MeshService, 'frontends' | 'ports' | 'clientIPTimeoutSeconds'>;
+export type ServiceSpec = Pick<MeshService, 'frontends' | 'ports' | 'clientIPTimeoutSeconds' | 'createdSeconds'>;
 
 /** To spread into a value: a field that is absent stays absent, whatever stood for it. */
 export const clientIPTimeoutOf = ({
@@ -14,10 +14,17 @@ export const clientIPTimeoutOf = ({
 }: Pick<ServiceSpec, 'clientIPTimeoutSeconds'>): Pick<ServiceSpec, 'clientIPTimeoutSeconds'> =>
   seconds > 0 ? { clientIPTimeoutSeconds: seconds } : {};
 
+/** Likewise. */
+export const createdOf = ({
+  createdSeconds: seconds = 0,
+}: Pick<ServiceSpec, 'createdSeconds'>): Pick<ServiceSpec, 'createdSeconds'> =>
+  seconds > 0 ? { createdSeconds: seconds } : {};
+
 export const specOf = (service: ServiceSpec): ServiceSpec => ({
   frontends: service.frontends,
   ports: service.ports,
   ...clientIPTimeoutOf(service),
+  ...createdOf(service),
 });
 
 function sameItems<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
@@ -45,7 +52,8 @@ export const sameBackend = (a: Backend, b: Backend): boolean =>
 export const sameSpec = (a: ServiceSpec, b: ServiceSpec): boolean =>
   sameItems(a.frontends, b.frontends, () => false) &&
   samePorts(a.ports, b.ports) &&
-  a.clientIPTimeoutSeconds === b.clientIPTimeoutSeconds;
+  a.clientIPTimeoutSeconds === b.clientIPTimeoutSeconds &&
+  a.createdSeconds === b.createdSeconds;
 
 export const sameService = (a: MeshService, b: MeshService): boolean =>
   a === b || (a.key === b.key && sameSpec(a, b) && sameItems(a.backends, b.backends, sameBackend));

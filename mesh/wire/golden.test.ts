@@ -188,7 +188,7 @@ const OWN: readonly {
     name: 'local service',
     value:
       '{"key":"shop/cart","frontends":["10.96.0.10"],"ports":[{"name":"http","protocol":"TCP","port":80}],"global":true,"shared":false,' +
-      '"affinity":"local","backends":[{"address":"10.3.0.5","cluster":"cluster3","clusterId":3,"state":"terminating",' +
+      '"affinity":"local","createdSeconds":1767225600,"backends":[{"address":"10.3.0.5","cluster":"cluster3","clusterId":3,"state":"terminating",' +
       '"ports":[{"name":"http","protocol":"TCP","port":8080}]}],"labels":{"a":"b"},"selector":{"app":"cart"}}',
     again: (value) => encodeLocalService(must(decodeLocalService(value))),
   },

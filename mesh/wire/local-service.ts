@@ -28,6 +28,7 @@ const SHAPE = object({
   shared: required(flag),
   affinity: required(text),
   clientIPTimeoutSeconds: omitEmpty(whole(CLIENT_IP_TIMEOUT_SECONDS.max)),
+  createdSeconds: omitEmpty(whole(UINT32_MAX)),
   backends: required(
     list(
       object({

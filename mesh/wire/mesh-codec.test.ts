@@ -44,14 +44,21 @@ const service = fc
     name: fc.stringMatching(/^[a-z]{1,3}$/),
     frontends: fc.uniqueArray(fc.constantFrom('10.96.0.1', '10.96.0.2', 'fd00::1'), { maxLength: 3 }),
     affinity: fc.constantFrom({}, { clientIPTimeoutSeconds: 1 }, { clientIPTimeoutSeconds: 86_400 }),
+    age: fc.constantFrom(
+      {},
+      { createdSeconds: 1 },
+      { createdSeconds: 1_767_225_600 },
+      { createdSeconds: 4_294_967_295 },
+    ),
     backends: fc.uniqueArray(backend, { selector: ({ cluster, address }) => cluster + address, maxLength: 20 }),
   })
   .map(
-    ({ name, frontends, affinity, backends }): MeshService => ({
+    ({ name, frontends, affinity, age, backends }): MeshService => ({
       key: serviceKey('shop', name),
       frontends: (frontends as IpAddress[]).sort(compareText),
       ports,
       ...affinity,
+      ...age,
       backends: backends.sort(compareBackends),
     }),
   );
@@ -256,6 +263,16 @@ describe('the bytes are stable', () => {
   test('of a delta', () => {
     expect([...encodeDelta(diffSnapshots(from, to))].map(hex)).toEqual([
       '229e010a140a1030303030303030306465616462656566100512140a103030303030303030646561646265656610061a640a0a73686f702f6c617267651218120712035544501835120d0a0468747470120354435018501a2a0a0831302e302e302e3112046561737418012a07120355445018352a0d0a04687474701203544350185022100a0831302e302e302e301204656173742a080a046561737410013001',
+    ]);
+  });
+
+  test('of the age of a service, which readers of before pass over', () => {
+    const bare = { ...large(1), ports: [], frontends: [], backends: [] };
+    const aged = { ...bare, createdSeconds: 1_767_225_600 };
+    const step = (before: MeshService, after: MeshService) =>
+      [...encodeDelta(diffSnapshots(snapshot([before]), snapshot([after], 6)))].map(hex);
+    expect(step(bare, aged)).toEqual([
+      '22420a140a1030303030303030306465616462656566100512140a103030303030303030646561646265656610061a140a0a73686f702f6c6172676512062080f2d6ca06',
     ]);
   });
 

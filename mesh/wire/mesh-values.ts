@@ -13,7 +13,7 @@ import {
 } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { type Backend, CLIENT_IP_TIMEOUT_SECONDS, type NamedPort, PROTOCOLS } from '../model/service.ts';
-import { clientIPTimeoutOf, type ServiceSpec } from '../snapshot/equality.ts';
+import { clientIPTimeoutOf, createdOf, type ServiceSpec } from '../snapshot/equality.ts';
 import type { BackendRef } from '../snapshot/order.ts';
 import { PortLists } from '../snapshot/port-lists.ts';
 import type { Position } from '../snapshot/snapshot.ts';
@@ -32,10 +32,16 @@ const NAMES_MAX = 511;
 
 export const positionMessage = ({ storeId, revision }: Position): PositionMessage => ({ storeId, revision });
 
-export const specMessage = ({ frontends, ports, clientIPTimeoutSeconds }: ServiceSpec): SpecMessage => ({
+export const specMessage = ({
+  frontends,
+  ports,
+  clientIPTimeoutSeconds,
+  createdSeconds,
+}: ServiceSpec): SpecMessage => ({
   frontends: [...frontends],
   ports: ports.map(portMessage),
   ...(clientIPTimeoutSeconds === undefined ? {} : { clientIpTimeoutSeconds: clientIPTimeoutSeconds }),
+  ...(createdSeconds === undefined ? {} : { createdSeconds }),
 });
 
 const portMessage = ({ name, protocol, port }: NamedPort): PortMessage => ({ name, protocol, port });
@@ -95,7 +101,12 @@ export class ValueReader {
     if (!ports.ok) return ports;
     const seconds = message.clientIpTimeoutSeconds ?? 0;
     if (seconds > CLIENT_IP_TIMEOUT_SECONDS.max) return err(`session affinity of ${seconds} seconds`);
-    return ok({ frontends, ports: ports.value, ...clientIPTimeoutOf({ clientIPTimeoutSeconds: seconds }) });
+    return ok({
+      frontends,
+      ports: ports.value,
+      ...clientIPTimeoutOf({ clientIPTimeoutSeconds: seconds }),
+      ...createdOf({ createdSeconds: message.createdSeconds ?? 0 }),
+    });
   }
 
   backend(message: BackendMessage): Result<Backend, string> {

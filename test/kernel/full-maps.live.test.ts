@@ -61,6 +61,30 @@ describe.skipIf(skipped)('full maps', () => {
     expect([await dial(1), await dial(2), await dial(3)]).toEqual([`error ${ENETUNREACH}`, 'ok', 'ok']);
   });
 
+  test('the older services are served: a new one takes nobody the place, and an older one that comes late takes it', async () => {
+    const at = (index: number, createdSeconds: number) => ({ ...numbered(index), createdSeconds });
+    const served = async () =>
+      [await dial(1), await dial(2), await dial(3), await dial(4)].map((said) => said === 'ok');
+    const rig = await open({ services: 6, backends: 64 });
+    await rig.apply([at(2, 200), at(3, 300)]);
+    expect(await served()).toEqual([false, true, true, false]);
+
+    await rig.apply([at(1, 400), at(2, 200), at(3, 300)]);
+    expect(await served()).toEqual([false, true, true, false]);
+    expect(rig.desired.refusals().map(({ service }) => service)).toEqual(['shop/s1']);
+
+    await rig.apply([at(1, 400), at(2, 200), at(3, 300), at(4, 100)]);
+    await rig.settle();
+    expect(await served()).toEqual([false, true, false, true]);
+    expect(rig.desired.refusals().map(({ service }) => service)).toEqual(['shop/s1', 'shop/s3']);
+
+    await rig.apply([at(1, 400), at(3, 300), at(4, 100)]);
+    await rig.settle();
+    expect(await served()).toEqual([false, false, true, true]);
+    expect(rig.desired.refusals().map(({ service }) => service)).toEqual(['shop/s1']);
+    expect(await rig.differences()).toEqual([]);
+  });
+
   test('rows of nobody that fill a map make way before anything is refused for good', async () => {
     const rig = await open({ services: 8, backends: 4 });
     const nobodys = Array.from({ length: 8 }, (_, index) => ({

@@ -116,6 +116,18 @@ describe('services', () => {
     expect(bytes).toBe((await publishedOf(service(GLOBAL))).bytes);
   });
 
+  test.each([
+    ['2026-01-01T00:00:00.9Z', 1_767_225_600],
+    ['1969-12-31T23:59:59Z', undefined],
+    ['2200-01-01T00:00:00Z', undefined],
+  ])('a Service made at %s is from second %s', async (time, seconds) => {
+    const { local } = await publishedOf(
+      service(GLOBAL).replace('metadata: {', `metadata: {creationTimestamp: "${time}", `),
+    );
+    expect(local?.createdSeconds).toBe(seconds);
+    expect(local && decodeLocalService(encodeLocalService(local))).toEqual({ ok: true, value: local });
+  });
+
   test('how it is exported: in full, and only what its owner exports of labels and annotations', async () => {
     const { spec, specBytes } = await publishedOf(`
 apiVersion: v1

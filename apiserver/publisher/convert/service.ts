@@ -3,9 +3,10 @@
 
 import { type IpAddress, serviceKey } from '../../../mesh/model/names.ts';
 import type { Backend, BackendState, LocalService, NamedPort } from '../../../mesh/model/service.ts';
-import { clientIPTimeoutOf } from '../../../mesh/snapshot/equality.ts';
+import { clientIPTimeoutOf, createdOf } from '../../../mesh/snapshot/equality.ts';
 import { compareBackends, comparePorts } from '../../../mesh/snapshot/order.ts';
 import type { ClusterServiceRecord, PortValue } from '../../../mesh/wire/cluster-service.ts';
+import { UINT32_MAX } from '../../../mesh/wire/record.ts';
 import { serviceIntent } from '../../sources/annotations.ts';
 import type { EndpointSliceObject, ServiceObject, SliceEndpoint } from '../../sources/objects.ts';
 import type { ClusterSettings } from '../settings.ts';
@@ -28,11 +29,15 @@ export function localService(
     shared: intent.shared,
     affinity: intent.affinity,
     ...clientIPTimeoutOf(service),
+    ...createdOf({ createdSeconds: wholeSeconds(service.createdAt) }),
     backends: backendsOf(cluster, slices),
     labels: service.labels,
     selector: service.selector,
   };
 }
+
+/** As a message of 32 bits carries it; a time that does not fit is no time that a service was made at. */
+const wholeSeconds = (epochMs = 0): number => (epochMs > UINT32_MAX * 1_000 ? 0 : Math.floor(epochMs / 1_000));
 
 /** What peers see of it; absent when it is not shared. */
 export function clusterService(

@@ -1,9 +1,7 @@
-// Asks a running program's HTTP API. Addresses are `http://host:port` or `unix:/path`; errors say which program was asked and
-// what to do when it did not answer.
+// Asks a running program's HTTP API for JSON. Errors say which program was asked and what to do when it did not answer, or refused.
 
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import { OperationalError, reasonOf } from '../runtime/errors.ts';
+import { OperationalError } from '../runtime/errors.ts';
+import { type ApiPlace, type ApiQuestion, sendRequest } from './api-request.ts';
 
 /** A diagnosis of a large mesh fits; an endless answer does not. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
@@ -15,34 +13,35 @@ export interface ApiAnswer {
 }
 
 /** The JSON answer to `GET path`; rejects with API_UNREACHABLE, API_REFUSED or API_NOT_JSON. */
-export async function getJson(server: string, path: string): Promise<unknown> {
-  const { status, body } = await get(server, path);
+export async function getJson(place: ApiPlace, path: string): Promise<unknown> {
+  const { server } = place;
+  const { status, body } = await get(place, path);
   if (status >= 400) {
     throw new OperationalError({
       code: 'API_REFUSED',
       operation: 'ask',
       subject: `${server}${path}`,
       reason: `it answered ${status}: ${problemDetail(body)}`,
-      hint:
-        status === 404
-          ? 'check that --server names the right program: agents and API servers answer different paths'
-          : 'see its log',
+      hint: hintIn(body) ?? (status === 404 ? WRONG_PROGRAM : 'see its log'),
     });
   }
   return parseJson(server, path, body);
 }
 
-export const get = (server: string, path: string, accept = 'application/json'): Promise<ApiAnswer> =>
-  ask(server, { method: 'GET', path, accept });
+const WRONG_PROGRAM = 'check that --server names the right program: agents and API servers answer different paths';
+
+export const get = (place: ApiPlace, path: string, accept = 'application/json'): Promise<ApiAnswer> =>
+  ask(place, { method: 'GET', path, accept });
 
 /** The JSON answer to a request that changes something; rejects with the problem's own code where it has one. */
 export async function changeJson(
-  server: string,
+  place: ApiPlace,
   method: 'POST' | 'DELETE',
   path: string,
   body?: unknown,
 ): Promise<unknown> {
-  const answer = await ask(server, { method, path, accept: 'application/json', body });
+  const { server } = place;
+  const answer = await ask(place, { method, path, accept: 'application/json', body });
   const value = parseJson(server, path, answer.body);
   if (answer.status < 400) return value;
   throw new RefusedChange(server, path, value);
@@ -67,40 +66,23 @@ export class RefusedChange extends OperationalError {
   }
 }
 
-interface Asked {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly accept: string;
-  readonly body?: unknown;
-}
-
-function ask(server: string, { method, path, accept, body }: Asked): Promise<ApiAnswer> {
-  const socketPath = server.startsWith('unix:') ? server.slice('unix:'.length) : undefined;
-  const url = socketPath === undefined ? new URL(path, withScheme(server)) : undefined;
-  const request = url?.protocol === 'https:' ? httpsRequest : httpRequest;
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(unreachable(server, error));
-    const sent = body === undefined ? undefined : JSON.stringify(body);
-    const headers = { accept, ...(sent === undefined ? {} : { 'content-type': 'application/json' }) };
-    const asked =
-      url === undefined ? request({ socketPath, path, method, headers }) : request(url, { method, headers });
-    asked.setTimeout(ANSWER_DEADLINE_MS, () => asked.destroy(new Error(`no answer in ${ANSWER_DEADLINE_MS / 1000} s`)));
-    asked.once('error', fail);
-    asked.once('response', (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > ANSWER_BYTES_MAX) asked.destroy(new Error(`the answer exceeds ${ANSWER_BYTES_MAX} bytes`));
-        else chunks.push(chunk);
-      });
-      response.once('error', fail);
-      response.once('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
-      );
-    });
-    asked.end(sent);
-  });
+async function ask(place: ApiPlace, question: ApiQuestion): Promise<ApiAnswer> {
+  const { response, failure } = await sendRequest(place, question);
+  response.setTimeout(ANSWER_DEADLINE_MS, () =>
+    response.destroy(new Error(`no more in ${ANSWER_DEADLINE_MS / 1000} s`)),
+  );
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > ANSWER_BYTES_MAX) throw new Error(`the answer exceeds ${ANSWER_BYTES_MAX} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw failure(error);
+  }
+  return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') };
 }
 
 function parseJson(server: string, path: string, body: string): unknown {
@@ -118,26 +100,17 @@ function parseJson(server: string, path: string, body: string): unknown {
   }
 }
 
-const withScheme = (server: string) => (/^https?:\/\//.test(server) ? server : `http://${server}`);
+const problemDetail = (body: string): string => textIn(body, 'detail') ?? body.trim().slice(0, 200);
+const hintIn = (body: string): string | undefined => textIn(body, 'hint');
 
-function unreachable(server: string, error: unknown): OperationalError {
-  return new OperationalError({
-    code: 'API_UNREACHABLE',
-    operation: 'ask',
-    subject: server,
-    reason: reasonOf(error),
-    hint: 'is the program running, and is this its http.listen address? Name another one with --server or CLUSTERMESH_SERVER',
-    retryable: true,
-    cause: error,
-  });
-}
-
-function problemDetail(body: string): string {
+/** Of a problem (RFC 9457); another text has none. */
+function textIn(body: string, name: string): string | undefined {
   try {
     const problem: unknown = JSON.parse(body);
-    if (typeof problem === 'object' && problem !== null && 'detail' in problem) return String(problem.detail);
+    const text =
+      typeof problem === 'object' && problem !== null ? (problem as Record<string, unknown>)[name] : undefined;
+    return text === undefined ? undefined : String(text);
   } catch {
-    // Not problem+json: the text itself is the best there is.
+    return undefined;
   }
-  return body.trim().slice(0, 200);
 }

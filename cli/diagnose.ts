@@ -9,17 +9,17 @@ import { filterReport, type Report, type ReportFilter } from '../mesh/conflict/r
 import { parseTime } from '../mesh/wire/time.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { OperationalError } from '../runtime/errors.ts';
+import type { ApiPlace } from './api-request.ts';
 import { exitCodeOf } from './diagnose-exit.ts';
 import { renderJunit } from './diagnose-junit.ts';
 import { renderSarif } from './diagnose-sarif.ts';
 import { renderReport } from './diagnose-table.ts';
-import { serverOption } from './options.ts';
+import { pkiOption, serverOption } from './options.ts';
 import { outputColours, outputWidth } from './terminal.ts';
 
 type Format = 'table' | 'json' | 'junit' | 'sarif';
 
-interface DiagnoseOptions extends ReportFilter {
-  readonly server: string;
+interface DiagnoseOptions extends ReportFilter, ApiPlace {
   readonly offline?: string;
   readonly now?: number;
   readonly output: Format;
@@ -30,6 +30,7 @@ export function diagnoseCommand(): Command {
   const command = new Command('diagnose')
     .description('show conflicts and faults of the mesh, from an API server or from a folder')
     .addOption(serverOption())
+    .addOption(pkiOption())
     .option('--offline <folder>', 'judge this folder instead of asking a server; see docs/diagnose.md')
     .addOption(new Option('--now <time>', 'the time of an offline judgement, RFC 3339').argParser(parseNow))
     .addOption(
@@ -52,7 +53,7 @@ export function diagnoseCommand(): Command {
     const filter: ReportFilter = { peer, severity, category, code, service };
     const report =
       offline === undefined
-        ? await askServer(options.server, filter)
+        ? await askServer(options, filter)
         : filterReport(await judgeFolder(offline, options.now ?? systemClock.now()), filter);
     if (peer !== undefined && !knows(report, peer)) throw unknownPeer(peer);
     process.stdout.write(`${render(report, output, { strict, files: offline !== undefined })}\n`);
@@ -60,9 +61,9 @@ export function diagnoseCommand(): Command {
   });
 }
 
-async function askServer(server: string, filter: ReportFilter): Promise<Report> {
+async function askServer({ server, pki }: ApiPlace, filter: ReportFilter): Promise<Report> {
   const { fetchReport } = await import('./diagnose-online.ts');
-  return fetchReport(server, filter);
+  return fetchReport({ server, pki }, filter);
 }
 
 async function judgeFolder(folder: string, now: number): Promise<Report> {

@@ -1,8 +1,8 @@
 // Reads a program's stream of server-sent events, as long as it lasts. Errors say which program was asked, as those of
 // api-client.ts do.
 
-import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
+import { type ApiPlace, sendRequest } from './api-request.ts';
 
 export interface StreamEvent {
   readonly event: string;
@@ -11,11 +11,12 @@ export interface StreamEvent {
 
 /** One event is a kilobyte; what never ends a line is no stream of ours. */
 const LINE_CHARACTERS_MAX = 1024 * 1024;
-const ANSWER_DEADLINE_MS = 30_000;
 
 /** Ends when the program ends the stream or `signal` aborts; throws API_UNREACHABLE or API_REFUSED. */
-export async function* streamEvents(server: string, path: string, signal: AbortSignal): AsyncGenerator<StreamEvent> {
-  const response = await open(server, path, signal);
+export async function* streamEvents(place: ApiPlace, path: string, signal: AbortSignal): AsyncGenerator<StreamEvent> {
+  const { server } = place;
+  const question = { method: 'GET', path, accept: 'text/event-stream' } as const;
+  const { response } = await sendRequest(place, question, signal);
   if (response.statusCode !== 200) {
     response.destroy();
     throw failure('API_REFUSED', server, `it answered ${response.statusCode}`, 'is this the address of an agent?');
@@ -37,26 +38,6 @@ export async function* streamEvents(server: string, path: string, signal: AbortS
     throw failure('API_UNREACHABLE', server, reasonOf(error), 'the program ended, or the reader was too slow for it');
   } finally {
     response.destroy();
-  }
-}
-
-async function open(server: string, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-  const headers = { accept: 'text/event-stream' };
-  const asked = server.startsWith('unix:')
-    ? httpRequest({ socketPath: server.slice('unix:'.length), path, headers, signal })
-    : httpRequest(new URL(path, /^https?:\/\//.test(server) ? server : `http://${server}`), { headers, signal });
-  const deadline = setTimeout(() => asked.destroy(new Error('no answer in time')), ANSWER_DEADLINE_MS);
-  try {
-    return await new Promise((resolve, reject) => asked.once('response', resolve).once('error', reject).end());
-  } catch (error) {
-    throw failure(
-      'API_UNREACHABLE',
-      server,
-      reasonOf(error),
-      'is the program running, and is this its http.listen address? Name another one with --agent or CLUSTERMESH_AGENT',
-    );
-  } finally {
-    clearTimeout(deadline);
   }
 }
 

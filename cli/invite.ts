@@ -9,11 +9,11 @@ import type {
 } from '../apiserver/join/invitations-document.ts';
 import type { IssuedInvitation } from '../apiserver/join/inviter.ts';
 import { changeJson, getJson } from './api-client.ts';
-import { clusterName, type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import type { ApiPlace } from './api-request.ts';
+import { clusterName, type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { table } from './table.ts';
 
-interface InviteOptions {
-  readonly server: string;
+interface InviteOptions extends ApiPlace {
   readonly output: OutputFormat;
   readonly peer?: string;
   readonly ttl: number;
@@ -42,25 +42,26 @@ export function inviteCommand(): Command {
     )
     .addOption(new Option('--force', 'with --revoke: even from under a join that has begun').conflicts('peer'))
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
     .addHelpText(
       'after',
       '\nOne of --peer, --list and --revoke. A withdrawn invitation is kept for a day, so that whoever has its token is told.' +
         '\nWhat was used cannot be withdrawn: `clustermesh leave` ends what it brought in.',
     )
-    .action(async ({ peer, ttl, list, revoke, force, server, output }: InviteOptions, command: Command) => {
+    .action(async ({ peer, ttl, list, revoke, force, output, ...place }: InviteOptions, command: Command) => {
       if (list === true) {
-        return print(output, (await getJson(server, '/v1/invitations')) as InvitationsDocument, renderInvitations);
+        return print(output, (await getJson(place, '/v1/invitations')) as InvitationsDocument, renderInvitations);
       }
       if (revoke !== undefined) {
         const path = `/v1/invitations/${revoke}/withdrawal`;
         const body = { force: force === true };
-        return print(output, (await changeJson(server, 'POST', path, body)) as WithdrawalDocument, renderWithdrawal);
+        return print(output, (await changeJson(place, 'POST', path, body)) as WithdrawalDocument, renderWithdrawal);
       }
       if (peer === undefined) return command.error("error: one of '--peer', '--list' and '--revoke' is needed");
       if (force === true) return command.error("error: '--force' goes with '--revoke'");
       const body = { peer, ttl_seconds: ttl };
-      const issued = (await changeJson(server, 'POST', '/v1/invitations', body)) as IssuedInvitation;
+      const issued = (await changeJson(place, 'POST', '/v1/invitations', body)) as IssuedInvitation;
       print(output, issued, renderInvitation);
     });
 }

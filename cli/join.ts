@@ -7,11 +7,11 @@ import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
 import { explain } from '../mesh/conflict/explain.ts';
 import type { Finding } from '../mesh/conflict/finding.ts';
 import { changeJson, RefusedChange } from './api-client.ts';
+import type { ApiPlace } from './api-request.ts';
 import { confirmed } from './confirm.ts';
-import { type OutputFormat, outputOption, peerArgument, print, serverOption } from './options.ts';
+import { type OutputFormat, outputOption, peerArgument, pkiOption, print, serverOption } from './options.ts';
 
-interface Common {
-  readonly server: string;
+interface Common extends ApiPlace {
   readonly output: OutputFormat;
 }
 
@@ -22,6 +22,7 @@ export function joinCommand(): Command {
     .option('--dry-run', 'only show the other side, the plan, and what both sides find')
     .option('--yes', 'do not ask')
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
     .addHelpText(
       'after',
@@ -29,10 +30,10 @@ export function joinCommand(): Command {
         '\nA token on the command line is seen by every user of this machine: - keeps it from them.',
     )
     .action(async (given: string, options: Common & { readonly dryRun?: true; readonly yes?: true }) => {
-      const { server, output, dryRun, yes } = options;
+      const { output, dryRun, yes } = options;
       const token = given === '-' ? await standardInput() : given;
       const ask = async (dry_run: boolean) =>
-        (await changeJson(server, 'POST', '/v1/joins', { token, dry_run })) as JoinDocument;
+        (await changeJson(options, 'POST', '/v1/joins', { token, dry_run })) as JoinDocument;
       try {
         if (dryRun === true || yes !== true) {
           const plan = await ask(true);
@@ -65,15 +66,16 @@ export function leaveCommand(): Command {
     .addArgument(peerArgument())
     .option('--yes', 'do not ask')
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
-    .action(async (peer: string, { server, output, yes }: Common & { readonly yes?: true }) => {
+    .action(async (peer: string, { output, yes, ...place }: Common & { readonly yes?: true }) => {
       const question = `Remove ${peer}, and withdraw every backend of it from this cluster?`;
       if (yes !== true && !(await confirmed(question))) {
         process.stderr.write('clustermesh: nothing was changed; --yes leaves without asking\n');
         process.exitCode = 1;
         return;
       }
-      const left = (await changeJson(server, 'DELETE', `/v1/peers/${peer}`)) as { readonly removed: readonly string[] };
+      const left = (await changeJson(place, 'DELETE', `/v1/peers/${peer}`)) as { readonly removed: readonly string[] };
       print(output, left, ({ removed }) =>
         [
           ...removed.map((path) => `removed  ${path}`),

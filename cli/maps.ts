@@ -26,7 +26,7 @@ function dumpCommand(): Command {
     .addOption(agentOption())
     .addOption(outputOption())
     .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
-      const maps = (await getJson(agent, '/v1/maps')) as MapsDocument;
+      const maps = (await getJson({ server: agent }, '/v1/maps')) as MapsDocument;
       print(output, maps, renderMaps);
       if (maps.problems.length > 0) process.exitCode = 1;
     });
@@ -40,7 +40,7 @@ function checkCommand(): Command {
     .addOption(agentOption())
     .addOption(outputOption())
     .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
-      const check = (await getJson(agent, '/v1/maps/check')) as MapsCheckDocument;
+      const check = (await getJson({ server: agent }, '/v1/maps/check')) as MapsCheckDocument;
       print(output, check, renderMapsCheck);
       const isWrong = ({ type, cause }: ExplainedDifference) => type !== 'leftover' || cause === 'foreign';
       const foreign = (check.addresses ?? []).some(({ cause }) => cause === 'foreign');
@@ -54,7 +54,7 @@ function addressesCommand(): Command {
     .addOption(agentOption())
     .addOption(outputOption())
     .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
-      print(output, (await getJson(agent, '/v1/maps/addresses')) as AddressesDocument, renderAddresses);
+      print(output, (await getJson({ server: agent }, '/v1/maps/addresses')) as AddressesDocument, renderAddresses);
     });
 }
 
@@ -66,7 +66,7 @@ function lookupCommand(): Command {
     .addOption(outputOption())
     .action(async (address: string, { agent, output }: { agent: string; output: OutputFormat }) => {
       const path = `/v1/maps/lookup?${new URLSearchParams({ address })}`;
-      const lookup = (await getJson(agent, path)) as LookupDocument;
+      const lookup = (await getJson({ server: agent }, path)) as LookupDocument;
       print(output, lookup, renderLookup);
       if (lookup.found === null) process.exitCode = 1;
     });

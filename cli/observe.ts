@@ -47,7 +47,7 @@ export function observeCommand(): Command {
 }
 
 async function showCounters({ agent, output, service, refused }: ObserveOptions): Promise<void> {
-  const all = (await getJson(agent, '/v1/traffic/counters')) as TrafficCountersDocument;
+  const all = (await getJson({ server: agent }, '/v1/traffic/counters')) as TrafficCountersDocument;
   const services = all.services.filter(
     (each) => (service === undefined || each.service === service) && (refused === undefined || refusalsOf(each) > 0),
   );
@@ -61,7 +61,7 @@ async function showEvents(options: ObserveOptions): Promise<void> {
     process.stdout.write(`${output === 'json' ? JSON.stringify(event) : renderEvent(event)}\n`);
   };
   if (last > 0) {
-    const recent = (await getJson(agent, `/v1/traffic${query}`)) as RecentTrafficDocument;
+    const recent = (await getJson({ server: agent }, `/v1/traffic${query}`)) as RecentTrafficDocument;
     for (const event of recent.events.slice(-last)) write(event);
     if (follow !== true && !recent.listening) {
       say('nothing is told of calls now: add --follow, or set datapath.observe.always for the agent');
@@ -78,7 +78,7 @@ async function followEvents(agent: string, query: string, write: (event: Traffic
   process.stdout.once('error', interrupt);
   while (!stop.signal.aborted) {
     let askAgain = false;
-    for await (const { event, value } of streamEvents(agent, `/v1/traffic/events${query}`, stop.signal)) {
+    for await (const { event, value } of streamEvents({ server: agent }, `/v1/traffic/events${query}`, stop.signal)) {
       if (event === 'traffic') write(value as TrafficEventDocument);
       else if (event === 'missed') say(renderMissed(value as MissedDocument));
       askAgain = event === 'end';

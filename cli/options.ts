@@ -9,9 +9,15 @@ export const outputOption = (): Option =>
   new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table');
 
 export const serverOption = (): Option =>
-  new Option('-s, --server <address>', 'the API server to ask: http://host:port or unix:/path')
+  new Option('-s, --server <address>', 'the API server to ask: http://host:port, https://host:port or unix:/path')
     .env('CLUSTERMESH_SERVER')
     .default('http://127.0.0.1:9880');
+
+export const pkiOption = (): Option =>
+  new Option(
+    '--pki <folder>',
+    'what to show at https://, and whom to trust there: a folder of pki init, or its ca/ca.pem and admin/',
+  ).env('CLUSTERMESH_PKI');
 
 export const agentOption = (): Option =>
   new Option('-a, --agent <address>', 'the agent to ask: http://host:port or unix:/path')

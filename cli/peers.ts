@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import type { PeerEntry, PeersDocument } from '../apiserver/peers/peers-document.ts';
 import { getJson } from './api-client.ts';
-import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import type { ApiPlace } from './api-request.ts';
+import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { age, table } from './table.ts';
 
 export function peersCommand(): Command {
@@ -12,9 +13,10 @@ export function peersCommand(): Command {
       'list peers: state, age, both directions, and trusted keys; exit 1 when one is not connected both ways',
     )
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
-    .action(async ({ server, output }: { server: string; output: OutputFormat }) => {
-      const document = (await getJson(server, '/v1/peers')) as PeersDocument;
+    .action(async ({ output, ...place }: ApiPlace & { output: OutputFormat }) => {
+      const document = (await getJson(place, '/v1/peers')) as PeersDocument;
       print(output, document, renderPeers);
       if (!document.peers.every(isConnected)) process.exitCode = 1;
     });

@@ -67,6 +67,6 @@ async function run<S extends z.ZodType>(
 
 /** Variables that the reading commands use are no settings of a program. */
 function programEnvironment(): Record<string, string | undefined> {
-  const { CLUSTERMESH_SERVER: _server, CLUSTERMESH_AGENT: _agent, ...rest } = process.env;
+  const { CLUSTERMESH_SERVER: _server, CLUSTERMESH_AGENT: _agent, CLUSTERMESH_PKI: _pki, ...rest } = process.env;
   return rest;
 }

@@ -7,12 +7,12 @@ import { releaseSchema } from '../apiserver/http/schema/quarantine.ts';
 import { findingSchema } from '../apiserver/http/schema/report.ts';
 import { OperationalError } from '../runtime/errors.ts';
 import { changeJson, getJson } from './api-client.ts';
+import type { ApiPlace } from './api-request.ts';
 import { confirmed } from './confirm.ts';
 import { explanationOf, partiesOf } from './diagnose-text.ts';
-import { serverOption } from './options.ts';
+import { pkiOption, serverOption } from './options.ts';
 
-interface ReleaseOptions {
-  readonly server: string;
+interface ReleaseOptions extends ApiPlace {
   readonly yes?: true;
 }
 
@@ -21,10 +21,12 @@ export function releaseCommand(): Command {
     .description('confirm what a finding withholds, where a person may decide; exit 1 when it was not confirmed')
     .argument('<fingerprint>', 'of the finding, as diagnose shows it')
     .addOption(serverOption())
+    .addOption(pkiOption())
     .option('--yes', 'do not ask')
-    .action(async (fingerprint: string, { server, yes }: ReleaseOptions) => {
+    .action(async (fingerprint: string, { yes, ...place }: ReleaseOptions) => {
+      const { server } = place;
       const path = encodeURIComponent(fingerprint);
-      const finding = parsed(findingSchema, await getJson(server, `/v1/conflicts/${path}`), server);
+      const finding = parsed(findingSchema, await getJson(place, `/v1/conflicts/${path}`), server);
       const { what, effect } = explanationOf(finding);
       process.stderr.write(`${finding.code}  ${partiesOf(finding)}\n  ${what}\n  ${effect}\n`);
       if (
@@ -35,7 +37,7 @@ export function releaseCommand(): Command {
         process.exitCode = 1;
         return;
       }
-      const answer = parsed(releaseSchema, await changeJson(server, 'POST', `/v1/quarantine/${path}/release`), server);
+      const answer = parsed(releaseSchema, await changeJson(place, 'POST', `/v1/quarantine/${path}/release`), server);
       process.stdout.write(
         `released: the state of ${answer.cluster} is used from here on${answer.recorded ? '' : '; it is not stored yet, look again after a while'}\n`,
       );

@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import type { ServiceDocument, ServicesDocument } from '../apiserver/status.ts';
 import { getJson } from './api-client.ts';
-import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import type { ApiPlace } from './api-request.ts';
+import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { table } from './table.ts';
 
 export function servicesCommand(): Command {
@@ -11,9 +12,10 @@ export function servicesCommand(): Command {
     .description('list global services with the backends selected for this cluster')
     .argument('[namespace/name]', 'only this service, with every backend')
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
-    .action(async (name: string | undefined, { server, output }: { server: string; output: OutputFormat }) => {
-      const all = (await getJson(server, '/v1/services')) as ServicesDocument;
+    .action(async (name: string | undefined, { output, ...place }: ApiPlace & { output: OutputFormat }) => {
+      const all = (await getJson(place, '/v1/services')) as ServicesDocument;
       const services = all.services.filter(({ service }) => name === undefined || service === name);
       if (name !== undefined && services.length === 0) {
         process.stderr.write(

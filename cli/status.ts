@@ -3,16 +3,18 @@
 import { Command } from 'commander';
 import type { StatusDocument } from '../apiserver/status.ts';
 import { getJson } from './api-client.ts';
-import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import type { ApiPlace } from './api-request.ts';
+import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { age, table } from './table.ts';
 
 export function statusCommand(): Command {
   return new Command('status')
     .description('show the API server, its peers and its agents; exit 1 when something is degraded')
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
-    .action(async ({ server, output }: { server: string; output: OutputFormat }) => {
-      const status = (await getJson(server, '/v1/status')) as StatusDocument;
+    .action(async ({ output, ...place }: ApiPlace & { output: OutputFormat }) => {
+      const status = (await getJson(place, '/v1/status')) as StatusDocument;
       print(output, status, renderStatus);
       if (!healthy(status)) process.exitCode = 1;
     });

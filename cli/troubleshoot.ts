@@ -4,7 +4,8 @@
 import { Command } from 'commander';
 import type { EndpointDocument, LadderDocument, RungDocument } from '../apiserver/peers/ladder/document.ts';
 import { getJson } from './api-client.ts';
-import { type OutputFormat, outputOption, peerArgument, print, serverOption } from './options.ts';
+import type { ApiPlace } from './api-request.ts';
+import { type OutputFormat, outputOption, peerArgument, pkiOption, print, serverOption } from './options.ts';
 import { table } from './table.ts';
 
 export function troubleshootCommand(): Command {
@@ -12,14 +13,15 @@ export function troubleshootCommand(): Command {
     .description('look at the way to a peer: name, TCP, TLS, authorization, etcd, card, sync')
     .addArgument(peerArgument())
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
     .addHelpText(
       'after',
       '\nEach of its endpoints is looked at. What comes after a step that failed is skipped: nothing can be said of it.' +
         '\nExit codes: 0 every step passed, 1 one failed, 2 wrong usage, 3 it is not known.',
     )
-    .action(async (peer: string, { server, output }: { server: string; output: OutputFormat }) => {
-      const document = (await getJson(server, `/v1/peers/${peer}/ladder`)) as LadderDocument;
+    .action(async (peer: string, { output, ...place }: ApiPlace & { output: OutputFormat }) => {
+      const document = (await getJson(place, `/v1/peers/${peer}/ladder`)) as LadderDocument;
       print(output, document, renderLadder);
       process.exitCode = exitCodeOf(document);
     });

@@ -4,11 +4,11 @@
 import { Command } from 'commander';
 import type { RevocationDocument } from '../apiserver/join/revocation.ts';
 import { changeJson } from './api-client.ts';
+import type { ApiPlace } from './api-request.ts';
 import { confirmed } from './confirm.ts';
-import { type OutputFormat, outputOption, peerArgument, print, serverOption } from './options.ts';
+import { type OutputFormat, outputOption, peerArgument, pkiOption, print, serverOption } from './options.ts';
 
-interface RevokeOptions {
-  readonly server: string;
+interface RevokeOptions extends ApiPlace {
   readonly output: OutputFormat;
   readonly dryRun?: true;
   readonly yes?: true;
@@ -21,15 +21,16 @@ export function revokeCommand(): Command {
     .option('--dry-run', 'only show what would be done')
     .option('--yes', 'do not ask')
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
     .addHelpText(
       'after',
       '\nIts document and trust store are kept, with .revoked behind their names. To take it back, delete them and join anew.' +
         '\nWithout --yes it asks; where standard input is no terminal, it then changes nothing.',
     )
-    .action(async (peer: string, { server, output, dryRun, yes }: RevokeOptions) => {
+    .action(async (peer: string, { output, dryRun, yes, ...place }: RevokeOptions) => {
       const ask = async (dry_run: boolean) =>
-        (await changeJson(server, 'POST', `/v1/peers/${peer}/revocation`, { dry_run })) as RevocationDocument;
+        (await changeJson(place, 'POST', `/v1/peers/${peer}/revocation`, { dry_run })) as RevocationDocument;
       if (dryRun === true) return print(output, await ask(true), render);
       const question = `Revoke ${peer}: close its connections, and withdraw every backend of it from this cluster?`;
       if (yes !== true && !(await confirmed(question))) {

@@ -44,7 +44,10 @@ export function rotateCommand(): Command {
     .addOption(phaseOption('--activate', 'have the next one sign, and issue every certificate anew'))
     .addOption(phaseOption('--retire', 'take the old one out; without a phase: all three, waiting in between'))
     .addOption(
-      new Option('-s, --server <address...>', 'each API server of the cluster: http://host:port or unix:/path')
+      new Option(
+        '-s, --server <address...>',
+        'each API server of the cluster: http://host:port, https://host:port (with what is in the folder) or unix:/path',
+      )
         .env('CLUSTERMESH_SERVER')
         .default(['http://127.0.0.1:9880'], 'http://127.0.0.1:9880'),
     )
@@ -91,7 +94,7 @@ async function rotate(options: RotateOptions): Promise<void> {
     given: await givenAuthority({ ...options, cluster: await new LeafFolder({ dir }).cluster() }),
   };
   const deps = {
-    ask: async (address: string) => (await getJson(address, '/v1/trust')) as TrustDocument,
+    ask: async (address: string) => (await getJson({ server: address, pki: dir }, '/v1/trust')) as TrustDocument,
     untilEtcdTakes: (endpoint: string, next: Parameters<typeof untilEtcdTakes>[0]['next'], store: string) =>
       untilEtcdTakes({ endpoint, next, store, now: systemClock.now() }, new AbortController().signal),
     clock: systemClock,

@@ -5,7 +5,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ServicesDocument, StatusDocument } from '../apiserver/status.ts';
 import { parseServiceKey } from '../mesh/model/names.ts';
 import { getJson } from './api-client.ts';
-import { type OutputFormat, outputOption, print, serverOption } from './options.ts';
+import type { ApiPlace } from './api-request.ts';
+import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { age } from './table.ts';
 import {
   atRevision,
@@ -17,8 +18,7 @@ import {
 } from './wait/conditions.ts';
 import { type WaitOutcome, waitUntil } from './wait/wait-until.ts';
 
-interface WaitOptions {
-  readonly server: string;
+interface WaitOptions extends ApiPlace {
   readonly output: OutputFormat;
   readonly timeout: number;
   readonly revision?: number;
@@ -41,6 +41,7 @@ export function waitCommand(): Command {
     .option('--agents <number>', 'and until so many agents are connected', wholeNumber)
     .option('--timeout <duration>', 'how long at most: 500ms, 30s, 5m', duration, 60_000)
     .addOption(serverOption())
+    .addOption(pkiOption())
     .addOption(outputOption())
     .addHelpText(
       'after',
@@ -50,7 +51,7 @@ export function waitCommand(): Command {
     .action(async (options: WaitOptions, command: Command) => {
       const condition = withAgents(conditionOf(options, command), options.agents ?? 0);
       const outcome = await waitUntil(condition, options.timeout, {
-        observe: () => observe(options.server, condition.needsServices),
+        observe: () => observe(options, condition.needsServices),
         monotonic: () => performance.now(),
         pause: async (ms) => void (await pause(ms)),
         onProgress: (missing) => process.stderr.write(progressText(missing)),
@@ -69,9 +70,9 @@ function conditionOf({ revision, service, backends, converged: all }: WaitOption
   return service === undefined ? converged() : serviceReady(service, backends ?? 1);
 }
 
-async function observe(server: string, needsServices: boolean): Promise<Observation> {
-  const services = needsServices ? ((await getJson(server, '/v1/services')) as ServicesDocument) : undefined;
-  return { services, status: (await getJson(server, '/v1/status')) as StatusDocument };
+async function observe(place: ApiPlace, needsServices: boolean): Promise<Observation> {
+  const services = needsServices ? ((await getJson(place, '/v1/services')) as ServicesDocument) : undefined;
+  return { services, status: (await getJson(place, '/v1/status')) as StatusDocument };
 }
 
 function progressText(missing: readonly string[]): string {

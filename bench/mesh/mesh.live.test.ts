@@ -12,7 +12,7 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
     const results = await runMesh(
       {
         size: SHORT,
-        measures: new Set(['bare', 'churn', 'large', 'agents', 'storm']),
+        measures: new Set(['bare', 'live', 'churn', 'large', 'publish', 'agents', 'storm']),
         churn: { rates: { endpoints: 45, nodes: 4, identities: 1, services: 1 }, seconds: 3, seed: 1 },
         largeBackends: 2_000,
         agents: 10,

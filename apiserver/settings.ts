@@ -3,7 +3,7 @@
 
 import { type ClusterId, type ClusterName, parseClusterId, parseClusterName } from '../mesh/model/names.ts';
 import { MESH_PROTOCOL } from '../mesh/wire/agent-message.ts';
-import { SERVICE_SPECS } from '../mesh/wire/card.ts';
+import { SERVICE_PIECES, SERVICE_SPECS } from '../mesh/wire/card.ts';
 import { spkiPins } from '../pki/spki.ts';
 import type { OwnLeaf } from '../pki/trust/own-leaf.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -50,7 +50,7 @@ export function clusterSettings(config: ApiServerConfig, door: Pick<TlsFilesFoll
     },
     defaultGlobalNamespace,
     versions: { software: SOFTWARE_VERSION, protocol: MESH_PROTOCOL },
-    capabilities: ['synced-canaries', SERVICE_SPECS],
+    capabilities: ['synced-canaries', SERVICE_SPECS, SERVICE_PIECES],
     get spkiPins() {
       return spkiPins(config.door.tls.ca.flatMap((path) => door.caText(path) ?? []));
     },

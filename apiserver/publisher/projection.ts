@@ -3,6 +3,7 @@
 // allocated on the way, so a pod's address is never published without its identity.
 
 import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
+import type { LocalService } from '../../mesh/model/service.ts';
 import { clusterServiceKey, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
 import { labelText } from '../../mesh/wire/identity.ts';
 import { ipIdentityKind, ipKey } from '../../mesh/wire/ip-identity.ts';
@@ -16,14 +17,20 @@ import { identityLabels } from './convert/identity-labels.ts';
 import { hostAddress, ipIdentityRecord, publishedAddresses } from './convert/ip.ts';
 import { isGlobalNamespace } from './convert/namespaces.ts';
 import { nodeRecord } from './convert/node.ts';
-import { clusterService, localService } from './convert/service.ts';
+import { clusterService } from './convert/peer-service.ts';
+import { backendsOf, localHead } from './convert/service.ts';
 import { serviceSpec } from './convert/service-spec.ts';
 import type { Identities } from './identities.ts';
+import { PeerPieces } from './peer-pieces.ts';
 import { PodClaims } from './pod-claims.ts';
 import type { ClusterSettings } from './settings.ts';
+import type { WholePace } from './whole-pace.ts';
 
-/** What is worked on at once: `service ns/name`, `node name` or `pod ns/name`. */
-export type Unit = `${'service' | 'node' | 'pod'} ${string}`;
+/**
+ * What is worked on at once: `service ns/name`, `slice ns/name/slice`, `whole ns/name` (only the value with all backends, which had to
+ * wait), `node name` or `pod ns/name`.
+ */
+export type Unit = `${'service' | 'slice' | 'whole' | 'node' | 'pod'} ${string}`;
 
 export interface ProjectionDeps {
   readonly objects: ClusterObjects;
@@ -31,27 +38,35 @@ export interface ProjectionDeps {
   readonly identities: Pick<Identities, 'numbers' | 'allocate'>;
   /** Undefined: the key must not exist. */
   readonly set: (key: string, value: Uint8Array | undefined) => void;
+  /** Of values with all backends of a service. A unit follows for those that must wait. */
+  readonly pace: Pick<WholePace, 'mayWrite'>;
 }
 
 export class Projection {
   readonly #deps: ProjectionDeps;
   readonly #slices: ServiceSlices;
+  readonly #pieces: PeerPieces;
   readonly #claims = new PodClaims();
   readonly #hosts = new Map<string, string>();
 
   constructor(deps: ProjectionDeps) {
     this.#deps = deps;
     this.#slices = new ServiceSlices(deps.objects);
+    this.#pieces = new PeerPieces({ ...deps, slices: this.#slices });
   }
 
+  /** A service's unit takes in all its slices. */
   all(): ReadonlySet<Unit> {
-    return this.touchedBy(allRefs(this.#deps.objects));
+    const units = this.touchedBy(allRefs(this.#deps.objects));
+    return new Set([...units].filter((unit) => !unit.startsWith('slice ')));
   }
 
   /** The units to look at again after a change of these objects. */
   touchedBy(refs: readonly ObjectRef[]): ReadonlySet<Unit> {
     const units = new Set<Unit>();
-    for (const service of this.#slices.touchedBy(refs)) units.add(`service ${service}`);
+    const { services, slices } = this.#slices.touchedBy(refs);
+    for (const service of services) units.add(`service ${service}`);
+    for (const { service, slice } of slices) units.add(`slice ${service}/${slice}`);
     const movedNodes = new Set<string>();
     const namespaces = new Set<string>();
     for (const { kind, key } of refs) {
@@ -80,25 +95,63 @@ export class Projection {
     const labelSets = pods.flatMap((pod) => this.#claimOf(pod)?.labels ?? []);
     const exhausted = await this.#deps.identities.allocate(labelSets, signal);
     for (const pod of pods) for (const address of this.#claims.set(pod, this.#claimOf(pod))) this.#address(address);
-    for (const unit of units) {
-      if (unit.startsWith('service ')) this.#service(unit.slice('service '.length) as ServiceKey);
-      else if (unit.startsWith('node ')) this.#node(unit.slice('node '.length));
-    }
+    this.#services(units);
+    for (const unit of units) if (unit.startsWith('node ')) this.#node(unit.slice('node '.length));
     if (exhausted.size === 0) return [];
     return pods.filter((pod) => exhausted.has(this.#claimOf(pod)?.labels ?? '')).map((pod): Unit => `pod ${pod}`);
+  }
+
+  /** Pieces go before the value with all backends: whoever reads them does not wait for it. */
+  #services(units: readonly Unit[]): void {
+    const changed = new Set<ServiceKey>();
+    const whole = new Set<ServiceKey>();
+    for (const unit of units) {
+      const [kind, name = ''] = unit.split(' ');
+      if (kind === 'service') {
+        this.#service(name as ServiceKey);
+        changed.add(name as ServiceKey);
+      } else if (kind === 'slice') changed.add(this.#slice(name));
+      else if (kind === 'whole') whole.add(name as ServiceKey);
+    }
+    for (const service of changed) this.#local(service);
+    for (const service of new Set([...changed, ...whole])) this.#whole(service);
   }
 
   #service(key: ServiceKey): void {
     const { objects, cluster, set } = this.#deps;
     const service = objects.services.get(key);
-    const takesPart = service !== undefined && this.#isGlobal(service.namespace);
-    const slices = this.#slices.slicesOf(key);
-    const local = takesPart ? localService(service, cluster, slices) : undefined;
-    const forPeers = local && clusterService(local, cluster, slices);
-    const spec = local && service && serviceSpec(service, local, cluster);
-    set(localServiceKey(key), local && encodeLocalService(local));
-    set(clusterServiceKey(cluster.name, key), forPeers && clusterServiceKind.encode(forPeers));
+    const head = this.#headOf(key);
+    const spec = head && service && serviceSpec(service, head, cluster);
+    this.#pieces.setService(key, head);
     set(serviceSpecKey(cluster.name, key), spec && serviceSpecKind.encode(spec));
+  }
+
+  #slice(name: string): ServiceKey {
+    const slash = name.lastIndexOf('/');
+    const service = name.slice(0, slash) as ServiceKey;
+    this.#pieces.setSlice({ service, slice: name.slice(slash + 1) });
+    return service;
+  }
+
+  #local(key: ServiceKey): void {
+    const { cluster, set } = this.#deps;
+    const head = this.#headOf(key);
+    const local = head && { ...head, backends: backendsOf(cluster, this.#slices.slicesOf(key)) };
+    set(localServiceKey(key), local && encodeLocalService(local));
+  }
+
+  #whole(key: ServiceKey): void {
+    const { cluster, set, pace } = this.#deps;
+    if (!pace.mayWrite(key, this.#pieces.backendsOf(key))) return;
+    const head = this.#headOf(key);
+    const whole = head && clusterService(head, cluster, this.#slices.slicesOf(key));
+    set(clusterServiceKey(cluster.name, key), whole && clusterServiceKind.encode(whole));
+  }
+
+  /** Undefined: the service takes no part in the mesh. */
+  #headOf(key: ServiceKey): LocalService | undefined {
+    const service = this.#deps.objects.services.get(key);
+    return service !== undefined && this.#isGlobal(service.namespace) ? localHead(service) : undefined;
   }
 
   #node(name: string): void {

@@ -10,6 +10,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type LabEtcd, startEtcd } from '../../lab/etcd.ts';
 import { skippedWithout } from '../../lab/installed.ts';
 import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
+import { clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import type { RecordKind } from '../../mesh/wire/record.ts';
+import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { composeService } from '../../mesh/wire/service-pieces.ts';
+import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { systemRandom } from '../../runtime/random.ts';
@@ -47,6 +52,13 @@ const pod = (n: number) => `apiVersion: v1
 kind: Pod
 metadata: {name: p${n}, namespace: test, labels: {app: app${n % 100}}}
 status: {podIP: 10.3.${n >> 8}.${n & 255}, hostIP: 192.168.0.1}
+`;
+const slice = (name: string, addresses: readonly string[]) => `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: ${name}, namespace: test, labels: {kubernetes.io/service-name: echo}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [${addresses.map((address) => `{addresses: [${address}], zone: z1}`).join(', ')}]
 `;
 const pods = (count: number) => Array.from({ length: count }, (_, n) => pod(n)).join('---\n');
 
@@ -175,6 +187,44 @@ describe.skipIf(skippedWithout('etcd', 'etcdctl'))('publisher on a real etcd', (
       });
     }
     expect(after.size).toBe(before.size);
+  });
+
+  test('pieces and whole values say the same once changes settle, also when it ended before it wrote the whole ones', async () => {
+    const SLICES = 30;
+    /** Of slice `at`; the odd ones name one address of the slice before too. */
+    const addresses = (at: number, version: number) => [
+      ...Array.from({ length: 100 }, (_, n) => `10.4.${at}.${n}`),
+      `10.5.${at}.${version}`,
+      ...(at % 2 === 1 ? [`10.4.${at - 1}.1`] : []),
+    ];
+    const write = (at: number, version: number) =>
+      writeFileSync(join(folder, `slice-${at}.yaml`), slice(`echo-${at}`, addresses(at, version)));
+    for (let at = 0; at < SLICES; at += 1) write(at, 0);
+    const whole = async () => (await values('cilium/state/services/')).get('cilium/state/services/v1/west/test/echo');
+    const composed = async () => {
+      const decoded = async <T>(kind: RecordKind<T>, root: string): Promise<readonly T[]> =>
+        [...(await values(`clustermesh/v1/${root}/west/test/echo`)).values()].flatMap((value) => {
+          const read = kind.decode(Buffer.from(value));
+          return read.ok ? [read.value] : [];
+        });
+      const [head] = await decoded(serviceHeadKind, 'heads');
+      const slices = await decoded(serviceSliceKind, 'slices');
+      expect(slices).toHaveLength(SLICES);
+      return head && Buffer.from(clusterServiceKind.encode(composeService(head, slices))).toString();
+    };
+    const first = replica('a');
+    await first.synced();
+    const before = await whole();
+    expect(await composed()).toBe(before);
+    for (let at = 0; at < SLICES; at += 1) write(at, 1);
+    await vi.waitFor(async () => expect(await composed()).toContain('"10.5.29.1"'), PATIENCE);
+    // The whole value may wait for three seconds yet. A successor does not know that it has to.
+    await first.end();
+    const second = replica('b');
+    await second.synced();
+    await vi.waitFor(async () => expect(await whole()).toBe(await composed()), PATIENCE);
+    expect(await whole()).not.toBe(before);
+    for (let at = 0; at < SLICES; at += 1) rmSync(join(folder, `slice-${at}.yaml`));
   });
 
   test('two replicas: one writes, and the other goes on where it ends', async () => {

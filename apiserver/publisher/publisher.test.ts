@@ -75,7 +75,7 @@ function start(
   const synced = () =>
     until(() =>
       expect(publisher.state).toMatchObject({
-        synced: { services: true, nodes: true, identities: true, ip: true, specs: true },
+        synced: { services: true, nodes: true, identities: true, ip: true, specs: true, heads: true, slices: true },
         queueDepth: 0,
       }),
     );
@@ -172,12 +172,17 @@ test('publishes everything that a peer and the own view read', async () => {
   expect(publisher.state).toMatchObject({
     publishing: true,
     lastError: undefined,
-    published: { services: 1, nodes: 1, identities: 1, ip: 2, specs: 1, localServices: 1 },
+    published: { services: 1, nodes: 1, identities: 1, ip: 2, specs: 1, heads: 1, slices: 1, localServices: 1 },
     identities: { allocated: 1, capacity: 65_536 },
     leases: 1,
   });
-  expect(keys(store, 'clustermesh/v1/services/')).toEqual(['clustermesh/v1/services/west/test/echo']);
-  for (const [key, { lease }] of store.content('cilium/', 'clustermesh/v1/services/'))
+  const own = ['services', 'heads', 'slices'].map((kind) => `clustermesh/v1/${kind}/`);
+  expect(own.flatMap((prefix) => keys(store, prefix))).toEqual([
+    'clustermesh/v1/services/west/test/echo',
+    'clustermesh/v1/heads/west/test/echo',
+    'clustermesh/v1/slices/west/test/echo/echo-1',
+  ]);
+  for (const [key, { lease }] of store.content('cilium/', ...own))
     expect({ key, lease }).not.toMatchObject({ lease: '0' });
 });
 
@@ -232,7 +237,8 @@ test('canaries come after everything of their kind, and only when the source is 
   await until(() => expect(events.filter(({ type }) => type === 'put').length).toBeGreaterThan(1000));
   const order = events.flatMap((event) => (event.type === 'put' ? [event.kv.key] : []));
   const places = ['services', 'nodes', 'identities', 'ip'].map((kind) => `cilium/state/${kind}/v1`);
-  for (const place of [...places, 'clustermesh/v1/services']) {
+  const own = ['services', 'heads', 'slices'].map((kind) => `clustermesh/v1/${kind}`);
+  for (const place of [...places, ...own]) {
     const canary = order.indexOf(`cilium/synced/west/${place}`);
     const last = order.findLastIndex((key) => key.startsWith(`${place}/`));
     expect({ place, last: last >= 0 || place.includes('nodes'), canary: canary > last }).toEqual({
@@ -242,6 +248,31 @@ test('canaries come after everything of their kind, and only when the source is 
     });
   }
   expect(new Set(keys(store, 'cilium/state/identities/')).size).toBe(300);
+});
+
+test('a large service that changes all the time: its pieces at once, the whole value for Cilium readers together', async () => {
+  const store = new MemoryStore();
+  const many = (last: number) =>
+    Array.from({ length: 2_000 }, (_, n) => `10.3.${n >> 8}.${n & 255}`).concat(`10.3.9.${last}`);
+  const { path, write, remove } = folder({ 'service.yaml': service(), 'slice.yaml': slice(...many(0)) });
+  const { publisher, synced } = start(store, path);
+  await synced();
+  const whole = () => text(store, 'cilium/state/services/v1/west/test/echo');
+  const piece = () => text(store, 'clustermesh/v1/slices/west/test/echo/echo-1');
+  const events = record(store);
+  for (let last = 1; last <= 4; last += 1) {
+    write('slice.yaml', slice(...many(last)));
+    await until(() => expect(piece()).toContain(`"10.3.9.${last}"`));
+  }
+  await until(() => expect(whole()).toContain('"10.3.9.4"'));
+  const puts = (key: string) => events.filter((event) => event.type === 'put' && event.kv.key === key).length;
+  const ofPiece = puts('clustermesh/v1/slices/west/test/echo/echo-1');
+  expect(ofPiece).toBeGreaterThanOrEqual(4);
+  expect(puts('cilium/state/services/v1/west/test/echo')).toBeLessThan(ofPiece);
+  await until(() => expect(publisher.state.queueDepth).toBe(0));
+  remove('service.yaml');
+  await until(() => expect(whole()).toBeUndefined());
+  expect(keys(store, 'clustermesh/v1/heads/').concat(keys(store, 'clustermesh/v1/slices/'))).toEqual([]);
 });
 
 test('a restart leaves no gap, keeps identities, and removes what is gone when the source is ready', async () => {

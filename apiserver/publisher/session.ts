@@ -28,6 +28,7 @@ import { KeyWriter } from './key-writer.ts';
 import { ownedKeys } from './owned-keys.ts';
 import { Projection, type Unit } from './projection.ts';
 import type { ClusterSettings } from './settings.ts';
+import { WholePace } from './whole-pace.ts';
 
 /** Readers call a peer ageing after 10 s of silence: three beats may be late before that. */
 export const HEARTBEAT_INTERVAL_MS = 3_000;
@@ -62,6 +63,7 @@ export class PublishSession {
   readonly writer: KeyWriter;
   readonly #deps: SessionDeps;
   readonly #keys: ReturnType<typeof ownedKeys>;
+  readonly #pace: WholePace;
   readonly #projection: Projection;
   readonly #units: WorkQueue<Unit>;
   readonly #origin: WorkQueue<'origin'>;
@@ -84,7 +86,11 @@ export class PublishSession {
         this.writer.set(identityKey(number), labels === undefined ? undefined : encodeText(labels)),
     });
     const set = (key: string, value: Uint8Array | undefined) => this.writer.set(key, value);
-    this.#projection = new Projection({ objects: source.objects, cluster, identities: this.identities, set });
+    this.#pace = new WholePace({ clock, onDue: (service) => this.#units.add(`whole ${service}`) });
+    this.#projection = new Projection({
+      ...{ objects: source.objects, cluster, identities: this.identities, set },
+      pace: this.#pace,
+    });
     this.#units = new WorkQueue<Unit>({
       ...{ name: 'objects', clock, random, onError, batchMax: UNITS_AT_ONCE },
       work: (units, signal) => this.#project(units, signal),
@@ -96,7 +102,7 @@ export class PublishSession {
   }
 
   get depth(): number {
-    return this.writer.depth + this.#units.depth;
+    return this.writer.depth + this.#units.depth + this.#pace.waiting;
   }
 
   isSynced(kind: RecordKindName): boolean {
@@ -133,6 +139,7 @@ export class PublishSession {
     } catch (error) {
       this.#ending.abort(error);
     }
+    this.#pace.stop();
     if (!signal.aborted && this.#ending.signal.aborted) throw this.#ending.signal.reason;
   }
 

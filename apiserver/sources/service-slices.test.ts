@@ -24,10 +24,11 @@ const namespace = (name: string, label: string): ClusterObject => ({
 function table() {
   const objects = new ObjectTable();
   const slices = new ServiceSlices(objects);
-  /** Makes these the whole content; gives the services touched, and the slices of `test/echo`. */
+  /** Makes these the whole content; gives the services and slices touched, and the slices of `test/echo`. */
   const become = (...content: readonly ClusterObject[]) => {
     const refs = objects.replaceAll(new Map(content.map((object) => [refText(refOf(object)), object])));
-    const touched = [...slices.touchedBy(refs)].sort();
+    const { services, slices: pieces } = slices.touchedBy(refs);
+    const touched = [...services, ...pieces.map(({ service, slice }) => `${service} ${slice}`)].sort();
     return { touched, ofEcho: slices.slicesOf('test/echo' as ServiceKey).map(({ name }) => name) };
   };
   return { become };
@@ -35,13 +36,16 @@ function table() {
 
 test('a slice touches the service it belongs to, and the one it belonged to before', () => {
   const { become } = table();
-  expect(become(slice('b', 'echo'), slice('a', 'echo'))).toEqual({ touched: ['test/echo'], ofEcho: ['a', 'b'] });
+  expect(become(slice('b', 'echo'), slice('a', 'echo'))).toEqual({
+    touched: ['test/echo a', 'test/echo b'],
+    ofEcho: ['a', 'b'],
+  });
   expect(become(slice('b', 'other'), slice('a', 'echo'))).toEqual({
-    touched: ['test/echo', 'test/other'],
+    touched: ['test/echo b', 'test/other b'],
     ofEcho: ['a'],
   });
-  expect(become(slice('b', 'other'))).toEqual({ touched: ['test/echo'], ofEcho: [] });
-  expect(become(slice('b', undefined))).toEqual({ touched: ['test/other'], ofEcho: [] });
+  expect(become(slice('b', 'other'))).toEqual({ touched: ['test/echo a'], ofEcho: [] });
+  expect(become(slice('b', undefined))).toEqual({ touched: ['test/other b'], ofEcho: [] });
   expect(become()).toEqual({ touched: [], ofEcho: [] });
 });
 

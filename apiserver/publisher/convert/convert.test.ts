@@ -19,7 +19,8 @@ import { identityLabels, isIdentityRelevant } from './identity-labels.ts';
 import { hostAddress, ipIdentityRecord, publishedAddresses } from './ip.ts';
 import { isGlobalNamespace } from './namespaces.ts';
 import { nodeRecord } from './node.ts';
-import { clusterService, localService } from './service.ts';
+import { clusterService } from './peer-service.ts';
+import { localService } from './service.ts';
 import { serviceSpec } from './service-spec.ts';
 
 const cluster = { name: 'cluster3' as ClusterName, id: 3 as ClusterId };

@@ -1,0 +1,164 @@
+// The pieces of a service and its whole value say the same, whatever happens to the objects behind them in whatever order; and what
+// one endpoint of a large service costs in keys.
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ClusterId, ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
+import type { Result } from '../../mesh/model/result.ts';
+import { clusterServiceKey, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { composeService } from '../../mesh/wire/service-pieces.ts';
+import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import { KEY_LAYOUTS, stateKey } from '../../mesh/wire/state-keys.ts';
+import { ObjectTable } from '../sources/object-table.ts';
+import {
+  type ClusterObject,
+  type EndpointSliceObject,
+  refOf,
+  refText,
+  type SliceEndpoint,
+} from '../sources/objects.ts';
+import { Projection } from './projection.ts';
+import type { ClusterSettings } from './settings.ts';
+
+const WEST = 'west' as ClusterName;
+const CONTEXT = { cluster: WEST, clusterId: 3 as ClusterId, maxConnectedClusters: 255 } as const;
+const SETTINGS = { name: WEST, id: 3, maxConnectedClusters: 255, defaultGlobalNamespace: true } as ClusterSettings;
+const SERVICES = ['test/one', 'test/two'] as const;
+
+const serviceObject = (key: string, shared: boolean): ClusterObject => ({
+  ...{ kind: 'Service', namespace: 'test', name: key.slice('test/'.length), labels: {}, selector: {} },
+  annotations: { 'service.cilium.io/global': 'true', 'service.cilium.io/shared': String(shared) },
+  ...{ external: false, clusterIPs: ['10.96.0.1' as IpAddress], ports: [{ name: 'http', protocol: 'TCP', port: 80 }] },
+});
+
+const endpointOf = (address: string, change: Partial<SliceEndpoint> = {}): SliceEndpoint => ({
+  ...{ addresses: [address as IpAddress], ready: true, serving: true, terminating: false },
+  ...{ hostname: undefined, zone: undefined, zoneHints: [], ...change },
+});
+
+const sliceObject = (name: string, service: string, endpoints: readonly SliceEndpoint[], port = 80) =>
+  ({
+    ...{ kind: 'EndpointSlice', namespace: 'test', name, service: service as ServiceKey, endpoints },
+    ports: [{ name: port === 53 ? 'dns' : 'http', protocol: 'TCP', port }],
+  }) satisfies EndpointSliceObject;
+
+const endpoint = fc
+  .record({
+    address: fc.constantFrom('10.3.0.1', '10.3.0.2', 'fd00::1'),
+    state: fc.constantFrom<Partial<SliceEndpoint>>(
+      {},
+      { ready: false, serving: true, terminating: true },
+      { ready: false, serving: false },
+    ),
+    said: fc.constantFrom<Partial<SliceEndpoint>>(
+      {},
+      { hostname: 'a', zone: 'z1' },
+      { hostname: 'b', zoneHints: ['z2'] },
+    ),
+  })
+  .map(({ address, state, said }) => endpointOf(address, { ...state, ...said }));
+
+/** Objects by what they are called, present or gone. */
+const change: fc.Arbitrary<readonly [string, ClusterObject | undefined]> = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(...SERVICES), fc.constantFrom(true, true, false, undefined))
+    .map(([key, shared]) => [key, shared === undefined ? undefined : serviceObject(key, shared)] as const),
+  fc
+    .tuple(
+      ...([
+        fc.constantFrom('a', 'b', 'c'),
+        fc.constantFrom(...SERVICES),
+        fc.array(endpoint, { maxLength: 3 }),
+      ] as const),
+      ...([fc.constantFrom(80, 8080, 53), fc.boolean()] as const),
+    )
+    .map(
+      ([name, service, endpoints, port, gone]) =>
+        [
+          ...([
+            name,
+            gone && endpoints.length === 0 ? undefined : sliceObject(name, service, endpoints, port),
+          ] as const),
+        ] as const,
+    ),
+);
+
+function published() {
+  const objects = new ObjectTable();
+  const content = new Map<string, Uint8Array>();
+  const mentioned: string[] = [];
+  const projection = new Projection({
+    objects,
+    cluster: SETTINGS,
+    identities: { numbers: new Map(), allocate: async () => new Set() },
+    set: (key, value) => {
+      mentioned.push(key);
+      if (value === undefined) content.delete(key);
+      else content.set(key, value);
+    },
+    pace: { mayWrite: () => true },
+  });
+  /** Makes these the whole content. Gives the keys that were looked at. */
+  const become = async (all: Iterable<ClusterObject>): Promise<readonly string[]> => {
+    const refs = objects.replaceAll(new Map([...all].map((object) => [refText(refOf(object)), object])));
+    mentioned.length = 0;
+    await projection.project([...projection.touchedBy(refs)], new AbortController().signal);
+    return [...mentioned].sort();
+  };
+  const under = (prefix: string) => [...content].filter(([key]) => key.startsWith(prefix));
+  return { become, content, under };
+}
+
+const must = <T>(result: Result<T, string>): T => {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+};
+
+test('head and slices say what the whole value says, after every change', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { maxLength: 12 }), async (rounds) => {
+      const { become, content, under } = published();
+      const present = new Map<string, ClusterObject>();
+      for (const round of rounds) {
+        for (const [name, object] of round) {
+          if (object === undefined) present.delete(name);
+          else present.set(name, object);
+        }
+        await become(present.values());
+        for (const service of SERVICES as readonly string[] as readonly ServiceKey[]) {
+          const whole = content.get(clusterServiceKey(WEST, service));
+          const head = content.get(serviceHeadKey(WEST, service));
+          const slices = under(stateKey(KEY_LAYOUTS.slices, WEST, `${service}/`)).map(([key, value]) => {
+            const slice = must(serviceSliceKind.decode(value));
+            expect(serviceSliceKind.validate(slice, { ...CONTEXT, key })).toEqual([]);
+            expect(Object.keys(slice.backends)).not.toEqual([]);
+            return slice;
+          });
+          if (whole === undefined || head === undefined) {
+            expect({ whole, head, slices }).toEqual({ slices: [] });
+            continue;
+          }
+          const composed = composeService(must(serviceHeadKind.decode(head)), slices);
+          expect(Buffer.from(clusterServiceKind.encode(composed)).toString()).toBe(Buffer.from(whole).toString());
+        }
+      }
+    }),
+  );
+});
+
+test('one endpoint touches the key of its slice, and of the other slices none', async () => {
+  const { become, content } = published();
+  const slices = (changed?: SliceEndpoint) =>
+    Array.from({ length: 50 }, (_, at) =>
+      sliceObject(`one-${at}`, 'test/one', [
+        endpointOf(`10.3.${at}.1`, { zone: 'z' }),
+        ...(at === 7 && changed !== undefined ? [changed] : []),
+      ]),
+    );
+  const of = (keys: readonly string[]) => keys.filter((key) => /v1\/(heads|slices)\//.test(key));
+  await become([serviceObject('test/one', true), ...slices()]);
+  expect([...content.keys()].filter((key) => key.startsWith('clustermesh/v1/slices/'))).toHaveLength(50);
+  const touched = await become([serviceObject('test/one', true), ...slices(endpointOf('10.3.7.2'))]);
+  expect(of(touched)).toEqual(['clustermesh/v1/slices/west/test/one/one-7']);
+});

@@ -5,6 +5,7 @@ import { causeChain } from '../runtime/errors.ts';
 import { machineLine } from './markdown-section.ts';
 import { exceeded } from './mesh/bounds.ts';
 import { type Options, readOptions } from './mesh/options.ts';
+import { progressOn } from './mesh/progress.ts';
 import { textReport, writeDocument, writePlots } from './mesh/publication.ts';
 import type { Results } from './mesh/results.ts';
 import { runMesh } from './mesh/run.ts';
@@ -27,9 +28,7 @@ async function main(): Promise<number> {
 }
 
 async function measure(options: Options, signal: AbortSignal): Promise<number> {
-  const begun = performance.now();
-  const progress = (what: string) =>
-    void process.stderr.write(`${((performance.now() - begun) / 1_000).toFixed(1).padStart(7)} s  ${what}\n`);
+  const progress = progressOn(process.stderr);
   const all: Results[] = [];
   for (const run of options.runs) all.push(await runMesh(run, progress, signal));
   const worse = all.flatMap(exceeded);

@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { skippedWithout } from '../../lab/installed.ts';
 import { exceeded } from './bounds.ts';
+import { SILENT } from './progress.ts';
 import { runMesh } from './run.ts';
 import { SHORT } from './size.ts';
 
@@ -17,7 +18,7 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
         largeBackends: 2_000,
         agents: 10,
       },
-      () => {},
+      SILENT,
       new AbortController().signal,
     );
     expect(exceeded(results), JSON.stringify(results, undefined, 2)).toEqual([]);

@@ -1,6 +1,7 @@
 // One run: opens a stage, takes the measures that are wanted one after the other, and removes everything. For the command and for
 // the test that keeps the ratios.
 
+import { ms } from './format.ts';
 import { bareCopy } from './measures/bare-copy.ts';
 import { bootstrap } from './measures/bootstrap.ts';
 import { type ChurnOptions, churn } from './measures/churn.ts';
@@ -11,10 +12,12 @@ import { publish } from './measures/publish.ts';
 import { reconnectStorm } from './measures/reconnect-storm.ts';
 import { restart } from './measures/restart.ts';
 import { silentPeers } from './measures/silent-peers.ts';
+import type { Progress } from './progress.ts';
 import type { Results } from './results.ts';
 import { Sampler } from './sampler.ts';
 import type { MeshSize } from './size.ts';
 import { MeshStage } from './stage.ts';
+import type { Sample } from './timeline.ts';
 import { loopOf } from './usage.ts';
 
 /** All but `bootstrap`, without which there is nothing to measure. In the order in which they are taken. */
@@ -29,23 +32,19 @@ export interface RunOptions {
   readonly agents: number;
 }
 
-export async function runMesh(
-  options: RunOptions,
-  onProgress: (what: string) => void,
-  signal: AbortSignal,
-): Promise<Results> {
-  const stage = new MeshStage(options.size, onProgress);
-  const sampler = new Sampler(stage);
+export async function runMesh(options: RunOptions, progress: Progress, signal: AbortSignal): Promise<Results> {
+  const stage = new MeshStage(options.size, (what) => progress.step(what));
+  const sampler = new Sampler(stage, (sample, during) => progress.passing(passingText(sample, during)));
   try {
     await stage.open(signal);
     sampler.start();
-    return await measure(options, stage, sampler, onProgress, signal);
+    return await measure(options, stage, sampler, progress, signal);
   } finally {
     try {
       await sampler.stop();
     } finally {
-      onProgress('removing everything that was made');
-      for (const left of await stage.close()) onProgress(`could not be removed: ${left}`);
+      progress.step('removing everything that was made');
+      for (const left of await stage.close()) progress.step(`could not be removed: ${left}`);
     }
   }
 }
@@ -54,11 +53,11 @@ async function measure(
   options: RunOptions,
   stage: MeshStage,
   sampler: Sampler,
-  onProgress: (what: string) => void,
+  progress: Progress,
   signal: AbortSignal,
 ): Promise<Results> {
   const always = <T>(name: string, take: () => Promise<T>): Promise<T> => {
-    onProgress(`measure ${name}`);
+    progress.step(`measure ${name}`);
     return sampler.during(name, take);
   };
   const quietly = <T>(work: () => Promise<T>): Promise<T> => sampler.quietly(work);
@@ -68,7 +67,7 @@ async function measure(
   const liveMemory = await wanted('live', () => watchLiveMemory(stage, signal));
   const bare = await wanted('bare', () => bareCopy(stage, signal));
   const bootstrapped = await always('bootstrap', () => bootstrap(stage, signal));
-  onProgress(`bootstrap took ${Math.round(bootstrapped.ms)} ms`);
+  progress.step(`bootstrap took ${ms(bootstrapped.ms)}`);
   return {
     size: options.size,
     played: playedBy(stage),
@@ -86,6 +85,16 @@ async function measure(
     restart: await wanted('restart', () => restart(stage, signal)),
     timeline: sampler.timeline,
   };
+}
+
+function passingText({ queues = {}, admitted, programmed }: Sample, during: string): string {
+  const waiting = Object.entries(queues).filter(([, depth]) => depth > 0);
+  const found = [
+    ...(admitted === undefined ? [] : [`${admitted.toLocaleString('en')} records admitted`]),
+    ...(programmed === undefined ? [] : [`${programmed.toLocaleString('en')} backends programmed`]),
+    ...waiting.map(([name, depth]) => `${depth.toLocaleString('en')} waiting (${name})`),
+  ];
+  return `${during}: ${found.join(', ')}`;
 }
 
 function playedBy({ doors }: MeshStage): Results['played'] {

@@ -17,15 +17,19 @@ type Asked = Pick<Sample, 'queues' | 'admitted' | 'programmed'>;
 
 export class Sampler {
   readonly #stage: MeshStage;
+  readonly #onSample: (sample: Sample, during: string) => void;
   readonly #recorder = new TimelineRecorder();
   readonly #begun = performance.now();
   readonly #stop = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
   #asked: Asked = {};
   #quiet = false;
+  #during = '';
 
-  constructor(stage: MeshStage) {
+  /** `onSample`: of each, and what it was taken during. */
+  constructor(stage: MeshStage, onSample: (sample: Sample, during: string) => void) {
     this.#stage = stage;
+    this.#onSample = onSample;
   }
 
   get timeline(): Timeline {
@@ -48,9 +52,11 @@ export class Sampler {
 
   async during<T>(name: string, work: () => Promise<T>): Promise<T> {
     const fromMs = this.#now();
+    this.#during = name;
     try {
       return await work();
     } finally {
+      this.#during = '';
       this.#recorder.addPhase({ name, fromMs, toMs: this.#now() });
     }
   }
@@ -76,8 +82,10 @@ export class Sampler {
         const found = this.#processSample(process);
         if (found !== undefined) processes[process] = found;
       }
-      this.#recorder.add({ atMs: Math.round(this.#now()), processes, ...this.#asked });
+      const sample = { atMs: Math.round(this.#now()), processes, ...this.#asked };
       this.#asked = {};
+      this.#recorder.add(sample);
+      if (this.#during !== '' && sample.queues !== undefined) this.#onSample(sample, this.#during);
       await sleep(systemClock, this.#recorder.intervalMs, signal);
     }
   }

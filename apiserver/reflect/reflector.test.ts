@@ -146,11 +146,11 @@ test('keys of clusters that are no peers are cleared only when the peers are kno
   known = false;
   lead();
   await vi.waitFor(() => expect(mirror.entries.has(CACHED)).toBe(true));
-  reflector.resync();
+  await reflector.resync(new AbortController().signal);
   await vi.waitFor(() => expect(reflector.depth).toBe(0));
   expect(await value(CACHED)).toBe('old');
   known = true;
-  reflector.resync();
+  await reflector.resync(new AbortController().signal);
   await vi.waitFor(async () => expect(await value(CACHED)).toBeUndefined());
 });
 

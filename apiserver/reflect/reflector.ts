@@ -4,6 +4,7 @@
 //
 // Reflected keys carry no lease: an API server that is away must not withdraw what its peers said.
 
+import { setImmediate } from 'node:timers/promises';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { encodeTime } from '../../mesh/wire/synced.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -42,6 +43,8 @@ export interface ReflectorDeps {
 const TRANSACTION_BYTES_MAX = 1024 * 1024;
 /** An etcd syncs to disk for each group of transactions: those that are under way together share that. */
 const TRANSACTIONS_MAX = 4;
+/** Of the keys that are there: looking where a key belongs takes about a microsecond. */
+const RESYNC_KEYS_PER_TURN = 1_000;
 
 /** What is known of the peers at one moment, looked up once each. */
 type Outcomes = (name: ClusterName) => ReflectedPeer | undefined;
@@ -55,6 +58,7 @@ export class Reflector {
   /** While this replica leads: what must still hold for its writes to be carried out. */
   #fence: Condition | undefined;
   #lastError: unknown;
+  #resyncing = false;
 
   constructor(deps: ReflectorDeps) {
     this.#deps = deps;
@@ -74,7 +78,7 @@ export class Reflector {
 
   /** Keys that are not written yet. */
   get depth(): number {
-    return this.#queue.depth;
+    return this.#queue.depth + Number(this.#resyncing);
   }
 
   get lastError(): unknown {
@@ -137,24 +141,36 @@ export class Reflector {
     this.#deps.progress?.begin(true);
     this.#reflected.clear();
     this.#undecided.clear();
-    this.resync();
     try {
-      await this.#queue.run(signal);
+      await Promise.all([this.#queue.run(signal), this.resync(signal)]);
     } finally {
       this.#fence = undefined;
+      this.#resyncing = false;
       this.#deps.progress?.begin(false);
     }
   }
 
-  /** Looks at every peer and at every key that is there. */
-  resync(): void {
-    if (this.#fence === undefined) return;
-    for (const name of this.#deps.peers.names()) {
-      const peer = this.#deps.peers.peer(name);
+  /** Looks at every peer and at every key that is there; until it is done, something may wait that is not in the queue. */
+  async resync(signal: AbortSignal): Promise<void> {
+    const { peers, observed, self } = this.#deps;
+    this.#resyncing = true;
+    for (const name of [...peers.names()]) {
+      const peer = peers.peer(name);
       if (peer !== undefined) this.#addChanged(name, [...keysOfPeer(name, peer)]);
       this.#addAll(canariesOfPeer(name));
+      await setImmediate();
+      if (signal.aborted) return;
     }
-    for (const key of this.#deps.observed.keys()) if (locate(key, this.#deps.self) !== undefined) this.#queue.add(key);
+    let looked = 0;
+    for (const key of observed.keys()) {
+      if (locate(key, self) !== undefined) this.#queue.add(key);
+      looked += 1;
+      if (looked % RESYNC_KEYS_PER_TURN !== 0) continue;
+      await setImmediate();
+      if (signal.aborted) return;
+    }
+    this.#resyncing = false;
+    this.#noteReflected([]);
   }
 
   #decide(name: ClusterName): void {
@@ -196,11 +212,15 @@ export class Reflector {
     progress?.takenUp(peerOf, keys);
     const outcomes = this.#outcomes();
     const writes = [...located.values()].map((one) => one && this.#writeFor(one, outcomes));
+    let wrote = false;
     for (const group of groupsOf(writes.filter((write) => write !== undefined))) {
+      wrote = true;
       const { succeeded } = await store.transact(group, [fence], signal);
       if (!succeeded) throw leadershipLost();
     }
     this.#lastError = undefined;
+    // Where nothing is to be written, nothing is waited for: after a start these are all keys of all peers, and others have their turn.
+    if (!wrote) await setImmediate();
     progress?.written(peerOf, keys);
     this.#noteReflected(keys);
     return [];
@@ -240,7 +260,7 @@ export class Reflector {
 
   /** A canary says that everything before it has landed: it may stand once nothing of its peer waits any more. */
   #noteReflected(written: readonly string[]): void {
-    if (this.#queue.depth > written.length) return;
+    if (this.#resyncing || this.#queue.depth > written.length) return;
     for (const name of this.#deps.peers.names()) {
       if (this.#reflected.has(name) || this.#deps.peers.peer(name)?.complete !== true) continue;
       this.#reflected.add(name);

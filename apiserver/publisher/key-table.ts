@@ -11,6 +11,8 @@ export interface KeyTableDeps {
   readonly isOurs: (lease: string) => boolean;
 }
 
+const NO_LEASE = '0';
+
 export class KeyTable {
   readonly #deps: KeyTableDeps;
   readonly #wanted = new Map<string, Uint8Array | 'absent'>();
@@ -61,6 +63,18 @@ export class KeyTable {
   /** Keys that are there and that nobody has mentioned. */
   leftovers(): readonly string[] {
     return [...this.#observed.keys()].filter((key) => !this.#wanted.has(key));
+  }
+
+  /** The keys that are there, by the lease that they hang on. */
+  keysOfLeases(): ReadonlyMap<string, readonly string[]> {
+    const keysOf = new Map<string, string[]>();
+    for (const [key, { lease }] of this.#observed) {
+      if (lease === NO_LEASE) continue;
+      const keys = keysOf.get(lease);
+      if (keys === undefined) keysOf.set(lease, [key]);
+      else keys.push(key);
+    }
+    return keysOf;
   }
 
   plan(key: string): KeyPlan {

@@ -174,7 +174,7 @@ test('after a restart nothing is missing at any moment, and what is no longer wa
   first.set({ 'own/a': '1', 'own/b': '1', 'own/gone': '1' });
   await first.landed();
   await first.end();
-  const oldLease = store.content('own/').get('own/a')?.lease ?? '';
+  const before = store.content('own/').get('own/a');
   const second = await start(store);
   const missing: string[] = [];
   const watch = store.createMirror({
@@ -192,13 +192,30 @@ test('after a restart nothing is missing at any moment, and what is no longer wa
   expect(second.content()).toEqual({ 'own/a': '1', 'own/b': '2', 'own/gone': '1' });
   second.writer.settleLeftovers({ prune: false });
   await second.landed();
-  store.expireLease(oldLease);
+  store.expireAbandoned();
   expect(second.content()).toEqual({ 'own/a': '1', 'own/b': '2', 'own/gone': '1' });
   expect(missing).toEqual([]);
+  // What was there, on a lease that is taken over, was not written again.
+  expect(store.content('own/').get('own/a')).toEqual(before);
   second.writer.settleLeftovers({ prune: true });
   await second.landed();
   expect(second.content()).toEqual({ 'own/a': '1', 'own/b': '2' });
   stop.abort();
+});
+
+test('what a predecessor left on leases that have ended is written again', async () => {
+  const store = new MemoryStore();
+  const first = await start(store);
+  first.set({ 'own/a': '1' });
+  await first.landed();
+  await first.end();
+  store.expireAbandoned();
+  const second = await start(store);
+  second.set({ 'own/a': '1' });
+  await second.landed();
+  expect(second.content()).toEqual({ 'own/a': '1' });
+  store.expireAbandoned();
+  expect(second.content()).toEqual({ 'own/a': '1' });
 });
 
 test('stops when it no longer leads, and writes nothing more', async () => {

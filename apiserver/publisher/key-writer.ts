@@ -103,7 +103,7 @@ export class KeyWriter {
     return this.#table.isThere(key) && !this.#landing.isMissing(key);
   }
 
-  /** Reads what etcd holds, before anything is written: afterwards only differences are. */
+  /** Reads what etcd holds and takes over its leases, before anything is written: afterwards only differences are. */
   async list(signal: AbortSignal): Promise<void> {
     let revision = Infinity;
     for (const prefix of this.#deps.prefixes) {
@@ -120,6 +120,7 @@ export class KeyWriter {
     }
     this.#newestRevision = Number.isFinite(revision) ? revision : 0;
     this.#table.listComplete(this.#newestRevision);
+    await this.#leases.adopt(this.#table.keysOfLeases(), signal);
     const meanwhile = this.#meanwhile;
     this.#meanwhile = undefined;
     for (const batch of meanwhile ?? []) this.observe(batch);

@@ -1,5 +1,6 @@
 // The leases that published keys hang on: when the publisher is gone for good, its keys go with them. A key stays on its lease
-// for life. A stop abandons the leases, so that a successor has their time to live to take the keys over.
+// for life. A stop abandons the leases, and a crash leaves them: a successor takes them over within their time to live, so that what
+// hangs on them need not be written again.
 
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Lease, Store } from '../store/port.ts';
@@ -15,7 +16,7 @@ interface HeldLease {
 }
 
 export interface LeasePoolDeps {
-  readonly store: Pick<Store, 'grantLease'>;
+  readonly store: Pick<Store, 'grantLease' | 'adoptLeases'>;
   /** A lease has ended, or may have: its keys are to be written again. */
   readonly onLost: (keys: readonly string[]) => void;
 }
@@ -54,6 +55,12 @@ export class LeasePool {
     }
   }
 
+  /** Takes over leases that a predecessor granted, with the keys on them; those that have ended are not held. */
+  async adopt(keysOf: ReadonlyMap<string, readonly string[]>, signal: AbortSignal): Promise<void> {
+    const leases = await this.#deps.store.adoptLeases([...keysOf.keys()], LEASE_TTL_SECONDS, signal);
+    for (const lease of leases) this.#hold(lease, keysOf.get(lease.id) ?? []);
+  }
+
   /** The key is deleted: its place is free. */
   release(key: string): void {
     this.#leaseOf.get(key)?.keys.delete(key);
@@ -89,7 +96,13 @@ export class LeasePool {
       signal.throwIfAborted();
     }
     if (lease.lost.aborted) throw leaseLost(lease.id);
-    this.#held.set(lease.id, { lease, keys: new Set() });
+    this.#hold(lease, []);
+  }
+
+  #hold(lease: Lease, keys: readonly string[]): void {
+    const held = { lease, keys: new Set(keys) };
+    this.#held.set(lease.id, held);
+    for (const key of keys) this.#leaseOf.set(key, held);
     lease.lost.addEventListener('abort', () => this.drop(lease.id), { once: true });
   }
 }

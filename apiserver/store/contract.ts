@@ -157,6 +157,21 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       await expect(store.transact([put('lease/c', 'v', lease.id)])).rejects.toMatchObject({ code: 'STORE_LEASE_GONE' });
     });
 
+    test('leases are taken over with what hangs on them, but for those that are gone or short', async () => {
+      const lease = await store.grantLease(60);
+      await store.transact([put('lease/kept', 'v', lease.id)]);
+      lease.abandon();
+      const gone = await store.grantLease(60);
+      await gone.revoke();
+      const adopted = await store.adoptLeases([lease.id, gone.id], 60);
+      expect(adopted.map(({ id }) => id)).toEqual([lease.id]);
+      expect(await store.adoptLeases([], 60)).toEqual([]);
+      await store.transact([put('lease/more', 'v', lease.id)]);
+      await adopted[0]?.revoke();
+      expect(adopted[0]?.lost.aborted).toBe(true);
+      expect(await keysUnder('lease/')).toEqual(['lease/b']);
+    });
+
     test('an aborted call rejects with the reason of the abort', async () => {
       const reason = new Error('no longer needed');
       await expect(store.get('x', AbortSignal.abort(reason))).rejects.toBe(reason);

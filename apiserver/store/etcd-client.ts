@@ -56,6 +56,7 @@ export function openEtcd(options: EtcdOptions): EtcdClient {
     list: (prefix, signal) => pagesOf(source, { range: prefixRange(prefix), signal }),
     transact: (writes, conditions = [], signal) => keys.transact(writes, conditions, signal),
     grantLease: (ttlSeconds, signal) => leases.grant(ttlSeconds, signal),
+    adoptLeases: (ids, ttlSecondsMin, signal) => leases.adopt(ids, ttlSecondsMin, signal),
     status: (signal) => keys.status(signal),
     renewConnection: async (signal) => {
       await connection.renew(EtcdWire.status, {}, { operation: 'renew connection', signal });

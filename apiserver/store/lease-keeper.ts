@@ -4,17 +4,20 @@
 
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Duplex, EtcdConnection } from './connection.ts';
 import { EtcdWire, type messages } from './etcd-wire.ts';
-import { isFailure, Meanings } from './failures.ts';
+import { isFailure, Meanings, storeFailure } from './failures.ts';
 import { decimalOf, exactNumber, int64Of } from './int64.ts';
 import { HeldLease } from './lease.ts';
 import type { Lease } from './port.ts';
 
 /** Well below a third of the shortest useful time to live, so that a short break costs no lease. */
 const RECONNECT = { delayMsMin: 50, delayMsMax: 1000 };
+/** etcd answers renewals from memory; it is given as long as for a single read. */
+const ADOPT_TIMEOUT_MS = 5_000;
 
 export interface LeaseKeeperDeps {
   readonly connection: EtcdConnection;
@@ -37,14 +40,62 @@ export class LeaseKeeper {
   }
 
   async grant(ttlSeconds: number, signal?: AbortSignal): Promise<Lease> {
-    const { clock, connection, log } = this.#deps;
+    const { clock, connection } = this.#deps;
     const sentAt = clock.monotonic();
     const request = { TTL: ttlSeconds };
     const response = await connection.unary(EtcdWire.leaseGrant, request, { operation: 'grant lease', signal });
-    const id = decimalOf(response.ID);
+    return this.#hold(decimalOf(response.ID), exactNumber(response.TTL), sentAt);
+  }
+
+  /** Holds those of the leases that etcd knows, and that live long enough. */
+  async adopt(ids: readonly string[], ttlSecondsMin: number, signal?: AbortSignal): Promise<readonly Lease[]> {
+    if (ids.length === 0) return [];
+    const sentAt = this.#deps.clock.monotonic();
+    const seconds = await this.#askForAll(ids, signal);
+    return ids.flatMap((id) => {
+      const ttlSeconds = seconds.get(id) ?? 0;
+      return ttlSeconds > 0 && ttlSeconds >= ttlSecondsMin ? this.#hold(id, ttlSeconds, sentAt) : [];
+    });
+  }
+
+  /** The times to live of leases, which are renewed by it; 0 of one that etcd does not know. */
+  async #askForAll(ids: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const operation = 'take over leases';
+    const seconds = new Map<string, number>();
+    const asked = new Set(ids);
+    let stop = () => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const cancelDeadline = this.#deps.clock.after(ADOPT_TIMEOUT_MS, () => reject(silent(operation)));
+        const stream = this.#deps.connection.duplex(EtcdWire.leaseKeepAlive, {
+          operation,
+          onMessage: ({ ID, TTL }) => {
+            seconds.set(decimalOf(ID), exactNumber(TTL));
+            if (seconds.size === asked.size) resolve();
+          },
+          onEnd: (error) => reject(error ?? silent(operation)),
+        });
+        const abort = () => reject(signal?.reason);
+        signal?.addEventListener('abort', abort, { once: true });
+        stop = () => {
+          cancelDeadline();
+          signal?.removeEventListener('abort', abort);
+          stream.close();
+        };
+        if (signal?.aborted === true) abort();
+        else for (const id of asked) stream.send({ ID: int64Of(id) });
+      });
+    } finally {
+      stop();
+    }
+    return seconds;
+  }
+
+  #hold(id: string, ttlSeconds: number, sentAt: number): Lease {
+    const { clock, log } = this.#deps;
     const lease = new HeldLease({
       id,
-      ttlMs: exactNumber(response.TTL) * 1000,
+      ttlMs: ttlSeconds * 1000,
       clock,
       renew: () => this.#renew(id),
       onReleased: () => this.#release(id),
@@ -112,3 +163,6 @@ export class LeaseKeeper {
     }
   }
 }
+
+const silent = (operation: string): OperationalError =>
+  storeFailure(Meanings.unreachable, { operation, reason: 'etcd did not answer for all of them' });

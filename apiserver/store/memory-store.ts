@@ -1,6 +1,6 @@
 // An etcd in memory for unit tests: the store and what a mirror needs, over MemoryHistory, with switches for what goes wrong
 // between a client and an etcd. It passes the same contract (contract.ts) as the real client against a real etcd. Leases
-// never end by themselves: a test ends one with `expireLease`.
+// never end by themselves: a test ends one with `expireLease`, or all that nobody renews with `expireAbandoned`.
 
 import type { Revision } from '../../mesh/model/names.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
@@ -35,10 +35,16 @@ export interface MemoryStoreOptions {
   readonly log?: Log;
 }
 
+interface MemoryLease {
+  readonly lost: AbortController;
+  /** Who renews it. */
+  holders: number;
+}
+
 export class MemoryStore implements MirroringStore, MirrorSource {
   readonly #options: MemoryStoreOptions;
   readonly #streams = new Set<MemoryWatchStream>();
-  readonly #leases = new Map<string, AbortController>();
+  readonly #leases = new Map<string, MemoryLease>();
   #history = new MemoryHistory();
   #storeId: string;
   #leasesGranted = 0;
@@ -89,8 +95,22 @@ export class MemoryStore implements MirroringStore, MirrorSource {
     await this.#admit(signal);
     this.#leasesGranted += 1;
     const id = String(this.#leasesGranted);
-    const lost = new AbortController();
-    this.#leases.set(id, lost);
+    const lease = { lost: new AbortController(), holders: 0 };
+    this.#leases.set(id, lease);
+    return this.#hold(id, lease);
+  }
+
+  async adoptLeases(ids: readonly string[], _ttlSecondsMin: number, signal?: AbortSignal): Promise<readonly Lease[]> {
+    await this.#admit(signal);
+    return ids.flatMap((id) => {
+      const lease = this.#leases.get(id);
+      return lease === undefined ? [] : this.#hold(id, lease);
+    });
+  }
+
+  #hold(id: string, lease: MemoryLease): Lease {
+    const { lost } = lease;
+    lease.holders += 1;
     return {
       id,
       lost: lost.signal,
@@ -98,7 +118,9 @@ export class MemoryStore implements MirroringStore, MirrorSource {
         await this.#admit(undefined);
         this.expireLease(id);
       },
-      abandon: () => {},
+      abandon: () => {
+        lease.holders -= 1;
+      },
     };
   }
 
@@ -191,22 +213,27 @@ export class MemoryStore implements MirroringStore, MirrorSource {
   wipe(storeId = this.#storeId): void {
     this.#history = new MemoryHistory();
     this.#storeId = storeId;
-    for (const lost of this.#leases.values()) lost.abort();
+    for (const { lost } of this.#leases.values()) lost.abort();
     this.#leases.clear();
     this.breakStreams();
   }
 
   /** Ends a lease, and its keys with it, as one revision. */
   expireLease(id: string): void {
-    const lost = this.#leases.get(id);
-    if (lost === undefined) return;
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return;
     this.#leases.delete(id);
     const held = this.#history
       .rangeAt(prefixRange(''), this.#history.revision, Infinity)
       .entries.filter((kv) => kv.lease === id);
     this.#history.commit(held.map(({ key }) => ({ type: 'delete', key })));
-    lost.abort();
+    lease.lost.abort();
     this.#pump();
+  }
+
+  /** Time passes: leases that nobody renews end. */
+  expireAbandoned(): void {
+    for (const [id, { holders }] of [...this.#leases]) if (holders <= 0) this.expireLease(id);
   }
 
   #pump(): void {

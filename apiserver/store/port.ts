@@ -74,6 +74,11 @@ export interface Store {
     signal?: AbortSignal,
   ): Promise<TransactionOutcome>;
   grantLease(ttlSeconds: number, signal?: AbortSignal): Promise<Lease>;
+  /**
+   * Renews leases that another holder has granted, and holds those that etcd knows: what hangs on them need not be written again.
+   * Their first holder may renew them as well. Those with a shorter time to live are left alone: they are somebody else's.
+   */
+  adoptLeases(ids: readonly string[], ttlSecondsMin: number, signal?: AbortSignal): Promise<readonly Lease[]>;
   status(signal?: AbortSignal): Promise<StoreStatus>;
   close(): void;
 }

@@ -13,6 +13,7 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
     const results = await runMesh(
       {
         size: SHORT,
+        datapath: 'memory',
         measures: new Set(['bare', 'live', 'churn', 'large', 'publish', 'agents', 'storm']),
         churn: { rates: { endpoints: 45, nodes: 4, identities: 1, services: 1 }, seconds: 3, seed: 1 },
         largeBackends: 2_000,

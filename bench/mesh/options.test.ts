@@ -39,6 +39,7 @@ test('help is no failure, and names every measure', () => {
 describe('wrong usage ends with 2 and says what is wrong', () => {
   test.each([
     ['--clusters 0', /not a whole number above 0/],
+    ['--datapath xdp', /Allowed choices are memory, ebpf/],
     ['--clusters 10,300', /at most 254 clusters/],
     ['--clusters 10,10', /named twice/],
     ['--endpoints 5', /services × backends/],

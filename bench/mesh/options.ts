@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { type ChurnRates, parseRates, ratesText, USUAL_RATES } from './churn-rates.ts';
 import { MEASURES, type Measure, type RunOptions } from './run.ts';
 import { FULL, isPlayable, type MeshSize, SHORT } from './size.ts';
+import type { Datapath } from './stage.ts';
 
 export type OutputFormat = 'text' | 'json';
 
@@ -35,6 +36,7 @@ interface Given {
   readonly large: number;
   readonly agents: number;
   readonly only?: readonly Measure[];
+  readonly datapath: Datapath;
   readonly output: OutputFormat;
   readonly write?: true;
   readonly plots?: string;
@@ -75,6 +77,11 @@ function command(): Command {
     .option('--large <number>', 'backends of the one large service', aboveZero, 5_000)
     .option('--agents <number>', 'agents that subscribe to one API server', aboveZero, 100)
     .option('--only <measures>', `some of ${MEASURES.join(',')}; bootstrap is always taken (default: all)`, measures)
+    .addOption(
+      new Option('--datapath <kind>', "where the agent's maps are; ebpf is the kernel, and needs root")
+        .choices(['memory', 'ebpf'])
+        .default('memory'),
+    )
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .option('--plots <folder>', 'put the figures there, as SVG')
     .option('--write', 'put report and figures into docs/scaling.md and docs/scaling/')
@@ -116,8 +123,8 @@ function optionsOf(given: Given, parser: Command): Options {
         backends: given.backends ?? base.backends,
       };
       if (!isPlayable(size)) parser.error('error: services × backends may not be more than endpoints');
-      const { large: largeBackends, agents } = given;
-      return { size, measures: new Set(only), churn: { rates, seconds, seed }, largeBackends, agents };
+      const { large: largeBackends, agents, datapath } = given;
+      return { size, datapath, measures: new Set(only), churn: { rates, seconds, seed }, largeBackends, agents };
     });
   return { runs, output: given.output, write: given.write ?? false, plots: given.plots };
 }

@@ -18,7 +18,7 @@ export function markdownReport(results: Results): string {
   const { clusters, nodes, identities, endpoints, services, backends } = results.size;
   const targets = targetsOf(results).map(({ what, found, aim, met }) => [what, found, aim, met ? 'met' : 'missed']);
   return [
-    `${clusters} clusters, each ${nodes} nodes, ${identities} identities, ${endpoints} endpoints, ${services} services of ${backends} backends: ${results.played.records.toLocaleString('en')} records.`,
+    `${clusters} clusters, each ${nodes} nodes, ${identities} identities, ${endpoints} endpoints, ${services} services of ${backends} backends: ${results.played.records.toLocaleString('en')} records. The agent's maps are in ${results.datapath === 'ebpf' ? 'the kernel' : 'memory'}.`,
     table(
       ['measure', 'found'],
       [

@@ -11,10 +11,12 @@ import type { Storm } from './measures/reconnect-storm.ts';
 import type { Restart } from './measures/restart.ts';
 import type { Silence } from './measures/silent-peers.ts';
 import type { MeshSize } from './size.ts';
+import type { Datapath } from './stage.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Results {
   readonly size: MeshSize;
+  readonly datapath: Datapath;
   /** Of all doors together. */
   readonly played: { readonly records: number; readonly bytes: number };
   readonly bare: Bare | undefined;

@@ -16,7 +16,7 @@ import type { Progress } from './progress.ts';
 import type { Results } from './results.ts';
 import { Sampler } from './sampler.ts';
 import type { MeshSize } from './size.ts';
-import { MeshStage } from './stage.ts';
+import { type Datapath, MeshStage } from './stage.ts';
 import type { Sample } from './timeline.ts';
 import { loopOf } from './usage.ts';
 
@@ -26,6 +26,7 @@ export type Measure = (typeof MEASURES)[number];
 
 export interface RunOptions {
   readonly size: MeshSize;
+  readonly datapath: Datapath;
   readonly measures: ReadonlySet<Measure>;
   readonly churn: ChurnOptions;
   readonly largeBackends: number;
@@ -33,7 +34,7 @@ export interface RunOptions {
 }
 
 export async function runMesh(options: RunOptions, progress: Progress, signal: AbortSignal): Promise<Results> {
-  const stage = new MeshStage(options.size, (what) => progress.step(what));
+  const stage = new MeshStage(options.size, options.datapath, (what) => progress.step(what));
   const sampler = new Sampler(stage, (sample, during) => progress.passing(passingText(sample, during)));
   try {
     await stage.open(signal);
@@ -70,6 +71,7 @@ async function measure(
   progress.step(`bootstrap took ${ms(bootstrapped.ms)}`);
   return {
     size: options.size,
+    datapath: options.datapath,
     played: playedBy(stage),
     bare,
     bootstrap: bootstrapped,

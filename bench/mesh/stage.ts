@@ -21,6 +21,7 @@ import { OperationalError } from '../../runtime/errors.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 import type { Target } from '../propagation/client.ts';
 import { startWorker, type Worker } from '../propagation/worker.ts';
+import { KernelPlace } from './kernel-place.ts';
 import type { PlayedDoor, PlayerRequest, PlayerSetup } from './player.ts';
 import { type MeshSize, remoteBackends } from './size.ts';
 import { liveOf, type Usage, usageOf } from './usage.ts';
@@ -42,6 +43,9 @@ const LOOK_MS = 20;
 /** A heap of some gigabytes takes seconds. */
 const COLLECTED_WITHIN_MS = 30_000;
 
+/** Where the agent's maps are: `memory` needs no privilege. */
+export type Datapath = 'memory' | 'ebpf';
+
 export type Process = 'agent' | 'apiserver' | 'etcd' | 'player';
 
 /** A program that is too busy to say how it is has not come to where it is waited for; anything else is a failure. */
@@ -56,12 +60,15 @@ export class MeshStage {
   readonly dir = mkdtempSync(join(tmpdir(), 'bench-mesh-'));
   readonly #mesh: LabMesh;
   readonly #nodeOptions = process.env.NODE_OPTIONS ?? '';
+  readonly #kernel: KernelPlace | undefined;
   #cluster: LabCluster | undefined;
   #player: Worker | undefined;
   #doors: readonly PlayedDoor[] = [];
 
-  constructor(size: MeshSize, onProgress: (what: string) => void) {
+  constructor(size: MeshSize, datapath: Datapath, onProgress: (what: string) => void) {
     this.size = size;
+    if (datapath === 'ebpf') this.#kernel = new KernelPlace(this.dir);
+    // On loopback either way: the agent programs the kernel, and nobody sends packets.
     this.#mesh = new LabMesh({ datapath: 'memory', clock: systemClock, onProgress });
   }
 
@@ -77,13 +84,19 @@ export class MeshStage {
     for (let at = 0; at < this.size.services; at += 1) {
       cluster.addService({ namespace: 'shop', name: `service-${at}`, port: 80 });
     }
-    const file = cluster.folder.agentConfig(this.node.name);
-    const config = parse(readFileSync(file, 'utf8')) as { readonly datapath: object };
-    const rows = MAP_ROOM * remoteBackends(this.size) + LARGEST_SERVICE;
-    writeYaml(file, { ...config, datapath: { ...config.datapath, sizes: { services: rows, backends: rows } } });
+    await this.#kernel?.make();
+    this.#configureAgent(cluster.folder.agentConfig(this.node.name));
     await this.#mesh.startAgents([cluster], signal);
     this.#player = await startWorker('mesh/player', { place: {}, setup: this.#playerSetup(cluster) });
     this.#doors = await this.play<readonly PlayedDoor[]>({ type: 'open' });
+  }
+
+  #configureAgent(file: string): void {
+    const config = parse(readFileSync(file, 'utf8')) as { readonly datapath: object };
+    const rows = MAP_ROOM * remoteBackends(this.size) + LARGEST_SERVICE;
+    const kernel = this.#kernel && { kind: 'ebpf', cgroup: this.#kernel.cgroup, pinDir: this.#kernel.pinDir };
+    const sizes = { services: rows, backends: rows };
+    writeYaml(file, { ...config, datapath: { ...config.datapath, ...kernel, sizes } });
   }
 
   #playerSetup(cluster: LabCluster): PlayerSetup {
@@ -200,6 +213,7 @@ export class MeshStage {
       await Promise.all([this.node.agent?.stop(), this.cluster.apiServer.process?.stop()]);
     }
     const { left } = await this.#mesh.remove();
+    await this.#kernel?.remove();
     process.env.NODE_OPTIONS = this.#nodeOptions;
     // A profile is what somebody wants to look at.
     if (process.env.LOOP_PROBE_PROFILE === undefined) rmSync(this.dir, { recursive: true, force: true });

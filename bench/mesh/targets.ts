@@ -25,6 +25,7 @@ export function targetsOf({
   silence,
   loops,
   size,
+  datapath,
 }: Results): readonly Target[] {
   const targets: Target[] = [];
   const atMost = (what: string, value: number | undefined, bound: number, show: (value: number) => string) => {
@@ -45,12 +46,13 @@ export function targetsOf({
     atMost(`${one}: API server CPU`, large.cpuMs.apiserver, 5, ms);
   }
   const { clusters, endpoints, services, backends } = size;
+  const withMaps = datapath === 'memory' ? ' with its maps' : '';
   const perEndpoint = live && (live.apiserver.after - live.apiserver.before) / (clusters * endpoints);
   const perBackend = live && (live.agent.after - live.agent.before) / (clusters * services * backends);
   atMost('API server memory per remote endpoint, live', perEndpoint, 1.5 * KIB, bytes);
   atMost('API server memory per remote endpoint, resident', bootstrap.apiServerBytesPerEndpoint, 1.5 * KIB, bytes);
-  atMost('agent memory per remote backend with its maps, live', perBackend, 600, bytes);
-  atMost('agent memory per remote backend with its maps, resident', bootstrap.agentBytesPerBackend, 600, bytes);
+  atMost(`agent memory per remote backend${withMaps}, live`, perBackend, 600, bytes);
+  atMost(`agent memory per remote backend${withMaps}, resident`, bootstrap.agentBytesPerBackend, 600, bytes);
   atMost('all peers reconnect', storm?.backMs, bootstrap.ms, ms);
   atMost('memory while all peers reconnect', storm?.memoryRatio, 1.5, times);
   atMost('backends withdrawn meanwhile', storm && storm.backendsBefore - storm.backendsMin, 0, String);

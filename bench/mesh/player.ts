@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { createDoor, type Door } from '../../apiserver/door/server.ts';
 import type { KeyValue, StoreEvent } from '../../apiserver/store/port.ts';
 import type { ClusterName, Revision } from '../../mesh/model/names.ts';
-import { cardKey } from '../../mesh/wire/card.ts';
+import { cardKey, SERVICE_PIECES } from '../../mesh/wire/card.ts';
 import { clusterConfigKey, encodeClusterConfig } from '../../mesh/wire/cluster-config.ts';
+import type { ClusterServiceRecord, PortValue } from '../../mesh/wire/cluster-service.ts';
 import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
+import { statePrefix } from '../../mesh/wire/state-keys.ts';
 import { encodeTime, HEARTBEAT_KEY, syncedKey } from '../../mesh/wire/synced.ts';
 import { createAuthority, DAY_MS } from '../../pki/authority.ts';
 import { issue } from '../../pki/issue.ts';
@@ -21,6 +23,7 @@ import { card, clusterName, podAddress, records } from '../offline-mesh.ts';
 import { serveRequests, setupOf } from '../propagation/worker.ts';
 import type { ChurnKind, ChurnRates } from './churn-rates.ts';
 import { type MadeChanges, playChurn } from './played-churn.ts';
+import { publishedService, slicesBehind } from './played-pieces.ts';
 import type { MeshSize } from './size.ts';
 
 export interface PlayerSetup {
@@ -96,11 +99,34 @@ class PlayedCluster {
       this.#entries.set(key, kv);
       return previous === undefined ? { type: 'put', kv } : { type: 'put', kv, previous };
     });
+    this.#tell(events, relisted);
+  }
+
+  /** The value with all backends, and the pieces that are others than before. */
+  publish(service: ClusterServiceRecord): void {
+    const published = publishedService(service);
+    this.put(published.filter(([key, value]) => !Buffer.from(value).equals(this.#entries.get(key)?.value ?? NOTHING)));
+    this.#remove(slicesBehind(service, (key) => this.#entries.has(key)));
+  }
+
+  #remove(keys: readonly string[]): void {
+    const events = keys.map((key): StoreEvent => {
+      this.#revision += 1;
+      this.#entries.delete(key);
+      return { type: 'delete', key, modRevision: this.#revision };
+    });
+    if (events.length > 0) this.#tell(events, false);
+  }
+
+  #tell(events: readonly StoreEvent[], relisted: boolean): void {
     const position = { storeId: this.#storeId, revision: this.#revision as Revision };
     this.#door.observer.onBatch({ position, events, relisted });
   }
 }
 
+const NOTHING = new Uint8Array();
+
+const SERVICES = statePrefix('services');
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 const setup = setupOf<PlayerSetup>();
 const clusters: PlayedCluster[] = [];
@@ -116,10 +142,17 @@ function* initialOf(id: number): Generator<readonly [string, Uint8Array]> {
     }),
   ];
   // A range for itself, whatever the mesh for diagnosis has.
-  yield [cardKey(name), json({ ...card(id), podCIDRs: [`10.${id}.0.0/16`], time: new Date(now).toISOString() })];
+  const own = card(id);
+  const capabilities = [...own.capabilities, SERVICE_PIECES];
+  yield [
+    cardKey(name),
+    json({ ...own, capabilities, podCIDRs: [`10.${id}.0.0/16`], time: new Date(now).toISOString() }),
+  ];
   for (const [key, value] of records(id, setup.size)) {
     // Identities are stored as the text itself.
-    yield [key, typeof value === 'string' ? Buffer.from(value) : json(value)];
+    if (typeof value === 'string') yield [key, Buffer.from(value)];
+    else if (key.startsWith(SERVICES)) yield* publishedService(value as ClusterServiceRecord);
+    else yield [key, json(value)];
   }
   for (const kind of RECORD_KIND_NAMES) yield [syncedKey(name, kind), encodeTime(now)];
   yield [HEARTBEAT_KEY, encodeTime(now)];
@@ -164,8 +197,9 @@ function change(kind: ChurnKind, random: Random): void {
   const [key, fields] = changeOf(kind, id, below);
   const kv = cluster.get(key);
   if (kv === undefined) return;
-  const value = fields === undefined ? kv.value : json({ ...JSON.parse(Buffer.from(kv.value).toString()), ...fields });
-  cluster.put([[key, value]]);
+  const value = { ...(fields === undefined ? {} : JSON.parse(Buffer.from(kv.value).toString())), ...fields };
+  if (key.startsWith(SERVICES)) cluster.publish(value);
+  else cluster.put([[key, fields === undefined ? kv.value : json(value)]]);
 }
 
 /** Which one, and what it has from now on; nothing new for those that are only written again. */
@@ -185,11 +219,8 @@ function changeOf(
       // Labels of an identity never change.
       return [`cilium/state/identities/v1/id/${(id << 16) + 1 + below(identities)}`, undefined];
     case 'services':
-      // All of it travels, and no row of a map changes.
-      return [
-        `cilium/state/services/v1/${name}/shop/service-${below(services)}`,
-        { labels: { version: String(below(1e6)) } },
-      ];
+      // All but its backends travels, and no row of a map changes.
+      return [`${SERVICES}${name}/shop/service-${below(services)}`, { labels: { version: String(below(1e6)) } }];
     default:
       return kind satisfies never;
   }
@@ -197,19 +228,18 @@ function changeOf(
 
 function setBackends(count: number): number {
   const [cluster] = clusters;
-  const key = `cilium/state/services/v1/${cluster?.name}/shop/service-0`;
+  const key = `${SERVICES}${cluster?.name}/shop/service-0`;
   const kv = cluster?.get(key);
   if (cluster === undefined || kv === undefined) throw new Error('there is no such service');
-  const backends: Record<string, unknown> = {};
+  const backends: Record<string, Readonly<Record<string, PortValue>>> = {};
   const usual = setup.size.backends;
   for (let at = 0; at < count; at += 1) {
     // Beyond its usual ones it has pods that no other service has: each is a row of the maps.
     const address = podAddress(1, at < usual ? at : setup.size.endpoints + at);
     backends[address] = { http: { Protocol: 'TCP', Port: 8080 } };
   }
-  const value = json({ ...JSON.parse(Buffer.from(kv.value).toString()), backends });
-  cluster.put([[key, value]]);
-  return value.length;
+  cluster.publish({ ...JSON.parse(Buffer.from(kv.value).toString()), backends });
+  return cluster.get(key)?.value.length ?? 0;
 }
 
 await serveRequests<PlayerRequest>(async (request) => {

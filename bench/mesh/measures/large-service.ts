@@ -13,7 +13,7 @@ export interface LargeService extends Cost {
   /** Those of which these are the figures. */
   readonly samples: readonly number[];
   readonly goneFromMap: Figures;
-  /** Of the service's record, as Cilium's schema has it: what a peer is sent for any change. */
+  /** Of the service's record, as Cilium's schema has it: what a peer that does not read pieces is sent for any change. */
   readonly recordBytes: number;
   /** Rows for each change, of as many losses as gains. */
   readonly mapWrites: number;

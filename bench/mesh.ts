@@ -30,7 +30,12 @@ async function main(): Promise<number> {
 async function measure(options: Options, signal: AbortSignal): Promise<number> {
   const progress = progressOn(process.stderr);
   const all: Results[] = [];
-  for (const run of options.runs) all.push(await runMesh(run, progress, signal));
+  let hasFailed = false;
+  for (const run of options.runs) {
+    const results = await runMesh(run, progress, signal);
+    all.push(results);
+    hasFailed ||= results.failed !== undefined;
+  }
   const worse = all.flatMap(exceeded);
   const command = ['npm run bench:mesh --', ...process.argv.slice(2)].join(' ');
   const text =
@@ -40,6 +45,7 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
   process.stdout.write(`${text}\n`);
   if (options.plots !== undefined) writePlots(options.plots, all);
   if (options.write) writeDocument(command, all);
+  if (hasFailed) return EXIT.failed;
   return worse.length === 0 ? EXIT.ok : EXIT.exceeded;
 }
 

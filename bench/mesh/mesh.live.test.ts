@@ -22,6 +22,7 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
       SILENT,
       new AbortController().signal,
     );
+    expect(results.failed).toBeUndefined();
     expect(exceeded(results), JSON.stringify(results, undefined, 2)).toEqual([]);
     // How many changes there is time for depends on the machine; that each has arrived does not.
     expect(results.churn?.putToMap.count).toBeGreaterThan(0);

@@ -16,6 +16,7 @@ type Row = readonly [what: string, found: string];
 
 export function markdownReport(results: Results): string {
   const { clusters, nodes, identities, endpoints, services, backends } = results.size;
+  const { failed } = results;
   const targets = targetsOf(results).map(({ what, found, aim, met }) => [what, found, aim, met ? 'met' : 'missed']);
   return [
     `${clusters} clusters, each ${nodes} nodes, ${identities} identities, ${endpoints} endpoints, ${services} services of ${backends} backends: ${results.played.records.toLocaleString('en')} records. The agent's maps are in ${results.datapath === 'ebpf' ? 'the kernel' : 'memory'}.`,
@@ -33,6 +34,7 @@ export function markdownReport(results: Results): string {
         ),
       ],
     ),
+    ...(failed === undefined ? [] : [`${failed.measure} could not be measured, nor what follows it: ${failed.reason}`]),
     table(['target with 250 clusters', 'found here', 'target', ''], targets),
   ].join('\n\n');
 }

@@ -29,6 +29,8 @@ export interface Results {
   readonly storm: Storm | undefined;
   readonly silence: Silence | undefined;
   readonly restart: Restart | undefined;
+  /** What came after it was not measured. */
+  readonly failed: { readonly measure: string; readonly reason: string } | undefined;
   readonly timeline: Timeline;
   /** Milliseconds that each program's event loop was late, over the whole run but the restart. */
   readonly loops: readonly { readonly process: string; readonly p999: number; readonly max: number }[];

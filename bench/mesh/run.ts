@@ -1,6 +1,7 @@
 // One run: opens a stage, takes the measures that are wanted one after the other, and removes everything. For the command and for
 // the test that keeps the ratios.
 
+import { reasonOf } from '../../runtime/errors.ts';
 import { ms } from './format.ts';
 import { bareCopy } from './measures/bare-copy.ts';
 import { bootstrap } from './measures/bootstrap.ts';
@@ -62,32 +63,52 @@ async function measure(
     return sampler.during(name, take);
   };
   const quietly = <T>(work: () => Promise<T>): Promise<T> => sampler.quietly(work);
-  const wanted = async <T>(name: Measure, take: () => Promise<T>): Promise<T | undefined> =>
-    options.measures.has(name) ? always(name, take) : undefined;
+  const found: Found = {};
+  let failed: Results['failed'];
+  /** What was found until then is told although something fails, which may be after half an hour; what comes after it is left out. */
+  const wanted = async <M extends Measure>(name: M, take: () => Promise<Found[M]>): Promise<void> => {
+    if (!options.measures.has(name) || failed !== undefined) return;
+    try {
+      found[name] = await always(name, take);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failed = { measure: name, reason: reasonOf(error) };
+      progress.step(`${name} could not be measured: ${failed.reason}`);
+    }
+  };
 
-  const liveMemory = await wanted('live', () => watchLiveMemory(stage, signal));
-  const bare = await wanted('bare', () => bareCopy(stage, signal));
+  const liveMemory = options.measures.has('live') ? await watchLiveMemory(stage, signal) : undefined;
+  await wanted('bare', () => bareCopy(stage, signal));
   const bootstrapped = await always('bootstrap', () => bootstrap(stage, signal));
   progress.step(`bootstrap took ${ms(bootstrapped.ms)}`);
+  await wanted('live', async () => liveMemory?.());
+  await wanted('churn', () => churn(stage, options.churn, signal));
+  await wanted('large', () => largeService(stage, options.largeBackends, quietly, signal));
+  await wanted('publish', () => publish(stage, options.largeBackends, quietly, signal));
+  await wanted('agents', () => manyAgents(stage, options.agents, signal));
+  await wanted('storm', () => reconnectStorm(stage, signal));
+  await wanted('silence', () => silentPeers(stage, signal));
+  const loops = loopsOf(stage);
+  // Last: the API server is another process afterwards.
+  await wanted('restart', () => restart(stage, signal));
+  const { size, datapath } = options;
+  const { timeline } = sampler;
   return {
-    size: options.size,
-    datapath: options.datapath,
+    ...NOTHING_FOUND,
+    ...found,
+    size,
+    datapath,
     played: playedBy(stage),
-    bare,
     bootstrap: bootstrapped,
-    live: liveMemory && (await always('live', liveMemory)),
-    churn: await wanted('churn', () => churn(stage, options.churn, signal)),
-    large: await wanted('large', () => largeService(stage, options.largeBackends, quietly, signal)),
-    publish: await wanted('publish', () => publish(stage, options.largeBackends, quietly, signal)),
-    agents: await wanted('agents', () => manyAgents(stage, options.agents, signal)),
-    storm: await wanted('storm', () => reconnectStorm(stage, signal)),
-    silence: await wanted('silence', () => silentPeers(stage, signal)),
-    loops: loopsOf(stage),
-    // Last: the API server is another process afterwards.
-    restart: await wanted('restart', () => restart(stage, signal)),
-    timeline: sampler.timeline,
+    failed,
+    loops,
+    timeline,
   };
 }
+
+type Found = { -readonly [M in Measure]?: Results[M] };
+
+const NOTHING_FOUND = Object.fromEntries(MEASURES.map((name) => [name, undefined])) as Record<Measure, undefined>;
 
 function passingText({ queues = {}, admitted, programmed }: Sample, during: string): string {
   const waiting = Object.entries(queues).filter(([, depth]) => depth > 0);

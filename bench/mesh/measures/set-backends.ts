@@ -2,7 +2,8 @@
 
 import type { MeshStage } from '../stage.ts';
 
-const CHANGE_WITHIN_MS = 10_000;
+/** More than this is not slow but stuck. */
+const CHANGE_WITHIN_MS = 60_000;
 /** Of the order of what is timed. Looks at an agent take a millisecond of it and of this machine. */
 const LOOK_MS = 5;
 /** Where the agent's grace for rows that are left makes a second of it anyway. */

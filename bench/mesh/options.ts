@@ -48,7 +48,7 @@ function command(): Command {
   const both = (name: keyof MeshSize) => `(default: ${FULL[name]}, with --short ${SHORT[name]})`;
   return new Command('npm run bench:mesh --')
     .description('measure what a mesh of many clusters costs one of them; the others are played')
-    .option('--short', 'small clusters, and no measure that takes a minute by itself')
+    .option('--short', 'few and small clusters, and a short churn')
     .option(
       '--clusters <numbers>',
       `how many are played; several sizes (10,25,50) give curves ${both('clusters')}`,

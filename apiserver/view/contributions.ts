@@ -2,34 +2,55 @@
 // standing concerns all that it contributes to.
 
 import type { ClusterId, ClusterName, ServiceKey } from '../../mesh/model/names.ts';
+import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
+import { Contributed, type Form } from './contributed.ts';
 import type { Contribution } from './records.ts';
 
-const NOTHING: ReadonlyMap<ClusterName, Contribution> = new Map();
-
 export class Contributions {
-  readonly #byService = new Map<ServiceKey, Map<ClusterName, Contribution>>();
-  readonly #byCluster = new Map<ClusterName, Map<ServiceKey, Contribution>>();
+  readonly #ports: PortLists;
+  readonly #byService = new Map<ServiceKey, Map<ClusterName, Contributed>>();
+  readonly #byCluster = new Map<ClusterName, Map<ServiceKey, Contributed>>();
+  /** Clusters of which everything is there in pieces. */
+  readonly #inPieces = new Set<ClusterName>();
 
-  get(cluster: ClusterName, key: ServiceKey): Contribution | undefined {
+  constructor(ports: PortLists) {
+    this.#ports = ports;
+  }
+
+  form(cluster: ClusterName): Form {
+    return this.#inPieces.has(cluster) ? 'pieces' : 'whole';
+  }
+
+  setForm(cluster: ClusterName, form: Form): void {
+    if (form === 'pieces') this.#inPieces.add(cluster);
+    else this.#inPieces.delete(cluster);
+  }
+
+  get(cluster: ClusterName, key: ServiceKey): Contributed | undefined {
     return this.#byCluster.get(cluster)?.get(key);
   }
 
-  set(contribution: Contribution): void {
-    const { cluster, key } = contribution;
-    put(this.#byService, key, cluster, contribution);
-    put(this.#byCluster, cluster, key, contribution);
+  /** Lets `change` write what the cluster has of the service; what is empty afterwards is forgotten. */
+  change(cluster: ClusterName, key: ServiceKey, change: (contributed: Contributed) => void): void {
+    const contributed = this.get(cluster, key) ?? new Contributed(this.#ports);
+    change(contributed);
+    if (contributed.isEmpty) {
+      take(this.#byService, key, cluster);
+      take(this.#byCluster, cluster, key);
+    } else {
+      put(this.#byService, key, cluster, contributed);
+      put(this.#byCluster, cluster, key, contributed);
+    }
   }
 
-  delete(cluster: ClusterName, key: ServiceKey): void {
-    take(this.#byService, key, cluster);
-    take(this.#byCluster, cluster, key);
+  *to(key: ServiceKey): Iterable<Contribution> {
+    for (const [cluster, contributed] of this.#byService.get(key) ?? []) {
+      const value = contributed.value(this.form(cluster));
+      if (value !== undefined) yield value;
+    }
   }
 
-  to(key: ServiceKey): ReadonlyMap<ClusterName, Contribution> {
-    return this.#byService.get(key) ?? NOTHING;
-  }
-
-  /** The services that the cluster contributes to. */
+  /** The services that the cluster has records of. */
   of(cluster: ClusterName): Iterable<ServiceKey> {
     return this.#byCluster.get(cluster)?.keys() ?? [];
   }
@@ -37,8 +58,11 @@ export class Contributions {
   /** Of each cluster that contributes to anything, as one of its records has it. */
   *clusterIds(): Iterable<[ClusterName, ClusterId]> {
     for (const [cluster, services] of this.#byCluster) {
-      const [any] = services.values();
-      if (any !== undefined) yield [cluster, any.clusterId];
+      for (const { clusterId } of services.values()) {
+        if (clusterId === undefined) continue;
+        yield [cluster, clusterId];
+        break;
+      }
     }
   }
 }

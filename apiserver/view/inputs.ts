@@ -16,28 +16,46 @@ import { compareText } from '../../mesh/snapshot/order.ts';
 import { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
 import { PEERS_PREFIX } from '../../mesh/wire/peer-record.ts';
-import { CACHE_ROOT } from '../../mesh/wire/state-keys.ts';
+import { parseSliceName } from '../../mesh/wire/service-slice.ts';
+import { KEY_LAYOUTS } from '../../mesh/wire/state-keys.ts';
+import { parseSyncedKey, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
+import type { Reuse } from './backends.ts';
 import { Contributions } from './contributions.ts';
 import {
+  type Contribution,
   type OwnCluster,
   type PeerStanding,
-  type Reuse,
   readContribution,
+  readHead,
   readLocalService,
   readPeer,
+  readSlice,
 } from './records.ts';
 
-const CACHE_PREFIX = `${CACHE_ROOT}services/v1/`;
+const WHOLE_PREFIX = KEY_LAYOUTS.services.cachePrefix;
+const HEADS_PREFIX = KEY_LAYOUTS.heads.cachePrefix;
+const SLICES_PREFIX = KEY_LAYOUTS.slices.cachePrefix;
+/** Below the name of a cluster, the canary that says that its services are here in pieces, all of them. */
+const IN_PIECES = HEADS_PREFIX.slice(0, -1);
+
 /** The prefixes of the own etcd that the view needs a mirror of. */
-export const VIEW_PREFIXES: readonly string[] = [LOCAL_SERVICES_PREFIX, CACHE_PREFIX, PEERS_PREFIX];
+export const VIEW_PREFIXES: readonly string[] = [
+  LOCAL_SERVICES_PREFIX,
+  WHOLE_PREFIX,
+  HEADS_PREFIX,
+  SLICES_PREFIX,
+  SYNCED_ROOT,
+  PEERS_PREFIX,
+];
 
 type Touched = Iterable<ServiceKey>;
+type Apply = (suffix: string, value: Uint8Array | undefined) => Result<Touched, string>;
 
 export class ViewInputs {
   readonly #own: OwnCluster;
   readonly #portLists = new PortLists();
   readonly #locals = new Map<ServiceKey, LocalService>();
-  readonly #contributions = new Contributions();
+  readonly #contributions = new Contributions(this.#portLists);
   readonly #parts = new Parts();
   readonly #peers = new Map<ClusterName, PeerStanding>();
 
@@ -47,18 +65,26 @@ export class ViewInputs {
 
   /** Takes a value, or its absence; gives the services to look at again. Keys that the view does not read touch none. */
   apply(key: string, value: Uint8Array | undefined): Result<Touched, string> {
-    if (key.startsWith(LOCAL_SERVICES_PREFIX)) return this.#applyLocal(key.slice(LOCAL_SERVICES_PREFIX.length), value);
-    if (key.startsWith(CACHE_PREFIX)) return this.#applyContribution(key.slice(CACHE_PREFIX.length), value);
-    if (key.startsWith(PEERS_PREFIX)) return this.#applyPeer(key.slice(PEERS_PREFIX.length), value);
+    for (const [prefix, apply] of this.#appliers)
+      if (key.startsWith(prefix)) return apply(key.slice(prefix.length), value);
     return ok([]);
   }
+
+  readonly #appliers: readonly (readonly [prefix: string, apply: Apply])[] = [
+    [LOCAL_SERVICES_PREFIX, (suffix, value) => this.#applyLocal(suffix, value)],
+    [WHOLE_PREFIX, (suffix, value) => this.#applyWhole(suffix, value)],
+    [HEADS_PREFIX, (suffix, value) => this.#applyHead(suffix, value)],
+    [SLICES_PREFIX, (suffix, value) => this.#applySlice(suffix, value)],
+    [SYNCED_ROOT, (suffix, value) => this.#applyCanary(SYNCED_ROOT + suffix, value)],
+    [PEERS_PREFIX, (suffix, value) => this.#applyPeer(suffix, value)],
+  ];
 
   merge(key: ServiceKey): MeshService | undefined {
     const local = this.#locals.get(key);
     if (local === undefined) return undefined;
     const remotes: RemoteService[] = [];
-    for (const [cluster, contribution] of this.#contributions.to(key)) {
-      remotes.push({ ...contribution, fresh: this.#isFresh(cluster) });
+    for (const contribution of this.#contributions.to(key)) {
+      remotes.push({ ...contribution, fresh: this.#isFresh(contribution.cluster) });
     }
     return mergeService({ cluster: this.#own.name, local, remotes }, this.#parts);
   }
@@ -87,7 +113,7 @@ export class ViewInputs {
     if (!key.ok) return key;
     if (value === undefined) this.#locals.delete(key.value);
     else {
-      const local = readLocalService(value, this.#own, this.#reuse(this.#locals.get(key.value)));
+      const local = readLocalService(value, this.#own, this.#reuse(this.#locals.get(key.value)?.backends));
       if (!local.ok) return local;
       if (local.value.key !== key.value) return err(`holds the service ${local.value.key}`);
       this.#locals.set(key.value, local.value);
@@ -95,23 +121,61 @@ export class ViewInputs {
     return ok([key.value]);
   }
 
-  #applyContribution(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
-    const slash = suffix.indexOf('/');
-    const cluster = parseClusterName(suffix.slice(0, slash));
-    if (!cluster.ok) return err(`cluster name ${cluster.error}`);
-    const key = parseServiceKey(suffix.slice(slash + 1));
-    if (!key.ok) return key;
+  #applyWhole(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    const place = placeOf(suffix, parseServiceKey);
+    if (!place.ok) return place;
+    const { cluster, of: key } = place.value;
+    const known = this.#contributions.get(cluster, key);
     if (value === undefined) {
-      this.#contributions.delete(cluster.value, key.value);
-      return ok([key.value]);
+      this.#contributions.change(cluster, key, (one) => one.setWhole(undefined));
+    } else if (known?.hides(this.#contributions.form(cluster)) === true) {
+      known.setUnread(value);
+      return ok([]);
+    } else {
+      const whole = readContribution(value, this.#reuse(known?.backends));
+      if (!whole.ok) return whole;
+      const misplaced = elsewhere(whole.value, cluster, key);
+      if (misplaced !== undefined) return err(misplaced);
+      this.#contributions.change(cluster, key, (one) => one.setWhole(whole.value));
     }
-    const contribution = readContribution(value, this.#reuse(this.#contributions.get(cluster.value, key.value)));
-    if (!contribution.ok) return contribution;
-    if (contribution.value.cluster !== cluster.value || contribution.value.key !== key.value) {
-      return err(`holds the service ${contribution.value.key} of ${contribution.value.cluster}`);
-    }
-    this.#contributions.set(contribution.value);
-    return ok([key.value]);
+    return ok([key]);
+  }
+
+  #applyHead(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    const place = placeOf(suffix, parseServiceKey);
+    if (!place.ok) return place;
+    const { cluster, of: key } = place.value;
+    const head = value === undefined ? ok(undefined) : readHead(value);
+    if (!head.ok) return head;
+    const misplaced = head.value && elsewhere(head.value, cluster, key);
+    if (misplaced !== undefined) return err(misplaced);
+    this.#contributions.change(cluster, key, (one) => one.setHead(head.value));
+    return ok([key]);
+  }
+
+  #applySlice(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    const place = placeOf(suffix, parseSliceName);
+    if (!place.ok) return place;
+    const { cluster, of: named } = place.value;
+    const known = this.#contributions.get(cluster, named.service)?.slice(named.slice);
+    const slice = value === undefined ? ok(undefined) : readSlice(value, this.#reuse(known));
+    if (!slice.ok) return slice;
+    const misplaced = slice.value && elsewhere(slice.value, cluster, named.service);
+    if (misplaced !== undefined) return err(misplaced);
+    if (slice.value !== undefined && slice.value.slice !== named.slice)
+      return err(`holds the slice ${slice.value.slice}`);
+    this.#contributions.change(cluster, named.service, (one) => one.setSlice(named.slice, slice.value?.backends));
+    return ok([named.service]);
+  }
+
+  /** Whether the services of a cluster are here in pieces, and all of them, decides which of their records count. */
+  #applyCanary(key: string, value: Uint8Array | undefined): Result<Touched, string> {
+    const canary = parseSyncedKey(key);
+    if (canary?.prefix !== IN_PIECES) return ok([]);
+    const cluster = parseClusterName(canary.cluster);
+    if (!cluster.ok) return err(`cluster name ${cluster.error}`);
+    this.#contributions.setForm(cluster.value, value === undefined ? 'whole' : 'pieces');
+    return ok(this.#contributions.of(cluster.value));
   }
 
   #applyPeer(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
@@ -132,7 +196,22 @@ export class ViewInputs {
     return this.#peers.get(cluster)?.fresh ?? true;
   }
 
-  #reuse(previous: { readonly backends: readonly Backend[] } | undefined): Reuse {
-    return { backends: previous?.backends ?? [], ports: this.#portLists };
+  #reuse(backends: readonly Backend[] = []): Reuse {
+    return { backends, ports: this.#portLists };
   }
 }
+
+/** Of a key behind its prefix: the cluster, and what is named there of it. */
+function placeOf<T>(
+  suffix: string,
+  parse: (text: string) => Result<T, string>,
+): Result<{ readonly cluster: ClusterName; readonly of: T }, string> {
+  const slash = suffix.indexOf('/');
+  const cluster = parseClusterName(suffix.slice(0, slash));
+  if (!cluster.ok) return err(`cluster name ${cluster.error}`);
+  const of = parse(suffix.slice(slash + 1));
+  return of.ok ? ok({ cluster: cluster.value, of: of.value }) : of;
+}
+
+const elsewhere = (held: Pick<Contribution, 'cluster' | 'key'>, cluster: ClusterName, key: ServiceKey) =>
+  held.cluster === cluster && held.key === key ? undefined : `holds the service ${held.key} of ${held.cluster}`;

@@ -12,23 +12,34 @@ import {
   serviceKey,
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
-import { type Backend, type LocalService, type NamedPort, PROTOCOLS } from '../../mesh/model/service.ts';
-import { sameBackend, shareBackends } from '../../mesh/snapshot/equality.ts';
-import { compareBackends, comparePorts, isAscending } from '../../mesh/snapshot/order.ts';
-import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
-import { clusterServiceKind, type PortValue } from '../../mesh/wire/cluster-service.ts';
+import type { Backend, LocalService } from '../../mesh/model/service.ts';
+import { sameBackend } from '../../mesh/snapshot/equality.ts';
+import { type ClusterServiceRecord, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
 import { decodeLocalService } from '../../mesh/wire/local-service.ts';
 import { decodePeerRecord } from '../../mesh/wire/peer-record.ts';
+import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import { byName, finder, inOrder, type Origin, type Reuse, readBackends } from './backends.ts';
 
 /** The wider of the two layouts; which one a mesh has is decided where peers are admitted. */
 const CLUSTER_ID_MAX = 511;
 
+/** A service of a remote cluster without its backends. */
+export interface Head extends Origin {
+  readonly key: ServiceKey;
+  readonly shared: boolean;
+}
+
 /** What one remote cluster contributes to a service; how fresh it is, is said elsewhere. */
-export interface Contribution {
+export interface Contribution extends Head {
+  readonly backends: readonly Backend[];
+}
+
+/** A part of that. */
+export interface Slice {
   readonly key: ServiceKey;
   readonly cluster: ClusterName;
-  readonly clusterId: ClusterId;
-  readonly shared: boolean;
+  readonly slice: string;
   readonly backends: readonly Backend[];
 }
 
@@ -36,12 +47,6 @@ export interface Contribution {
 export interface OwnCluster {
   readonly name: ClusterName;
   readonly id: ClusterId;
-}
-
-/** What was read of the same record before: a backend that is as it was is taken over, and not read again. */
-export interface Reuse {
-  readonly backends: readonly Backend[];
-  readonly ports: PortLists;
 }
 
 export interface PeerStanding {
@@ -86,67 +91,47 @@ export function readPeer(bytes: Uint8Array): Result<PeerStanding, string> {
   return ok({ id: parsed?.value, fresh: freshness === 'fresh' || freshness === 'ageing' });
 }
 
-/** A record of the cache. It carries no conditions: every backend in it is active. */
+/** A record of the cache: a whole service of a peer. */
 export function readContribution(bytes: Uint8Array, reuse: Reuse): Result<Contribution, string> {
   const record = clusterServiceKind.decode(bytes);
   if (!record.ok) return record;
-  const { namespace, name, shared, clusterID } = record.value;
-  const cluster = parseClusterName(record.value.cluster);
+  const head = headOf(record.value);
+  if (!head.ok) return head;
+  const backends = readBackends(record.value.backends, head.value, reuse);
+  return backends.ok ? ok({ ...head.value, backends: backends.value }) : backends;
+}
+
+/** The head of a service that a peer has in pieces. */
+export function readHead(bytes: Uint8Array): Result<Head, string> {
+  const record = serviceHeadKind.decode(bytes);
+  return record.ok ? headOf(record.value) : record;
+}
+
+/** One slice of such a service. */
+export function readSlice(bytes: Uint8Array, reuse: Reuse): Result<Slice, string> {
+  const record = serviceSliceKind.decode(bytes);
+  if (!record.ok) return record;
+  const { namespace, name, slice } = record.value;
+  const origin = originOf(record.value);
+  if (!origin.ok) return origin;
+  const backends = readBackends(record.value.backends, origin.value, reuse);
+  if (!backends.ok) return backends;
+  return ok({ key: serviceKey(namespace, name), slice, cluster: origin.value.cluster, backends: backends.value });
+}
+
+function headOf(record: ClusterServiceRecord): Result<Head, string> {
+  const origin = originOf(record);
+  if (!origin.ok) return origin;
+  return ok({ key: serviceKey(record.namespace, record.name), ...origin.value, shared: record.shared });
+}
+
+function originOf(record: Pick<ClusterServiceRecord, 'cluster' | 'clusterID'>): Result<Origin, string> {
+  const cluster = parseClusterName(record.cluster);
   if (!cluster.ok) return err(`cluster ${cluster.error}`);
-  const clusterId = parseClusterId(clusterID, CLUSTER_ID_MAX);
+  const clusterId = parseClusterId(record.clusterID, CLUSTER_ID_MAX);
   if (!clusterId.ok) return err(`clusterID ${clusterId.error}`);
-  const origin = { cluster: cluster.value, clusterId: clusterId.value, state: 'active' } as const;
-  const known = finder(reuse.backends);
-  const backends: Backend[] = [];
-  for (const [text, named] of Object.entries(record.value.backends)) {
-    const before = known(text);
-    if (before !== undefined && before.clusterId === origin.clusterId && hasPorts(before, named)) {
-      backends.push(before);
-      continue;
-    }
-    const address = parseAddress(text);
-    if (!address.ok) return err(`backend ${text}: ${address.error}`);
-    backends.push({ address: address.value, ...origin, ports: reuse.ports.intern(portsOf(named)) });
-  }
-  return ok({ key: serviceKey(namespace, name), ...origin, shared, backends: inOrder(reuse.backends, backends) });
+  return ok({ cluster: cluster.value, clusterId: clusterId.value });
 }
-
-/** Finds previous backends by address, asked in ascending order: records are written sorted, and then this is one walk. */
-function finder(previous: readonly Backend[]): (address: string) => Backend | undefined {
-  let at = 0;
-  return (address) => {
-    let before = previous[at];
-    while (before !== undefined && before.address < address) {
-      at += 1;
-      before = previous[at];
-    }
-    return before?.address === address ? before : undefined;
-  };
-}
-
-function inOrder(previous: readonly Backend[], backends: Backend[]): readonly Backend[] {
-  return shareBackends(previous, isAscending(backends, compareBackends) ? backends : backends.sort(compareBackends));
-}
-
-function hasPorts({ ports }: Backend, named: Readonly<Record<string, PortValue>>): boolean {
-  return (
-    Object.keys(named).length === ports.length &&
-    ports.every(({ name, protocol, port }) => named[name]?.Port === port && named[name]?.Protocol === protocol)
-  );
-}
-
-/** A port that cannot be programmed (0, an unknown protocol) is none. */
-function portsOf(named: Readonly<Record<string, PortValue>>): readonly NamedPort[] {
-  const ports: NamedPort[] = [];
-  for (const [name, { Protocol, Port: port }] of Object.entries(named)) {
-    const protocol = PROTOCOLS.find((one) => one === Protocol);
-    if (protocol !== undefined && port > 0) ports.push({ name, protocol, port });
-  }
-  return byName(ports);
-}
-
-const byName = (ports: readonly NamedPort[]): readonly NamedPort[] =>
-  ports.length > 1 ? [...ports].sort(comparePorts) : ports;
 
 /** Of a text that its codec has accepted: what an agent would read from it, so that both order it alike. */
 function canonicalAddress(text: IpAddress): IpAddress {

@@ -9,6 +9,9 @@ import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import { type ClusterServiceRecord, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
 import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
 import { encodePeerRecord, type PeerFreshnessName, peerRecordKey } from '../../mesh/wire/peer-record.ts';
+import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { composeService } from '../../mesh/wire/service-pieces.ts';
+import { type ServiceSliceRecord, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { MemoryStore } from '../store/memory-store.ts';
@@ -64,25 +67,53 @@ const local = (name: string, addresses: readonly string[], more: Partial<LocalSe
   }),
 });
 
-const cached = (
+const onHttp = (addresses: readonly string[]) =>
+  Object.fromEntries(addresses.map((address) => [address, { http: { Protocol: 'TCP', Port: 8080 } }]));
+
+const whole = (
   cluster: string,
   name: string,
   addresses: readonly string[],
   more: Partial<ClusterServiceRecord> = {},
+): ClusterServiceRecord => ({
+  cluster,
+  namespace: 'shop',
+  name,
+  frontends: {},
+  backends: onHttp(addresses),
+  labels: {},
+  selector: {},
+  includeExternal: true,
+  shared: true,
+  clusterID: 2,
+  ...more,
+});
+
+const cachedAs = (record: ClusterServiceRecord) => ({
+  [`cilium/cache/services/v1/${record.cluster}/shop/${record.name}`]: clusterServiceKind.encode(record),
+});
+
+const cached = (...record: Parameters<typeof whole>) => cachedAs(whole(...record));
+
+const head = (cluster: string, name: string, more: Partial<ClusterServiceRecord> = {}) => ({
+  [`clustermesh/v1/cache/heads/${cluster}/shop/${name}`]: serviceHeadKind.encode(whole(cluster, name, [], more)),
+});
+
+const slice = (
+  cluster: string,
+  name: string,
+  sliceName: string,
+  backends: ServiceSliceRecord['backends'],
+  clusterID = 2,
 ) => ({
-  [`cilium/cache/services/v1/${cluster}/shop/${name}`]: clusterServiceKind.encode({
-    cluster,
-    namespace: 'shop',
-    name,
-    frontends: {},
-    backends: Object.fromEntries(addresses.map((address) => [address, { http: { Protocol: 'TCP', Port: 8080 } }])),
-    labels: {},
-    selector: {},
-    includeExternal: true,
-    shared: true,
-    clusterID: 2,
-    ...more,
+  [`clustermesh/v1/cache/slices/${cluster}/shop/${name}/${sliceName}`]: serviceSliceKind.encode({
+    ...{ cluster, namespace: 'shop', name, slice: sliceName, clusterID, backends },
   }),
+});
+
+/** Says that everything of the cluster is there in pieces. */
+const inPieces = (cluster: string) => ({
+  [`cilium/synced/${cluster}/clustermesh/v1/cache/heads`]: new TextEncoder().encode('2026-01-01T00:00:00Z'),
 });
 
 const peer = (name: string, freshness: PeerFreshnessName) => ({
@@ -231,6 +262,11 @@ describe('bad values', () => {
     ['a remote service of another cluster', { [REMOTE_CART]: onlyValue(cached('north', 'cart', [])) }],
     ['a remote backend that is no address', cached('east', 'cart', ['10.2.0.1', 'nowhere'])],
     ['a remote cluster id out of range', cached('east', 'cart', [], { clusterID: 600 })],
+    ['a head that is not JSON', { 'clustermesh/v1/cache/heads/east/shop/cart': toBytes(7) }],
+    [
+      'a slice of another service',
+      { 'clustermesh/v1/cache/slices/east/shop/cart/a': onlyValue(slice('east', 'till', 'a', {})) },
+    ],
     ['a peer that is not JSON', { 'clustermesh/v1/peers/east': Uint8Array.of(1, 2) }],
   ];
   test.each(cases)('%s leaves what was known', async (_, changes) => {
@@ -298,6 +334,7 @@ describe('whatever the order and the batches', () => {
   const hosts = fc.subarray(['10.0.0.1', '10.0.0.2', '10.0.0.3', 'fd00::1']);
   const name = fc.constantFrom('cart', 'till');
   const cluster = fc.constantFrom('east', 'north');
+  const idOf = (cluster: string) => (cluster === 'east' ? 2 : 3);
   const removed = (record: Readonly<Record<string, Uint8Array>>) =>
     Object.fromEntries(Object.keys(record).map((key) => [key, undefined]));
   const put: fc.Arbitrary<Readonly<Record<string, Uint8Array>>> = fc.oneof(
@@ -307,11 +344,18 @@ describe('whatever the order and the batches', () => {
     fc
       .tuple(cluster, name, hosts, fc.boolean())
       .map(([cluster, name, addresses, shared]) =>
-        cached(cluster, name, addresses, { shared, clusterID: cluster === 'east' ? 2 : 3 }),
+        cached(cluster, name, addresses, { shared, clusterID: idOf(cluster) }),
       ),
     fc
       .tuple(cluster, fc.constantFrom<PeerFreshnessName>('fresh', 'stale'))
       .map(([name, freshness]) => peer(name, freshness)),
+    fc
+      .tuple(cluster, name, fc.boolean())
+      .map(([cluster, name, shared]) => head(cluster, name, { shared, clusterID: idOf(cluster) })),
+    fc
+      .tuple(cluster, name, fc.constantFrom('a', 'b'), hosts)
+      .map(([cluster, name, named, addresses]) => slice(cluster, name, named, onHttp(addresses), idOf(cluster))),
+    cluster.map(inPieces),
   );
   const change = fc.oneof({ weight: 3, arbitrary: put }, { weight: 1, arbitrary: put.map(removed) });
 
@@ -337,6 +381,100 @@ describe('whatever the order and the batches', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('a service in pieces', () => {
+  const east = [
+    head('east', 'cart'),
+    slice('east', 'cart', 'b', onHttp(['10.2.0.1'])),
+    slice('east', 'cart', 'a', onHttp(['10.2.0.2'])),
+  ];
+
+  test('is its head and its slices, and nothing without the head', async () => {
+    const { view, feed, addresses } = fedView();
+    feed(1, Object.assign({}, local('cart', []), inPieces('east'), ...east.slice(1)), { relisted: true });
+    await view.settled();
+    expect(addresses()).toEqual([]);
+    feed(2, head('east', 'cart'));
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.1', '10.2.0.2']);
+    feed(3, { 'clustermesh/v1/cache/slices/east/shop/cart/b': undefined });
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.2']);
+  });
+
+  test('counts instead of the whole one from the canary on, and until it goes', async () => {
+    const { view, published, feed, addresses } = fedView();
+    feed(1, { ...local('cart', []), ...cached('east', 'cart', ['10.2.0.9']) }, { relisted: true });
+    feed(2, Object.assign({}, ...east));
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.9']);
+    feed(3, inPieces('east'));
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.1', '10.2.0.2']);
+    feed(4, cached('east', 'cart', ['10.2.0.8']));
+    await view.settled();
+    expect([addresses(), published.at(-1)?.next.position.revision]).toEqual([['10.2.0.1', '10.2.0.2'], 3]);
+    feed(5, { 'cilium/synced/east/clustermesh/v1/cache/heads': undefined });
+    await view.settled();
+    expect(addresses()).toEqual(['10.2.0.8']);
+  });
+
+  test('that comes in place of the whole one, with the same backends, is no change', async () => {
+    const { view, published, feed } = fedView();
+    feed(1, { ...local('cart', []), ...cached('east', 'cart', ['10.2.0.1', '10.2.0.2']) }, { relisted: true });
+    await view.settled();
+    feed(2, Object.assign({}, ...east));
+    feed(3, inPieces('east'));
+    await view.settled();
+    expect(published).toHaveLength(1);
+  });
+
+  const ports = fc.dictionary(
+    fc.constantFrom('http', 'dns'),
+    fc.record({ Protocol: fc.constantFrom('TCP', 'UDP'), Port: fc.constantFrom(80, 8080) }),
+    { minKeys: 1 },
+  );
+  const backends = fc.dictionary(fc.constantFrom('10.2.0.1', '10.2.0.2', '10.2.0.3', 'fd00::1'), ports);
+
+  test('is what the whole one is', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.constantFrom('a', 'b', 'c'), backends), async (slices) => {
+        const global = local('cart', [], {
+          ports: [
+            { name: 'dns', protocol: 'UDP', port: 53 },
+            { name: 'http', protocol: 'TCP', port: 80 },
+          ],
+        });
+        const named = Object.entries(slices).map(([name, own]) => ({ slice: name, backends: own }));
+        const [one, other] = [fedView(), fedView()];
+        one.feed(1, { ...global, ...cachedAs(composeService(whole('east', 'cart', []), named)) }, { relisted: true });
+        const pieces = named.map(({ slice: name, backends }) => slice('east', 'cart', name, backends));
+        other.feed(1, Object.assign({}, global, head('east', 'cart'), inPieces('east'), ...pieces), { relisted: true });
+        await Promise.all([one.view.settled(), other.view.settled()]);
+        expect(other.view.current?.services.get(cart)).toEqual(one.view.current?.services.get(cart));
+      }),
+    );
+  });
+
+  test('of 5,000 backends steps by the one that changed, and reads no other slice', async () => {
+    const { view, published, feed } = fedView();
+    const sliceOf = (at: number, hosts: readonly number[]) =>
+      slice('east', 'cart', `s-${at}`, onHttp(hosts.map((host) => `10.2.${at}.${host}`)));
+    const hosts = Array.from({ length: 100 }, (_, host) => host);
+    const slices = Array.from({ length: 50 }, (_, at) => sliceOf(at, hosts));
+    feed(1, Object.assign({}, local('cart', []), head('east', 'cart'), inPieces('east'), ...slices), {
+      relisted: true,
+    });
+    await view.settled();
+    const parse = vi.spyOn(JSON, 'parse');
+    feed(2, sliceOf(7, [...hosts.slice(1), 200]));
+    await view.settled();
+    expect(parse).toHaveBeenCalledTimes(1);
+    parse.mockRestore();
+    const [step] = published.at(-1)?.delta?.changed ?? [];
+    expect([step?.spec, step?.upserted.length, step?.removed.length]).toEqual([undefined, 1, 1]);
   });
 });
 

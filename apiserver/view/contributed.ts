@@ -1,0 +1,101 @@
+// What one remote cluster has behind one service, as its records stand here: the whole service in one of them, or its head and its
+// slices (docs/decisions/0013). Which of the two forms counts is the reader's to say; only that one is made a value, when it is asked for,
+// and a slice that did not change is not looked at again.
+
+import type { ClusterId } from '../../mesh/model/names.ts';
+import type { Backend } from '../../mesh/model/service.ts';
+import { compareText } from '../../mesh/snapshot/order.ts';
+import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
+import { uniteBackends } from './backends.ts';
+import { type Contribution, type Head, readContribution } from './records.ts';
+
+/** Pieces count where there is a head, or the whole service does where there is one; what does not count stands in for what is absent. */
+export type Form = 'pieces' | 'whole';
+
+const NO_BACKENDS: readonly Backend[] = [];
+
+export class Contributed {
+  readonly #ports: PortLists;
+  readonly #slices = new Map<string, readonly Backend[]>();
+  #head: Head | undefined;
+  /** As it came, for as long as nobody asks for it. */
+  #unread: Uint8Array | undefined;
+  #whole: Contribution | undefined;
+  #pieces: Contribution | undefined;
+
+  constructor(ports: PortLists) {
+    this.#ports = ports;
+  }
+
+  get isEmpty(): boolean {
+    return (
+      this.#head === undefined && this.#unread === undefined && this.#whole === undefined && this.#slices.size === 0
+    );
+  }
+
+  /** As one of its records has it that stands for a service. */
+  get clusterId(): ClusterId | undefined {
+    return this.#head?.clusterId ?? this.#whole?.clusterId;
+  }
+
+  /** What is known to stand in the whole service, so that what is new of it can share that. */
+  get backends(): readonly Backend[] {
+    return this.#whole?.backends ?? this.#pieces?.backends ?? NO_BACKENDS;
+  }
+
+  hides(form: Form): boolean {
+    return form === 'pieces' && this.#head !== undefined;
+  }
+
+  slice(name: string): readonly Backend[] {
+    return this.#slices.get(name) ?? NO_BACKENDS;
+  }
+
+  setWhole(whole: Contribution | undefined): void {
+    this.#whole = whole;
+    this.#unread = undefined;
+  }
+
+  /** A whole service that does not count. Whoever wrote it has read it, and it is read once more only if it comes to count. */
+  setUnread(bytes: Uint8Array): void {
+    this.#whole = undefined;
+    this.#unread = bytes;
+  }
+
+  setHead(head: Head | undefined): void {
+    this.#head = head;
+    this.#pieces = undefined;
+  }
+
+  setSlice(name: string, backends: readonly Backend[] | undefined): void {
+    if (backends === undefined) this.#slices.delete(name);
+    else this.#slices.set(name, backends);
+    this.#pieces = undefined;
+  }
+
+  value(form: Form): Contribution | undefined {
+    if (form === 'pieces') return this.#fromPieces() ?? this.#fromWhole();
+    return this.#fromWhole() ?? this.#fromPieces();
+  }
+
+  #fromPieces(): Contribution | undefined {
+    if (this.#pieces !== undefined || this.#head === undefined) return this.#pieces;
+    const slices = [...this.#slices].sort(([a], [b]) => compareText(a, b));
+    const backends = uniteBackends(
+      slices.map(([, own]) => own),
+      this.#ports,
+    );
+    this.#pieces = { ...this.#head, backends };
+    return this.#pieces;
+  }
+
+  #fromWhole(): Contribution | undefined {
+    if (this.#unread === undefined) return this.#whole;
+    const read = readContribution(this.#unread, {
+      backends: this.#pieces?.backends ?? NO_BACKENDS,
+      ports: this.#ports,
+    });
+    this.setWhole(read.ok ? read.value : undefined);
+    return this.#whole;
+  }
+}

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Backend, BackendState, MeshService, NamedPort } from '../../mesh/model/service.ts';
+import { EntranceTable } from './entrances.ts';
 import type { DesiredService } from './frontend.ts';
 import { backend, port, service } from './sample.ts';
 import { desireService } from './service.ts';
@@ -34,7 +35,7 @@ test('what is made from an earlier state is what is made from nothing', () => {
   });
   fc.assert(
     fc.property(fc.array(step, { minLength: 2, maxLength: 8 }), fc.boolean(), (steps, samePorts) => {
-      const table = new TargetTable();
+      const tables = { targets: new TargetTable(), entrances: new EntranceTable() };
       let source: MeshService | undefined;
       let kept: DesiredService | undefined;
       for (const { backends, stays, cluster, frontends, ports } of steps) {
@@ -48,8 +49,8 @@ test('what is made from an earlier state is what is made from nothing', () => {
           ports: samePorts ? [port(80, 'a'), port(80, 'b')] : ports,
           backends: [...stayed, ...backends.filter(({ address }) => !there.has(address))],
         });
-        kept = desireService(source, WEST, table, kept);
-        expect(shown(kept)).toEqual(shown(desireService(source, WEST, table)));
+        kept = desireService(source, WEST, tables, kept);
+        expect(shown(kept)).toEqual(shown(desireService(source, WEST, tables)));
       }
     }),
     { numRuns: 500 },
@@ -61,12 +62,12 @@ test('of 5,000 backends only the one that changed, and those next to it, are loo
   const all = service({
     backends: Array.from({ length: 5_000 }, (_, at) => backend(`10.1.${at >> 8}.${at & 255}`)),
   }).backends.map((each, at) => watched(each, () => looked.add(at)));
-  const table = new TargetTable();
-  const before = desireService(service({ backends: [...all] }), WEST, table);
+  const tables = { targets: new TargetTable(), entrances: new EntranceTable() };
+  const before = desireService(service({ backends: [...all] }), WEST, tables);
   looked.clear();
   const backends = [...all];
   backends[2_500] = backend('10.1.9.196', { state: 'terminating' });
-  const after = desireService({ ...service({ backends: [] }), backends }, WEST, table, before);
+  const after = desireService({ ...service({ backends: [] }), backends }, WEST, tables, before);
   expect(looked.size).toBeLessThanOrEqual(4);
   expect(after.frontends[0]).toMatchObject({ count: 4_999 });
 });

@@ -2,29 +2,40 @@
 // that every node decides alike and the order of arrival does not matter.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
-import { REFUSAL_CODES, type Refusal } from './frontend.ts';
-import type { FrontendName } from './names.ts';
+import type { Entrance, EntranceTable } from './entrances.ts';
+import { type DesiredFrontend, REFUSAL_CODES, type Refusal } from './frontend.ts';
 
 export class FrontendClaims {
-  /** The one claimant of a frontend, or several where it is contested. */
-  readonly #claimants = new Map<FrontendName, ServiceKey | ReadonlySet<ServiceKey>>();
-  readonly #contested = new Set<FrontendName>();
+  readonly #table: EntranceTable;
+  readonly #contested = new Set<Entrance>();
+
+  /** Claimants hold their entrances. */
+  constructor(table: EntranceTable) {
+    this.#table = table;
+  }
 
   /** Replaces what a service claims; returns the other services that win or lose a frontend by it. */
-  replace(service: ServiceKey, before: readonly FrontendName[], after: readonly FrontendName[]): readonly ServiceKey[] {
+  replace(
+    service: ServiceKey,
+    before: readonly DesiredFrontend[],
+    after: readonly DesiredFrontend[],
+  ): readonly ServiceKey[] {
     const affected: ServiceKey[] = [];
-    for (const name of before) if (!after.includes(name)) this.#give(name, service, false, affected);
-    for (const name of after) this.#give(name, service, true, affected);
-    return affected.filter((other) => other !== service);
+    for (const { entrance } of after) this.#table.hold(entrance);
+    for (const { entrance } of before) {
+      if (!after.some((now) => now.entrance === entrance)) this.#give(entrance, service, false, affected);
+    }
+    for (const { entrance } of after) this.#give(entrance, service, true, affected);
+    for (const { entrance } of before) this.#table.drop(entrance);
+    return affected.length === 0 ? affected : affected.filter((other) => other !== service);
   }
 
   /** Whether a claimant has the frontend; commonly nobody else wants it. */
-  wins(service: ServiceKey, name: FrontendName): boolean {
-    return !this.#contested.has(name) || this.winner(name) === service;
+  wins(service: ServiceKey, entrance: Entrance): boolean {
+    return this.#contested.size === 0 || !this.#contested.has(entrance) || this.winner(entrance) === service;
   }
 
-  winner(name: FrontendName): ServiceKey | undefined {
-    const claimants = this.#claimants.get(name);
+  winner({ claimants }: Entrance): ServiceKey | undefined {
     if (claimants === undefined || typeof claimants === 'string') return claimants;
     let first: ServiceKey | undefined;
     for (const service of claimants) if (first === undefined || service < first) first = service;
@@ -33,38 +44,40 @@ export class FrontendClaims {
 
   /** One per lost claim, in the order of the frontends' names. */
   refusals(): readonly Refusal[] {
-    return [...this.#contested].sort().flatMap((name) => {
-      const winner = this.winner(name);
-      const losers = [...this.#claimantsOf(name)].filter((service) => service !== winner).sort();
+    const byName = new Map([...this.#contested].map((entrance) => [entrance.name, entrance]));
+    return [...byName].sort(byFirst).flatMap(([name, entrance]) => {
+      const winner = this.winner(entrance);
+      const losers = [...claimantsOf(entrance)].filter((service) => service !== winner).sort();
       const reason = `${name} belongs to ${winner}, whose name comes first`;
       return losers.map((service) => ({ service, code: REFUSAL_CODES.taken, reason }));
     });
   }
 
-  #claimantsOf(name: FrontendName): ReadonlySet<ServiceKey> {
-    const claimants = this.#claimants.get(name);
-    return typeof claimants === 'string' ? new Set([claimants]) : (claimants ?? new Set());
-  }
-
-  #give(name: FrontendName, service: ServiceKey, claims: boolean, affected: ServiceKey[]): void {
-    const known = this.#claimants.get(name);
+  #give(entrance: Entrance, service: ServiceKey, claims: boolean, affected: ServiceKey[]): void {
+    const known = entrance.claimants;
     if (known === undefined && claims) {
-      this.#claimants.set(name, service);
+      entrance.claimants = service;
       return;
     }
     if (known === service && claims) return;
-    const before = this.winner(name);
-    const claimants = new Set(this.#claimantsOf(name));
+    const before = this.winner(entrance);
+    const claimants = new Set(claimantsOf(entrance));
     if (claims) claimants.add(service);
     else claimants.delete(service);
     const [only] = claimants;
-    if (only === undefined) this.#claimants.delete(name);
-    else this.#claimants.set(name, claimants.size === 1 ? only : claimants);
-    if (claimants.size > 1) this.#contested.add(name);
-    else this.#contested.delete(name);
-    const after = this.winner(name);
+    entrance.claimants = claimants.size > 1 ? claimants : only;
+    if (claimants.size > 1) this.#contested.add(entrance);
+    else this.#contested.delete(entrance);
+    const after = this.winner(entrance);
     if (before === after) return;
     if (before !== undefined) affected.push(before);
     if (after !== undefined) affected.push(after);
   }
 }
+
+function claimantsOf({ claimants }: Entrance): ReadonlySet<ServiceKey> {
+  return typeof claimants === 'string' ? new Set([claimants]) : (claimants ?? new Set());
+}
+
+const byFirst = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : Number(a > b);

@@ -24,7 +24,7 @@ async function stateOf(services: readonly MeshService[], sizes = ROOMY): Promise
   return state;
 }
 const programmed = (state: DesiredState) =>
-  [...state.frontendNames()].map((name) => `${name} ${state.serviceOf(name)}`).sort();
+  [...state.frontends()].map(({ entrance, service }) => `${entrance.name} ${service}`).sort();
 
 describe('two services that claim one frontend', () => {
   const twins = ['shop/b', 'shop/a'].map((key) => service({ key, ports: [port(80)] }));
@@ -44,7 +44,8 @@ describe('two services that claim one frontend', () => {
   test('the other one has it when the first goes', async () => {
     const state = await stateOf(twins);
     state.set('shop/a' as ServiceKey, undefined, WEST);
-    expect([...(await state.settle(noPause)).frontends]).toEqual(['172.20.0.10:80/TCP']);
+    const { frontends } = await state.settle(noPause);
+    expect(new Set(frontends.map(({ name }) => name))).toEqual(new Set(['172.20.0.10:80/TCP']));
     expect(programmed(state)).toEqual(['172.20.0.10:80/TCP shop/b']);
     expect(state.refusals()).toEqual([]);
   });
@@ -192,7 +193,8 @@ test('what is kept up to date is what comes out from scratch', async () => {
         expect(kept.refusals()).toEqual(scratch.refusals());
         expect(kept.counts).toEqual(scratch.counts);
         // Everything that differs was named.
-        for (const name of differing(before.frontends, after.frontends)) expect(changed.frontends.has(name)).toBe(true);
+        const places = new Set(changed.frontends.map(({ name }) => name));
+        for (const name of differing(before.frontends, after.frontends)) expect(places.has(name)).toBe(true);
         const named = new Set(changed.targets.map(({ name }) => name));
         for (const name of differing(before.targets, after.targets)) {
           if (before.targets.has(name)) expect(named.has(name)).toBe(true);
@@ -205,15 +207,21 @@ test('what is kept up to date is what comes out from scratch', async () => {
 
 const summary = (state: DesiredState) => ({
   frontends: new Map<FrontendName, string>(
-    [...state.frontendNames()].map((name) => [name, JSON.stringify([state.serviceOf(name), shown(state.get(name))])]),
+    [...state.frontends()].map((frontend) => [
+      frontend.entrance.name,
+      JSON.stringify([state.serviceOf(frontend.entrance), shown(frontend)]),
+    ]),
   ),
   targets: new Map<TargetName, string>(
     [...state.targets()].map((target) => [target.name, state.targetState(target) ?? '']),
   ),
 });
 
-const shown = (frontend: DesiredFrontend | undefined) =>
-  frontend && { ...frontend, backends: frontend.backends.map(({ name }) => name) };
+const shown = ({ entrance, ...frontend }: DesiredFrontend) => ({
+  ...frontend,
+  name: entrance.name,
+  backends: frontend.backends.map(({ name }) => name),
+});
 
 function differing<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): readonly K[] {
   return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));

@@ -20,20 +20,20 @@ export interface Difference {
 
 export function countedOf(frontend: DesiredFrontend): Counted {
   const { active, terminating } = behindOf(frontend);
-  return { family: frontend.family, active, terminating };
+  return { family: frontend.entrance.family, active, terminating };
 }
 
 export function differing(before: readonly DesiredFrontend[], after: readonly DesiredFrontend[]): Difference {
   if (before.length === 0 || after.length === 0) return { less: before.map(countedOf), more: after.map(countedOf) };
-  const known = new Map(before.map((frontend) => [frontend.name, countedOf(frontend)]));
+  const known = new Map(before.map((frontend) => [frontend.entrance, countedOf(frontend)]));
   const less = new Map(known);
   const more = after.map((frontend) => {
     const now = countedOf(frontend);
-    const old = known.get(frontend.name);
+    const old = known.get(frontend.entrance);
     if (old === undefined) return now;
     const active = unshared(old.active, now.active);
     const terminating = unshared(old.terminating, now.terminating);
-    less.set(frontend.name, { family: old.family, active: active.less, terminating: terminating.less });
+    less.set(frontend.entrance, { family: old.family, active: active.less, terminating: terminating.less });
     return { family: now.family, active: active.more, terminating: terminating.more };
   });
   return { less: [...less.values()], more };

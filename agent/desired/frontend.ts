@@ -5,11 +5,13 @@ import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
-import type { MapProtocol, NamedFrontend } from './names.ts';
+import type { Entrance } from './entrances.ts';
+import type { MapProtocol } from './names.ts';
 import type { Target } from './targets.ts';
 
 /** One row group of the maps: a master and its slots. */
-export interface DesiredFrontend extends NamedFrontend {
+export interface DesiredFrontend {
+  readonly entrance: Entrance;
   /** Whose frontend it is; absent in what was found in the maps. */
   readonly service: ServiceKey | undefined;
   /** Of the frontend's family. Active ones come first, then terminating ones, each part in a stable order; no target twice. */

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { IdSpace, NumbersByName } from './ids.ts';
+import { IdSpace, type OwnNumbers } from './ids.ts';
+
+/** Of owners that are names: nothing has to be held for a name to be known again. */
+class NumbersByName extends Map<string, number> implements OwnNumbers<string> {
+  hold(): void {}
+  drop(): void {}
+}
 
 const REST = 100;
 const space = (last = 5) => new IdSpace<string>({ first: 1, last, restMs: REST }, new NumbersByName());

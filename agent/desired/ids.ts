@@ -6,7 +6,6 @@ import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { BACKEND_ID_MAX, REV_NAT_ID_MAX } from '../maps/layout.ts';
 import { type Pause, visitAll } from '../pause.ts';
 import { Paged } from './paged.ts';
-import type { Target, TargetTable } from './targets.ts';
 
 export interface IdSpaceOptions {
   /** Inclusive. */
@@ -35,23 +34,20 @@ export interface OwnNumbers<Owner> {
   drop(owner: Owner): void;
 }
 
-/** Of owners that are names: nothing has to be held for a name to be known again. */
-export class NumbersByName<Owner extends string> extends Map<Owner, number> implements OwnNumbers<Owner> {
-  hold(): void {}
-  drop(): void {}
-}
-
-/** A target knows its number itself. */
-export const numbersOfTargets = (table: TargetTable): OwnNumbers<Target> => ({
+/** Of owners that know their number themselves, and are held by their table. */
+export const numbersOf = <Owner extends { id: number }>(table: {
+  hold(owner: Owner): void;
+  drop(owner: Owner): void;
+}): OwnNumbers<Owner> => ({
   get: ({ id }) => (id === 0 ? undefined : id),
-  set: (target, id) => {
-    target.id = id;
+  set: (owner, id) => {
+    owner.id = id;
   },
-  delete: (target) => {
-    target.id = 0;
+  delete: (owner) => {
+    owner.id = 0;
   },
-  hold: (target) => table.hold(target),
-  drop: (target) => table.drop(target),
+  hold: (owner) => table.hold(owner),
+  drop: (owner) => table.drop(owner),
 });
 
 /** Stands for the owner of a number that is in a row which nobody should use. */

@@ -1,7 +1,7 @@
 // The names of what is programmed: frontends and the targets behind them. Names tell them apart, and are what a person reads:
 // `172.20.0.10:80/TCP`.
 
-import type { Family } from '../../mesh/model/address.ts';
+import { type Family, parseAddress } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
 
 declare const brand: unique symbol;
@@ -37,6 +37,14 @@ export const placeName = ({ address, port }: Pick<Frontend, 'address' | 'port'>)
 /** Joined, not concatenated: names are kept by the thousands, and a concatenated text keeps its parts beside it. */
 export const frontendName = (frontend: Frontend): FrontendName =>
   [placeName(frontend), frontend.protocol].join('/') as FrontendName;
+
+/** Undefined for what `frontendName` would not give, or nobody would ask for. */
+export function parseFrontendName(name: string): Frontend | undefined {
+  const [, bracketed, plain, port, protocol] = /^(?:\[(.+)\]|([^:]+)):(\d+)\/(TCP|UDP)$/.exec(name) ?? [];
+  const address = parseAddress(bracketed ?? plain ?? '');
+  if (!address.ok) return undefined;
+  return { address: address.value, port: Number(port), protocol: protocol as MapProtocol };
+}
 
 export const targetName = (target: Destination): TargetName =>
   `${placeName(target)}/${target.protocol}#${target.clusterId}` as TargetName;

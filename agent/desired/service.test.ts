@@ -1,13 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { EntranceTable } from './entrances.ts';
 import { backend, port, type SampleService, service } from './sample.ts';
 import { desireService } from './service.ts';
 import { TargetTable } from './targets.ts';
 
-const desire = (options: SampleService) => desireService(service(options), 'west' as ClusterName, new TargetTable());
+const desire = (options: SampleService) =>
+  desireService(service(options), 'west' as ClusterName, {
+    targets: new TargetTable(),
+    entrances: new EntranceTable(),
+  });
 /** `name: count of backends`, with a bar between those that new connections get and the rest. */
 const shown = (options: SampleService) =>
-  desire(options).frontends.map(({ name, backends, count }) => {
+  desire(options).frontends.map(({ entrance: { name }, backends, count }) => {
     const names = backends.map((b) => b.name);
     return `${name}: ${names.slice(0, count).join(' ')} | ${names.slice(count).join(' ')}`.trimEnd();
   });
@@ -65,7 +70,7 @@ test('a service without backends keeps its frontends', () => {
 
 test('what cannot be programmed yet is refused with a reason, the rest is programmed', () => {
   const desired = desire({ frontends: ['172.20.0.10'], ports: [port(80), port(99, 's', 'SCTP')] });
-  expect(desired.frontends.map(({ name }) => name)).toEqual(['172.20.0.10:80/TCP']);
+  expect(desired.frontends.map(({ entrance }) => entrance.name)).toEqual(['172.20.0.10:80/TCP']);
   expect(desired.refused).toEqual([
     { service: 'shop/cart', code: 'AGENT_UNSUPPORTED', reason: 'SCTP ports cannot be programmed yet: 99' },
   ]);

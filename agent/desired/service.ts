@@ -5,6 +5,7 @@ import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import type { MeshService, NamedPort } from '../../mesh/model/service.ts';
 import { behindAfter, behindAll, changeOf } from './behind.ts';
+import type { EntranceTable } from './entrances.ts';
 import {
   type Behind,
   type BehindPort,
@@ -13,13 +14,19 @@ import {
   REFUSAL_CODES,
   type Refusal,
 } from './frontend.ts';
-import { frontendName, type MapProtocol } from './names.ts';
+import type { MapProtocol } from './names.ts';
 import type { TargetTable } from './targets.ts';
 
 /** The master's count has 16 bits. */
 const BACKENDS_PER_FRONTEND_MAX = 65_535;
 
 const FAMILIES: readonly Family[] = [4, 6];
+
+/** Where frontends and targets come from. */
+export interface Tables {
+  readonly entrances: EntranceTable;
+  readonly targets: TargetTable;
+}
 
 /** The ports of a service that share number and protocol, and so a frontend; commonly one. */
 interface PortGroup {
@@ -30,12 +37,12 @@ interface PortGroup {
 
 /**
  * `before` is what came out for an earlier state of the service: it saves work where backends are the same, nothing else. The
- * targets come from the table, and nobody holds them yet.
+ * targets and entrances come from the tables, and nobody holds them yet.
  */
 export function desireService(
   service: MeshService,
   cluster: ClusterName,
-  table: TargetTable,
+  { targets, entrances }: Tables,
   before?: DesiredService,
 ): DesiredService {
   const refused = unsupported(service);
@@ -48,7 +55,7 @@ export function desireService(
     for (const family of FAMILIES) {
       const addresses = service.frontends.filter((address) => familyOf(address) === family);
       if (addresses.length === 0) continue;
-      const way = { protocol, names, family, table };
+      const way = { protocol, names, family, table: targets };
       const last = known?.behinds.find((b) => b.port === port && b.protocol === protocol && b.family === family);
       const behind =
         last === undefined || change === undefined ? behindAll(service.backends, way) : behindAfter(last, change, way);
@@ -62,13 +69,8 @@ export function desireService(
       }
       const { backends, count } = ordered(behind);
       for (const address of addresses) {
-        const name = frontendName({ address, port, protocol });
         frontends.push({
-          name,
-          address,
-          port,
-          protocol,
-          family,
+          entrance: entrances.at({ address, port, protocol }),
           service: service.key,
           backends,
           active: active.length,

@@ -3,7 +3,7 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { NamedFrontend } from '../desired/names.ts';
+import type { Entrance } from '../desired/entrances.ts';
 import type { Target } from '../desired/targets.ts';
 import {
   backendKey,
@@ -47,16 +47,16 @@ export type Place = ReverseNatRow;
 export type PutBackend = BackendRecord & { readonly type: 'put-backend'; readonly id: number };
 export type PutSlot = SlotRecord & {
   readonly type: 'put-slot';
-  readonly frontend: NamedFrontend;
+  readonly frontend: Entrance;
   readonly slot: number;
 };
 export type PutReverse = { readonly type: 'put-reverse'; readonly id: number; readonly place: Place };
-export type PutMaster = MasterRecord & { readonly type: 'put-master'; readonly frontend: NamedFrontend };
+export type PutMaster = MasterRecord & { readonly type: 'put-master'; readonly frontend: Entrance };
 export type Put = PutBackend | PutSlot | PutReverse | PutMaster;
 
 export type Removal =
-  | { readonly type: 'remove-master'; readonly frontend: NamedFrontend }
-  | { readonly type: 'remove-slot'; readonly frontend: NamedFrontend; readonly slot: number }
+  | { readonly type: 'remove-master'; readonly frontend: Entrance }
+  | { readonly type: 'remove-slot'; readonly frontend: Entrance; readonly slot: number }
   | { readonly type: 'remove-reverse'; readonly id: number; readonly family: Family }
   | { readonly type: 'remove-backend'; readonly id: number; readonly family: Family }
   /** A row that no version of this program would write. */
@@ -96,16 +96,19 @@ export function encodeKey(change: Change): Uint8Array {
       return reverseNatKey(change.id);
     case 'put-slot':
     case 'remove-slot':
-      return serviceKey({ ...change.frontend, slot: change.slot });
+      return keyOf(change.frontend, change.slot);
     case 'put-master':
     case 'remove-master':
-      return serviceKey({ ...change.frontend, slot: MASTER_SLOT });
+      return keyOf(change.frontend, MASTER_SLOT);
     case 'remove-stray':
       return change.key;
     default:
       return change satisfies never;
   }
 }
+
+const keyOf = ({ address, port, protocol }: Entrance, slot: number): Uint8Array =>
+  serviceKey({ address, port, protocol, slot });
 
 /** Adds the row that the change writes; the rows are those of its map. */
 export function encodeRow(put: Put, rows: PackedRows): void {

@@ -5,6 +5,7 @@
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { AddressDifference } from '../addresses/programmer.ts';
 import type { DesiredState } from '../desired/desired-state.ts';
+import { EntranceTable } from '../desired/entrances.ts';
 import type { Refusal } from '../desired/frontend.ts';
 import type { FrontendName } from '../desired/names.ts';
 import type { ServiceMaps } from '../maps/port.ts';
@@ -51,12 +52,15 @@ const ATTEMPTS_MAX = 5;
 
 export async function checkMaps(deps: CheckDeps): Promise<MapsCheckDocument> {
   const { maps, desired, reconciler, now, pause, wanted } = deps;
-  const frontends = [...desired.frontendNames()].length;
+  const frontends = [...desired.frontends()].length;
   const head = { schema_version: 1, datapath: maps.kind, compared: wanted, frontends } as const;
   if (!wanted) return { ...head, differences: [] };
   for (let attempt = 1; ; attempt += 1) {
     const { written, removed } = reconciler.counters;
-    const image = await observe(maps, now, pause, desired.table.onlooker);
+    const image = await observe(maps, now, pause, {
+      targets: desired.table.onlooker,
+      entrances: new EntranceTable(),
+    });
     const { counters } = reconciler;
     if (attempt < ATTEMPTS_MAX && (counters.written !== written || counters.removed !== removed)) continue;
     return { ...head, differences: differencesOf(image, stateOf(desired)).map(explainer(deps)) };
@@ -64,7 +68,7 @@ export async function checkMaps(deps: CheckDeps): Promise<MapsCheckDocument> {
 }
 
 const stateOf = (desired: DesiredState) => ({
-  frontends: [...desired.frontendNames()].flatMap((name) => desired.get(name) ?? []),
+  frontends: [...desired.frontends()],
   targetState: desired.targetState.bind(desired),
   targets: desired.table.onlooker,
 });

@@ -9,11 +9,10 @@ import type { MapImage, Observed, ObservedFrontend } from './image.ts';
 export async function countDifferences(believed: MapImage, found: MapImage, pause: Pause): Promise<number> {
   let differences = 0;
   await visitAll(believed.frontends(), pause, (frontend) => {
-    differences += frontendDifferences(frontend, found.frontend(frontend.frontend.name));
+    differences += frontendDifferences(frontend, found.frontend(frontend.frontend));
   });
   await visitAll(found.frontends(), pause, (frontend) => {
-    if (believed.frontend(frontend.frontend.name) === undefined)
-      differences += frontendDifferences(frontend, undefined);
+    if (believed.frontend(frontend.frontend) === undefined) differences += frontendDifferences(frontend, undefined);
   });
   await visitAll(believed.backends(), pause, ([id, backend]) => {
     differences += Number(!sameBackend(backend, found.backend(id)));

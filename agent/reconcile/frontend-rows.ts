@@ -1,9 +1,6 @@
-// The rows of one frontend as they stand in the maps: its master, its slots, and how far readers may still look. It is at the same
-// time the frontend's name, so that nobody keeps a copy of that.
+// The rows of one frontend as they stand in the maps: its master, its slots, and how far readers may still look.
 
-import type { Family } from '../../mesh/model/address.ts';
-import type { IpAddress } from '../../mesh/model/names.ts';
-import type { FrontendName, MapProtocol, NamedFrontend } from '../desired/names.ts';
+import type { Entrance } from '../desired/entrances.ts';
 import type { MasterRecord } from './change.ts';
 import { type ReadonlySlots, Slots } from './slots.ts';
 
@@ -11,34 +8,22 @@ import { type ReadonlySlots, Slots } from './slots.ts';
 export type Observed<T> = T & { readonly exact: boolean };
 
 export interface ObservedFrontend {
-  readonly frontend: NamedFrontend;
+  readonly frontend: Entrance;
   readonly master: Observed<MasterRecord> | undefined;
   readonly slots: ReadonlySlots;
 }
 
 const NOTHING_HELD = { count: 0, until: Number.NEGATIVE_INFINITY };
 
-export class FrontendRows implements ObservedFrontend, NamedFrontend {
-  readonly name: FrontendName;
-  readonly address: IpAddress;
-  readonly port: number;
-  readonly protocol: MapProtocol;
-  readonly family: Family;
+export class FrontendRows implements ObservedFrontend {
+  readonly frontend: Entrance;
   readonly slots = new Slots();
   master: Observed<MasterRecord> | undefined;
   /** Readers that loaded a master before it was lowered or removed use slots up to `count`, until `until`. */
   held: { readonly count: number; readonly until: number } = NOTHING_HELD;
 
-  constructor({ name, address, port, protocol, family }: NamedFrontend) {
-    this.name = name;
-    this.address = address;
-    this.port = port;
-    this.protocol = protocol;
-    this.family = family;
-  }
-
-  get frontend(): NamedFrontend {
-    return this;
+  constructor(frontend: Entrance) {
+    this.frontend = frontend;
   }
 
   get isEmpty(): boolean {

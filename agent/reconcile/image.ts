@@ -4,7 +4,9 @@
 
 import { familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { FrontendName, NamedFrontend } from '../desired/names.ts';
+import { type Entrance, EntranceTable } from '../desired/entrances.ts';
+import { type Frontend, type FrontendName, parseFrontendName } from '../desired/names.ts';
+import { Paged } from '../desired/paged.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName } from '../maps/port.ts';
 import { BackendRows } from './backend-rows.ts';
@@ -22,7 +24,7 @@ import { FrontendRows, type Observed, type ObservedFrontend } from './frontend-r
 
 export type { Observed, ObservedFrontend };
 
-type FrontendChange = Extract<Change, { readonly frontend: NamedFrontend }>;
+type FrontendChange = Extract<Change, { readonly frontend: Entrance }>;
 type SlotChange = Extract<FrontendChange, { readonly slot: number }>;
 
 /**
@@ -33,9 +35,11 @@ type SlotChange = Extract<FrontendChange, { readonly slot: number }>;
 export const READER_GRACE_MS = 1_000;
 
 export class MapImage {
-  readonly #frontends = new Map<FrontendName, FrontendRows>();
+  readonly #entrances: EntranceTable;
+  /** By the indexes of their entrances, which are held as long as there are rows. */
+  readonly #frontends = new Paged<FrontendRows>();
   /** The last one that was looked for, and whether it was there. */
-  #foundName: FrontendName | undefined;
+  #foundAt: Entrance | undefined;
   #found: FrontendRows | undefined;
   readonly #backends = new BackendRows();
   readonly #reverse = new Map<number, Place>();
@@ -45,12 +49,29 @@ export class MapImage {
   readonly #strays = forEachMap(() => new Map<string, Uint8Array>());
   #departures = 0;
 
-  frontend(name: FrontendName): ObservedFrontend | undefined {
-    return this.#find(name);
+  /** Entrances are those of the table. */
+  constructor(entrances = new EntranceTable()) {
+    this.#entrances = entrances;
   }
 
-  frontends(): Iterable<ObservedFrontend> {
-    return this.#frontends.values();
+  frontend(entrance: Entrance): ObservedFrontend | undefined {
+    return this.#find(entrance);
+  }
+
+  /** For those who know only the place. */
+  at(place: Frontend | FrontendName): ObservedFrontend | undefined {
+    const parsed = typeof place === 'string' ? parseFrontendName(place) : place;
+    const entrance = parsed === undefined ? undefined : this.#entrances.find(parsed);
+    return entrance === undefined ? undefined : this.#find(entrance);
+  }
+
+  *frontends(): Iterable<ObservedFrontend> {
+    for (const [, rows] of this.#frontends) yield rows;
+  }
+
+  /** Lets go of the entrances: the image is not to be used any more. */
+  release(): void {
+    for (const [, { frontend }] of this.#frontends) this.#entrances.drop(frontend);
   }
 
   backend(id: number): Observed<BackendRecord> | undefined {
@@ -99,13 +120,13 @@ export class MapImage {
   }
 
   /** Up to which slot readers may look now. */
-  readable(name: FrontendName, now: number): number {
-    return this.#find(name)?.readable(now) ?? 0;
+  readable(entrance: Entrance, now: number): number {
+    return this.#find(entrance)?.readable(now) ?? 0;
   }
 
   /** The first slot of the frontend that leads to each of the backends. */
-  slotsOf(name: FrontendName, backendIds: ReadonlySet<number>): ReadonlyMap<number, number> {
-    return this.#find(name)?.slots.slotsOf(backendIds) ?? new Map();
+  slotsOf(entrance: Entrance, backendIds: ReadonlySet<number>): ReadonlyMap<number, number> {
+    return this.#find(entrance)?.slots.slotsOf(backendIds) ?? new Map();
   }
 
   /** Takes away the backends that have been unreachable for the readers' grace. */
@@ -168,8 +189,8 @@ export class MapImage {
   }
 
   /** After a dump it is not known what was lowered just before: readers may be at any slot that is there. */
-  hold(name: FrontendName, now: number): void {
-    const rows = this.#find(name);
+  hold(entrance: Entrance, now: number): void {
+    const rows = this.#find(entrance);
     if (rows === undefined) return;
     rows.slots.fit();
     rows.held = { count: rows.slots.last, until: now + READER_GRACE_MS };
@@ -205,19 +226,20 @@ export class MapImage {
   }
 
   /** One frontend is asked for many times in a row. */
-  #find(name: FrontendName): FrontendRows | undefined {
-    if (name !== this.#foundName) {
-      this.#found = this.#frontends.get(name);
-      this.#foundName = name;
+  #find(entrance: Entrance): FrontendRows | undefined {
+    if (entrance !== this.#foundAt) {
+      this.#found = this.#frontends.get(entrance.index);
+      this.#foundAt = entrance;
     }
     return this.#found;
   }
 
-  #rowsOf(frontend: NamedFrontend): FrontendRows {
-    const known = this.#find(frontend.name);
+  #rowsOf(entrance: Entrance): FrontendRows {
+    const known = this.#find(entrance);
     if (known !== undefined) return known;
-    const rows = new FrontendRows(frontend);
-    this.#frontends.set(frontend.name, rows);
+    const rows = new FrontendRows(entrance);
+    this.#entrances.hold(entrance);
+    this.#frontends.set(entrance.index, rows);
     this.#found = rows;
     return rows;
   }
@@ -228,11 +250,12 @@ export class MapImage {
     if (strays.size > 0) strays.delete(nameOf(encodeKey(put)));
   }
 
-  #forgetEmpty(image: FrontendRows): void {
-    if (!image.isEmpty) return;
-    this.#frontends.delete(image.name);
+  #forgetEmpty({ isEmpty, frontend }: FrontendRows): void {
+    if (!isEmpty) return;
+    this.#frontends.delete(frontend.index);
+    this.#entrances.drop(frontend);
     this.#found = undefined;
-    this.#foundName = undefined;
+    this.#foundAt = undefined;
   }
 }
 

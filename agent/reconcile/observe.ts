@@ -1,10 +1,10 @@
 // Reads the maps into an image, and takes back the ids that stand in them. At start this is how an agent learns what its
 // predecessor programmed; later it is how it finds out whether somebody else has touched the maps.
 
-import { compareBytes, familyOf } from '../../mesh/model/address.ts';
+import { compareBytes } from '../../mesh/model/address.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
+import { type Entrance, EntranceTable } from '../desired/entrances.ts';
 import type { IdSpace } from '../desired/ids.ts';
-import { type FrontendName, frontendName } from '../desired/names.ts';
 import { type Target, type TargetSource, TargetTable } from '../desired/targets.ts';
 import {
   MASTER_SLOT,
@@ -24,6 +24,12 @@ import { MapImage } from './image.ts';
 /** Slots first: a backend that is found after them is no orphan for a moment. */
 const DUMP_ORDER: readonly MapName[] = ['services', 'services6', 'backends', 'backends6', 'reverseNat', 'reverseNat6'];
 
+/** Where what is read gets its targets and entrances from. */
+export interface Sources {
+  readonly targets: TargetSource;
+  readonly entrances: EntranceTable;
+}
+
 /**
  * `now` is asked after the dump: what readers may still hold is counted from then. Images whose targets are compared have to have
  * them from one source.
@@ -32,21 +38,21 @@ export async function observe(
   maps: Pick<ServiceMaps, 'dump'>,
   now: () => number,
   pause: Pause,
-  targets: TargetSource = new TargetTable(),
+  { targets, entrances }: Sources = { targets: new TargetTable(), entrances: new EntranceTable() },
 ): Promise<MapImage> {
-  const image = new MapImage();
+  const image = new MapImage(entrances);
   const dumps: (readonly [MapName, readonly MapRow[]])[] = [];
   for (const map of DUMP_ORDER) dumps.push([map, await maps.dump(map)]);
   const at = now();
   for (const [map, rows] of dumps) {
     const own = ownBytes(rows);
     await visitAll(rows, pause, (row) => {
-      const put = parseRow(map, row, targets);
+      const put = parseRow(map, row, { targets, entrances });
       if (put !== undefined && !isTaken(put, image)) image.apply(put, at, isExact(put, row, own));
       else image.addStray(map, row.key);
     });
   }
-  await visitAll(image.frontends(), pause, ({ frontend }) => image.hold(frontend.name, at));
+  await visitAll(image.frontends(), pause, ({ frontend }) => image.hold(frontend, at));
   return image;
 }
 
@@ -68,7 +74,7 @@ function isTaken(put: Put, image: MapImage): boolean {
 }
 
 export interface IdSpaces {
-  readonly services: IdSpace<FrontendName>;
+  readonly services: IdSpace<Entrance>;
   readonly backends: IdSpace<Target>;
 }
 
@@ -79,14 +85,14 @@ export async function restoreIds(image: MapImage, ids: IdSpaces, now: number, pa
   await visitAll(image.frontends(), pause, ({ frontend, master }) => {
     if (master === undefined) return;
     present.add(master.serviceId);
-    ids.services.restore(master.serviceId, frontend.name);
+    ids.services.restore(master.serviceId, frontend);
   });
   // Of a service that was being removed, or not yet there, the slots alone tell the id.
   await visitAll(image.frontends(), pause, ({ frontend, slots }) => {
     for (const serviceId of slots.serviceIds()) {
       if (present.has(serviceId) && ids.services.ownerOf(serviceId) !== undefined) continue;
       present.add(serviceId);
-      ids.services.restore(serviceId, frontend.name);
+      ids.services.restore(serviceId, frontend);
     }
   });
   await visitAll(present, pause, (id) => ids.services.restore(id, undefined));
@@ -97,11 +103,11 @@ export async function restoreIds(image: MapImage, ids: IdSpaces, now: number, pa
   await ids.backends.retain({ has: (id) => image.hasBackend(id) }, now, pause);
 }
 
-function parseRow(map: MapName, { key, value }: MapRow, targets: TargetSource): Put | undefined {
+function parseRow(map: MapName, { key, value }: MapRow, { targets, entrances }: Sources): Put | undefined {
   switch (map) {
     case 'services':
     case 'services6':
-      return parseServiceRow(key, value);
+      return parseServiceRow(key, value, entrances);
     case 'backends':
     case 'backends6':
       return parseBackendRow(key, value, targets);
@@ -116,13 +122,12 @@ function parseRow(map: MapName, { key, value }: MapRow, targets: TargetSource): 
   }
 }
 
-function parseServiceRow(key: Uint8Array, value: Uint8Array): Put | undefined {
+function parseServiceRow(key: Uint8Array, value: Uint8Array, entrances: EntranceTable): Put | undefined {
   const at = parseServiceKey(key);
   const row = parseServiceValue(value);
   if (at === undefined || row === undefined) return undefined;
-  const { slot, ...place } = at;
-  const { address, port, protocol } = place;
-  const frontend = { name: frontendName(place), address, port, protocol, family: familyOf(address) };
+  const { slot } = at;
+  const frontend = entrances.at(at);
   const serviceId = row.revNatId;
   if (slot !== MASTER_SLOT) {
     return { type: 'put-slot', frontend, slot, backendId: row.backendId, serviceId };

@@ -9,7 +9,7 @@
 // Rows that are new to a map come before rows that are overwritten: where a map turns out to be full, nothing that
 // readers see has changed yet.
 
-import type { NamedFrontend } from '../desired/names.ts';
+import type { Entrance } from '../desired/entrances.ts';
 import { assignSlots } from './assign.ts';
 import type { MasterRecord, Put, PutMaster, Removal } from './change.ts';
 import { samePlace } from './change.ts';
@@ -17,7 +17,7 @@ import type { MapImage, Observed, ObservedFrontend } from './image.ts';
 
 /** A frontend with its ids. */
 export interface NumberedFrontend {
-  readonly frontend: NamedFrontend;
+  readonly frontend: Entrance;
   readonly serviceId: number;
   readonly affinityTimeout: number;
   readonly selected: readonly number[];
@@ -38,7 +38,7 @@ export interface FrontendPlan {
 
 export function planPut(desired: NumberedFrontend, image: MapImage, now: number): FrontendPlan {
   const { frontend, serviceId, affinityTimeout, selected, draining } = desired;
-  const slots = image.frontend(frontend.name)?.slots;
+  const slots = image.frontend(frontend)?.slots;
   const backendIds =
     slots === undefined
       ? [...selected, ...draining]
@@ -55,7 +55,7 @@ export function planPut(desired: NumberedFrontend, image: MapImage, now: number)
 
 /** A frontend whose backends have their slots. */
 export interface PlacedFrontend {
-  readonly frontend: NamedFrontend;
+  readonly frontend: Entrance;
   readonly serviceId: number;
   readonly affinityTimeout: number;
   readonly count: number;
@@ -69,8 +69,8 @@ export function planPlaces(
   now: number,
   forEachPlace: (place: (slot: number, backendId: number) => void) => void,
 ): FrontendPlan {
-  const observed = image.frontend(frontend.name);
-  const readable = image.readable(frontend.name, now);
+  const observed = image.frontend(frontend);
+  const readable = image.readable(frontend, now);
   const newSlots: Put[] = [];
   const slots: Put[] = [];
   let waits = false;
@@ -101,13 +101,13 @@ export function planPlaces(
 
 /** Master first; slots when no reader can come to them any more; the reverse row when nothing of the service is left. */
 export function planRemoval(
-  frontend: NamedFrontend,
+  frontend: Entrance,
   serviceId: number | undefined,
   image: MapImage,
   now: number,
 ): FrontendPlan {
-  const observed = image.frontend(frontend.name);
-  const surplus = surplusSlots(frontend, observed, 0, image.readable(frontend.name, now));
+  const observed = image.frontend(frontend);
+  const surplus = surplusSlots(frontend, observed, 0, image.readable(frontend, now));
   const gone = !surplus.waits;
   return {
     newSlots: [],
@@ -127,7 +127,7 @@ interface Surplus {
 }
 
 function surplusSlots(
-  frontend: NamedFrontend,
+  frontend: Entrance,
   observed: ObservedFrontend | undefined,
   last: number,
   readable: number,

@@ -1,13 +1,13 @@
 // What the maps hold of a frontend, in the terms in which it is desired: what to go back to when a new state does not land.
 
+import type { Entrance } from '../desired/entrances.ts';
 import type { DesiredFrontend } from '../desired/frontend.ts';
-import type { FrontendName } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import type { MapImage } from './image.ts';
 
 /** Absent where readers find nothing; slots that lead nowhere are left out. */
-export function programmedFrontend(image: MapImage, frontend: FrontendName): DesiredFrontend | undefined {
-  const observed = image.frontend(frontend);
+export function programmedFrontend(image: MapImage, entrance: Entrance): DesiredFrontend | undefined {
+  const observed = image.frontend(entrance);
   if (observed?.master === undefined) return undefined;
   const { count, draining, affinityTimeout } = observed.master;
   const selected = new Set<Target>();
@@ -21,13 +21,8 @@ export function programmedFrontend(image: MapImage, frontend: FrontendName): Des
     (slot <= count ? selected : rest).add(backend.target);
     if (slot <= count && backend.state === 'active') isActive = true;
   }
-  const { name, address, port, protocol, family } = observed.frontend;
   return {
-    name,
-    address,
-    port,
-    protocol,
-    family,
+    entrance,
     service: undefined,
     backends: [...selected, ...rest],
     active: isActive ? selected.size : 0,

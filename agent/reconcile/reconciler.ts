@@ -9,9 +9,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
+import type { Entrance } from '../desired/entrances.ts';
 import type { DesiredFrontend, Refusal } from '../desired/frontend.ts';
-import { BACKEND_IDS, IdSpace, NumbersByName, numbersOfTargets, SERVICE_IDS } from '../desired/ids.ts';
-import type { FrontendName, NamedFrontend } from '../desired/names.ts';
+import { BACKEND_IDS, IdSpace, numbersOf, SERVICE_IDS } from '../desired/ids.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
@@ -64,14 +64,14 @@ export class Reconciler {
   readonly #ids: IdSpaces;
   readonly #refusals: Refusals;
   readonly #recovery: Backoff;
-  readonly #dirty = new Set<FrontendName>();
+  readonly #dirty = new Set<Entrance>();
   readonly #dirtyTargets = new Set<Target>();
   /** Frontends with something to do once readers have let go, and when; the earliest first. */
-  readonly #later = new Map<FrontendName, number>();
+  readonly #later = new Map<Entrance, number>();
   /** As it was last programmed whole: what a service goes back to when a map refuses its new state. */
-  readonly #programmed = new Map<FrontendName, DesiredFrontend>();
+  readonly #programmed = new Map<Entrance, DesiredFrontend>();
   /** What of it is not what is desired, or does not stand in the maps as this process left it. */
-  readonly #displaced = new Set<FrontendName>();
+  readonly #displaced = new Set<Entrance>();
   /** Ids whose reverse rows were found without any other row of a frontend. */
   #lone: readonly number[] = [];
   #image: MapImage | undefined;
@@ -86,8 +86,8 @@ export class Reconciler {
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
     this.#ids = {
-      services: new IdSpace(SERVICE_IDS, new NumbersByName()),
-      backends: new IdSpace(BACKEND_IDS, numbersOfTargets(deps.desired.table)),
+      services: new IdSpace(SERVICE_IDS, numbersOf(deps.desired.entrances)),
+      backends: new IdSpace(BACKEND_IDS, numbersOf(deps.desired.table)),
     };
     this.#refusals = new Refusals(deps.random);
     this.#recovery = new Backoff(deps.random, RECOVERY);
@@ -132,7 +132,7 @@ export class Reconciler {
 
   /** Dumps the maps and takes back the ids that stand in them. Rejects when they cannot be read. */
   async observe(): Promise<void> {
-    this.#image = undefined;
+    this.#forgetImage();
     await this.#adopt(await this.#dump());
   }
 
@@ -144,41 +144,43 @@ export class Reconciler {
     const drift = await countDifferences(believed, found, this.#deps.pause);
     this.#counters.drift += drift;
     if (drift > 0) await this.#adopt(found);
+    else found.release();
     return drift;
   }
 
   #dump(): Promise<MapImage> {
     this.#counters.dumps += 1;
     const { maps, pause, desired } = this.#deps;
-    return observe(maps, this.#now, pause, desired.table);
+    return observe(maps, this.#now, pause, { targets: desired.table, entrances: desired.entrances });
   }
 
   /** Takes an image for what is there: everything in it, and everything desired, is to be looked at. */
   async #adopt(image: MapImage): Promise<void> {
     const { desired, pause } = this.#deps;
     await restoreIds(image, this.#ids, this.#now(), pause);
+    this.#forgetImage();
     this.#image = image;
     this.#adoptions += 1;
     this.#later.clear();
-    await visitAll(this.#programmed.keys(), pause, (name) => this.#displaced.add(name));
+    await visitAll(this.#programmed.keys(), pause, (entrance) => this.#displaced.add(entrance));
     const lone: number[] = [];
     await visitAll(image.reverses(), pause, ([id]) => {
       if (this.#isLone(id, image)) lone.push(id);
     });
     this.#lone = lone;
-    await visitAll(image.frontends(), pause, ({ frontend }) => this.#dirty.add(frontend.name));
-    await visitAll(desired.frontendNames(), pause, (name) => this.#dirty.add(name));
+    await visitAll(image.frontends(), pause, ({ frontend }) => this.#dirty.add(frontend));
+    await visitAll(desired.frontends(), pause, ({ entrance }) => this.#dirty.add(entrance));
     await visitAll(desired.targets(), pause, this.#noteTarget);
   }
 
   /** Names what to look at in the next pass. A service that changed is tried again if it was refused. */
   async mark({ frontends, targets }: DesiredChanges): Promise<void> {
-    const { desired, pause } = this.#deps;
+    const { pause } = this.#deps;
     this.#marked = true;
-    await visitAll(frontends, pause, (name) => {
-      this.#dirty.add(name);
+    await visitAll(frontends, pause, (entrance) => {
+      this.#dirty.add(entrance);
       if (!this.#refusals.hasRefused) return;
-      const service = desired.serviceOf(name);
+      const service = entrance.placed?.key;
       if (service !== undefined) this.#refusals.forgive(service);
     });
     await visitAll(targets, pause, this.#noteTarget);
@@ -229,7 +231,7 @@ export class Reconciler {
     const round = planRound({
       put,
       remove,
-      inPlace: (name) => (this.#displaced.has(name) ? undefined : this.#programmed.get(name)),
+      inPlace: (entrance) => (this.#displaced.has(entrance) ? undefined : this.#programmed.get(entrance)),
       targets,
       targetState: (target) => desired.targetState(target),
       image,
@@ -248,73 +250,76 @@ export class Reconciler {
   }
 
   /** Frontends to look at, whole services together, up to the size of a round. */
-  #take(image: MapImage): { readonly put: readonly Intent[]; readonly remove: readonly NamedFrontend[] } {
+  #take(image: MapImage): { readonly put: readonly Intent[]; readonly remove: readonly Entrance[] } {
     const put: Intent[] = [];
-    const remove: NamedFrontend[] = [];
+    const remove: Entrance[] = [];
     let frontends = 0;
     let backends = 0;
-    for (const name of this.#dirty) {
+    for (const entrance of this.#dirty) {
       if (frontends >= ROUND_FRONTENDS_MAX || backends >= ROUND_BACKENDS_MAX) break;
-      const service = this.#deps.desired.serviceOf(name);
-      if (service === undefined) {
-        this.#dirty.delete(name);
-        const known = image.frontend(name)?.frontend ?? this.#programmed.get(name);
-        if (known !== undefined) remove.push(known);
-        else this.#releaseServiceId(name, image, this.#now());
+      const { placed } = entrance;
+      if (placed === undefined) {
+        this.#dirty.delete(entrance);
+        if (image.frontend(entrance) !== undefined || this.#programmed.has(entrance)) remove.push(entrance);
+        else this.#releaseServiceId(entrance, image, this.#now());
         frontends += 1;
         continue;
       }
-      const own: DesiredFrontend[] = [];
-      for (const desired of this.#deps.desired.frontendsOf(service)) {
-        if (!this.#dirty.delete(desired.name)) continue;
-        this.#rememberFound(desired.name, image);
-        const intent = this.#refusals.isRefused(service) ? this.#programmed.get(desired.name) : desired;
-        if (intent === undefined) remove.push(desired);
-        else own.push(intent);
+      const intents: DesiredFrontend[] = [];
+      const service = placed.key;
+      const isRefused = this.#refusals.isRefused(service);
+      for (const desired of placed.admitted) {
+        const own = desired.entrance;
+        if (!this.#dirty.delete(own)) continue;
+        this.#rememberFound(own, image);
+        const intent = isRefused ? this.#programmed.get(own) : desired;
+        if (intent === undefined) remove.push(own);
+        else intents.push(intent);
         frontends += 1;
         backends += desired.backends.length;
       }
-      if (own.length > 0) put.push({ service, frontends: own });
+      if (intents.length > 0) put.push({ service, frontends: intents });
     }
     return { put, remove };
   }
 
   /** What a predecessor programmed is what to go back to, until this process has programmed something itself. */
-  #rememberFound(name: FrontendName, image: MapImage): void {
-    if (this.#programmed.has(name)) return;
-    const found = programmedFrontend(image, name);
+  #rememberFound(entrance: Entrance, image: MapImage): void {
+    if (this.#programmed.has(entrance)) return;
+    const found = programmedFrontend(image, entrance);
     if (found === undefined) return;
-    this.#programmed.set(name, found);
-    this.#displaced.add(name);
+    this.#programmed.set(entrance, found);
+    this.#displaced.add(entrance);
   }
 
-  #settle(round: Round, put: readonly Intent[], remove: readonly NamedFrontend[], image: MapImage): void {
+  #settle(round: Round, put: readonly Intent[], remove: readonly Entrance[], image: MapImage): void {
     const now = this.#now();
     for (const { service, frontends } of put) {
       const refusal = round.waiting.get(service);
       this.#refusals.settle(service, refusal);
       for (const frontend of frontends) {
-        const found = refusal === undefined ? frontend : programmedFrontend(image, frontend.name);
-        if (found !== undefined) this.#programmed.set(frontend.name, found);
-        const wanted = refusal === undefined && this.#deps.desired.get(frontend.name) === frontend;
-        if (wanted) this.#displaced.delete(frontend.name);
-        else this.#displaced.add(frontend.name);
+        const { entrance } = frontend;
+        const found = refusal === undefined ? frontend : programmedFrontend(image, entrance);
+        if (found !== undefined) this.#programmed.set(entrance, found);
+        const wanted = refusal === undefined && entrance.desired === frontend;
+        if (wanted) this.#displaced.delete(entrance);
+        else this.#displaced.add(entrance);
       }
     }
-    for (const { name } of remove) {
-      this.#programmed.delete(name);
-      this.#displaced.delete(name);
-      this.#releaseServiceId(name, image, now);
+    for (const entrance of remove) {
+      this.#programmed.delete(entrance);
+      this.#displaced.delete(entrance);
+      this.#releaseServiceId(entrance, image, now);
     }
-    for (const name of round.later) {
-      this.#later.delete(name);
-      this.#later.set(name, now + READER_GRACE_MS);
+    for (const entrance of round.later) {
+      this.#later.delete(entrance);
+      this.#later.set(entrance, now + READER_GRACE_MS);
     }
   }
 
-  #releaseServiceId(name: FrontendName, image: MapImage, now: number): void {
-    const id = this.#ids.services.idOf(name);
-    if (id === undefined || image.frontend(name) !== undefined || image.reverse(id) !== undefined) return;
+  #releaseServiceId(entrance: Entrance, image: MapImage, now: number): void {
+    const id = this.#ids.services.idOf(entrance);
+    if (id === undefined || image.frontend(entrance) !== undefined || image.reverse(id) !== undefined) return;
     this.#ids.services.release(id, now);
   }
 
@@ -335,7 +340,7 @@ export class Reconciler {
   /** Nothing in the maps has this service id, and nothing desired will. */
   #isLone(id: number, image: MapImage): boolean {
     const owner = this.#ids.services.ownerOf(id);
-    return owner === undefined || (image.frontend(owner) === undefined && this.#deps.desired.get(owner) === undefined);
+    return owner === undefined || (image.frontend(owner) === undefined && owner.placed === undefined);
   }
 
   async #execute(steps: Pick<Round, 'puts' | 'removals'>, image: MapImage): Promise<Execution> {
@@ -348,7 +353,7 @@ export class Reconciler {
       return execution;
     } catch (error) {
       // Rows may have landed that the image does not know of, and some stand in the batches.
-      this.#image = undefined;
+      this.#forgetImage();
       this.#batches = undefined;
       throw error;
     }
@@ -362,12 +367,12 @@ export class Reconciler {
       this.#refusals.refuse(service, refusal, image.rows(map));
       this.#deps.log.warn('service refused by the kernel', { service, map, reason });
     }
-    this.#image = undefined;
+    this.#forgetImage();
     if (failure === undefined) await this.observe();
   }
 
   #failed(failure: MapFailure | undefined, total: { readonly written: number; readonly removed: number }): PassOutcome {
-    this.#image = undefined;
+    this.#forgetImage();
     this.#later.clear();
     this.#counters.failures += 1;
     this.#recoverAt = this.#now() + this.#recovery.next();
@@ -380,16 +385,21 @@ export class Reconciler {
   }
 
   #markService(service: ServiceKey): void {
-    for (const { name } of this.#deps.desired.frontendsOf(service)) this.#dirty.add(name);
+    for (const { entrance } of this.#deps.desired.frontendsOf(service)) this.#dirty.add(entrance);
   }
 
   #takeDue(): void {
     const now = this.#now();
-    for (const [name, at] of this.#later) {
+    for (const [entrance, at] of this.#later) {
       if (at > now) return;
-      this.#later.delete(name);
-      this.#dirty.add(name);
+      this.#later.delete(entrance);
+      this.#dirty.add(entrance);
     }
+  }
+
+  #forgetImage(): void {
+    this.#image?.release();
+    this.#image = undefined;
   }
 
   #knownImage(): MapImage {

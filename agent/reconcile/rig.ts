@@ -68,7 +68,7 @@ export class Rig {
 
   /** Everything that is not as desired. */
   async differences(): Promise<readonly Difference[]> {
-    const frontends = [...this.desired.frontendNames()].flatMap((name) => this.desired.get(name) ?? []);
+    const frontends = [...this.desired.frontends()];
     const targetState = this.desired.targetState.bind(this.desired);
     return verify(this.maps, { frontends, targetState, targets: this.desired.table.onlooker });
   }

@@ -8,6 +8,7 @@ import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { noRoom } from '../desired/admit.ts';
 import type { MapCounts } from '../desired/demand.ts';
+import type { Entrance } from '../desired/entrances.ts';
 import {
   type DesiredFrontend,
   drainingOf,
@@ -16,7 +17,6 @@ import {
   selectedOf,
   stateOf,
 } from '../desired/frontend.ts';
-import type { FrontendName, NamedFrontend } from '../desired/names.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts';
 import type { PutBackend, Removal } from './change.ts';
@@ -34,7 +34,7 @@ export interface Steps {
 
 export interface Round extends Steps {
   /** Frontends to look at again when readers have let go of what they hold. */
-  readonly later: readonly FrontendName[];
+  readonly later: readonly Entrance[];
   readonly waiting: ReadonlyMap<ServiceKey, Refusal>;
 }
 
@@ -46,9 +46,9 @@ export interface Intent {
 
 export interface RoundInput {
   readonly put: readonly Intent[];
-  readonly remove: readonly NamedFrontend[];
+  readonly remove: readonly Entrance[];
   /** The last desired state of a frontend whose rows are in their place, and its backends' rows but for `targets`. */
-  readonly inPlace: (name: FrontendName) => DesiredFrontend | undefined;
+  readonly inPlace: (entrance: Entrance) => DesiredFrontend | undefined;
   /** Targets whose rows may say the wrong state. */
   readonly targets: Iterable<Target>;
   readonly targetState: (target: Target) => BackendState | undefined;
@@ -75,7 +75,7 @@ type Planned = Result<FrontendPlan, string>;
 /** One service's part of a round, before it is known to have room. */
 interface Draft {
   readonly backends: Iterable<PutBackend>;
-  readonly plans: readonly (readonly [NamedFrontend, FrontendPlan])[];
+  readonly plans: readonly (readonly [Entrance, FrontendPlan])[];
   readonly needs: MapCounts;
 }
 
@@ -91,7 +91,7 @@ class RoundPlanner {
   readonly #removedMasters: Removal[] = [];
   readonly #removedSlots: Removal[] = [];
   readonly #removedReverse: Removal[] = [];
-  readonly #later: FrontendName[] = [];
+  readonly #later: Entrance[] = [];
   readonly #waiting = new Map<ServiceKey, Refusal>();
   readonly #room: Record<MapName, number>;
 
@@ -116,14 +116,14 @@ class RoundPlanner {
     const smaller = this.#yieldRoom(frontends);
     if (smaller !== undefined) this.#take(service, smaller);
     // What is left of a frontend that was taken away before is in its way as well.
-    for (const frontend of frontends) {
-      if (image.frontend(frontend.name)?.master === undefined) this.removeFrontend(frontend);
+    for (const { entrance } of frontends) {
+      if (image.frontend(entrance)?.master === undefined) this.removeFrontend(entrance);
     }
   }
 
-  removeFrontend(frontend: NamedFrontend): void {
+  removeFrontend(frontend: Entrance): void {
     const { image, ids, now } = this.#input;
-    const plan = planRemoval(frontend, ids.services.idOf(frontend.name), image, now);
+    const plan = planRemoval(frontend, ids.services.idOf(frontend), image, now);
     this.#takePlan(frontend, plan, []);
   }
 
@@ -154,7 +154,7 @@ class RoundPlanner {
    */
   #yieldRoom(frontends: readonly DesiredFrontend[]): Draft | undefined {
     const { image, removalsPending } = this.#input;
-    const there = frontends.filter(({ name }) => image.frontend(name)?.master !== undefined);
+    const there = frontends.filter(({ entrance }) => image.frontend(entrance)?.master !== undefined);
     if (there.length === 0) return undefined;
     // A few new backends where there is room for a few, else none.
     const room = { 4: Math.max(0, this.#room.backends), 6: Math.max(0, this.#room.backends6) };
@@ -193,11 +193,12 @@ class RoundPlanner {
     const { image, ids, now } = this.#input;
     const needs = forEachMap(() => 0);
     const backends: DraftBackends = new Map();
-    const plans: (readonly [NamedFrontend, FrontendPlan])[] = [];
+    const plans: (readonly [Entrance, FrontendPlan])[] = [];
     for (const frontend of frontends) {
-      const { family } = frontend;
-      const serviceId = ids.services.claim(frontend.name, now);
-      if (!serviceId.ok) return `no service id for ${frontend.name}: ${serviceId.error}`;
+      const { entrance } = frontend;
+      const { family } = entrance;
+      const serviceId = ids.services.claim(entrance, now);
+      if (!serviceId.ok) return `no service id for ${entrance.name}: ${serviceId.error}`;
       const number = (some: readonly Target[]) => this.#number(frontend, some, needs, backends);
       const planned =
         this.#planStep(frontend, serviceId.value, number) ?? this.#plan(frontend, serviceId.value, number);
@@ -205,9 +206,9 @@ class RoundPlanner {
       const plan = planned.value;
       const services = mapNameOf('services', family);
       needs[services] += plan.newSlots.length;
-      if (image.frontend(frontend.name)?.master === undefined) needs[services] += 1;
+      if (image.frontend(entrance)?.master === undefined) needs[services] += 1;
       if (image.reverse(serviceId.value) === undefined) needs[mapNameOf('reverseNat', family)] += 1;
-      plans.push([frontend, plan]);
+      plans.push([entrance, plan]);
     }
     return { backends: backends.values(), plans, needs };
   }
@@ -215,7 +216,7 @@ class RoundPlanner {
   /** From what changed of a frontend that is in its place; absent where that does not suffice. */
   #planStep(frontend: DesiredFrontend, serviceId: number, number: NumberBackends): Planned | undefined {
     const { image, ids, now, inPlace } = this.#input;
-    const before = inPlace(frontend.name);
+    const before = inPlace(frontend.entrance);
     const step = before === undefined ? undefined : stepBetween(before, frontend);
     if (step === undefined) return undefined;
     const numbered = number([...step.came, ...step.draining]);
@@ -232,7 +233,11 @@ class RoundPlanner {
     const draining = numbers.slice(frontend.count);
     const { affinityTimeout } = frontend;
     return ok(
-      planPut({ frontend, serviceId, affinityTimeout, selected, draining }, this.#input.image, this.#input.now),
+      planPut(
+        { frontend: frontend.entrance, serviceId, affinityTimeout, selected, draining },
+        this.#input.image,
+        this.#input.now,
+      ),
     );
   }
 
@@ -245,7 +250,7 @@ class RoundPlanner {
   ): Result<readonly number[], string> {
     // A target that several services share has one row; what is held of a refused service may be desired by nobody.
     const { image, ids, now, targetState } = this.#input;
-    const map = mapNameOf('backends', frontend.family);
+    const map = mapNameOf('backends', frontend.entrance.family);
     const numbers: number[] = [];
     for (const target of some) {
       const claimed = ids.backends.claim(target, now);
@@ -283,7 +288,7 @@ class RoundPlanner {
     this.#backends.owners[at] = [...(this.#backends.owners[at] ?? []), ...owners];
   }
 
-  #takePlan(frontend: NamedFrontend, plan: FrontendPlan, owners: Owners): void {
+  #takePlan(frontend: Entrance, plan: FrontendPlan, owners: Owners): void {
     this.#newSlots.addAll(plan.newSlots, owners);
     this.#reverse.addAll(plan.reverse, owners);
     this.#slots.addAll(plan.slots, owners);
@@ -291,6 +296,6 @@ class RoundPlanner {
     this.#removedMasters.push(...plan.removedMaster);
     for (const change of plan.removedSlots) this.#removedSlots.push(change);
     this.#removedReverse.push(...plan.removedReverse);
-    if (plan.waits) this.#later.push(frontend.name);
+    if (plan.waits) this.#later.push(frontend);
   }
 }

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Backend, BackendState } from '../../mesh/model/service.ts';
+import { EntranceTable } from '../desired/entrances.ts';
 import type { DesiredFrontend } from '../desired/frontend.ts';
-import { BACKEND_IDS, IdSpace, numbersOfTargets } from '../desired/ids.ts';
+import { BACKEND_IDS, IdSpace, numbersOf } from '../desired/ids.ts';
 import { backend, service } from '../desired/sample.ts';
-import { desireService } from '../desired/service.ts';
+import { desireService, type Tables } from '../desired/service.ts';
 import { type Target, TargetTable } from '../desired/targets.ts';
 import { MapImage, READER_GRACE_MS } from './image.ts';
 import { type FrontendPlan, planPut } from './plan.ts';
@@ -15,9 +16,9 @@ const SERVICE_ID = 1;
 
 /** One frontend's rows as its plans leave them. */
 class Rows {
-  readonly image = new MapImage();
-  readonly table = new TargetTable();
-  readonly ids = new IdSpace<Target>(BACKEND_IDS, numbersOfTargets(this.table));
+  readonly tables = { targets: new TargetTable(), entrances: new EntranceTable() };
+  readonly image = new MapImage(this.tables.entrances);
+  readonly ids = new IdSpace<Target>(BACKEND_IDS, numbersOf(this.tables.targets));
   now = 0;
 
   number(frontend: DesiredFrontend): readonly number[] {
@@ -33,7 +34,11 @@ class Rows {
     const selected = numbers.slice(0, frontend.count);
     const draining = numbers.slice(frontend.count);
     const { affinityTimeout } = frontend;
-    return planPut({ frontend, serviceId: SERVICE_ID, affinityTimeout, selected, draining }, this.image, this.now);
+    return planPut(
+      { frontend: frontend.entrance, serviceId: SERVICE_ID, affinityTimeout, selected, draining },
+      this.image,
+      this.now,
+    );
   }
 
   step(before: DesiredFrontend, after: DesiredFrontend, ids: KnownIds = this.ids): FrontendPlan | undefined {
@@ -49,11 +54,11 @@ class Rows {
   }
 }
 
-function desired(table: TargetTable, backends: readonly Backend[], clientIPTimeoutSeconds = 0): DesiredFrontend {
+function desired(tables: Tables, backends: readonly Backend[], clientIPTimeoutSeconds = 0): DesiredFrontend {
   const [frontend] = desireService(
     service({ backends: [...backends], clientIPTimeoutSeconds }),
     'west' as ClusterName,
-    table,
+    tables,
   ).frontends;
   if (frontend === undefined) throw new Error('no frontend');
   return frontend;
@@ -82,11 +87,11 @@ test('a step is what the whole plan is, whatever came before and whoever still r
   fc.assert(
     fc.property(history, (history) => {
       const rows = new Rows();
-      let before = desired(rows.table, []);
+      let before = desired(rows.tables, []);
       rows.land(rows.whole(before));
       for (const { backends, timeout, pause, again } of history) {
         rows.now += pause;
-        const after = again ? before : desired(rows.table, backends, timeout);
+        const after = again ? before : desired(rows.tables, backends, timeout);
         const plan = rows.whole(after);
         const step = rows.step(before, after);
         if (step === undefined) whole += 1;
@@ -109,7 +114,7 @@ test('of 5,000 backends only the one that changed is asked for', () => {
   const without = all.filter(({ address }) => address !== gone.address);
   const rows = new Rows();
   const history = [all, [...without, gone], without, [...without, backend('10.9.0.1')]].map((some) =>
-    desired(rows.table, some),
+    desired(rows.tables, some),
   );
   let before = history[0] as DesiredFrontend;
   rows.land(rows.whole(before));

@@ -53,10 +53,10 @@ export function planStep(
   const { frontend, draining } = step;
   const moves = selectedMoves(step, ids, image);
   if (moves === undefined) return undefined;
-  const slots = image.frontend(frontend.name)?.slots;
+  const slots = image.frontend(frontend.entrance)?.slots;
   const last = fillSlots((slot) => slots?.backendIdAt(slot), frontend.count + 1, numbersOf(draining, ids));
   const { affinityTimeout, count } = frontend;
-  const placed = { frontend, serviceId, affinityTimeout, count, draining: draining.length };
+  const placed = { frontend: frontend.entrance, serviceId, affinityTimeout, count, draining: draining.length };
   return planPlaces(placed, image, now, (place) => {
     for (const [slot, backendId] of moves) place(slot, backendId);
     for (const [index, backendId] of last.entries()) place(frontend.count + 1 + index, backendId);
@@ -69,13 +69,13 @@ function selectedMoves(
   ids: KnownIds,
   image: MapImage,
 ): readonly (readonly [number, number])[] | undefined {
-  const { name, backends, count } = frontend;
-  const backendAt = (slot: number) => image.frontend(name)?.slots.backendIdAt(slot);
+  const { entrance, backends, count } = frontend;
+  const backendAt = (slot: number) => image.frontend(entrance)?.slots.backendIdAt(slot);
   const homeless = new Set(numbersOf(came, ids));
   const left = new Set(numbersOf(gone, ids));
   for (const id of left) if (homeless.delete(id)) left.delete(id);
   const free: number[] = [];
-  const slots = image.slotsOf(name, left);
+  const slots = image.slotsOf(entrance, left);
   for (const id of left) {
     const slot = slots.get(id);
     if (slot === undefined || slot > countBefore) return undefined;

@@ -5,6 +5,7 @@ import type { BackendState } from '../../mesh/model/service.ts';
 import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import type { MapCounts } from '../desired/demand.ts';
 import { DesiredState } from '../desired/desired-state.ts';
+import { EntranceTable } from '../desired/entrances.ts';
 import { type DesiredFrontend, drainingOf, selectedOf } from '../desired/frontend.ts';
 import { type FrontendName, frontendName, placeName } from '../desired/names.ts';
 import type { Target, TargetSource } from '../desired/targets.ts';
@@ -32,13 +33,19 @@ export async function desiredOf(snapshot: MeshSnapshot, sizes: MapCounts): Promi
   const state = new DesiredState(sizes);
   for (const [key, service] of snapshot.services) state.set(key, service, snapshot.cluster);
   await state.settle(noPause);
-  const frontends = [...state.frontendNames()].flatMap((name) => state.get(name) ?? []);
-  return { frontends, targetState: (target) => state.targetState(target), targets: state.table.onlooker };
+  return {
+    frontends: [...state.frontends()],
+    targetState: (target) => state.targetState(target),
+    targets: state.table.onlooker,
+  };
 }
 
 /** Empty when the maps hold what is desired and nothing else. */
 export async function verify(maps: ServiceMaps, desired: Desired): Promise<readonly Difference[]> {
-  return differencesOf(await observe(maps, () => 0, noPause, desired.targets), desired);
+  return differencesOf(
+    await observe(maps, () => 0, noPause, { targets: desired.targets, entrances: new EntranceTable() }),
+    desired,
+  );
 }
 
 /** The same of maps that were read. */
@@ -50,12 +57,14 @@ export function differencesOf(image: MapImage, desired: Desired): readonly Diffe
   const used = new Set<number>();
   const reverse = new Set<number>();
   for (const frontend of desired.frontends) {
-    wanted.add(frontend.name);
-    const observed = image.frontend(frontend.name);
-    if (observed?.master === undefined) note('missing', frontend.name, 'no master');
+    const { entrance } = frontend;
+    const { name } = entrance;
+    wanted.add(name);
+    const observed = image.at(entrance);
+    if (observed?.master === undefined) note('missing', name, 'no master');
     else {
       reverse.add(observed.master.serviceId);
-      compareFrontend(frontend, observed, image, desired, (type, detail) => note(type, frontend.name, detail));
+      compareFrontend(frontend, observed, image, desired, (type, detail) => note(type, name, detail));
     }
     for (const { backendId } of observed?.slots.values() ?? []) used.add(backendId);
   }

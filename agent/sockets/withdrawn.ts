@@ -9,7 +9,7 @@ import type { SocketPlace, SocketProtocol } from './port.ts';
 
 /** What the maps hold, and what is desired, at one moment. */
 export interface Standing {
-  readonly image: Pick<MapImage, 'frontend' | 'backend'>;
+  readonly image: Pick<MapImage, 'at' | 'backend'>;
   /** As the frontend's service wants it, whether it is programmed or not. */
   readonly wanted: (name: FrontendName) => DesiredFrontend | undefined;
 }
@@ -31,7 +31,7 @@ export function withdrawals(standing: Standing): IsWithdrawn {
 
 function* placesBehind(name: FrontendName, { image, wanted }: Standing): Iterable<string> {
   for (const backend of wanted(name)?.backends ?? []) yield placeName(backend);
-  for (const { backendId } of image.frontend(name)?.slots.values() ?? []) {
+  for (const { backendId } of image.at(name)?.slots.values() ?? []) {
     const backend = image.backend(backendId);
     if (backend !== undefined) yield placeName(backend.target);
   }

@@ -85,10 +85,9 @@ async function programmed({ clusters, after }: ConflictCase): Promise<Programmed
   for (const [key, service] of view.current?.services ?? []) desired.set(key, service, WEST);
   await desired.settle(() => undefined);
   const frontends = new Map<string, readonly string[]>();
-  for (const name of desired.frontendNames()) {
-    const { backends = [], count = 0 } = desired.get(name) ?? {};
+  for (const { entrance, service, backends, count } of desired.frontends()) {
     const addresses = backends.slice(0, count).map(({ address }) => String(address));
-    frontends.set(`${desired.serviceOf(name)} ${name}`, addresses.sort());
+    frontends.set(`${service} ${entrance.name}`, addresses.sort());
   }
   const served = new Set([...frontends.values()].flat());
   const sent = clusters.find(({ name }) => name === 'late')?.records ?? [];

@@ -2,8 +2,8 @@
 // that every node decides alike and the order of arrival does not matter.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
-import type { Entrance, EntranceTable } from './entrances.ts';
-import { type DesiredFrontend, REFUSAL_CODES, type Refusal } from './frontend.ts';
+import type { EntranceTable } from './entrances.ts';
+import { type DesiredFrontend, type Entrance, REFUSAL_CODES, type Refusal } from './frontend.ts';
 
 export class FrontendClaims {
   readonly #table: EntranceTable;

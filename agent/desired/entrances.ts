@@ -1,58 +1,11 @@
-// Where connections come in: every address, port and protocol that this node knows a service by, once. What is wanted there, what is
-// claimed, and its number in the maps stand with the object, so that nobody looks for a name. An entrance is found as long as
-// something holds it: a service that claims it, a number of it, or rows of it in the maps. See targets.ts for where they lead.
+// Every address, port and protocol that this node knows a service by, once: so that nobody looks for a name. An entrance is found as
+// long as something holds it: a service that claims it, a number of it, or rows of it in the maps. Forgotten, it is only not
+// found any more: asked for again, it is another object. See targets.ts for where they lead.
 
-import { type Family, familyOf } from '../../mesh/model/address.ts';
-import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import { ByAddress } from './by-address.ts';
-import type { DesiredFrontend } from './frontend.ts';
-import { type Frontend, type FrontendName, frontendName, type MapProtocol, type NamedFrontend } from './names.ts';
+import { Entrance } from './frontend.ts';
+import type { Frontend } from './names.ts';
 import { NO_INDEX } from './targets.ts';
-
-/** A service with those of its frontends that are to be programmed. */
-export interface Placed {
-  readonly key: ServiceKey;
-  readonly admitted: readonly DesiredFrontend[];
-}
-
-export class Entrance implements NamedFrontend {
-  readonly address: IpAddress;
-  readonly port: number;
-  readonly protocol: MapProtocol;
-  readonly family: Family;
-  /** Where it stands in arrays that say something of every entrance; NO_INDEX when it is forgotten. The table's to write. */
-  index: number;
-  /** How many hold it. The table's to write. */
-  holders = 0;
-  /** Another entrance at the same address. The table's to write. */
-  next: Entrance | undefined = undefined;
-  /** Its service's number in the maps; 0 without. The IdSpace's to write. */
-  id = 0;
-  /** Who wants it: commonly one. FrontendClaims' to write. */
-  claimants: ServiceKey | ReadonlySet<ServiceKey> | undefined = undefined;
-  /** Whose frontend is to be programmed here. The DesiredState's to write. */
-  placed: Placed | undefined = undefined;
-
-  constructor({ address, port, protocol }: Frontend, index: number) {
-    this.address = address;
-    this.port = port;
-    this.protocol = protocol;
-    this.family = familyOf(address);
-    this.index = index;
-  }
-
-  /** Made when it is asked for: it is what a person reads. */
-  get name(): FrontendName {
-    return frontendName(this);
-  }
-
-  /** What is to be programmed here. */
-  get desired(): DesiredFrontend | undefined {
-    const admitted = this.placed?.admitted;
-    const first = admitted?.[0];
-    return first === undefined || first.entrance === this ? first : admitted?.find(({ entrance }) => entrance === this);
-  }
-}
 
 export class EntranceTable {
   /** The first entrance at an address; the others follow it. */

@@ -1,12 +1,11 @@
-// What is to be programmed, before it has ids and bytes: frontends, and the targets behind them.
+// What is to be programmed, before it has ids and bytes: where connections come in, and the targets behind it.
 
-import type { Family } from '../../mesh/model/address.ts';
-import type { ServiceKey } from '../../mesh/model/names.ts';
+import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
-import type { Entrance } from './entrances.ts';
-import type { MapProtocol } from './names.ts';
+import { type Frontend, type FrontendName, frontendName, type MapProtocol, type NamedFrontend } from './names.ts';
 import type { Target } from './targets.ts';
 
 /** One row group of the maps: a master and its slots. */
@@ -22,6 +21,52 @@ export interface DesiredFrontend {
   readonly count: number;
   /** For how many seconds a client stays with its backend; 0 without session affinity. */
   readonly affinityTimeout: number;
+}
+
+/** A service with those of its frontends that are to be programmed. */
+export interface Placed {
+  readonly key: ServiceKey;
+  readonly admitted: readonly DesiredFrontend[];
+}
+
+/** Where connections come in. What is known of a place stands with the object. */
+export class Entrance implements NamedFrontend {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly protocol: MapProtocol;
+  readonly family: Family;
+  /** Where it stands in arrays that say something of every entrance; NO_INDEX when it is forgotten. The table's to write. */
+  index: number;
+  /** How many hold it. The table's to write. */
+  holders = 0;
+  /** Another entrance at the same address. The table's to write. */
+  next: Entrance | undefined = undefined;
+  /** Its service's number in the maps; 0 without. The IdSpace's to write. */
+  id = 0;
+  /** Who wants it: commonly one. FrontendClaims' to write. */
+  claimants: ServiceKey | ReadonlySet<ServiceKey> | undefined = undefined;
+  /** Whose frontend is to be programmed here. The DesiredState's to write. */
+  placed: Placed | undefined = undefined;
+
+  constructor({ address, port, protocol }: Frontend, index: number) {
+    this.address = address;
+    this.port = port;
+    this.protocol = protocol;
+    this.family = familyOf(address);
+    this.index = index;
+  }
+
+  /** Made when it is asked for: it is what a person reads. */
+  get name(): FrontendName {
+    return frontendName(this);
+  }
+
+  /** What is to be programmed here. */
+  get desired(): DesiredFrontend | undefined {
+    const admitted = this.placed?.admitted;
+    const first = admitted?.[0];
+    return first === undefined || first.entrance === this ? first : admitted?.find(({ entrance }) => entrance === this);
+  }
 }
 
 /** Why something is not programmed. What does not fit a map also says which, and what would help. */

@@ -3,7 +3,7 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { Entrance } from '../desired/entrances.ts';
+import type { Entrance } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
 import {
   backendKey,

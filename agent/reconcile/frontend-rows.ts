@@ -1,6 +1,6 @@
 // The rows of one frontend as they stand in the maps: its master, its slots, and how far readers may still look.
 
-import type { Entrance } from '../desired/entrances.ts';
+import type { Entrance } from '../desired/frontend.ts';
 import type { MasterRecord } from './change.ts';
 import { type ReadonlySlots, Slots } from './slots.ts';
 

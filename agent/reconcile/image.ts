@@ -4,7 +4,8 @@
 
 import { familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import { type Entrance, EntranceTable } from '../desired/entrances.ts';
+import { EntranceTable } from '../desired/entrances.ts';
+import type { Entrance } from '../desired/frontend.ts';
 import { type Frontend, type FrontendName, parseFrontendName } from '../desired/names.ts';
 import { Paged } from '../desired/paged.ts';
 import type { Target } from '../desired/targets.ts';

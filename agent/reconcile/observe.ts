@@ -3,7 +3,8 @@
 
 import { compareBytes } from '../../mesh/model/address.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
-import { type Entrance, EntranceTable } from '../desired/entrances.ts';
+import { EntranceTable } from '../desired/entrances.ts';
+import type { Entrance } from '../desired/frontend.ts';
 import type { IdSpace } from '../desired/ids.ts';
 import { type Target, type TargetSource, TargetTable } from '../desired/targets.ts';
 import {

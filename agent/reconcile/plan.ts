@@ -9,7 +9,7 @@
 // Rows that are new to a map come before rows that are overwritten: where a map turns out to be full, nothing that
 // readers see has changed yet.
 
-import type { Entrance } from '../desired/entrances.ts';
+import type { Entrance } from '../desired/frontend.ts';
 import { assignSlots } from './assign.ts';
 import type { MasterRecord, Put, PutMaster, Removal } from './change.ts';
 import { samePlace } from './change.ts';

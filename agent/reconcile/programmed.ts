@@ -1,7 +1,6 @@
 // What the maps hold of a frontend, in the terms in which it is desired: what to go back to when a new state does not land.
 
-import type { Entrance } from '../desired/entrances.ts';
-import type { DesiredFrontend } from '../desired/frontend.ts';
+import type { DesiredFrontend, Entrance } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
 import type { MapImage } from './image.ts';
 

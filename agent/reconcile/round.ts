@@ -8,10 +8,10 @@ import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { noRoom } from '../desired/admit.ts';
 import type { MapCounts } from '../desired/demand.ts';
-import type { Entrance } from '../desired/entrances.ts';
 import {
   type DesiredFrontend,
   drainingOf,
+  type Entrance,
   REFUSAL_CODES,
   type Refusal,
   selectedOf,

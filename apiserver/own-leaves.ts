@@ -51,22 +51,21 @@ export class OwnLeaves {
     };
   }
 
-  /** Tells when what time has brought about is another than before. */
+  /** Tells when what time or new files have brought about is another than before, whoever has looked. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    let before = '';
     while (!signal.aborted) {
-      const present = this.#findings()
-        .map(({ fingerprint }) => fingerprint)
-        .join(' ');
-      if (present !== before) for (const listener of this.#listeners) listener();
-      before = present;
+      this.#findings();
       await sleep(this.#deps.clock, LOOK_EVERY_MS, signal).catch(() => {});
     }
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #findings(): readonly Finding[] {
@@ -77,6 +76,9 @@ export class OwnLeaves {
     if (text !== this.#judged.text || Math.abs(now - this.#judged.at) >= LOOK_EVERY_MS) {
       const findings = withoutDoubles(shown.flatMap((leaf) => ownLeafFindings(leaf, own, now)));
       const before = new Map(this.#judged.findings.map(({ fingerprint, since }) => [fingerprint, since]));
+      const others = findings.length !== before.size || findings.some(({ fingerprint }) => !before.has(fingerprint));
+      // Whoever asks now has the answer; those who asked before have not, and are told behind it.
+      if (others) clock.after(0, () => this.#tell());
       this.#judged = {
         text,
         at: now,

@@ -103,7 +103,12 @@ export class LabCluster {
       dir: this.folder.pki,
       cluster: plan.name,
       nodes: plan.nodes.map(({ name }) => name),
-      addresses: { etcd: [], door: [places.control.address], rpc: [places.control.address] },
+      addresses: {
+        etcd: [],
+        door: [places.control.address],
+        rpc: [places.control.address],
+        http: [places.control.address],
+      },
       now: clock.now(),
     });
     const input: ConfigInput = { plan, control: places.control, folder: this.folder, layout: this.layout };

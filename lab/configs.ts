@@ -77,7 +77,10 @@ export function apiServerConfig({ plan, control, folder, layout }: ConfigInput, 
       advertise: control.servers.map(({ join }) => `${control.address}:${join}`),
     },
     rpc: { listen: `${control.listenAddress}:${ports.rpc}`, tls: { ca, ...layout.leaf('rpc') } },
-    http: { listen: `unix:${folder.apiServerSocket(replica)}` },
+    http: {
+      listen: [`unix:${folder.apiServerSocket(replica)}`, `${control.listenAddress}:${ports.http}`],
+      tls: { ca, ...layout.leaf('http') },
+    },
     log: { level: 'info' },
   };
 }

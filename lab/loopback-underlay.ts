@@ -14,7 +14,7 @@ export const loopbackUnderlay: Underlay = {
     const etcdPort = await freePort();
     const servers: ServerPorts[] = [];
     for (const _ of replicasOf(plan))
-      servers.push({ door: await freePort(), rpc: await freePort(), join: await freePort() });
+      servers.push({ door: await freePort(), rpc: await freePort(), join: await freePort(), http: await freePort() });
     return {
       control: { place: HOST, address: LOOPBACK, listenAddress: LOOPBACK, etcdPort, servers },
       nodes: plan.nodes.map((node) => ({ plan: node, place: HOST, kernel: undefined })),

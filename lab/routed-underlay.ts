@@ -25,6 +25,7 @@ const serverPorts = (replica: number) => ({
   door: 2379 - replica * 100,
   rpc: 9878 - replica * 100,
   join: 2380 - replica * 100,
+  http: 9880 - replica * 100,
 });
 
 export class RoutedUnderlay implements Underlay {

@@ -9,6 +9,7 @@ export interface ServerPorts {
   readonly door: number;
   readonly rpc: number;
   readonly join: number;
+  readonly http: number;
 }
 
 /** Where a cluster's etcd and API servers run. */

@@ -236,10 +236,21 @@ export function openApiDocument(version: string): unknown {
       version,
       description: 'What one cluster of the mesh says of itself, and the conflicts that it finds.',
     },
+    // The second: what is asked on loopback or a unix socket where the server has no `http.tls`.
+    security: [{ mutualTLS: [] }, {}],
     paths,
-    components: { schemas: componentSchemas() },
+    components: { securitySchemes: SECURITY, schemas: componentSchemas() },
   };
 }
+
+const SECURITY = {
+  mutualTLS: {
+    type: 'mutualTLS',
+    description:
+      'TLS 1.3 with a client certificate of the cluster: that of admin/ or of an API server for everything, that of metrics/ for ' +
+      '/metrics, /healthz and /readyz. Every other role is answered 403. What changes something is asked from the same machine besides.',
+  },
+} as const;
 
 function responseOf({ description, content = {} }: Answer): unknown {
   const types = Object.entries(content).map(([type, schema]) => [

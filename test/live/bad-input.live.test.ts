@@ -184,7 +184,7 @@ describe.skipIf(skipped || (process.env.CI === undefined && !isInstalled('etcdct
     async function failedStart(name: string, config: ApiServerConfig): Promise<string> {
       const configFile = join(west.folder.dir, `${name}.yaml`);
       const logFile = join(west.folder.logs, `${name}.log`);
-      const listen = config.http.listen === configOf(west).http.listen ? `unix:${configFile}.sock` : config.http.listen;
+      const listen = Array.isArray(config.http.listen) ? `unix:${configFile}.sock` : config.http.listen;
       writeYaml(configFile, { ...config, http: { listen } });
       const line = programLine('cli/main', ['apiserver', '--config', configFile]);
       const child = await startProcess({ ...line, name, place: west.places.control.place, logFile });
@@ -204,7 +204,7 @@ interface Quarantine {
 interface ApiServerConfig {
   readonly door: { readonly listen: string; readonly tls: object };
   readonly rpc: { readonly listen: string };
-  readonly http: { readonly listen: string };
+  readonly http: { readonly listen: string | readonly string[] };
 }
 
 const configOf = ({ apiServer }: LabCluster): ApiServerConfig => parse(readFileSync(apiServer.configFile, 'utf8'));

@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { streamEvents } from '../../cli/event-stream.ts';
+import { runCli } from '../../lab/cli.ts';
 import type { LabCluster } from '../../lab/cluster.ts';
 import { getOver } from '../../lab/http.ts';
 import { skippedWithout } from '../../lab/installed.ts';
@@ -12,6 +14,7 @@ import { LabMesh } from '../../lab/mesh.ts';
 import type { LabNode } from '../../lab/node.ts';
 import { startProcess } from '../../lab/process.ts';
 import { programLine } from '../../lab/programs.ts';
+import type { Report } from '../../mesh/conflict/report.ts';
 import { readAuthority } from '../../pki/authority-files.ts';
 import { writePair } from '../../pki/files.ts';
 import { issue } from '../../pki/issue.ts';
@@ -37,6 +40,23 @@ describe.skipIf(skippedWithout('etcd'))('certificates that live a day', () => {
   });
   afterAll(() => remove(mesh));
 
+  const http = () => `https://127.0.0.1:${west.places.control.servers[0]?.http}`;
+  /** One stream of an administrator, over TLS, for as long as it lasts. */
+  function followReports(signal: AbortSignal) {
+    const seen: { readonly findings: string[][]; failure?: unknown } = { findings: [] };
+    const follow = async () => {
+      const place = { server: http(), pki: west.folder.pki };
+      for await (const { value } of streamEvents(place, '/v1/conflicts?category=trust', signal)) {
+        const { findings } = value as Report;
+        seen.findings.push(findings.map(({ code, evidence }) => `${code} ${evidence.used_for}`));
+      }
+      if (!signal.aborted) throw new Error('the stream ended');
+    };
+    follow().catch((error: unknown) => {
+      seen.failure = error;
+    });
+    return seen;
+  }
   const trustFindings = async () =>
     (await west.conflicts()).findings
       .filter(({ category }) => category === 'trust')
@@ -65,10 +85,12 @@ describe.skipIf(skippedWithout('etcd'))('certificates that live a day', () => {
   test('are a finding when nothing renews them, and are renewed under open streams', { timeout: 180_000 }, async () => {
     const leaves = new LeafFolder({ dir: west.layout.dir });
     const before = await leaves.standing();
+    const stop = new AbortController();
+    const reported = followReports(stop.signal);
     for (const leaf of before) await issuedHoursAgo(20, leaf);
     await vi.waitFor(async () => {
       expect(await trustFindings()).toEqual(
-        ['door', 'etcd', 'peer', 'rpc'].map((use) => ['CM-TRUST-005', 'west', use]),
+        ['door', 'etcd', 'http', 'peer', 'rpc'].map((use) => ['CM-TRUST-005', 'west', use]),
       );
       expect(await metric(node.socket, 'agent')).toBeLessThan(Date.now() + 4.1 * HOUR_MS);
     }, NOTICED);
@@ -84,7 +106,7 @@ describe.skipIf(skippedWithout('etcd'))('certificates that live a day', () => {
     try {
       await vi.waitFor(async () => {
         expect(await trustFindings()).toEqual([]);
-        for (const use of ['door', 'etcd', 'peer', 'rpc']) {
+        for (const use of ['door', 'etcd', 'http', 'peer', 'rpc']) {
           expect(await metric(west.apiServer.socket, use)).toBeGreaterThan(Date.now() + 23 * HOUR_MS);
         }
         expect(await metric(node.socket, 'agent')).toBeGreaterThan(Date.now() + 23 * HOUR_MS);
@@ -93,6 +115,17 @@ describe.skipIf(skippedWithout('etcd'))('certificates that live a day', () => {
       expect(await renewer.stop()).toEqual({ code: 0, signal: null });
     }
     expect(events.filter(({ event }) => event === 'renewed')).toHaveLength(before.length);
+
+    // One stream of findings, over TLS, that has seen them come and go; whoever comes anew is shown the new certificate.
+    await vi.waitFor(() => expect(reported.findings.at(-1)).toEqual([]), NOTICED);
+    expect(reported.findings).toContainEqual(expect.arrayContaining(['CM-TRUST-005 http']));
+    expect(reported.failure).toBeUndefined();
+    stop.abort();
+    expect(await runCli(west.apiServer.socket, ['status', '--server', http(), '--pki', west.folder.pki])).toMatchObject(
+      {
+        status: 0,
+      },
+    );
 
     // One stream from the start to the end, which still carries what changes.
     const followed = readFileSync(node.logFile, 'utf8').match(/following API server/g);

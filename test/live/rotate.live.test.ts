@@ -46,9 +46,11 @@ describe.skipIf(skipped)('a cluster that replaces its authority', () => {
   const rotate = (...args: readonly string[]) =>
     runCli(
       west.apiServer.socket,
-      ['trust', 'rotate-ca', '--dir', west.folder.pki, ...args, '-o', 'json'],
+      ['trust', 'rotate-ca', '--server', httpOf(west), '--dir', west.folder.pki, ...args, '-o', 'json'],
       west.places.control.place,
     );
+  /** Over TLS, whose certificates are replaced meanwhile. */
+  const httpOf = ({ places: { control } }: LabCluster) => `https://${control.address}:${control.servers[0]?.http}`;
   const authority = () => readFile(west.layout.authority.cert, 'utf8');
   /** A copy of what west shows at its peers' doors: the files themselves are replaced. */
   async function peerPair(name: string): Promise<Pair> {

@@ -5,6 +5,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Effect } from './finding.ts';
 import type { HoldBook } from './holds.ts';
 import { compareText } from './order.ts';
+import { namedKey, namedKind } from './pieces.ts';
 import type { Hold, RecordState } from './record-state.ts';
 import { backendsOf, type RecordValue } from './record-value.ts';
 
@@ -51,6 +52,8 @@ export function effectsOf(
 const COUNTED: Readonly<Record<RecordValue['kind'], Counted>> = {
   ip: 'endpoints',
   services: 'backends',
+  heads: 'backends',
+  slices: 'backends',
   nodes: 'nodes',
   identities: 'identities',
   specs: 'specs',
@@ -60,14 +63,16 @@ const COUNTED: Readonly<Record<RecordValue['kind'], Counted>> = {
 function count({ counts, examples, services }: Tally, record: RecordState, holds: readonly Hold[]): void {
   const value = record.good?.value;
   const whole = holds.some(({ part }) => part === 'record');
-  if (record.kind !== 'services') counts[COUNTED[record.kind]] += 1;
+  if (namedKind(record) !== 'services') counts[COUNTED[record.kind]] += 1;
   else if (whole) counts.backends += value === undefined ? 0 : backendsOf(value).length;
   else for (const hold of holds) counts[hold.part === 'ports' ? 'ports' : 'backends'] += hold.count;
-  if (value?.kind === 'services') services.add(value.key);
+  if (value?.kind === 'services' || value?.kind === 'heads' || value?.kind === 'slices') services.add(value.key);
+  const name = holds.some(({ code }) => code === 'CM-REC-001') ? record.key : namedKey(record);
+  if (examples.includes(name)) return;
   // Kept sorted by insertion, so that a large quarantine is not sorted for a few examples.
-  const at = examples.findIndex((key) => record.key < key);
-  if (at >= 0) examples.splice(at, 0, record.key);
-  else if (examples.length < EXAMPLES_MAX) examples.push(record.key);
+  const at = examples.findIndex((key) => name < key);
+  if (at >= 0) examples.splice(at, 0, name);
+  else if (examples.length < EXAMPLES_MAX) examples.push(name);
   if (examples.length > EXAMPLES_MAX) examples.pop();
 }
 

@@ -13,9 +13,10 @@ import { HoldBook } from './holds.ts';
 import { judge } from './judge.ts';
 import { claimsOf } from './judge-addresses.ts';
 import type { JudgeContext, Judgement } from './judgement.ts';
+import { headKeyBeside, wholeKeyOf } from './pieces.ts';
 import { RangeRules } from './range-rules.ts';
 import { RecordIndexes } from './record-indexes.ts';
-import { accept, carriedId } from './record-reading.ts';
+import { type Acceptance, accept, carriedId } from './record-reading.ts';
 import { type GoodValue, type Hold, orNone, type RecordState } from './record-state.ts';
 import { identityOf } from './record-value.ts';
 import type { Standing } from './standing.ts';
@@ -190,12 +191,29 @@ export class MeshEvaluation {
 
   #accept(record: RecordState, cluster: ClusterState): void {
     const before = record.good;
-    const { good, rejected } = accept(record, cluster.standing);
+    const { good, rejected } = isInPieces(record, cluster) ? UNREAD : accept(record, cluster.standing);
+    const whole = record.kind === 'heads' && (good === undefined) !== (before === undefined);
+    // The whole record leaves its place to the head before that takes it, and has it again once the head has left it.
+    if (whole && good !== undefined) this.#takeWhole(record, cluster, UNREAD);
+    this.#keep(record, cluster, { good, rejected });
+    if (record.raw === undefined) this.#forget(record, cluster);
+    if (whole && good === undefined) this.#takeWhole(record, cluster, undefined);
+  }
+
+  /** The whole record beside a head: with this reading, or read anew. */
+  #takeWhole(head: RecordState, cluster: ClusterState, reading: Acceptance | undefined): void {
+    const record = cluster.records.get(wholeKeyOf(head) ?? '');
+    if (record === undefined) return;
+    this.#touched.add(record);
+    this.#keep(record, cluster, reading ?? accept(record, cluster.standing));
+  }
+
+  #keep(record: RecordState, cluster: ClusterState, { good, rejected }: Acceptance): void {
+    const before = record.good;
     record.good = good;
     record.rejected = rejected;
     this.#observe(record, before, cluster);
     this.#touchAll(this.indexes.update(record, before));
-    if (record.raw === undefined) this.#forget(record, cluster);
   }
 
   #observe(record: RecordState, before: GoodValue | undefined, cluster: ClusterState): void {
@@ -288,7 +306,9 @@ export class MeshEvaluation {
       this.#touchAll(this.indexes.claim(record, claimsOf(record.good, standing, this.#context)));
     };
     for (const record of this.#touched) if (record.kind === 'nodes') claim(record);
-    for (const record of this.#touched) if (record.kind === 'ip' || record.kind === 'services') claim(record);
+    for (const record of this.#touched) {
+      if (record.kind === 'ip' || record.kind === 'services' || record.kind === 'slices') claim(record);
+    }
   }
 
   #judgeOne(record: RecordState, now: number): void {
@@ -307,6 +327,7 @@ export class MeshEvaluation {
   }
 
   #verdict(record: RecordState, cluster: ClusterState): Judgement {
+    if (isInPieces(record, cluster)) return UNJUDGED;
     const causes = this.#context.holds.frozenBy(cluster.name);
     if (causes.length === 0 || record.cluster === this.local) return judge(record, cluster.standing, this.#context);
     const unchanged = sameBytes(record.raw, record.admittedFrom);
@@ -339,6 +360,13 @@ export class MeshEvaluation {
     else keys.add(key);
   }
 }
+
+/** A whole record beside a head says nothing that the pieces do not say. */
+const isInPieces = ({ kind, key }: RecordState, { records }: ClusterState): boolean =>
+  kind === 'services' && records.get(headKeyBeside(key) ?? '')?.good !== undefined;
+
+const UNREAD: Acceptance = { good: undefined, rejected: orNone([]) };
+const UNJUDGED: Judgement = { faults: [], holds: [], admitted: undefined };
 
 /** What others are compared by: the order, the range of its identities, and whether its claims count at all. */
 const placeText = ({ rank, identities }: Standing, holds: HoldBook): string =>

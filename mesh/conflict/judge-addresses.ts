@@ -6,11 +6,12 @@ import type { Claim, ClaimIndex } from './claims.ts';
 import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
 import type { Cause } from './holds.ts';
 import { type JudgeContext, lostAgainst, type Pad, type Subject } from './judgement.ts';
+import { namedKey, namedKind } from './pieces.ts';
 import type { GoodValue, Hold, RecordState } from './record-state.ts';
 import { type AddressUse, addressUses } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
-/** CM-CIDR-006: one finding for the record, whatever number of its addresses lies outside. */
+/** CM-CIDR-006: one finding for the record, or the service, whatever number of its addresses lies outside. */
 export function outside(
   { record, standing }: Subject,
   uses: readonly AddressUse[],
@@ -19,25 +20,18 @@ export function outside(
   withhold: (use: AddressUse) => Hold['part'],
 ): void {
   const strangers = uses.filter((use) => !isDeclared(use, standing, context.indexes.claims));
-  const [first] = strangers;
-  if (first === undefined) return;
+  if (strangers.length === 0) return;
   const code = 'CM-CIDR-006';
-  const fingerprint = soleFingerprint(code, record.cluster, record.key);
+  const fingerprint = soleFingerprint(code, record.cluster, namedKey(record));
   pad.faults.push({
     code,
     fingerprint,
-    subject: { cluster: record.cluster, kind: record.kind, key: record.key, value: first.text },
-    evidence: {
-      addresses: strangers.slice(0, ADDRESSES_SHOWN_MAX).map(({ text }) => text),
-      addresses_total: strangers.length,
-      declared: standing.ranges.map(({ prefix }) => prefix.text),
-    },
+    subject: { cluster: record.cluster, kind: namedKind(record), key: namedKey(record), value: '' },
+    evidence: { declared: standing.ranges.map(({ prefix }) => prefix.text) },
+    addresses: strangers.map(({ text }) => text),
   });
   for (const use of strangers) pad.holds.push({ code, fingerprint, part: withhold(use), count: 1 });
 }
-
-/** Enough to recognise the pattern. */
-const ADDRESSES_SHOWN_MAX = 10;
 
 /** Where no node range is declared, the addresses of the cluster's own nodes are its own. */
 function isDeclared(use: AddressUse, standing: Standing, claims: ClaimIndex<RecordState>): boolean {
@@ -62,7 +56,7 @@ export function claimFingerprint(address: string, a: ClusterName, b: ClusterName
 /** The claims of a record's value; unsound ones stand behind everybody else's. */
 export function claimsOf(good: GoodValue | undefined, standing: Standing, context: JudgeContext): readonly Claim[] {
   if (good === undefined) return [];
-  if (good.value.kind === 'services') {
+  if (good.value.kind === 'services' || good.value.kind === 'slices') {
     return good.value.backends.map((address) => ({ address, strength: 'use', sound: false }));
   }
   const claims = new Map<string, Claim>();

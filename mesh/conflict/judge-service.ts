@@ -1,11 +1,12 @@
-// The verdict on a global service: which of its backends and ports are withheld. The rest of it is admitted, also when no
-// backend is left, because its ports and labels are still true.
+// The verdict on a global service, whole or piece by piece: which of its backends and ports are withheld. The rest of it is
+// admitted, also when no backend is left, because its ports and labels are still true.
 
 import { type Party, pairFingerprint } from './finding.ts';
 import type { Cause } from './holds.ts';
 import { lostClaims, outside } from './judge-addresses.ts';
 import { better, type Judge, type JudgeContext, type Pad, type Subject } from './judgement.ts';
 import { compareRanks } from './order.ts';
+import { namedKey } from './pieces.ts';
 import { withoutBackends } from './record-parts.ts';
 import { type AddressUse, addressUses, backendsOf } from './record-value.ts';
 import { serviceConflict, serviceFingerprint } from './service.ts';
@@ -29,7 +30,7 @@ export const judgeService: Judge = (subject, context, pad) => {
   });
   const { names, backends } = withheldPorts(subject, context, pad);
   if (backends) for (const { text } of uses) dropped.add(text);
-  return dropped.size === 0 && names.size === 0 ? good.bytes : withoutBackends(good.bytes, dropped, names);
+  return dropped.size === 0 && names.size === 0 ? good.bytes : withoutBackends(good, dropped, names);
 };
 
 /** CM-CIDR-007 of a backend: it uses what an earlier cluster has as its own endpoint or node. */
@@ -47,7 +48,7 @@ function foreignAddresses(
       const owner = context.standings.get(cluster);
       if (!sound || owner === undefined || compareRanks(owner.rank, own.rank) > 0) continue;
       const code = 'CM-CIDR-007';
-      const subject: Party = { cluster: record.cluster, kind: 'backend', key: record.key, value: text };
+      const subject: Party = { cluster: record.cluster, kind: 'backend', key: namedKey(record), value: text };
       const other: Party = { cluster, kind: 'address', key: '', value: text };
       const cause = { code, fingerprint: pairFingerprint(code, subject, other) };
       pad.faults.push({ ...cause, subject, other, winner: cluster, evidence: { address: text } });
@@ -71,8 +72,9 @@ function withheldPorts(
   { indexes, standings, holds, local }: JudgeContext,
   pad: Pad,
 ): WithheldPorts {
-  if (good.value.kind !== 'services') return NO_PORTS;
-  const { key } = good.value;
+  const { value } = good;
+  if (value.kind !== 'services' && value.kind !== 'heads' && value.kind !== 'slices') return NO_PORTS;
+  const { key } = value;
   if (!indexes.services.disagrees(key)) return NO_PORTS;
   const constituents = indexes.services.constituents(key);
   const own = constituents.find(({ cluster }) => cluster === record.cluster);
@@ -96,10 +98,11 @@ function withheldPorts(
     };
     if (conflict.code === 'CM-SVC-002') {
       backends = true;
-      pad.holds.push({ ...cause, part: 'backends', count: backendsOf(good.value).length });
+      pad.holds.push({ ...cause, part: 'backends', count: backendsOf(value).length });
     } else {
       for (const name of conflict.ofA) names.add(name);
-      pad.holds.push({ ...cause, part: 'ports', count: conflict.ofA.size });
+      // They are the service's, and counted once.
+      pad.holds.push({ ...cause, part: 'ports', count: value.kind === 'slices' ? 0 : conflict.ofA.size });
     }
   }
   return { names, backends };

@@ -16,6 +16,8 @@ const JUDGES: Readonly<Record<RecordValue['kind'], Judge>> = {
   identities: judgeIdentity,
   nodes: judgeNode,
   services: judgeService,
+  heads: judgeService,
+  slices: judgeService,
   // How a service is exported is compared (spec.ts) and never a reason to withhold anything.
   specs: ({ good }) => good.bytes,
 };

@@ -5,6 +5,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { Drafts } from './drafts.ts';
 import type { MeshEvaluation } from './evaluation.ts';
 import { soleFingerprint } from './finding.ts';
+import type { RecordIndexes } from './record-indexes.ts';
 import type { RecordState } from './record-state.ts';
 import { backendsOf, readRecord } from './record-value.ts';
 
@@ -12,9 +13,11 @@ export function reachDrafts({ local, clusters, indexes }: MeshEvaluation, drafts
   if (local === undefined) return;
   for (const [key, constituents] of indexes.services.several()) {
     const own = constituents.find(({ cluster }) => cluster === local);
-    if (own === undefined || backendCount(own.record) > 0) continue;
-    const holders = constituents.filter(({ record }) => record !== own.record && backendCount(record) > 0);
-    const doubts = holders.map(({ cluster, record }) => [cluster, doubtOf(record, clusters.get(cluster))] as const);
+    if (own === undefined || hasBackends(own.record, indexes)) continue;
+    const holders = constituents.filter(({ record }) => record !== own.record && hasBackends(record, indexes));
+    const doubts = holders.map(
+      ({ cluster, record }) => [cluster, doubtOf(record, clusters.get(cluster), indexes)] as const,
+    );
     const [first] = doubts;
     if (first === undefined || doubts.some(([, doubt]) => doubt === undefined)) continue;
     const names = doubts.map(([cluster]) => cluster).sort();
@@ -38,13 +41,20 @@ export function reachDrafts({ local, clusters, indexes }: MeshEvaluation, drafts
   }
 }
 
-const backendCount = ({ good }: RecordState): number => (good === undefined ? 0 : backendsOf(good.value).length);
+const hasBackends = (record: RecordState, indexes: RecordIndexes): boolean =>
+  indexes.partsOf(record).some(({ good }) => good !== undefined && backendsOf(good.value).length > 0);
 
-function doubtOf(record: RecordState, cluster: ClusterState | undefined): string | undefined {
+function doubtOf(record: RecordState, cluster: ClusterState | undefined, indexes: RecordIndexes): string | undefined {
   const state = cluster?.declarations.freshness?.state;
   if (state === 'stale' || state === 'expired') return state;
   if (record.admitted === undefined) return 'withheld';
-  if (record.holds.length === 0) return undefined;
-  const admitted = readRecord(record.kind, record.key, record.admitted);
-  return admitted.ok && backendsOf(admitted.value.value).length > 0 ? undefined : 'withheld';
+  const parts = indexes.partsOf(record);
+  if (parts.every(({ holds }) => holds.length === 0)) return undefined;
+  return parts.some(admitsBackends) ? undefined : 'withheld';
+}
+
+function admitsBackends({ kind, key, admitted, good, holds }: RecordState): boolean {
+  if (holds.length === 0) return good !== undefined && backendsOf(good.value).length > 0;
+  const read = admitted === undefined ? undefined : readRecord(kind, key, admitted);
+  return read?.ok === true && backendsOf(read.value.value).length > 0;
 }

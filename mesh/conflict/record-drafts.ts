@@ -12,6 +12,7 @@ import { collisionFingerprint, isSoundIdentity } from './judge-identity.ts';
 import { better } from './judgement.ts';
 import { LiveAddresses } from './live-addresses.ts';
 import { compareText } from './order.ts';
+import { namedKey } from './pieces.ts';
 import type { Fault, RecordState } from './record-state.ts';
 import { identityLabels } from './record-value.ts';
 import { serviceDrafts } from './service.ts';
@@ -20,6 +21,8 @@ import { workloadDrafts } from './workload.ts';
 
 /** Enough keys to find the rest by. */
 const EXAMPLES_MAX = 5;
+/** Enough to recognise the pattern. */
+const ADDRESSES_MAX = 10;
 
 export function recordDrafts(evaluation: MeshEvaluation, drafts: Drafts): void {
   const clusters = [...evaluation.clusters.values()].sort((a, b) => compareText(a.name, b.name));
@@ -71,23 +74,29 @@ function rangeDrafts({ rangeConflicts, clusters }: MeshEvaluation, drafts: Draft
 
 /** Faults of one fingerprint are one finding: all endpoints that use one wrong identity, for example. */
 function faultDrafts(cluster: ClusterState, drafts: Drafts): void {
-  const groups = new Map<string, { readonly fault: Fault; readonly keys: string[] }>();
+  const groups = new Map<string, { readonly fault: Fault; readonly keys: Set<string>; readonly addresses: string[] }>();
   for (const record of [...cluster.faulty.values()].sort((a, b) => compareText(a.key, b.key))) {
     for (const fault of record.faults) {
-      const group = groups.get(fault.fingerprint);
-      if (group === undefined) groups.set(fault.fingerprint, { fault, keys: [record.key] });
-      else group.keys.push(record.key);
+      const group = groups.get(fault.fingerprint) ?? { fault, keys: new Set(), addresses: [] };
+      groups.set(fault.fingerprint, group);
+      group.keys.add(namedKey(record));
+      group.addresses.push(...(fault.addresses ?? []));
     }
   }
-  for (const { fault, keys } of groups.values()) {
+  for (const { fault, keys, addresses: doubled } of groups.values()) {
+    const addresses = [...new Set(doubled)].sort(compareText);
+    const [first] = addresses;
     drafts.add(fault.code, cluster.name, () => ({
       code: fault.code,
       ...(fault.severity === undefined ? {} : { severity: fault.severity }),
-      subject: fault.subject,
+      subject: first === undefined ? fault.subject : { ...fault.subject, value: first },
       other: fault.other ?? 'local',
       evidence: {
+        ...(first === undefined
+          ? {}
+          : { addresses: addresses.slice(0, ADDRESSES_MAX), addresses_total: addresses.length }),
         ...fault.evidence,
-        ...(keys.length > 1 ? { records: keys.length, examples: keys.slice(0, EXAMPLES_MAX) } : {}),
+        ...(keys.size > 1 ? { records: keys.size, examples: [...keys].slice(0, EXAMPLES_MAX) } : {}),
       },
       winner: fault.winner ?? null,
       fingerprint: fault.fingerprint,
@@ -127,7 +136,7 @@ function addressDrafts({ context, indexes }: MeshEvaluation, drafts: Drafts): vo
 
 const keysOf = (users: readonly RecordState[], name: ClusterName): readonly string[] =>
   users
-    .filter(({ cluster, kind }) => cluster === name && kind !== 'services')
+    .filter(({ cluster, kind }) => cluster === name && kind !== 'services' && kind !== 'slices')
     .map(({ key }) => key)
     .sort()
     .slice(0, EXAMPLES_MAX);

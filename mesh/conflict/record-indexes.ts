@@ -4,6 +4,7 @@
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { serviceSpecKey } from '../wire/service-spec.ts';
 import { type Claim, ClaimIndex, isSameClaim } from './claims.ts';
+import { SliceIndex } from './pieces.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
 import { identityText, type RecordValue } from './record-value.ts';
 import { ServiceIndex } from './service-index.ts';
@@ -15,6 +16,7 @@ export class RecordIndexes {
   readonly claims = new ClaimIndex<RecordState>();
   readonly services = new ServiceIndex();
   readonly specs = new SpecIndex();
+  readonly slices = new SliceIndex();
   readonly #publishers = new Map<number, Map<ClusterName, RecordState>>();
   readonly #endpoints = new Map<ClusterName, Map<number, Set<RecordState>>>();
   /** Counts, for each cluster, what may have other labels at some address than before. */
@@ -49,7 +51,7 @@ export class RecordIndexes {
 
   /** Records of other clusters whose judgement depends on what this record's cluster is, not only on what the record says. */
   neighbours({ good }: RecordState): readonly RecordState[] {
-    if (good?.value.kind === 'services') return this.#disagreeing(good.value.key);
+    if (good?.value.kind === 'services' || good?.value.kind === 'heads') return this.#disagreeing(good.value.key);
     if (good?.value.kind !== 'identities') return NOBODY;
     return this.#collisions.has(good.value.number) ? this.publishers(good.value.number) : NOBODY;
   }
@@ -59,6 +61,7 @@ export class RecordIndexes {
     const after = record.good;
     switch (record.kind) {
       case 'services':
+      case 'heads':
         return this.#updateService(record, before?.value, after?.value);
       case 'identities':
         return this.#updateIdentity(record, before?.value, after?.value);
@@ -68,9 +71,18 @@ export class RecordIndexes {
       case 'specs':
         this.#updateSpec(record, before?.value, after?.value);
         return NOBODY;
+      case 'slices':
+        this.#updateSlice(record, before?.value, after?.value);
+        return NOBODY;
       case 'nodes':
         return NOBODY;
     }
+  }
+
+  /** What makes up a cluster's part of a service: the whole record alone, or the head with the slices. */
+  partsOf(record: RecordState): readonly RecordState[] {
+    const value = record.good?.value;
+    return value?.kind === 'heads' ? [record, ...this.slices.of(record.cluster, value.key)] : [record];
   }
 
   claim(record: RecordState, claims: readonly Claim[]): Iterable<RecordState> {
@@ -88,16 +100,22 @@ export class RecordIndexes {
   }
 
   #constituents(key: ServiceKey): readonly RecordState[] {
-    return this.services.constituents(key).map(({ record }) => record);
+    return this.services.constituents(key).flatMap(({ record }) => this.partsOf(record));
   }
 
   #updateService(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
     const value = after ?? before;
-    if (value?.kind !== 'services') return NOBODY;
-    const unshared = after?.kind === 'services' && after.shape === undefined;
-    this.services.setUnshared(value.key, record.cluster, unshared);
-    const changed = this.services.set(value.key, record, after?.kind === 'services' ? after.shape : undefined);
-    return changed ? this.#constituents(value.key) : NOBODY;
+    if (value?.kind !== 'services' && value?.kind !== 'heads') return NOBODY;
+    const now = after?.kind === 'services' || after?.kind === 'heads' ? after : undefined;
+    this.services.setUnshared(value.key, record.cluster, now !== undefined && now.shape === undefined);
+    const changed = this.services.set(value.key, record, now?.shape);
+    // The slices of a head that is gone belong to no constituent, and lost something with it.
+    return changed ? [...this.#constituents(value.key), ...this.slices.of(record.cluster, value.key)] : NOBODY;
+  }
+
+  #updateSlice(record: RecordState, before?: RecordValue, after?: RecordValue): void {
+    if (before?.kind === 'slices' && after === undefined) this.slices.delete(before.key, record);
+    if (after?.kind === 'slices') this.slices.add(after.key, record);
   }
 
   #updateSpec(record: RecordState, before?: RecordValue, after?: RecordValue): void {

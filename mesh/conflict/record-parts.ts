@@ -2,9 +2,11 @@
 // else of the value stays as it was. Undefined where nothing useful would be left.
 
 import { parseAddress } from '../model/address.ts';
-import { clusterServiceKind, type PortsByAddress } from '../wire/cluster-service.ts';
+import { type ClusterServiceRecord, clusterServiceKind, type PortsByAddress } from '../wire/cluster-service.ts';
 import { ipIdentityKind } from '../wire/ip-identity.ts';
 import { type NetworkValue, NODE_ENDPOINT_FIELDS, networkPrefix, nodeKind } from '../wire/node.ts';
+import { serviceSliceKind } from '../wire/service-slice.ts';
+import type { GoodValue } from './record-state.ts';
 
 /** The endpoint with another identity. */
 export function withIdentity(bytes: Uint8Array, identity: number): Uint8Array | undefined {
@@ -12,24 +14,36 @@ export function withIdentity(bytes: Uint8Array, identity: number): Uint8Array | 
   return ip.ok ? ipIdentityKind.encode({ ...ip.value, ID: identity }) : undefined;
 }
 
-/** The service without the backends at these addresses and without the ports of these names. */
+/** The service, or the piece of one, without the backends at these addresses and without the ports of these names. */
 export function withoutBackends(
-  bytes: Uint8Array,
+  { bytes, value: { kind } }: Pick<GoodValue, 'bytes' | 'value'>,
   addresses: ReadonlySet<string>,
   ports: ReadonlySet<string>,
 ): Uint8Array | undefined {
-  const read = clusterServiceKind.decode(bytes);
-  if (!read.ok) return undefined;
-  const { frontends, backends, hostnames, zones, ...rest } = read.value;
-  const byAddress = <T>(map: Readonly<Record<string, T>>) =>
+  if (kind === 'slices') {
+    const slice = serviceSliceKind.decode(bytes);
+    return slice.ok ? serviceSliceKind.encode(lessBackends(slice.value, addresses, ports)) : undefined;
+  }
+  // A head has the form of a whole service.
+  const service = clusterServiceKind.decode(bytes);
+  if (!service.ok) return undefined;
+  const less = lessBackends(service.value, addresses, ports);
+  return clusterServiceKind.encode({ ...less, frontends: withoutPorts(less.frontends, ports) });
+}
+
+function lessBackends<T extends Pick<ClusterServiceRecord, 'backends' | 'hostnames' | 'zones'>>(
+  value: T,
+  addresses: ReadonlySet<string>,
+  ports: ReadonlySet<string>,
+): T {
+  const byAddress = <V>(map: Readonly<Record<string, V>>) =>
     Object.fromEntries(Object.entries(map).filter(([address]) => keeps(address, addresses)));
-  return clusterServiceKind.encode({
-    ...rest,
-    frontends: withoutPorts(frontends, ports),
-    backends: withoutPorts(byAddress(backends), ports),
-    ...(hostnames === undefined ? {} : { hostnames: byAddress(hostnames) }),
-    ...(zones === undefined ? {} : { zones: byAddress(zones) }),
-  });
+  return {
+    ...value,
+    backends: withoutPorts(byAddress(value.backends), ports),
+    ...(value.hostnames === undefined ? {} : { hostnames: byAddress(value.hostnames) }),
+    ...(value.zones === undefined ? {} : { zones: byAddress(value.zones) }),
+  };
 }
 
 /** An address that only had withheld ports goes with them. */

@@ -15,6 +15,8 @@ export interface Fault extends Cause {
   readonly other?: Party;
   readonly winner?: string;
   readonly evidence: { readonly [key: string]: Json };
+  /** Where it is about addresses: all of them, which one finding names together, whatever records of a service they are in. */
+  readonly addresses?: readonly string[];
 }
 
 /** What is withheld of a record here, and why. */

@@ -6,11 +6,13 @@ import { parseAddress } from '../model/address.ts';
 import { type IpAddress, type ServiceKey, serviceKey } from '../model/names.ts';
 import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import { clusterServiceKind } from '../wire/cluster-service.ts';
+import { type ClusterServiceRecord, clusterServiceKind } from '../wire/cluster-service.ts';
 import { identityKind, labelText, parseIdentityNumber } from '../wire/identity.ts';
 import { ipIdentityKind, ipPrefix } from '../wire/ip-identity.ts';
 import { allocationPrefixes, NODE_ENDPOINT_FIELDS, nodeKind } from '../wire/node.ts';
 import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
+import { serviceHeadKind } from '../wire/service-head.ts';
+import { serviceSliceKind } from '../wire/service-slice.ts';
 import { serviceSpecKind } from '../wire/service-spec.ts';
 import { isStateKey, kindOfKey, statePrefix } from '../wire/state-keys.ts';
 import { type ServiceShape, serviceShape } from './service.ts';
@@ -25,6 +27,9 @@ export type RecordValue =
       /** Canonical addresses. */
       readonly backends: readonly IpAddress[];
     }
+  /** A service without its backends, and backends of one that belong to the same: docs/decisions/0013-services-in-pieces.md. */
+  | { readonly kind: 'heads'; readonly key: ServiceKey; readonly shape: ServiceShape | undefined }
+  | { readonly kind: 'slices'; readonly key: ServiceKey; readonly backends: readonly IpAddress[] }
   | {
       readonly kind: 'nodes';
       readonly addresses: readonly IpAddress[];
@@ -61,8 +66,6 @@ const NOT_FOR_PEERS = [`${statePrefix('identities')}value/`, `${statePrefix('ide
 
 export function kindOfRecord(key: string): RecordValue['kind'] | undefined {
   const kind = isStateKey(key) ? kindOfKey(key) : undefined;
-  // A service in pieces is not judged by its pieces.
-  if (kind === 'heads' || kind === 'slices') return undefined;
   return NOT_FOR_PEERS.some((prefix) => key.startsWith(prefix)) ? undefined : kind;
 }
 
@@ -71,15 +74,19 @@ type Reader = (key: string, bytes: Uint8Array) => Result<ReadRecord, RecordProbl
 const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
   services: (_, bytes) =>
     decoded(clusterServiceKind, bytes, (service) => {
-      const ports = Object.values(service.frontends).flatMap((byName) => Object.entries(byName));
-      const shape = serviceShape(ports.map(([name, { Protocol, Port }]) => ({ name, port: `${Protocol}/${Port}` })));
-      const value: RecordValue = {
-        kind: 'services',
-        key: serviceKey(service.namespace, service.name),
-        shape: service.shared ? shape : undefined,
-        backends: canonical(Object.keys(service.backends)),
-      };
+      const backends = canonical(Object.keys(service.backends));
+      const value: RecordValue = { kind: 'services', ...keyAndShape(service), backends };
       return ok({ value, clusterId: service.clusterID });
+    }),
+  heads: (_, bytes) =>
+    decoded(serviceHeadKind, bytes, (head) =>
+      ok({ value: { kind: 'heads', ...keyAndShape(head) }, clusterId: head.clusterID }),
+    ),
+  slices: (_, bytes) =>
+    decoded(serviceSliceKind, bytes, ({ namespace, name, backends, clusterID }) => {
+      const key = serviceKey(namespace, name);
+      const value: RecordValue = { kind: 'slices', key, backends: canonical(Object.keys(backends)) };
+      return ok({ value, clusterId: clusterID });
     }),
   nodes: (_, bytes) =>
     decoded(nodeKind, bytes, (node) => {
@@ -110,6 +117,12 @@ const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
       return ok({ value, clusterId: undefined });
     }),
 };
+
+function keyAndShape(service: ClusterServiceRecord): { key: ServiceKey; shape: ServiceShape | undefined } {
+  const ports = Object.values(service.frontends).flatMap((byName) => Object.entries(byName));
+  const shape = serviceShape(ports.map(([name, { Protocol, Port }]) => ({ name, port: `${Protocol}/${Port}` })));
+  return { key: serviceKey(service.namespace, service.name), shape: service.shared ? shape : undefined };
+}
 
 /** Form only; whether it fits its cluster is asked of the result. */
 export function readRecord(
@@ -158,7 +171,7 @@ export const identityLabels = (value: RecordValue): readonly string[] =>
     .filter((label) => label !== '');
 
 export const backendsOf = (value: RecordValue): readonly IpAddress[] =>
-  value.kind === 'services' ? value.backends : [];
+  value.kind === 'services' || value.kind === 'slices' ? value.backends : NONE;
 
 /** An address, or a range of them, in the place where a value uses it. */
 export interface AddressUse {
@@ -171,6 +184,7 @@ export interface AddressUse {
 export function addressUses(value: RecordValue): readonly AddressUse[] {
   switch (value.kind) {
     case 'services':
+    case 'slices':
       return value.backends.map((address) => single('backend', address));
     case 'nodes':
       return [
@@ -182,6 +196,7 @@ export function addressUses(value: RecordValue): readonly AddressUse[] {
       return value.text.includes('/') ? range('endpoint', value.text) : [single('endpoint', value.text as IpAddress)];
     case 'identities':
     case 'specs':
+    case 'heads':
       return [];
   }
 }

@@ -23,21 +23,31 @@ interface Workloads {
   readonly text: string;
 }
 
-/** The workloads of each part of a service, as they were found last: a mesh has many parts, and a report is drawn often. */
+/** The identities behind the backends of one record, each with its label set. */
+type Identities = ReadonlyMap<number, readonly string[]>;
+
+/** The identities behind each record, as they were found last: a mesh has many of them, and a report is drawn often. */
 export class KnownWorkloads {
   readonly #known = new WeakMap<
     RecordState,
-    { readonly good: GoodValue | undefined; readonly labelChanges: number; readonly workloads: Workloads }
+    { readonly good: GoodValue | undefined; readonly labelChanges: number; readonly identities: Identities }
   >();
 
-  of(constituent: IndexedConstituent, cluster: ClusterState | undefined, indexes: RecordIndexes): Workloads {
-    const { record } = constituent;
-    const labelChanges = indexes.labelChanges(constituent.cluster);
+  of({ record }: IndexedConstituent, cluster: ClusterState | undefined, indexes: RecordIndexes): Workloads {
+    const identities = new Map<number, readonly string[]>();
+    for (const part of indexes.partsOf(record)) {
+      for (const [number, labels] of this.#identities(part, cluster, indexes)) identities.set(number, labels);
+    }
+    return workloadsOf(record.cluster, identities);
+  }
+
+  #identities(record: RecordState, cluster: ClusterState | undefined, indexes: RecordIndexes): Identities {
+    const labelChanges = indexes.labelChanges(record.cluster);
     const known = this.#known.get(record);
-    if (known?.good === record.good && known?.labelChanges === labelChanges) return known.workloads;
-    const workloads = workloadsOf(constituent, cluster, indexes);
-    this.#known.set(record, { good: record.good, labelChanges, workloads });
-    return workloads;
+    if (known?.good === record.good && known?.labelChanges === labelChanges) return known.identities;
+    const identities = identitiesBehind(record, cluster, indexes);
+    this.#known.set(record, { good: record.good, labelChanges, identities });
+    return identities;
   }
 }
 
@@ -85,28 +95,25 @@ export function workloadDrafts(
   }));
 }
 
-function workloadsOf(
-  { cluster: name, record }: IndexedConstituent,
-  cluster: ClusterState | undefined,
-  indexes: RecordIndexes,
-): Workloads {
-  const identities = new Set<number>();
-  const labels = new Set<string>();
-  const sets = new Set<string>();
+function identitiesBehind(record: RecordState, cluster: ClusterState | undefined, indexes: RecordIndexes): Identities {
+  const identities = new Map<number, readonly string[]>();
   for (const text of record.good === undefined ? [] : backendsOf(record.good.value)) {
     const endpoint = cluster?.records.get(ipKey(text))?.good;
     const number = endpoint === undefined ? undefined : identityOf(endpoint.value);
-    const identity = number === undefined ? undefined : indexes.publisher(number, name)?.good;
+    const identity = number === undefined ? undefined : indexes.publisher(number, record.cluster)?.good;
     if (number === undefined || identity === undefined || identities.has(number)) continue;
-    identities.add(number);
     const relevant = identityLabels(identity.value).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
-    for (const label of relevant) labels.add(label);
-    sets.add(relevant.join(';'));
+    identities.set(number, relevant);
   }
+  return identities;
+}
+
+function workloadsOf(cluster: ClusterName, identities: Identities): Workloads {
+  const sets = new Set([...identities.values()].map((labels) => labels.join(';')));
   return {
-    cluster: name,
-    identities: [...identities].sort((a, b) => a - b),
-    labels,
+    cluster,
+    identities: [...identities.keys()].sort((a, b) => a - b),
+    labels: new Set([...identities.values()].flat()),
     text: [...sets].sort().join(' | '),
   };
 }

@@ -1,6 +1,7 @@
 // What a mesh of many clusters costs one of them: a real cluster (etcd, API server, agent with maps in memory) beside the played doors
 // of all others, over loopback. What each measure means: docs/scaling.md. What it takes: npm run bench:mesh -- --help
 
+import { loadavg } from 'node:os';
 import { causeChain } from '../runtime/errors.ts';
 import { machineLine } from './markdown-section.ts';
 import { exceeded } from './mesh/bounds.ts';
@@ -29,6 +30,10 @@ async function main(): Promise<number> {
 
 async function measure(options: Options, signal: AbortSignal): Promise<number> {
   const progress = progressOn(process.stderr);
+  const command = ['npm run bench:mesh --', ...process.argv.slice(2)].join(' ');
+  // Whatever else runs has its share of all times, and less of all ratios.
+  const [load = 0] = loadavg();
+  const how = `${machineLine(command)} Load before it began: ${load.toFixed(1)}.`;
   const all: Results[] = [];
   let hasFailed = false;
   for (const run of options.runs) {
@@ -37,14 +42,13 @@ async function measure(options: Options, signal: AbortSignal): Promise<number> {
     hasFailed ||= results.failed !== undefined;
   }
   const worse = all.flatMap(exceeded);
-  const command = ['npm run bench:mesh --', ...process.argv.slice(2)].join(' ');
   const text =
     options.output === 'json'
-      ? JSON.stringify({ schema_version: 1, command, runs: all, worse }, undefined, 2)
-      : [machineLine(command), textReport(all), ...worse].join('\n\n');
+      ? JSON.stringify({ schema_version: 1, command, load, runs: all, worse }, undefined, 2)
+      : [how, textReport(all), ...worse].join('\n\n');
   process.stdout.write(`${text}\n`);
   if (options.plots !== undefined) writePlots(options.plots, all);
-  if (options.write) writeDocument(command, all);
+  if (options.write) writeDocument(how, all);
   if (hasFailed) return EXIT.failed;
   return worse.length === 0 ? EXIT.ok : EXIT.exceeded;
 }

@@ -3,7 +3,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { machineLine, writeFigure, writeSection } from '../markdown-section.ts';
+import { writeFigure, writeSection } from '../markdown-section.ts';
 import { curveFigures, curveTable } from './curve.ts';
 import { type Figure, figuresOfRun } from './plots.ts';
 import { markdownReport } from './report.ts';
@@ -24,12 +24,15 @@ export function writePlots(folder: string, all: readonly Results[]): void {
   for (const { name, svg } of figuresOf(all)) writeFileSync(join(folder, `${name}.svg`), svg);
 }
 
-export function writeDocument(command: string, all: readonly Results[]): void {
+/** `how`: with what, and on which machine. */
+export function writeDocument(how: string, all: readonly Results[]): void {
   const figures = figuresOf(all).map(({ name, says, svg }) => `![${says}](${writeFigure(name, svg, DOCUMENT)})`);
-  if (all.length === 1) {
-    writeSection('mesh', [machineLine(command), ...all.map(markdownReport), ...figures].join('\n\n'), DOCUMENT);
+  const write = (name: string, ...parts: readonly string[]) => writeSection(name, parts.join('\n\n'), DOCUMENT);
+  const [only, ...others] = all;
+  if (only !== undefined && others.length === 0) {
+    write('mesh', `## A run with ${only.size.clusters} clusters`, how, markdownReport(only), ...figures);
     return;
   }
-  writeSection('mesh curve', [machineLine(command), curveTable(all), ...figures].join('\n\n'), DOCUMENT);
-  writeSection('mesh sizing', [machineLine(command), sizingReport(all)].join('\n\n'), DOCUMENT);
+  write('mesh curve', '## Over the size of the mesh', how, curveTable(all), ...figures);
+  write('mesh sizing', how, sizingReport(all));
 }

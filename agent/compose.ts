@@ -19,7 +19,7 @@ import type { AgentConfig } from './config.ts';
 import type { SocketProtocol } from './sockets/port.ts';
 import { watchLoopDelay } from './status/loop-delay.ts';
 import { createAgentMetrics } from './status/metrics.ts';
-import { certificateHealth, ownCertificate } from './status/own-certificate.ts';
+import { certificateHealth, ownCertificate, validityReader } from './status/own-certificate.ts';
 import { createProgramMapUse } from './status/program-map-use.ts';
 import { agentRoutes } from './status/routes.ts';
 import { trafficRoutes } from './traffic/routes.ts';
@@ -106,7 +106,8 @@ interface Opened {
 
 function routesOf(app: AgentApp, { maps, health, clock }: AgentAppDeps, tls: TlsFilesFollower): readonly Route[] {
   const { observation, addresses } = app;
-  const certificate = () => ownCertificate(tls.inUse, clock.now());
+  const validityOf = validityReader();
+  const certificate = () => ownCertificate(tls.inUse, clock.now(), validityOf);
   const status = () => {
     certificateHealth(certificate(), health);
     return app.status();

@@ -92,12 +92,12 @@ function apply(known: Known, part: AddressesPart): readonly string[] {
   for (const ref of part.removedNodes) forgetNode(known, ref);
   const touched: string[] = [];
   for (const { cluster, prefix } of part.removed) {
-    replace(known, cluster, prefix.text, undefined);
-    touched.push(prefix.text);
+    replace(known, cluster, prefix, undefined);
+    touched.push(prefix);
   }
   for (const address of part.addresses) {
-    replace(known, address.cluster, address.prefix.text, address);
-    touched.push(address.prefix.text);
+    replace(known, address.cluster, address.prefix, address);
+    touched.push(address.prefix);
   }
   return touched;
 }

@@ -68,7 +68,7 @@ export function describeLookup(map: AddressMap, names: AddressNames, text: strin
 export function lookUp(map: AddressMap, names: AddressNames, address: IpAddress): AddressEntry | undefined {
   const value = map.lookup(lookupKey(address));
   const row = value && parseAddressValue(value);
-  return row && entryOf(names.book.ownerOf(address)?.prefix.text, row, names);
+  return row && entryOf(names.book.ownerOf(address)?.prefix, row, names);
 }
 
 /** The pod is named only where it is the one that the row is of. */

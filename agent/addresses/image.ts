@@ -18,24 +18,25 @@ export async function readImage(map: AddressMap, pause: Pause): Promise<AddressI
   const values = new Map<string, string>();
   const strays: Uint8Array[] = [];
   for await (const rows of map.chunks()) {
-    await pause();
-    for (const { key, value } of rows) {
+    await visitAll(rows, pause, ({ key, value }) => {
       const prefix = parseAddressKey(key);
       if (prefix === undefined) strays.push(key);
       else values.set(prefix.text, textOf(value));
-    }
+    });
   }
   return { values, strays };
 }
 
-/** How many prefixes are in one of the two only, or say different things. */
-export async function countDiffering(a: AddressImage, b: AddressImage, pause: Pause): Promise<number> {
-  let differing = 0;
-  await visitAll(a.values, pause, ([prefix, value]) => {
-    differing += Number(b.values.get(prefix) !== value);
-  });
-  await visitAll(b.values.keys(), pause, (prefix) => {
-    differing += Number(!a.values.has(prefix));
-  });
-  return differing;
+/** How many rows of the map are not as believed, or missing. Keeps nothing of what it reads. */
+export async function countDiffering(map: AddressMap, believed: AddressImage, pause: Pause): Promise<number> {
+  let [known, others] = [0, 0];
+  for await (const rows of map.chunks()) {
+    await visitAll(rows, pause, ({ key, value }) => {
+      const prefix = parseAddressKey(key);
+      const there = prefix && believed.values.get(prefix.text);
+      if (there !== undefined) known += 1;
+      if (there !== textOf(value)) others += 1;
+    });
+  }
+  return others + believed.values.size - known;
 }

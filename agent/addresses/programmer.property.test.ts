@@ -14,7 +14,7 @@ import { MemoryAddressMap } from './memory.ts';
 import { AddressProgrammer } from './programmer.ts';
 
 const CLUSTERS = ['east', 'north', 'west'].map((name) => name as ClusterName);
-const PREFIXES = Array.from({ length: 6 }, (_, at) => singlePrefix(`10.0.0.${at}` as IpAddress));
+const PREFIXES = Array.from({ length: 6 }, (_, at) => singlePrefix(`10.0.0.${at}` as IpAddress).text);
 
 const address: fc.Arbitrary<PeerAddress> = fc.record({
   cluster: fc.constantFrom(...CLUSTERS),
@@ -47,7 +47,7 @@ class Said {
   ids: ReadonlyMap<ClusterName, ClusterId> = new Map();
 
   hear(heard: Event): void {
-    const nameOf = ({ cluster, prefix }: PeerAddress) => `${prefix.text} ${cluster}`;
+    const nameOf = ({ cluster, prefix }: PeerAddress) => `${prefix} ${cluster}`;
     if (heard.type === 'names') this.ids = idsOf(heard.ids);
     else if (heard.type === 'removed') for (const one of heard.removed) this.claims.delete(nameOf(one));
     else {
@@ -58,7 +58,7 @@ class Said {
 
   rows(): Readonly<Record<string, string>> {
     const rows: Record<string, string> = {};
-    for (const { text } of PREFIXES) {
+    for (const text of PREFIXES) {
       const [owner] = CLUSTERS.flatMap((cluster) => this.claims.get(`${text} ${cluster}`) ?? []);
       if (owner !== undefined) rows[text] = `${owner.identity} of ${this.ids.get(owner.cluster) ?? 0}`;
     }

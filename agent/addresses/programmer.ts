@@ -171,13 +171,11 @@ export class AddressProgrammer {
     const { map, clock, pause, log } = this.#deps;
     this.#verifyAt = clock.monotonic() + VERIFY_INTERVAL_MS;
     const believed = this.#image;
-    const found = await readImage(map, pause);
-    if (believed === undefined) return;
-    const drift = (await countDiffering(believed, found, pause)) + found.strays.length;
+    const drift = believed === undefined ? 0 : await countDiffering(map, believed, pause);
     if (drift === 0) return;
     this.#counters.drift += drift;
     log.warn('rows of the ipcache were changed by somebody else', { rows: drift });
-    this.#adopt(found);
+    this.#adopt(await readImage(map, pause));
   }
 
   async #round(): Promise<void> {

@@ -2,7 +2,7 @@
 // goes on with the last good one in any case; API servers refuse one that has ended at the next connection.
 
 import type { Health } from '../../runtime/health.ts';
-import { leafLeftMs, leafValidity } from '../../runtime/tls/expiry.ts';
+import { leafLeftMs, leafValidity, type Validity } from '../../runtime/tls/expiry.ts';
 import type { FollowedPair } from '../../runtime/tls/tls-files.ts';
 
 export interface OwnCertificate {
@@ -12,8 +12,21 @@ export interface OwnCertificate {
   readonly trouble: string | undefined;
 }
 
-export function ownCertificate({ path, certificate, problem }: FollowedPair, now: number): OwnCertificate {
-  const validity = leafValidity(certificate);
+/** Reads a certificate once for as long as it is the same: whoever waits for an agent looks at its status again and again. */
+export function validityReader(): (certificate: string) => Validity {
+  let last: { readonly certificate: string; readonly validity: Validity } | undefined;
+  return (certificate) => {
+    if (last?.certificate !== certificate) last = { certificate, validity: leafValidity(certificate) };
+    return last.validity;
+  };
+}
+
+export function ownCertificate(
+  { path, certificate, problem }: FollowedPair,
+  now: number,
+  validityOf: (certificate: string) => Validity = leafValidity,
+): OwnCertificate {
+  const validity = validityOf(certificate);
   const { notAfter } = validity;
   const end = new Date(notAfter).toISOString();
   const use =

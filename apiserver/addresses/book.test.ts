@@ -65,11 +65,11 @@ test('records are told as addresses and nodes; what says nothing, or another add
   ]);
   const asked = [...values.keys(), key('10.1.0.6'), 'cilium/cache/nodes/v1/east/gone', key('nobody')];
   const changes = describeKeys(asked, (name) => values.get(name));
-  expect(changes.addresses.map(({ prefix, pod, host, identity }) => [prefix.text, pod, host, identity])).toEqual([
+  expect(changes.addresses.map(({ prefix, pod, host, identity }) => [prefix, pod, host, identity])).toEqual([
     ['10.1.0.1/32', 'shop/web-1', '192.168.1.9', 131_073],
     ['10.2.0.0/16', undefined, '192.168.1.9', 131_073],
   ]);
-  expect(changes.removed.map(({ prefix }) => prefix.text)).toEqual(['10.1.0.3/32', '10.1.0.5/32', '10.1.0.6/32']);
+  expect(changes.removed.map(({ prefix }) => prefix)).toEqual(['10.1.0.3/32', '10.1.0.5/32', '10.1.0.6/32']);
   expect(changes.nodes).toEqual([{ cluster: 'east', name: 'n1', addresses: ['192.168.1.9'] }]);
   expect(changes.removedNodes).toEqual([{ cluster: 'east', name: 'gone' }]);
 });

@@ -3,8 +3,8 @@
 
 import { parseAddress } from '../../mesh/model/address.ts';
 import { type ClusterName, parseClusterName } from '../../mesh/model/names.ts';
-import type { PeerAddress, PeerNode } from '../../mesh/model/peer-address.ts';
-import { type Prefix, parsePrefix, singlePrefix } from '../../mesh/model/prefix.ts';
+import type { PeerAddress, PeerAddressRef, PeerNode } from '../../mesh/model/peer-address.ts';
+import { parsePrefix, singlePrefix } from '../../mesh/model/prefix.ts';
 import type { AddressChanges } from '../../mesh/wire/addresses.ts';
 import { ipIdentityKind, ipPrefix } from '../../mesh/wire/ip-identity.ts';
 import { nodeKind } from '../../mesh/wire/node.ts';
@@ -24,7 +24,7 @@ export function describeKeys(keys: Iterable<string>, read: (key: string) => Uint
       const ref = addressRef(key.slice(ADDRESSES_PREFIX.length));
       if (ref === undefined) continue;
       const address = value === undefined ? undefined : readAddress(ref.cluster, value);
-      if (address !== undefined && address.prefix.text === ref.prefix.text) changes.addresses.push(address);
+      if (address !== undefined && address.prefix === ref.prefix) changes.addresses.push(address);
       else changes.removed.push(ref);
     } else {
       const ref = clusterAndRest(key.slice(NODES_PREFIX.length));
@@ -46,7 +46,7 @@ function readAddress(cluster: ClusterName, value: Uint8Array): PeerAddress | und
   const host = HostIP === '' ? undefined : parseAddress(HostIP);
   return {
     cluster,
-    prefix: prefix.value,
+    prefix: prefix.value.text,
     identity: ID,
     host: host?.ok === true ? host.value : undefined,
     keyIndex: Key,
@@ -65,16 +65,16 @@ function readNode(cluster: ClusterName, name: string, value: Uint8Array): PeerNo
 }
 
 /** `<cluster>/<address>` or `<cluster>/<address>/<length>`. */
-function addressRef(suffix: string): { readonly cluster: ClusterName; readonly prefix: Prefix } | undefined {
+function addressRef(suffix: string): PeerAddressRef | undefined {
   const parts = clusterAndRest(suffix);
   if (parts === undefined) return undefined;
   const { cluster, rest } = parts;
   if (rest.includes('/')) {
     const range = parsePrefix(rest);
-    return range.ok && !range.value.hostBits ? { cluster, prefix: range.value.prefix } : undefined;
+    return range.ok && !range.value.hostBits ? { cluster, prefix: range.value.prefix.text } : undefined;
   }
   const address = parseAddress(rest);
-  return address.ok ? { cluster, prefix: singlePrefix(address.value) } : undefined;
+  return address.ok ? { cluster, prefix: singlePrefix(address.value).text } : undefined;
 }
 
 function clusterAndRest(suffix: string): { readonly cluster: ClusterName; readonly rest: string } | undefined {

@@ -1,12 +1,11 @@
 // Whose an address is that a peer's pods have: what the peer's records say of it, and of the peer's nodes, once admitted.
 
 import type { ClusterName, IpAddress } from './names.ts';
-import type { Prefix } from './prefix.ts';
 
 export interface PeerAddressRef {
   readonly cluster: ClusterName;
-  /** Mostly of a single address. */
-  readonly prefix: Prefix;
+  /** As a Prefix is written, mostly of a single address: agents hold one for each pod of the mesh, and need no more of it. */
+  readonly prefix: string;
 }
 
 export interface PeerAddress extends PeerAddressRef {

@@ -17,7 +17,7 @@ const octets = fc.uint8Array({ minLength: 4, maxLength: 4 });
 const host = octets.map((bytes) => bytes.join('.') as IpAddress);
 const prefix = fc
   .tuple(octets, fc.integer({ min: 0, max: 32 }))
-  .map(([bytes, length]) => makePrefix(bytes, length).prefix);
+  .map(([bytes, length]) => makePrefix(bytes, length).prefix.text);
 const ref = fc.record({ cluster, prefix });
 const nodeRef = fc.record({ cluster, name: fc.constantFrom('n1', 'n2.example') });
 const address: fc.Arbitrary<PeerAddress> = fc.record({
@@ -36,10 +36,9 @@ const changes: fc.Arbitrary<AddressChanges> = fc.record({
   removedNodes: fc.array(nodeRef),
 });
 
-/** With prefixes as text: a prefix remembers how it came about. */
 const plain = ({ addresses, removed, nodes, removedNodes }: AddressChanges) => ({
-  addresses: addresses.map((each) => ({ ...each, prefix: each.prefix.text })),
-  removed: removed.map((each) => ({ ...each, prefix: each.prefix.text })),
+  addresses,
+  removed,
   nodes,
   removedNodes,
 });

@@ -78,10 +78,10 @@ export function* encodeAddresses(
 const NOTHING: AddressChanges = { addresses: [], removed: [], nodes: [], removedNodes: [] };
 
 const nodeMessage = ({ cluster, name, addresses }: PeerNode) => ({ cluster, name, addresses: [...addresses] });
-const refMessage = ({ cluster, prefix }: PeerAddressRef) => ({ cluster, prefix: prefix.text });
+const refMessage = ({ cluster, prefix }: PeerAddressRef) => ({ cluster, prefix });
 const addressMessage = ({ cluster, prefix, identity, host, keyIndex, pod }: PeerAddress) => ({
   cluster,
-  prefix: prefix.text,
+  prefix,
   identity,
   key: keyIndex,
   ...(host === undefined ? {} : { host }),
@@ -136,11 +136,11 @@ function parsePeerAddress(message: clustermesh.v1.PeerAddress.$Properties, names
   const ref = parseRef(message, names);
   if (!ref.ok) return ref;
   const { identity = 0, key: keyIndex = 0, host = '', pod = '' } = message;
-  if (!identity) return err(`${ref.value.prefix.text}: no identity`);
-  if ((keyIndex ?? 0) > KEY_INDEX_MAX) return err(`${ref.value.prefix.text}: key ${keyIndex}`);
-  if ((pod ?? '').length > POD_LENGTH_MAX) return err(`${ref.value.prefix.text}: a pod's name is too long`);
+  if (!identity) return err(`${ref.value.prefix}: no identity`);
+  if ((keyIndex ?? 0) > KEY_INDEX_MAX) return err(`${ref.value.prefix}: key ${keyIndex}`);
+  if ((pod ?? '').length > POD_LENGTH_MAX) return err(`${ref.value.prefix}: a pod's name is too long`);
   const node: Result<IpAddress | undefined, string> = host ? names.host(host) : ok(undefined);
-  if (!node.ok) return err(`${ref.value.prefix.text}: its node ${node.error}`);
+  if (!node.ok) return err(`${ref.value.prefix}: its node ${node.error}`);
   // Written out: a spread would give each address a shape of its own.
   const { cluster, prefix } = ref.value;
   return ok({ cluster, prefix, identity, host: node.value, keyIndex: keyIndex ?? 0, pod: pod || undefined });
@@ -154,7 +154,7 @@ function parseRef(message: clustermesh.v1.PeerAddressRef.$Properties, names: Nam
   );
   if (!prefix.ok) return err(`prefix ${prefix.error}`);
   if (prefix.value.hostBits) return err(`prefix ${message.prefix} has bits behind its length`);
-  return ok({ cluster: cluster.value, prefix: prefix.value.prefix });
+  return ok({ cluster: cluster.value, prefix: prefix.value.prefix.text });
 }
 
 function parseNode(message: clustermesh.v1.PeerNode.$Properties, names: Names): Result<PeerNode, string> {

@@ -10,6 +10,11 @@ export type Family = 4 | 6;
 const TEXT_LENGTH_MAX = 45;
 
 export function parseAddress(text: string): Result<IpAddress, string> {
+  if (text.length <= TEXT_LENGTH_MAX && !text.includes(':')) {
+    // What is taken has but one spelling: the canonical one.
+    const number = parseV4Number(text);
+    return typeof number === 'string' ? err(number) : ok(text as IpAddress);
+  }
   const bytes = parseAddressBytes(text);
   return bytes.ok ? ok(addressFromBytes(bytes.value)) : bytes;
 }

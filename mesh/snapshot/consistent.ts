@@ -2,7 +2,7 @@
 // bug or damage, never a user's mistake; what users get wrong is found by mesh/conflict.
 
 import { parseServiceKey } from '../model/names.ts';
-import { type Backend, type MeshService, PROTOCOLS } from '../model/service.ts';
+import { type Backend, type MeshService, type NamedPort, PROTOCOLS } from '../model/service.ts';
 import type { ServiceDelta, SnapshotDelta } from './delta.ts';
 import { compareBackends, compareText, isAscending } from './order.ts';
 import type { MeshSnapshot } from './snapshot.ts';
@@ -31,21 +31,32 @@ export function checkHead({ position, clusters }: Pick<MeshSnapshot, 'position' 
 }
 
 export function checkService(service: MeshService): string[] {
-  const problems: string[] = [];
   const key = parseServiceKey(service.key);
-  if (!key.ok) problems.push(key.error);
+  return [...(key.ok ? [] : [key.error]), ...checkContent(service)];
+}
+
+/** All but the key, for those who have read it already. */
+export function checkContent(service: MeshService): string[] {
+  const problems: string[] = [];
   if (!isAscending(service.frontends, compareText)) problems.push('frontends are not sorted and distinct');
-  if (!isAscending(service.ports, (a, b) => compareText(a.name, b.name))) {
-    problems.push('ports are not sorted by name and distinct');
-  }
+  if (!isAscending(service.ports, byName)) problems.push('ports are not sorted by name and distinct');
   if (!isAscending(service.backends, compareBackends)) problems.push('backends are not sorted and distinct');
   for (const { port, protocol } of service.ports) {
     if (!isPort(port)) problems.push(`${port} is no port`);
     if (!PROTOCOLS.includes(protocol)) problems.push(`${protocol} is no protocol`);
   }
-  problems.push(...service.backends.flatMap((backend) => checkBackend(service, backend)));
+  // Backends commonly share their ports, which are then looked at once.
+  let sound: readonly NamedPort[] | undefined;
+  for (const backend of service.backends) {
+    if (backend.ports === sound) continue;
+    const found = checkBackend(service, backend);
+    if (found.length === 0) sound = backend.ports;
+    else problems.push(...found);
+  }
   return problems;
 }
+
+const byName = (a: NamedPort, b: NamedPort): number => compareText(a.name, b.name);
 
 /** What a delta brought, as it stands in the snapshot after it: the rest has been checked before. */
 export const checkDelta = (next: MeshSnapshot, delta: SnapshotDelta): string[] =>
@@ -59,16 +70,16 @@ export function checkChange(service: MeshService | undefined, { key, spec, upser
   return problems.map((problem) => `${key}: ${problem}`);
 }
 
-function checkBackend(service: MeshService, backend: Backend): string[] {
-  const subject = `backend ${backend.address} of ${backend.cluster}`;
+/** Of a backend alone, which is what its ports are. */
+function checkBackend(service: MeshService, { address, cluster, ports }: Backend): string[] {
   const problems: string[] = [];
-  const fits = backend.ports.every(({ name, protocol }) =>
-    service.ports.some((port) => port.name === name && port.protocol === protocol),
-  );
-  if (backend.ports.length === 0) problems.push(`${subject} has no port`);
-  if (!fits) problems.push(`${subject} has a port that the service lacks`);
-  if (!backend.ports.every(({ port }) => isPort(port))) problems.push(`${subject} has a port outside 1 to 65535`);
-  return problems;
+  if (ports.length === 0) problems.push('has no port');
+  if (
+    !ports.every((port) => service.ports.some((other) => port.name === other.name && port.protocol === other.protocol))
+  )
+    problems.push('has a port that the service lacks');
+  if (!ports.every(({ port }) => isPort(port))) problems.push('has a port outside 1 to 65535');
+  return problems.map((problem) => `backend ${address} of ${cluster} ${problem}`);
 }
 
 const isPort = (port: number): boolean => Number.isInteger(port) && port >= 1 && port <= 65_535;

@@ -16,8 +16,10 @@ export const comparePorts = (a: NamedPort, b: NamedPort): number =>
 
 /** Whether each item comes strictly after the one before: sorted, and none twice. */
 export function isAscending<T>(items: readonly T[], compare: (a: T, b: T) => number): boolean {
-  return items.every((item, index) => {
-    const before = items[index - 1];
-    return before === undefined || compare(before, item) < 0;
-  });
+  let before: T | undefined;
+  for (const item of items) {
+    if (before !== undefined && compare(before, item) >= 0) return false;
+    before = item;
+  }
+  return true;
 }

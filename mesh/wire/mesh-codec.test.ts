@@ -186,6 +186,12 @@ describe('what was written is what is read', () => {
   });
 });
 
+test('a chunk may have a field beside it that this version does not know', () => {
+  const later = [0x7a, 1, 0x41];
+  const messages = [...encodeSnapshot(snapshot([large(3)]))].map((bytes) => Uint8Array.of(...bytes, ...later));
+  expect(plain(readSnapshot(messages))).toEqual(plain(snapshot([large(3)])));
+});
+
 test('equal ports are one object after reading', () => {
   const read = readSnapshot(encodeSnapshot(snapshot([large(100)])));
   const backends = [...read.services.values()].flatMap((service) => service.backends);

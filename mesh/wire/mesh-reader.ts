@@ -5,12 +5,13 @@ import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
 import { parseClusterName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend } from '../model/service.ts';
-import { checkHead, checkService } from '../snapshot/consistent.ts';
+import { checkContent, checkHead } from '../snapshot/consistent.ts';
 import type { ServiceDelta, SnapshotDelta } from '../snapshot/delta.ts';
 import type { ServiceSpec } from '../snapshot/equality.ts';
 import type { BackendRef } from '../snapshot/order.ts';
 import { ServiceMapBuilder } from '../snapshot/service-map.ts';
 import type { MeshSnapshot, Position } from '../snapshot/snapshot.ts';
+import { ChunkReader, isChunk } from './chunk-reader.ts';
 import { clustermesh } from './gen/mesh.js';
 import { parseClusters, parsePosition, ValueReader } from './mesh-values.ts';
 
@@ -53,6 +54,7 @@ const PART: ServerEvent = { type: 'part' };
 
 export class MeshReader {
   readonly #values = new ValueReader();
+  readonly #chunks = new ChunkReader(this.#values);
   #snapshot: PartialSnapshot | undefined;
   #delta: PartialDelta | undefined;
   #services: PartialService[] = [];
@@ -60,6 +62,7 @@ export class MeshReader {
   #backends = 0;
 
   read(bytes: Uint8Array): Result<ServerEvent, string> {
+    if (isChunk(bytes)) return this.#chunk(bytes);
     let message: clustermesh.v1.ServerMessage;
     try {
       message = clustermesh.v1.ServerMessage.decode(bytes);
@@ -68,7 +71,8 @@ export class MeshReader {
     }
     const { begin, chunk, end, delta, heartbeat } = message;
     if (begin) return this.#begin(begin);
-    if (chunk) return this.#chunk(chunk);
+    // One with fields beside it that this version does not know.
+    if (chunk) return this.#chunk(clustermesh.v1.ServerMessage.encode({ chunk }).finish());
     if (end) return this.#end(end);
     if (delta) return this.#deltaPart(delta);
     if (heartbeat) return readHeartbeat(heartbeat);
@@ -88,10 +92,12 @@ export class MeshReader {
     return ok(PART);
   }
 
-  #chunk(message: clustermesh.v1.SnapshotChunk.$Properties): Result<ServerEvent, string> {
+  #chunk(message: Uint8Array): Result<ServerEvent, string> {
     if (this.#snapshot === undefined) return err('a chunk outside a snapshot');
-    for (const service of message.services ?? []) {
-      const added = this.#add(service.key, service.spec, service.backends ?? [], []);
+    const services = this.#chunks.read(message);
+    if (!services.ok) return services;
+    for (const { key, spec, backends } of services.value) {
+      const added = this.#add({ key, spec, upserted: backends, removed: [] });
       if (!added.ok) return added;
     }
     return this.#close(this.#snapshot.services, this.#services.length - 1);
@@ -103,7 +109,7 @@ export class MeshReader {
       if (spec === undefined) return err(`${key}: a service without a spec`);
       // A list that grew has room for more, which it would keep as long as the service lives.
       const service = { key, ...spec, backends: upserted.slice() };
-      const [problem] = checkService(service);
+      const [problem] = checkContent(service);
       if (problem !== undefined) return err(`${key}: ${problem}`);
       into.add(service);
       this.#closed += 1;
@@ -139,8 +145,10 @@ export class MeshReader {
     if (!samePosition(delta.from, from.value) || !samePosition(delta.to, to.value)) {
       return err('a delta within another');
     }
-    for (const change of message.changed ?? []) {
-      const added = this.#add(change.key, change.spec, change.upserted ?? [], change.removed ?? []);
+    for (const each of message.changed ?? []) {
+      const change = this.#change(each);
+      if (!change.ok) return change;
+      const added = this.#add(change.value);
       if (!added.ok) return added;
     }
     for (const text of message.removed ?? []) {
@@ -160,37 +168,38 @@ export class MeshReader {
     return ok({ type: 'delta', delta: { ...delta, changed } });
   }
 
-  /** Adds a service or a change, or goes on with the last one when it is of the same key and has no spec. */
-  #add(
-    text: string | null | undefined,
-    specMessage: clustermesh.v1.ServiceSpec.$Properties | null | undefined,
-    upserted: readonly clustermesh.v1.Backend.$Properties[],
-    removed: readonly clustermesh.v1.BackendRef.$Properties[],
-  ): Result<ServerEvent, string> {
-    const last = this.#services.at(-1);
-    let service = last !== undefined && last.key === text && !specMessage ? last : undefined;
-    if (service === undefined) {
-      const key = this.#values.key(text);
-      if (!key.ok) return key;
-      const spec = specMessage ? this.#values.spec(specMessage) : undefined;
-      if (spec !== undefined && !spec.ok) return err(`${key.value}: ${spec.error}`);
-      service = { key: key.value, spec: spec?.value, upserted: [], removed: [] };
-      this.#services.push(service);
-      if (this.#services.length > SERVICES_MAX) return err(`more than ${SERVICES_MAX} services`);
+  #change(message: clustermesh.v1.ServiceChange.$Properties): Result<PartialService, string> {
+    const key = this.#values.key(message.key);
+    if (!key.ok) return key;
+    const spec = message.spec ? this.#values.spec(message.spec) : undefined;
+    if (spec?.ok === false) return err(`${key.value}: ${spec.error}`);
+    const change: PartialService = { key: key.value, spec: spec?.value, upserted: [], removed: [] };
+    for (const each of message.upserted ?? []) {
+      const backend = this.#values.backend(each);
+      if (!backend.ok) return err(`${key.value}: ${backend.error}`);
+      change.upserted.push(backend.value);
     }
+    for (const each of message.removed ?? []) {
+      const ref = this.#values.ref(each);
+      if (!ref.ok) return err(`${key.value}: ${ref.error}`);
+      change.removed.push(ref.value);
+    }
+    return ok(change);
+  }
+
+  /** Adds a service or a change, or goes on with the last one when it is of the same key and has no spec. */
+  #add(part: PartialService): Result<ServerEvent, string> {
+    const { key, spec, upserted, removed } = part;
     this.#backends += upserted.length + removed.length;
     if (this.#backends > BACKENDS_MAX) return err(`more than ${BACKENDS_MAX} backends`);
-    for (const message of upserted) {
-      const backend = this.#values.backend(message);
-      if (!backend.ok) return err(`${service.key}: ${backend.error}`);
-      service.upserted.push(backend.value);
+    const last = this.#services.at(-1);
+    if (last?.key === key && spec === undefined) {
+      for (const backend of upserted) last.upserted.push(backend);
+      for (const ref of removed) last.removed.push(ref);
+      return ok(PART);
     }
-    for (const message of removed) {
-      const ref = this.#values.ref(message);
-      if (!ref.ok) return err(`${service.key}: ${ref.error}`);
-      service.removed.push(ref.value);
-    }
-    return ok(PART);
+    this.#services.push(part);
+    return this.#services.length > SERVICES_MAX ? err(`more than ${SERVICES_MAX} services`) : ok(PART);
   }
 
   #forget(): void {

@@ -5,6 +5,7 @@ import { parseAddress } from '../model/address.ts';
 import {
   type ClusterId,
   type ClusterName,
+  type IpAddress,
   parseClusterId,
   parseClusterName,
   parseServiceKey,
@@ -91,19 +92,23 @@ export class ValueReader {
   }
 
   spec(message: SpecMessage): Result<ServiceSpec, string> {
-    const frontends = [];
+    const ports = this.ports(message.ports ?? []);
+    return ports.ok ? this.specWith(ports.value, message) : ports;
+  }
+
+  /** Of a message whose ports were read. */
+  specWith(ports: readonly NamedPort[], message: Omit<SpecMessage, 'ports'>): Result<ServiceSpec, string> {
+    const frontends: IpAddress[] = [];
     for (const text of message.frontends ?? []) {
       const address = parseAddress(text);
       if (!address.ok) return err(`frontend: ${address.error}`);
       frontends.push(address.value);
     }
-    const ports = this.#ports(message.ports ?? []);
-    if (!ports.ok) return ports;
     const seconds = message.clientIpTimeoutSeconds ?? 0;
     if (seconds > CLIENT_IP_TIMEOUT_SECONDS.max) return err(`session affinity of ${seconds} seconds`);
     return ok({
       frontends,
-      ports: ports.value,
+      ports,
       ...clientIPTimeoutOf({ clientIPTimeoutSeconds: seconds }),
       ...createdOf({ createdSeconds: message.createdSeconds ?? 0 }),
     });
@@ -112,9 +117,9 @@ export class ValueReader {
   backend(message: BackendMessage): Result<Backend, string> {
     const ref = this.ref(message);
     if (!ref.ok) return ref;
-    const clusterId = parseClusterId(message.clusterId ?? 0, 511);
-    if (!clusterId.ok) return err(`cluster id of a backend ${clusterId.error}`);
-    const ports = this.#ports(message.ports ?? []);
+    const clusterId = this.clusterId(message.clusterId ?? 0);
+    if (!clusterId.ok) return clusterId;
+    const ports = this.ports(message.ports ?? []);
     if (!ports.ok) return ports;
     return ok({
       address: ref.value.address,
@@ -126,25 +131,23 @@ export class ValueReader {
   }
 
   ref(message: { readonly address?: string | null; readonly cluster?: string | null }): Result<BackendRef, string> {
-    const address = parseAddress(message.address ?? '');
-    if (!address.ok) return err(`address of a backend: ${address.error}`);
-    const cluster = this.#clusterName(message.cluster ?? '');
+    const address = this.backendAddress(message.address ?? '');
+    if (!address.ok) return address;
+    const cluster = this.clusterName(message.cluster ?? '');
     return cluster.ok ? ok({ address: address.value, cluster: cluster.value }) : cluster;
   }
 
-  #ports(messages: readonly PortMessage[]): Result<readonly NamedPort[], string> {
-    const ports: NamedPort[] = [];
-    for (const message of messages) {
-      const protocol = PROTOCOLS.find((one) => one === message.protocol);
-      if (protocol === undefined) return err('port without a known protocol');
-      const port = message.port ?? 0;
-      if (port < 1 || port > 65_535) return err('port outside 1 to 65535');
-      ports.push({ name: message.name ?? '', protocol, port });
-    }
-    return ok(this.#portLists.intern(ports));
+  backendAddress(text: string): Result<IpAddress, string> {
+    const address = parseAddress(text);
+    return address.ok ? address : err(`address of a backend: ${address.error}`);
   }
 
-  #clusterName(text: string): Result<ClusterName, string> {
+  clusterId(id: number): Result<ClusterId, string> {
+    const parsed = parseClusterId(id, 511);
+    return parsed.ok ? parsed : err(`cluster id of a backend ${parsed.error}`);
+  }
+
+  clusterName(text: string): Result<ClusterName, string> {
     const known = this.#names.get(text);
     if (known !== undefined) return ok(known);
     const name = parseClusterName(text);
@@ -152,5 +155,28 @@ export class ValueReader {
     if (this.#names.size >= NAMES_MAX) this.#names.clear();
     this.#names.set(text, name.value);
     return name;
+  }
+
+  port(message: PortMessage): Result<NamedPort, string> {
+    const protocol = PROTOCOLS.find((one) => one === message.protocol);
+    if (protocol === undefined) return err('port without a known protocol');
+    const port = message.port ?? 0;
+    if (port < 1 || port > 65_535) return err('port outside 1 to 65535');
+    return ok({ name: message.name ?? '', protocol, port });
+  }
+
+  ports(messages: readonly PortMessage[]): Result<readonly NamedPort[], string> {
+    const ports: NamedPort[] = [];
+    for (const message of messages) {
+      const port = this.port(message);
+      if (!port.ok) return port;
+      ports.push(port.value);
+    }
+    return ok(this.portList(ports));
+  }
+
+  /** The list that says the same as this one and came first. */
+  portList(ports: readonly NamedPort[]): readonly NamedPort[] {
+    return this.#portLists.intern(ports);
   }
 }

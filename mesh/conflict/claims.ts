@@ -3,24 +3,17 @@
 // service only uses it. A pure data structure: it knows nothing of who wins.
 
 import type { ClusterName } from '../model/names.ts';
-
-export interface Claim {
-  /** Canonical text of the address, or of a prefix. */
-  readonly address: string;
-  readonly strength: 'endpoint' | 'node' | 'use';
-  /** Within what the cluster declares, and not forfeited: an unsound claim loses against any sound one. */
-  readonly sound: boolean;
-}
+import { type Claim, type Claims, changeBetween, claimTo } from './claim-list.ts';
 
 export interface Claimant {
   readonly cluster: ClusterName;
   readonly sound: boolean;
 }
 
-/** A record with its claims, each address once. Either all of them are uses, or none is. The index writes them. */
+/** A record with its claims. The index writes them. */
 export interface Claiming {
   readonly cluster: ClusterName;
-  claims: readonly Claim[];
+  claims: Claims;
 }
 
 /** What one cluster's records say of one address. */
@@ -35,7 +28,15 @@ const NOBODY: readonly Claimant[] = [];
 /** So few users of an address are a list, whose tallies are taken when asked for: nearly all addresses have one or two. */
 const LISTED_MAX = 4;
 
-function count(tallies: Map<ClusterName, Tally>, cluster: ClusterName, { strength, sound }: Claim, step: 1 | -1): void {
+/** What is counted of a claim. */
+type Weight = Pick<Claim, 'strength' | 'sound'>;
+
+function count(
+  tallies: Map<ClusterName, Tally>,
+  cluster: ClusterName,
+  { strength, sound }: Weight,
+  step: 1 | -1,
+): void {
   const tally = tallies.get(cluster) ?? { sound: 0, unsound: 0, nodes: 0, uses: 0 };
   tally[strength === 'use' ? 'uses' : sound ? 'sound' : 'unsound'] += step;
   if (strength === 'node') tally.nodes += step;
@@ -48,12 +49,12 @@ class Crowd<R extends Claiming> {
   readonly users = new Set<R>();
   readonly tallies = new Map<ClusterName, Tally>();
 
-  put(record: R, claim: Claim): void {
+  put(record: R, claim: Weight): void {
     this.users.add(record);
     count(this.tallies, record.cluster, claim, 1);
   }
 
-  take(record: R, claim: Claim): void {
+  take(record: R, claim: Weight): void {
     if (this.users.delete(record)) count(this.tallies, record.cluster, claim, -1);
   }
 }
@@ -68,7 +69,7 @@ export class ClaimIndex<R extends Claiming> {
   readonly #contested = new Set<string>();
 
   /** Sets all claims of a record at once. Returns the addresses whose users must look again. */
-  replace(record: R, claims: readonly Claim[]): readonly string[] {
+  replace(record: R, claims: Claims): readonly string[] {
     const { taken, put } = changeBetween(record.claims, claims);
     const [only, ...more] = put;
     if (taken.length === 0 && more.length === 0 && only !== undefined && !this.#users.has(only.address)) {
@@ -99,7 +100,7 @@ export class ClaimIndex<R extends Claiming> {
       const claiming = [...talliesOf(users, address)].filter(([, { sound, unsound }]) => sound + unsound > 0);
       return claiming.map(([cluster, { sound }]) => ({ cluster, sound: sound > 0 }));
     }
-    const claim = claimTo(users, address);
+    const claim = claimTo(users.claims, address);
     return claim.strength === 'use' ? NOBODY : [{ cluster: users.cluster, sound: claim.sound }];
   }
 
@@ -107,7 +108,7 @@ export class ClaimIndex<R extends Claiming> {
     const users = this.#users.get(address);
     if (users === undefined) return false;
     if (users instanceof Crowd) return (users.tallies.get(cluster)?.nodes ?? 0) > 0;
-    const isNode = (user: R) => user.cluster === cluster && claimTo(user, address).strength === 'node';
+    const isNode = (user: R) => user.cluster === cluster && claimTo(user.claims, address).strength === 'node';
     return isList(users) ? users.some(isNode) : isNode(users);
   }
 
@@ -116,6 +117,16 @@ export class ClaimIndex<R extends Claiming> {
     if (users === undefined) return [];
     if (isList(users)) return users;
     return users instanceof Crowd ? [...users.users] : [users];
+  }
+
+  /** The first of those who claim or use the address that is wanted. */
+  find(address: string, wanted: (user: R) => boolean): R | undefined {
+    const users = this.#users.get(address);
+    if (users === undefined) return undefined;
+    if (isList(users)) return users.find(wanted);
+    if (!(users instanceof Crowd)) return wanted(users) ? users : undefined;
+    for (const user of users.users) if (wanted(user)) return user;
+    return undefined;
   }
 
   /** Whether records of several clusters claim or use the address. */
@@ -138,12 +149,13 @@ export class ClaimIndex<R extends Claiming> {
       users.put(record, claim);
       return;
     }
-    const others = users === undefined ? [] : isList(users) ? users : [users];
-    if (others.length === 0) this.#users.set(address, record);
-    else if (others.length < LISTED_MAX) this.#users.set(address, [...others, record]);
+    // Lists are made in their size: one that grew has room for many more, at each of very many addresses.
+    if (users === undefined) this.#users.set(address, record);
+    else if (!isList(users)) this.#users.set(address, [users, record]);
+    else if (users.length < LISTED_MAX) this.#users.set(address, users.concat(record));
     else {
       const crowd = new Crowd<R>();
-      for (const user of others) crowd.put(user, claimTo(user, address));
+      for (const user of users) crowd.put(user, claimTo(user.claims, address));
       crowd.put(record, claim);
       this.#users.set(address, crowd);
     }
@@ -170,7 +182,7 @@ export class ClaimIndex<R extends Claiming> {
     const users = this.#users.get(address);
     if (users === undefined) return '';
     if (!isList(users) && !(users instanceof Crowd)) {
-      return `${users.cluster} ${claimTo(users, address).strength === 'node'}`;
+      return `${users.cluster} ${claimTo(users.claims, address).strength === 'node'}`;
     }
     const tallies = talliesOf(users, address);
     const alone = tallies.size === 1;
@@ -190,31 +202,6 @@ function talliesOf<R extends Claiming>(
 ): ReadonlyMap<ClusterName, Readonly<Tally>> {
   if (users instanceof Crowd) return users.tallies;
   const tallies = new Map<ClusterName, Tally>();
-  for (const user of users) count(tallies, user.cluster, claimTo(user, address), 1);
+  for (const user of users) count(tallies, user.cluster, claimTo(user.claims, address), 1);
   return tallies;
-}
-
-const UNCLAIMED: Claim = { address: '', strength: 'use', sound: false };
-
-/** A service uses thousands of addresses, and all in the same way. */
-function claimTo({ claims }: Claiming, address: string): Claim {
-  const [first = UNCLAIMED] = claims;
-  if (first.strength === 'use') return first;
-  return claims.find((claim) => claim.address === address) ?? UNCLAIMED;
-}
-
-export const isSameClaim = (a: Claim | undefined, b: Claim | undefined): boolean =>
-  a?.address === b?.address && a?.strength === b?.strength && a?.sound === b?.sound;
-
-/** What is between the first and the last difference: one changed backend of thousands costs one. */
-function changeBetween(
-  before: readonly Claim[],
-  after: readonly Claim[],
-): { readonly taken: readonly Claim[]; readonly put: readonly Claim[] } {
-  const shorter = Math.min(before.length, after.length);
-  let head = 0;
-  while (head < shorter && isSameClaim(before[head], after[head])) head += 1;
-  let tail = 0;
-  while (tail < shorter - head && isSameClaim(before.at(-1 - tail), after.at(-1 - tail))) tail += 1;
-  return { taken: before.slice(head, before.length - tail), put: after.slice(head, after.length - tail) };
 }

@@ -5,6 +5,7 @@
 import { compareBytes } from '../model/address.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { RangeConflict } from './cidr.ts';
+import { addressesOf, NO_CLAIMS } from './claim-list.ts';
 import { clusterRules } from './cluster-rules.ts';
 import { ClusterState, rangeBasis } from './cluster-state.ts';
 import { Drafts } from './drafts.ts';
@@ -239,7 +240,7 @@ export class MeshEvaluation {
     const before = record.good;
     record.good = undefined;
     this.#touchAll(this.indexes.update(record, before));
-    this.#touchAll(this.indexes.claim(record, []));
+    this.#touchAll(this.indexes.claim(record, NO_CLAIMS));
     this.#touched.delete(record);
   }
 
@@ -275,7 +276,7 @@ export class MeshEvaluation {
   /** Whoever was compared with the record by the place that its cluster had. */
   #touchRivals(record: RecordState): void {
     this.#touchAll(this.indexes.neighbours(record));
-    for (const { address } of record.claims) {
+    for (const address of addressesOf(record.claims)) {
       if (this.indexes.claims.isShared(address)) this.#touchAll(this.indexes.claims.users(address));
     }
   }

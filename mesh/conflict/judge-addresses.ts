@@ -2,7 +2,8 @@
 // that is withheld, and whether an earlier cluster claims it too (CM-CIDR-007).
 
 import type { ClusterName } from '../model/names.ts';
-import type { Claim, ClaimIndex } from './claims.ts';
+import { type Claim, type Claims, NO_CLAIMS } from './claim-list.ts';
+import type { ClaimIndex } from './claims.ts';
 import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
 import type { Cause } from './holds.ts';
 import { type JudgeContext, lostAgainst, type Pad, type Subject } from './judgement.ts';
@@ -54,11 +55,9 @@ export function claimFingerprint(address: string, a: ClusterName, b: ClusterName
 }
 
 /** The claims of a record's value; unsound ones stand behind everybody else's. */
-export function claimsOf(good: GoodValue | undefined, standing: Standing, context: JudgeContext): readonly Claim[] {
-  if (good === undefined) return [];
-  if (good.value.kind === 'services' || good.value.kind === 'slices') {
-    return good.value.backends.map((address) => ({ address, strength: 'use', sound: false }));
-  }
+export function claimsOf(good: GoodValue | undefined, standing: Standing, context: JudgeContext): Claims {
+  if (good === undefined) return NO_CLAIMS;
+  if (good.value.kind === 'services' || good.value.kind === 'slices') return { used: good.value.backends };
   const claims = new Map<string, Claim>();
   for (const use of addressUses(good.value)) {
     if (use.role === 'allocation' || use.role === 'backend') continue;
@@ -69,5 +68,6 @@ export function claimsOf(good: GoodValue | undefined, standing: Standing, contex
       (isDeclared(use, standing, context.indexes.claims) || (strength === 'node' && !standing.declaresNodes));
     claims.set(use.text, { address: use.text, strength, sound });
   }
-  return [...claims.values()];
+  const [first, second] = claims.values();
+  return first !== undefined && second === undefined ? first : [...claims.values()];
 }

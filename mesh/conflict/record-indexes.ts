@@ -3,7 +3,8 @@
 
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { serviceSpecKey } from '../wire/service-spec.ts';
-import { type Claim, ClaimIndex, isSameClaim } from './claims.ts';
+import { type Claims, sameClaims } from './claim-list.ts';
+import { ClaimIndex } from './claims.ts';
 import { SliceIndex } from './pieces.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
 import { identityText, type RecordValue } from './record-value.ts';
@@ -85,7 +86,7 @@ export class RecordIndexes {
     return value?.kind === 'heads' ? [record, ...this.slices.of(record.cluster, value.key)] : [record];
   }
 
-  claim(record: RecordState, claims: readonly Claim[]): Iterable<RecordState> {
+  claim(record: RecordState, claims: Claims): Iterable<RecordState> {
     if (sameClaims(record.claims, claims)) return NOBODY;
     const changed = this.claims.replace(record, claims);
     return changed.flatMap((address) => this.claims.users(address));
@@ -144,8 +145,9 @@ export class RecordIndexes {
 
   #updateEndpoint(record: RecordState, before?: RecordValue, after?: RecordValue): void {
     const [old, now] = [before, after].map((value) => (value?.kind === 'ip' ? value.identity : undefined));
+    const moved = before?.kind === 'ip' && after?.kind === 'ip' && before.text !== after.text;
+    if (old !== now || moved) this.#relabelled(record.cluster);
     if (old === now) return;
-    this.#relabelled(record.cluster);
     const byNumber = this.#endpoints.get(record.cluster) ?? new Map<number, Set<RecordState>>();
     this.#endpoints.set(record.cluster, byNumber);
     if (old !== undefined) {
@@ -161,6 +163,3 @@ export class RecordIndexes {
     if (byNumber.size === 0) this.#endpoints.delete(record.cluster);
   }
 }
-
-const sameClaims = (a: readonly Claim[], b: readonly Claim[]): boolean =>
-  a.length === b.length && a.every((claim, at) => isSameClaim(claim, b[at]));

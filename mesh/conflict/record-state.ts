@@ -3,7 +3,7 @@
 
 import type { ClusterName } from '../model/names.ts';
 import type { RecordProblem } from '../wire/record.ts';
-import type { Claim } from './claims.ts';
+import { type Claims, NO_CLAIMS } from './claim-list.ts';
 import type { Json, Party, Severity } from './finding.ts';
 import type { Cause } from './holds.ts';
 import type { RecordValue } from './record-value.ts';
@@ -44,7 +44,7 @@ export interface RecordState {
   rejected: readonly RecordProblem[];
   good: GoodValue | undefined;
   /** As the index of claims has them; its to write. */
-  claims: readonly Claim[];
+  claims: Claims;
   faults: readonly Fault[];
   holds: readonly Hold[];
   /** What goes on to this cluster's own state; undefined while nothing may. */
@@ -68,7 +68,7 @@ export const newRecord = (cluster: ClusterName, key: string, kind: RecordValue['
   raw: undefined,
   rejected: NONE,
   good: undefined,
-  claims: NONE,
+  claims: NO_CLAIMS,
   faults: NONE,
   holds: NONE,
   admitted: undefined,

@@ -4,7 +4,6 @@
 import { POLICY_CLUSTER_LABEL } from '../model/identity.ts';
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { ipKey } from '../wire/ip-identity.ts';
-import type { ClusterState } from './cluster-state.ts';
 import type { Drafts } from './drafts.ts';
 import { soleFingerprint } from './finding.ts';
 import { compareText } from './order.ts';
@@ -26,33 +25,39 @@ interface Workloads {
 /** The identities behind the backends of one record, each with its label set. */
 type Identities = ReadonlyMap<number, readonly string[]>;
 
+/** What is behind one record, and what it was found from. */
+interface Behind {
+  readonly good: GoodValue | undefined;
+  readonly labelChanges: number;
+  readonly identities: Identities;
+  readonly workloads: Workloads;
+}
+
 /** The identities behind each record, as they were found last: a mesh has many of them, and a report is drawn often. */
 export class KnownWorkloads {
-  readonly #known = new WeakMap<
-    RecordState,
-    { readonly good: GoodValue | undefined; readonly labelChanges: number; readonly identities: Identities }
-  >();
+  readonly #known = new WeakMap<RecordState, Behind>();
 
-  of({ record }: IndexedConstituent, cluster: ClusterState | undefined, indexes: RecordIndexes): Workloads {
-    const identities = new Map<number, readonly string[]>();
-    for (const part of indexes.partsOf(record)) {
-      for (const [number, labels] of this.#identities(part, cluster, indexes)) identities.set(number, labels);
-    }
-    return workloadsOf(record.cluster, identities);
+  of({ record }: IndexedConstituent, indexes: RecordIndexes): Workloads {
+    const parts = indexes.partsOf(record).map((part) => this.#behind(part, indexes));
+    const known = parts.filter(({ identities }) => identities.size > 0);
+    const [first, second] = known;
+    if (first !== undefined && second === undefined) return first.workloads;
+    return workloadsOf(record.cluster, new Map(known.flatMap(({ identities }) => [...identities])));
   }
 
-  #identities(record: RecordState, cluster: ClusterState | undefined, indexes: RecordIndexes): Identities {
+  #behind(record: RecordState, indexes: RecordIndexes): Behind {
     const labelChanges = indexes.labelChanges(record.cluster);
     const known = this.#known.get(record);
-    if (known?.good === record.good && known?.labelChanges === labelChanges) return known.identities;
-    const identities = identitiesBehind(record, cluster, indexes);
-    this.#known.set(record, { good: record.good, labelChanges, identities });
-    return identities;
+    if (known?.good === record.good && known?.labelChanges === labelChanges) return known;
+    const identities = identitiesBehind(record, indexes);
+    const workloads = workloadsOf(record.cluster, identities);
+    const behind = { good: record.good, labelChanges, identities, workloads };
+    this.#known.set(record, behind);
+    return behind;
   }
 }
 
 interface WorkloadSources {
-  readonly clusters: ReadonlyMap<ClusterName, ClusterState>;
   readonly indexes: RecordIndexes;
   readonly workloads: KnownWorkloads;
 }
@@ -60,11 +65,11 @@ interface WorkloadSources {
 export function workloadDrafts(
   service: ServiceKey,
   constituents: readonly IndexedConstituent[],
-  { clusters, indexes, workloads: known }: WorkloadSources,
+  { indexes, workloads: known }: WorkloadSources,
   drafts: Drafts,
 ): void {
   const all = constituents
-    .map((constituent) => known.of(constituent, clusters.get(constituent.cluster), indexes))
+    .map((constituent) => known.of(constituent, indexes))
     .filter((workloads) => workloads.identities.length > 0)
     .sort((a, b) => compareText(a.cluster, b.cluster));
   const [first] = all;
@@ -95,11 +100,10 @@ export function workloadDrafts(
   }));
 }
 
-function identitiesBehind(record: RecordState, cluster: ClusterState | undefined, indexes: RecordIndexes): Identities {
+function identitiesBehind(record: RecordState, indexes: RecordIndexes): Identities {
   const identities = new Map<number, readonly string[]>();
-  for (const text of record.good === undefined ? [] : backendsOf(record.good.value)) {
-    const endpoint = cluster?.records.get(ipKey(text))?.good;
-    const number = endpoint === undefined ? undefined : identityOf(endpoint.value);
+  for (const address of record.good === undefined ? [] : backendsOf(record.good.value)) {
+    const number = identityAt(address, record.cluster, indexes);
     const identity = number === undefined ? undefined : indexes.publisher(number, record.cluster)?.good;
     if (number === undefined || identity === undefined || identities.has(number)) continue;
     const relevant = identityLabels(identity.value).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
@@ -116,4 +120,13 @@ function workloadsOf(cluster: ClusterName, identities: Identities): Workloads {
     labels: new Set([...identities.values()].flat()),
     text: [...sets].sort().join(' | '),
   };
+}
+
+/** Asked for every backend of a mesh: by the address, whose place in the index is found faster than that of a key made for it. */
+function identityAt(address: string, cluster: ClusterName, { claims }: RecordIndexes): number | undefined {
+  const endpoint = claims.find(
+    address,
+    (user) => user.kind === 'ip' && user.cluster === cluster && user.key === ipKey(address),
+  );
+  return endpoint?.good === undefined ? undefined : identityOf(endpoint.good.value);
 }

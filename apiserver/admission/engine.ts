@@ -82,13 +82,15 @@ export class AdmissionEngine implements PeerIntake {
 
   retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void {
     const known = this.#knownOf(peer);
-    const keys =
-      known.limits === undefined
-        ? [...(this.#evaluation.clusters.get(peer)?.records.keys() ?? [])]
-        : [...known.limits.quota.keys, ...[...known.limits.pace.waitingKeys].filter((key) => kindOfRecord(key))];
+    const { quota, pace } = known.limits ?? {};
+    const gone = new Set<string>();
+    for (const { key, raw } of this.#evaluation.clusters.get(peer)?.records.values() ?? [])
+      if (raw !== undefined && !entries.has(key)) gone.add(key);
+    for (const key of quota?.excessKeys ?? []) if (!entries.has(key)) gone.add(key);
+    for (const key of pace?.waitingKeys ?? []) if (kindOfRecord(key) && !entries.has(key)) gone.add(key);
     this.#receive(
       known,
-      keys.filter((key) => !entries.has(key)).map((key) => ({ key, value: undefined })),
+      [...gone].map((key) => ({ key, value: undefined })),
     );
   }
 
@@ -254,7 +256,7 @@ export class AdmissionEngine implements PeerIntake {
     if (known !== undefined) return known;
     const { local, clock, quota = DEFAULT_QUOTA, pace = DEFAULT_PACE } = this.#deps;
     const limits = {
-      quota: new PeerQuota(quota),
+      quota: new PeerQuota(quota, (key) => this.#rawOf(name, key)?.length),
       pace: new PeerPace(pace, clock, () => this.#resume(added)),
     };
     const added = new KnownCluster(name, name === local ? undefined : limits);
@@ -279,12 +281,18 @@ export class AdmissionEngine implements PeerIntake {
   /** A list that was made anew brings mostly what is known. */
   #isKnown({ name, limits }: KnownCluster, { key, value }: Change): boolean {
     if (value === undefined || limits?.pace.isWaiting(key) === true) return false;
-    const raw = this.#evaluation.clusters.get(name)?.records.get(key)?.raw;
+    const raw = this.#rawOf(name, key);
     return raw !== undefined && compareBytes(raw, value) === 0;
+  }
+
+  /** What is taken in under the key. */
+  #rawOf(name: ClusterName, key: string): Uint8Array | undefined {
+    return this.#evaluation.clusters.get(name)?.records.get(key)?.raw;
   }
 
   #take(known: KnownCluster, change: Change, writtenNow: boolean): void {
     if (known.takeDeclaration(change, this.#deps.clock.now(), writtenNow)) return;
+    if (kindOfRecord(change.key) === undefined) return;
     const records = known.limits?.quota.change(change.key, change.value) ?? [change];
     for (const { key, value } of records) this.#evaluation.put(known.name, key, value);
   }

@@ -1,5 +1,5 @@
 // How much of one peer is taken in. What goes beyond is kept aside, unread, and moves up when there is room: the bytes are those that
-// the peer's mirror holds anyway, so keeping them costs nothing more.
+// the peer's mirror holds anyway, so keeping them costs nothing more. How much each record takes is asked of whoever holds it.
 
 import type { QuotaFact } from '../../mesh/conflict/facts.ts';
 import type { Change } from './pace.ts';
@@ -12,20 +12,25 @@ export interface QuotaLimits {
 /** Four times what the largest clusters known to us publish. */
 export const DEFAULT_QUOTA: QuotaLimits = { records: 1_000_000, bytes: 512 * 1024 * 1024 };
 
+/** The bytes of the record that is taken in under the key; undefined where none is. */
+export type SizeTakenIn = (key: string) => number | undefined;
+
 export class PeerQuota {
   readonly #limits: QuotaLimits;
-  readonly #sizes = new Map<string, number>();
+  readonly #sizeOf: SizeTakenIn;
   readonly #excess = new Map<string, Uint8Array>();
+  #records = 0;
   #bytes = 0;
 
-  constructor(limits: QuotaLimits) {
+  constructor(limits: QuotaLimits, sizeOf: SizeTakenIn) {
     this.#limits = limits;
+    this.#sizeOf = sizeOf;
   }
 
   get fact(): Pick<QuotaFact, 'records' | 'bytes' | 'recordsMax' | 'bytesMax' | 'excess'> {
     const { records, bytes } = this.#limits;
     return {
-      records: this.#sizes.size,
+      records: this.#records,
       bytes: this.#bytes,
       recordsMax: records,
       bytesMax: bytes,
@@ -33,20 +38,24 @@ export class PeerQuota {
     };
   }
 
-  get keys(): Iterable<string> {
-    return [...this.#sizes.keys(), ...this.#excess.keys()];
+  /** Of what is kept aside. */
+  get excessKeys(): Iterable<string> {
+    return this.#excess.keys();
   }
 
   has(key: string): boolean {
-    return this.#sizes.has(key) || this.#excess.has(key);
+    return this.#sizeOf(key) !== undefined || this.#excess.has(key);
   }
 
   /** How many records are taken in. */
   get size(): number {
-    return this.#sizes.size;
+    return this.#records;
   }
 
-  /** What is to be taken in because of this change: nothing, the change itself, and whatever there is room for now. */
+  /**
+   * What is to be taken in because of this change, before the next one: nothing, the change itself, and whatever there is room for
+   * now.
+   */
   change(key: string, value: Uint8Array | undefined): readonly Change[] {
     this.#excess.delete(key);
     if (value === undefined) return this.#drop(key);
@@ -56,22 +65,23 @@ export class PeerQuota {
   }
 
   #drop(key: string): readonly Change[] {
-    const size = this.#sizes.get(key);
+    const size = this.#sizeOf(key);
     if (size === undefined) return [];
-    this.#sizes.delete(key);
+    this.#records -= 1;
     this.#bytes -= size;
     return [{ key, value: undefined }, ...this.#moveUp()];
   }
 
   #take(key: string, value: Uint8Array): Change {
-    this.#bytes += value.length - (this.#sizes.get(key) ?? 0);
-    this.#sizes.set(key, value.length);
+    const size = this.#sizeOf(key);
+    if (size === undefined) this.#records += 1;
+    this.#bytes += value.length - (size ?? 0);
     return { key, value };
   }
 
   #fits(key: string, value: Uint8Array): boolean {
-    const size = this.#sizes.get(key);
-    const records = this.#sizes.size + (size === undefined ? 1 : 0);
+    const size = this.#sizeOf(key);
+    const records = this.#records + (size === undefined ? 1 : 0);
     return records <= this.#limits.records && this.#bytes + value.length - (size ?? 0) <= this.#limits.bytes;
   }
 

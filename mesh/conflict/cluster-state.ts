@@ -3,6 +3,7 @@
 
 import type { ClusterCard } from '../model/cluster.ts';
 import type { ClusterName } from '../model/names.ts';
+import { AdmittedRecords } from './admitted-records.ts';
 import type { Declarations } from './facts.ts';
 import { ObservedRanges } from './observed-ranges.ts';
 import type { ClusterRange } from './ranges.ts';
@@ -18,7 +19,7 @@ export class ClusterState {
   /** Records with a fault in everybody's eyes. */
   readonly faulty = new Map<string, RecordState>();
   /** What of its records goes on to this cluster's own state, by key. */
-  readonly admitted = new Map<string, Uint8Array>();
+  readonly admitted = new AdmittedRecords(this.records);
   declarations: Declarations = {};
   standing: Standing;
   /** What the rules about clusters said of it last; see HoldBook.signature. */

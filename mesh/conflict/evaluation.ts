@@ -230,7 +230,7 @@ export class MeshEvaluation {
     this.#release(record);
     this.#observe(record, before, cluster);
     cluster.countId(record, undefined);
-    cluster.admitted.delete(record.key);
+    cluster.admitted.admit(record, undefined);
     cluster.records.delete(record.key);
     cluster.held.delete(record.key);
     cluster.faulty.delete(record.key);
@@ -345,9 +345,7 @@ export class MeshEvaluation {
     }
     if (this.#context.holds.frozenBy(cluster.name).length === 0) record.admittedFrom = record.raw;
     if (sameBytes(before, admitted)) return;
-    record.admitted = admitted;
-    if (admitted === undefined) cluster.admitted.delete(record.key);
-    else cluster.admitted.set(record.key, admitted);
+    cluster.admitted.admit(record, admitted);
     this.#changed(cluster.name, record.key);
   }
 

@@ -47,7 +47,7 @@ export interface RecordState {
   claims: Claims;
   faults: readonly Fault[];
   holds: readonly Hold[];
-  /** What goes on to this cluster's own state; undefined while nothing may. */
+  /** What goes on to this cluster's own state; undefined while nothing may. See AdmittedRecords, which writes it. */
   admitted: Uint8Array | undefined;
   /** The stored bytes that `admitted` was made from. */
   admittedFrom: Uint8Array | undefined;

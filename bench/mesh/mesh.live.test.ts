@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { skippedWithout } from '../../lab/installed.ts';
 import { exceeded } from './bounds.ts';
+import { figuresOfRun } from './plots.ts';
 import { SILENT } from './progress.ts';
 import { runMesh } from './run.ts';
 import { SHORT } from './size.ts';
@@ -24,6 +25,10 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
     );
     expect(results.failed).toBeUndefined();
     expect(exceeded(results), JSON.stringify(results, undefined, 2)).toEqual([]);
+    // All through the run somebody looked, also at what waits.
+    expect(results.timeline.phases.map(({ name }) => name)).toContain('storm');
+    expect(results.timeline.samples.some(({ queues }) => Object.keys(queues ?? {}).length > 6)).toBe(true);
+    expect(figuresOfRun(results).map(({ name }) => name)).toContain('latency');
     // How many changes there is time for depends on the machine; that each has arrived does not.
     expect(results.churn?.putToMap.count).toBeGreaterThan(0);
   });

@@ -43,7 +43,6 @@ export async function publish(
     const all = remoteBackends(stage.size) + own.backends;
     await stage.until('own services', () => stage.isWhole(all), WITHIN_MS, signal);
     const openMs = performance.now() - begun;
-    const { recordBytes } = seen;
     const changes = changesOf(own);
     const samples: number[] = [];
     for (const change of changes) {
@@ -66,7 +65,7 @@ export async function publish(
       samples,
       writtenBytes: (after.all - before.all) / changes.length,
       ciliumBytes: (after.cilium - before.cilium) / changes.length,
-      recordBytes,
+      recordBytes: seen.recordBytes,
     };
   } finally {
     seen.stop();
@@ -80,6 +79,7 @@ const changesOf = (own: OwnServices): readonly (() => void)[] =>
 interface Seen {
   /** Of the large service, so far. */
   readonly bytes: { readonly all: number; readonly cilium: number };
+  /** Of the largest value in Cilium's schema. */
   readonly recordBytes: number;
   /** When the next key of it comes. */
   next(signal: AbortSignal): Promise<number>;
@@ -99,7 +99,7 @@ async function watchOwn(stage: MeshStage): Promise<Seen> {
     const isCilium = key.startsWith('cilium/');
     const size = key.length + value.length;
     bytes = { all: bytes.all + size, cilium: bytes.cilium + (isCilium ? size : 0) };
-    if (isCilium) recordBytes = value.length;
+    if (isCilium) recordBytes = Math.max(recordBytes, value.length);
     arrived(performance.now());
   };
   await new Promise<void>((live) => {

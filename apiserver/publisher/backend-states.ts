@@ -7,7 +7,7 @@
 import type { IpAddress } from '../../mesh/model/names.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import type { EndpointSliceObject } from '../sources/objects.ts';
-import { stateOf } from './convert/service.ts';
+import { statesOf } from './convert/service.ts';
 
 type Slice = Pick<EndpointSliceObject, 'name' | 'endpoints'>;
 type States = ReadonlyMap<IpAddress, BackendState>;
@@ -85,13 +85,3 @@ export class BackendStates {
 }
 
 const NONE: States = new Map();
-
-function statesOf({ endpoints }: Slice): States {
-  const states = new Map<IpAddress, BackendState>();
-  for (const endpoint of endpoints) {
-    const state = stateOf(endpoint);
-    if (state === undefined) continue;
-    for (const address of endpoint.addresses) if (states.get(address) !== 'active') states.set(address, state);
-  }
-  return states;
-}

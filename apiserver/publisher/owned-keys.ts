@@ -4,6 +4,7 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import { cardKey } from '../../mesh/wire/card.ts';
 import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
+import { LOCAL_HEADS_PREFIX, LOCAL_SLICES_PREFIX, localPiecesCanary } from '../../mesh/wire/local-slice.ts';
 import type { RecordKindName } from '../../mesh/wire/record.ts';
 import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
 import { isStateKey, KEY_LAYOUTS, kindOfKey, stateKey, statePrefix } from '../../mesh/wire/state-keys.ts';
@@ -14,6 +15,8 @@ export interface OwnedKeys {
   readonly card: string;
   readonly heartbeat: string;
   readonly canaryOf: (kind: RecordKindName) => string;
+  /** Those of all kinds, and the one of the local services in pieces. */
+  readonly canaries: readonly string[];
   /** Everything under those that end in `/`, and the others themselves. */
   readonly prefixes: readonly string[];
   readonly owns: (key: string) => boolean;
@@ -25,15 +28,18 @@ export interface OwnedKeys {
   readonly goesBefore: (key: string) => ((other: string) => boolean) | undefined;
 }
 
+const LOCAL_PREFIXES = [LOCAL_SERVICES_PREFIX, LOCAL_HEADS_PREFIX, LOCAL_SLICES_PREFIX];
+
 export function ownedKeys(cluster: ClusterName): OwnedKeys {
   const config = clusterConfigKey(cluster);
   const card = cardKey(cluster);
   const urgent = new Set([config, card, HEARTBEAT_KEY]);
   const kindOfCanary = new Map(RECORD_KIND_NAMES.map((kind) => [syncedKey(cluster, kind), kind]));
+  const localPieces = localPiecesCanary(cluster);
   const prefixes = [
     ...RECORD_KIND_NAMES.map((kind) => stateKey(KEY_LAYOUTS[kind], cluster, '')),
     `${SYNCED_ROOT}${cluster}/`,
-    LOCAL_SERVICES_PREFIX,
+    ...LOCAL_PREFIXES,
     ...urgent,
   ];
   return {
@@ -41,12 +47,14 @@ export function ownedKeys(cluster: ClusterName): OwnedKeys {
     card,
     heartbeat: HEARTBEAT_KEY,
     canaryOf: (kind) => syncedKey(cluster, kind),
+    canaries: [...RECORD_KIND_NAMES.map((kind) => syncedKey(cluster, kind)), localPieces],
     prefixes,
     owns: (key) => prefixes.some((prefix) => (prefix.endsWith('/') ? key.startsWith(prefix) : key === prefix)),
     kindOf: (key) =>
-      key.startsWith(LOCAL_SERVICES_PREFIX) ? 'localServices' : isStateKey(key) ? (kindOfKey(key) ?? '') : '',
+      key.startsWith(LOCAL_HEADS_PREFIX) ? 'localServices' : isStateKey(key) ? (kindOfKey(key) ?? '') : '',
     isUrgent: (key) => urgent.has(key),
     goesBefore: (key) => {
+      if (key === localPieces) return (other) => LOCAL_PREFIXES.some((prefix) => other.startsWith(prefix));
       const kind = kindOfCanary.get(key);
       if (kind === undefined) return undefined;
       const states = statePrefix(kind);

@@ -21,8 +21,8 @@ import { clusterService } from './convert/peer-service.ts';
 import { backendsOf, localHead } from './convert/service.ts';
 import { serviceSpec } from './convert/service-spec.ts';
 import type { Identities } from './identities.ts';
-import { PeerPieces } from './peer-pieces.ts';
 import { PodClaims } from './pod-claims.ts';
+import { ServicePieces } from './service-pieces.ts';
 import type { ClusterSettings } from './settings.ts';
 import type { WholePace } from './whole-pace.ts';
 
@@ -45,14 +45,14 @@ export interface ProjectionDeps {
 export class Projection {
   readonly #deps: ProjectionDeps;
   readonly #slices: ServiceSlices;
-  readonly #pieces: PeerPieces;
+  readonly #pieces: ServicePieces;
   readonly #claims = new PodClaims();
   readonly #hosts = new Map<string, string>();
 
   constructor(deps: ProjectionDeps) {
     this.#deps = deps;
     this.#slices = new ServiceSlices(deps.objects);
-    this.#pieces = new PeerPieces({ ...deps, slices: this.#slices });
+    this.#pieces = new ServicePieces({ ...deps, slices: this.#slices });
   }
 
   /** A service's unit takes in all its slices. */
@@ -101,20 +101,16 @@ export class Projection {
     return pods.filter((pod) => exhausted.has(this.#claimOf(pod)?.labels ?? '')).map((pod): Unit => `pod ${pod}`);
   }
 
-  /** Pieces go before the value with all backends: whoever reads them does not wait for it. */
+  /** Pieces go before the values with all backends: whoever reads them does not wait for those. */
   #services(units: readonly Unit[]): void {
-    const changed = new Set<ServiceKey>();
     const whole = new Set<ServiceKey>();
     for (const unit of units) {
       const [kind, name = ''] = unit.split(' ');
-      if (kind === 'service') {
-        this.#service(name as ServiceKey);
-        changed.add(name as ServiceKey);
-      } else if (kind === 'slice') changed.add(this.#slice(name));
-      else if (kind === 'whole') whole.add(name as ServiceKey);
+      if (kind === 'service') this.#service(name as ServiceKey);
+      if (kind === 'service' || kind === 'whole') whole.add(name as ServiceKey);
+      else if (kind === 'slice') whole.add(this.#slice(name));
     }
-    for (const service of changed) this.#local(service);
-    for (const service of new Set([...changed, ...whole])) this.#whole(service);
+    for (const service of whole) this.#whole(service);
   }
 
   #service(key: ServiceKey): void {
@@ -133,18 +129,14 @@ export class Projection {
     return service;
   }
 
-  #local(key: ServiceKey): void {
-    const { cluster, set } = this.#deps;
-    const head = this.#headOf(key);
-    const local = head && { ...head, backends: backendsOf(cluster, this.#slices.slicesOf(key)) };
-    set(localServiceKey(key), local && encodeLocalService(local));
-  }
-
   #whole(key: ServiceKey): void {
     const { cluster, set, pace } = this.#deps;
     if (!pace.mayWrite(key, this.#pieces.backendsOf(key))) return;
     const head = this.#headOf(key);
-    const whole = head && clusterService(head, cluster, this.#slices.slicesOf(key));
+    const slices = this.#slices.slicesOf(key);
+    const local = head && { ...head, backends: backendsOf(cluster, slices) };
+    const whole = head && clusterService(head, cluster, slices);
+    set(localServiceKey(key), local && encodeLocalService(local));
     set(clusterServiceKey(cluster.name, key), whole && clusterServiceKind.encode(whole));
   }
 

@@ -165,10 +165,16 @@ test('publishes everything that a peer and the own view read', async () => {
   });
   expect(keys(store, 'cilium/synced/')).toEqual([
     ...['identities', 'ip', 'nodes', 'services'].map((kind) => `cilium/synced/west/cilium/state/${kind}/v1`),
-    ...['heads', 'services', 'slices'].map((kind) => `cilium/synced/west/clustermesh/v1/${kind}`),
+    ...['heads', 'local/slices', 'services', 'slices'].map((kind) => `cilium/synced/west/clustermesh/v1/${kind}`),
   ]);
   expect(text(store, 'cilium/cluster-config/west')).toContain('"id":3');
   expect(JSON.parse(text(store, 'clustermesh/v1/local/services/test/echo') ?? '')).toMatchObject({ global: true });
+  const local = ['heads', 'services', 'slices'].map((kind) => `clustermesh/v1/local/${kind}/`);
+  expect(local.flatMap((prefix) => keys(store, prefix))).toEqual([
+    'clustermesh/v1/local/heads/test/echo',
+    'clustermesh/v1/local/services/test/echo',
+    'clustermesh/v1/local/slices/test/echo/echo-1',
+  ]);
   expect(publisher.state).toMatchObject({
     publishing: true,
     lastError: undefined,
@@ -238,7 +244,7 @@ test('canaries come after everything of their kind, and only when the source is 
   const order = events.flatMap((event) => (event.type === 'put' ? [event.kv.key] : []));
   const places = ['services', 'nodes', 'identities', 'ip'].map((kind) => `cilium/state/${kind}/v1`);
   const own = ['services', 'heads', 'slices'].map((kind) => `clustermesh/v1/${kind}`);
-  for (const place of [...places, ...own]) {
+  for (const place of [...places, ...own, 'clustermesh/v1/local/slices']) {
     const canary = order.indexOf(`cilium/synced/west/${place}`);
     const last = order.findLastIndex((key) => key.startsWith(`${place}/`));
     expect({ place, last: last >= 0 || place.includes('nodes'), canary: canary > last }).toEqual({

@@ -10,7 +10,6 @@ import { encodeClusterConfig } from '../../mesh/wire/cluster-config.ts';
 import { identityKey } from '../../mesh/wire/identity.ts';
 import { encodeText } from '../../mesh/wire/json.ts';
 import type { RecordKindName } from '../../mesh/wire/record.ts';
-import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
 import { encodeTime } from '../../mesh/wire/time.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
@@ -178,7 +177,7 @@ export class PublishSession {
     this.#deps.log.info('everything known is on its way', { keys: this.writer.depth });
     this.writer.settleLeftovers({ prune: false });
     this.#pruneWhenComplete();
-    for (const kind of RECORD_KIND_NAMES) this.writer.set(this.#keys.canaryOf(kind), this.#now());
+    for (const canary of this.#keys.canaries) this.writer.set(canary, this.#now());
   }
 
   #pruneWhenComplete(): void {

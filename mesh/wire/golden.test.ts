@@ -12,6 +12,7 @@ import { identityKey } from './identity.ts';
 import { identityAllocationKey, parseIdentityAllocationKey } from './identity-allocation.ts';
 import { ipKey } from './ip-identity.ts';
 import { decodeLocalService, encodeLocalService, localServiceKey } from './local-service.ts';
+import { decodeLocalSlice, encodeLocalSlice, localHeadKey, localPiecesCanary, localSliceKey } from './local-slice.ts';
 import { nodeKey } from './node.ts';
 import { decodePeerRecord, encodePeerRecord, parsePeerRecordKey, peerRecordKey } from './peer-record.ts';
 import { decodeQuarantined, encodeQuarantined, parseQuarantineKey, quarantineKey } from './quarantine.ts';
@@ -193,6 +194,20 @@ const OWN: readonly {
     again: (value) => encodeLocalService(must(decodeLocalService(value))),
   },
   {
+    name: 'local service without its backends',
+    value:
+      '{"key":"shop/cart","frontends":["10.96.0.10"],"ports":[{"name":"http","protocol":"TCP","port":80}],"global":true,"shared":false,' +
+      '"affinity":"local","backends":[],"labels":{"a":"b"},"selector":{"app":"cart"}}',
+    again: (value) => encodeLocalService(must(decodeLocalService(value))),
+  },
+  {
+    name: 'backends of one slice of a local service',
+    value:
+      '{"key":"shop/cart","slice":"cart-x7","cluster":"cluster3","clusterId":3,"ports":[{"name":"http","protocol":"TCP","port":8080}],' +
+      '"active":["10.3.0.5","fd00::5"],"terminating":["10.3.0.6"]}',
+    again: (value) => encodeLocalSlice(must(decodeLocalSlice(value))),
+  },
+  {
     name: 'quarantined record',
     value:
       '{"key":"cilium/state/ip/v1/default/10.1.0.1","value":"e30=","findings":["f1"],"codes":["CM-REC-001"],' +
@@ -234,6 +249,11 @@ describe('values about a cluster', () => {
     expect(admittedCardKey(CLUSTER)).toBe('clustermesh/v1/admitted/cluster3');
     expect(FINDING_DATES_KEY).toBe('clustermesh/v1/findings/since');
     expect(localServiceKey('shop/cart' as ServiceKey)).toBe('clustermesh/v1/local/services/shop/cart');
+    expect(localHeadKey('shop/cart' as ServiceKey)).toBe('clustermesh/v1/local/heads/shop/cart');
+    expect(localSliceKey({ service: 'shop/cart' as ServiceKey, slice: 'cart-x7' })).toBe(
+      'clustermesh/v1/local/slices/shop/cart/cart-x7',
+    );
+    expect(localPiecesCanary(CLUSTER)).toBe('cilium/synced/cluster3/clustermesh/v1/local/slices');
     expect(identityAllocationKey(196915)).toBe('clustermesh/v1/identities/196915');
     expect(parseIdentityAllocationKey('clustermesh/v1/identities/0196915')).toBeUndefined();
     expect(peerRecordKey(CLUSTER)).toBe('clustermesh/v1/peers/cluster3');

@@ -1,5 +1,6 @@
 // STABLE: `clustermesh/v1/local/services/<namespace>/<name>`, JSON LocalService: a global service of the own cluster with what
-// Cilium's ClusterService has no place for (affinity, states, services that are not shared). Not visible to peers.
+// Cilium's ClusterService has no place for (affinity, states, services that are not shared). Not visible to peers. Those who know
+// the pieces (local-slice.ts) read them instead: this is for replicas of older versions, and for the time before all pieces are there.
 
 import { parseAddress } from '../model/address.ts';
 import { parseServiceKey, type ServiceKey } from '../model/names.ts';
@@ -19,11 +20,11 @@ export const LOCAL_SERVICES_PREFIX = 'clustermesh/v1/local/services/';
 
 export const localServiceKey = (service: ServiceKey): string => `${LOCAL_SERVICES_PREFIX}${service}`;
 
-const PORT = object({ name: required(text), protocol: required(text), port: required(whole(PORT_MAX)) });
+export const PORT_SHAPE = object({ name: required(text), protocol: required(text), port: required(whole(PORT_MAX)) });
 const SHAPE = object({
   key: required(text),
   frontends: required(list(text)),
-  ports: required(list(PORT)),
+  ports: required(list(PORT_SHAPE)),
   global: required(flag),
   shared: required(flag),
   affinity: required(text),
@@ -36,7 +37,7 @@ const SHAPE = object({
         cluster: required(text),
         clusterId: required(whole(UINT32_MAX)),
         state: required(text),
-        ports: required(list(PORT)),
+        ports: required(list(PORT_SHAPE)),
       }),
     ),
   ),
@@ -71,4 +72,4 @@ function problemOf({ key, affinity, frontends, ports, backends }: LocalService):
   return undefined;
 }
 
-const isPort = ({ protocol, port }: NamedPort): boolean => PROTOCOLS.includes(protocol) && port >= 1;
+export const isPort = ({ protocol, port }: NamedPort): boolean => PROTOCOLS.includes(protocol) && port >= 1;

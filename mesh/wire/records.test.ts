@@ -9,6 +9,7 @@ import { type ClusterServiceRecord, clusterServiceKind, withBackends } from './c
 import { identityKind } from './identity.ts';
 import { ipIdentityKind } from './ip-identity.ts';
 import { decodeLocalService } from './local-service.ts';
+import { decodeLocalSlice } from './local-slice.ts';
 import { allocationPrefixes, networkPrefix, networkValue, nodeKind } from './node.ts';
 import { decodePeerRecord } from './peer-record.ts';
 import { decodeQuarantined } from './quarantine.ts';
@@ -26,7 +27,7 @@ const bytes = (value: unknown): Uint8Array =>
 const KINDS = Object.values(RECORD_KINDS) as readonly (typeof RECORD_KINDS)['services'][];
 const DECODERS = [
   ...KINDS.map((kind) => kind.decode),
-  ...[decodeCard, decodeClusterConfig, decodeLocalService, decodePeerRecord, decodeQuarantined],
+  ...[decodeCard, decodeClusterConfig, decodeLocalService, decodeLocalSlice, decodePeerRecord, decodeQuarantined],
 ];
 
 type Path = readonly (string | number)[];

@@ -46,20 +46,17 @@ const wholeSeconds = (epochMs = 0): number => (epochMs > UINT32_MAX * 1_000 ? 0 
 
 /**
  * One per address, sorted. Several slices may name an address (one for each set of ports, or both sides of a move): its ports
- * are put together, and one active mention makes it active.
+ * are put together, and one active mention makes it active. Of a port that they see differently the first slice counts.
  */
 export function backendsOf(cluster: Cluster, slices: readonly EndpointSliceObject[]): readonly Backend[] {
-  const found = new Map<IpAddress, { state: BackendState; ports: Map<string, NamedPort> }>();
-  for (const { endpoints, ports } of slices) {
-    for (const endpoint of endpoints) {
-      const state = stateOf(endpoint);
-      if (state === undefined) continue;
-      for (const address of endpoint.addresses) {
-        const backend = found.get(address) ?? { state, ports: new Map() };
-        if (state === 'active') backend.state = 'active';
-        for (const port of ports) backend.ports.set(`${port.name}/${port.protocol}`, port);
-        found.set(address, backend);
-      }
+  const found = new Map<IpAddress, { readonly state: BackendState; readonly ports: readonly NamedPort[] }>();
+  for (const slice of slices) {
+    for (const [address, state] of statesOf(slice)) {
+      const known = found.get(address);
+      found.set(address, {
+        state: known?.state === 'active' ? 'active' : state,
+        ports: known === undefined ? slice.ports : unitePorts(known.ports, slice.ports),
+      });
     }
   }
   const backends = [...found].map(
@@ -68,10 +65,26 @@ export function backendsOf(cluster: Cluster, slices: readonly EndpointSliceObjec
       cluster: cluster.name,
       clusterId: cluster.id,
       state,
-      ports: [...ports.values()].sort(comparePorts),
+      ports: [...ports].sort(comparePorts),
     }),
   );
   return backends.sort(compareBackends);
+}
+
+const unitePorts = (first: readonly NamedPort[], second: readonly NamedPort[]): readonly NamedPort[] => [
+  ...first,
+  ...second.filter(({ name }) => !first.some((port) => port.name === name)),
+];
+
+/** Of each address that answers somebody. One active mention makes it active. */
+export function statesOf({ endpoints }: Pick<EndpointSliceObject, 'endpoints'>): ReadonlyMap<IpAddress, BackendState> {
+  const states = new Map<IpAddress, BackendState>();
+  for (const endpoint of endpoints) {
+    const state = stateOf(endpoint);
+    if (state === undefined) continue;
+    for (const address of endpoint.addresses) if (states.get(address) !== 'active') states.set(address, state);
+  }
+  return states;
 }
 
 /** Absent: it answers nobody. One that only serves on, while it terminates, keeps its connections and gets no new ones. */

@@ -1,0 +1,81 @@
+// The pieces in which services are read: by the own cluster's view those that take part in the mesh, and by peers those that are shared.
+// Of each there is a head, and a record for each of its EndpointSlices. Keeps in mind which backends each slice names, so that a
+// change of one slice costs what that slice does, and not the service.
+
+import type { ServiceKey } from '../../mesh/model/names.ts';
+import type { LocalService } from '../../mesh/model/service.ts';
+import { encodeLocalService } from '../../mesh/wire/local-service.ts';
+import { encodeLocalSlice, localHeadKey, localSliceKey } from '../../mesh/wire/local-slice.ts';
+import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { type SliceName, serviceSliceKey, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import type { ServiceSlices } from '../sources/service-slices.ts';
+import { BackendStates } from './backend-states.ts';
+import { localSlice } from './convert/local-slice.ts';
+import { serviceHead, serviceSlice } from './convert/peer-service.ts';
+import type { ClusterSettings } from './settings.ts';
+
+export interface ServicePiecesDeps {
+  readonly cluster: Pick<ClusterSettings, 'name' | 'id'>;
+  readonly slices: Pick<ServiceSlices, 'slicesOf' | 'sliceOf'>;
+  /** Undefined: the key must not exist. */
+  readonly set: (key: string, value: Uint8Array | undefined) => void;
+}
+
+interface Known {
+  readonly states: BackendStates;
+  readonly shared: boolean;
+}
+
+export class ServicePieces {
+  readonly #deps: ServicePiecesDeps;
+  /** Of the services that take part in the mesh. */
+  readonly #known = new Map<ServiceKey, Known>();
+
+  constructor(deps: ServicePiecesDeps) {
+    this.#deps = deps;
+  }
+
+  /** How many backends the service has; 0 when it takes no part. */
+  backendsOf(service: ServiceKey): number {
+    return this.#known.get(service)?.states.size ?? 0;
+  }
+
+  /** `head`: what the service's own object says; undefined when it takes no part. */
+  setService(key: ServiceKey, head: LocalService | undefined): void {
+    const before = this.#known.get(key);
+    const states = before?.states ?? BackendStates.of(this.#deps.slices.slicesOf(key));
+    const now = head && { states, shared: head.shared };
+    if (now === undefined) this.#known.delete(key);
+    else this.#known.set(key, now);
+    const sameSlices = before !== undefined && now !== undefined && before.shared === now.shared;
+    // A head comes after its slices, and goes before them.
+    const isGoing = now?.shared !== true;
+    if (isGoing) this.#setHead(key, head);
+    if (!sameSlices) for (const slice of states.slices) this.#setSlice({ service: key, slice });
+    if (!isGoing) this.#setHead(key, head);
+  }
+
+  setSlice({ service, slice }: SliceName): void {
+    const known = this.#known.get(service);
+    if (known === undefined) return;
+    const others = known.states.set(slice, this.#deps.slices.sliceOf({ service, slice }));
+    for (const name of [slice, ...others]) this.#setSlice({ service, slice: name });
+  }
+
+  #setHead(key: ServiceKey, head: LocalService | undefined): void {
+    const { cluster, set } = this.#deps;
+    const forPeers = head && serviceHead(head, cluster);
+    set(localHeadKey(key), head && encodeLocalService(head));
+    set(serviceHeadKey(cluster.name, key), forPeers && serviceHeadKind.encode(forPeers));
+  }
+
+  #setSlice(name: SliceName): void {
+    const { cluster, slices, set } = this.#deps;
+    const known = this.#known.get(name.service);
+    const object = known && slices.sliceOf(name);
+    const local = object && localSlice(object, cluster);
+    const forPeers = known?.shared === true ? object && serviceSlice(object, cluster, known.states) : undefined;
+    set(localSliceKey(name), local && encodeLocalSlice(local));
+    set(serviceSliceKey(cluster.name, name), forPeers && serviceSliceKind.encode(forPeers));
+  }
+}

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import type { ClusterId, ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { Result } from '../../mesh/model/result.ts';
 import { clusterServiceKey, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { localPiecesCanary } from '../../mesh/wire/local-slice.ts';
 import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
 import { composeService } from '../../mesh/wire/service-pieces.ts';
 import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
@@ -18,6 +19,7 @@ import {
   refText,
   type SliceEndpoint,
 } from '../sources/objects.ts';
+import { ViewInputs } from '../view/inputs.ts';
 import { Projection } from './projection.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -110,6 +112,14 @@ function published() {
   return { become, content, under };
 }
 
+/** What the own cluster's view makes of it, of the pieces or of the whole values. */
+function viewOf(content: ReadonlyMap<string, Uint8Array>, inPieces: boolean): ViewInputs {
+  const inputs = new ViewInputs({ name: WEST, id: 3 as ClusterId });
+  if (inPieces) inputs.apply(localPiecesCanary(WEST), new Uint8Array());
+  for (const [key, value] of content) expect(inputs.apply(key, value)).toMatchObject({ ok: true });
+  return inputs;
+}
+
 const must = <T>(result: Result<T, string>): T => {
   if (!result.ok) throw new Error(result.error);
   return result.value;
@@ -126,7 +136,9 @@ test('head and slices say what the whole value says, after every change', async 
           else present.set(name, object);
         }
         await become(present.values());
+        const [pieces, wholes] = [viewOf(content, true), viewOf(content, false)];
         for (const service of SERVICES as readonly string[] as readonly ServiceKey[]) {
+          expect(pieces.merge(service)).toEqual(wholes.merge(service));
           const whole = content.get(clusterServiceKey(WEST, service));
           const head = content.get(serviceHeadKey(WEST, service));
           const slices = under(stateKey(KEY_LAYOUTS.slices, WEST, `${service}/`)).map(([key, value]) => {

@@ -85,8 +85,8 @@ export const byName = (ports: readonly NamedPort[]): readonly NamedPort[] =>
   ports.length > 1 ? [...ports].sort(comparePorts) : ports;
 
 /**
- * What several lists say together, each in canonical order and all of one cluster. A backend in two of them has the ports of both;
- * of a port that they see differently, the list counts that comes first (mesh/wire/service-pieces.ts).
+ * What several lists say together, each in canonical order and all of one cluster. A backend in two of them has the ports of both, and is
+ * active where one says so; of a port that they see differently, the list counts that comes first (mesh/wire/service-pieces.ts).
  */
 export function uniteBackends(lists: readonly (readonly Backend[])[], ports: PortLists): readonly Backend[] {
   const [first = NO_BACKENDS, ...rest] = lists;
@@ -99,9 +99,14 @@ export function uniteBackends(lists: readonly (readonly Backend[])[], ports: Por
   for (const backend of all) {
     const before = united.at(-1);
     if (before === undefined || compareBackends(before, backend) !== 0) united.push(backend);
-    else united[united.length - 1] = { ...before, ports: ports.intern(unitePorts(before.ports, backend.ports)) };
+    else united[united.length - 1] = unite(before, backend, ports);
   }
   return united;
+}
+
+function unite(before: Backend, backend: Backend, ports: PortLists): Backend {
+  const state = before.state === 'active' ? before.state : backend.state;
+  return { ...before, state, ports: ports.intern(unitePorts(before.ports, backend.ports)) };
 }
 
 const NO_BACKENDS: readonly Backend[] = [];

@@ -11,23 +11,24 @@ import {
   type ServiceKey,
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
-import type { Backend, LocalService, MeshService, RemoteService } from '../../mesh/model/service.ts';
+import type { Backend, MeshService, RemoteService } from '../../mesh/model/service.ts';
 import { compareText } from '../../mesh/snapshot/order.ts';
 import { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
+import { LOCAL_HEADS_PREFIX, LOCAL_SLICES_PREFIX, localPiecesCanary } from '../../mesh/wire/local-slice.ts';
 import { PEERS_PREFIX } from '../../mesh/wire/peer-record.ts';
 import { parseSliceName } from '../../mesh/wire/service-slice.ts';
 import { KEY_LAYOUTS } from '../../mesh/wire/state-keys.ts';
 import { parseSyncedKey, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
 import type { Reuse } from './backends.ts';
 import { Contributions } from './contributions.ts';
+import { LocalServices } from './local-services.ts';
 import {
   type Contribution,
   type OwnCluster,
   type PeerStanding,
   readContribution,
   readHead,
-  readLocalService,
   readPeer,
   readSlice,
 } from './records.ts';
@@ -41,6 +42,8 @@ const IN_PIECES = HEADS_PREFIX.slice(0, -1);
 /** The prefixes of the own etcd that the view needs a mirror of. */
 export const VIEW_PREFIXES: readonly string[] = [
   LOCAL_SERVICES_PREFIX,
+  LOCAL_HEADS_PREFIX,
+  LOCAL_SLICES_PREFIX,
   WHOLE_PREFIX,
   HEADS_PREFIX,
   SLICES_PREFIX,
@@ -54,13 +57,14 @@ type Apply = (suffix: string, value: Uint8Array | undefined) => Result<Touched, 
 export class ViewInputs {
   readonly #own: OwnCluster;
   readonly #portLists = new PortLists();
-  readonly #locals = new Map<ServiceKey, LocalService>();
+  readonly #locals: LocalServices;
   readonly #contributions = new Contributions(this.#portLists);
   readonly #parts = new Parts();
   readonly #peers = new Map<ClusterName, PeerStanding>();
 
   constructor(own: OwnCluster) {
     this.#own = own;
+    this.#locals = new LocalServices(own, this.#portLists);
   }
 
   /** Takes a value, or its absence; gives the services to look at again. Keys that the view does not read touch none. */
@@ -71,7 +75,9 @@ export class ViewInputs {
   }
 
   readonly #appliers: readonly (readonly [prefix: string, apply: Apply])[] = [
-    [LOCAL_SERVICES_PREFIX, (suffix, value) => this.#applyLocal(suffix, value)],
+    [LOCAL_SERVICES_PREFIX, (suffix, value) => this.#locals.applyWhole(suffix, value)],
+    [LOCAL_HEADS_PREFIX, (suffix, value) => this.#locals.applyHead(suffix, value)],
+    [LOCAL_SLICES_PREFIX, (suffix, value) => this.#locals.applySlice(suffix, value)],
     [WHOLE_PREFIX, (suffix, value) => this.#applyWhole(suffix, value)],
     [HEADS_PREFIX, (suffix, value) => this.#applyHead(suffix, value)],
     [SLICES_PREFIX, (suffix, value) => this.#applySlice(suffix, value)],
@@ -106,19 +112,6 @@ export class ViewInputs {
       taken.add(id);
     }
     return clusters;
-  }
-
-  #applyLocal(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
-    const key = parseServiceKey(suffix);
-    if (!key.ok) return key;
-    if (value === undefined) this.#locals.delete(key.value);
-    else {
-      const local = readLocalService(value, this.#own, this.#reuse(this.#locals.get(key.value)?.backends));
-      if (!local.ok) return local;
-      if (local.value.key !== key.value) return err(`holds the service ${local.value.key}`);
-      this.#locals.set(key.value, local.value);
-    }
-    return ok([key.value]);
   }
 
   #applyWhole(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
@@ -170,6 +163,7 @@ export class ViewInputs {
 
   /** Whether the services of a cluster are here in pieces, and all of them, decides which of their records count. */
   #applyCanary(key: string, value: Uint8Array | undefined): Result<Touched, string> {
+    if (key === localPiecesCanary(this.#own.name)) return ok(this.#locals.setInPieces(value !== undefined));
     const canary = parseSyncedKey(key);
     if (canary?.prefix !== IN_PIECES) return ok([]);
     const cluster = parseClusterName(canary.cluster);

@@ -12,10 +12,11 @@ import {
   serviceKey,
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
-import type { Backend, LocalService } from '../../mesh/model/service.ts';
+import type { Backend, BackendState, LocalService } from '../../mesh/model/service.ts';
 import { sameBackend } from '../../mesh/snapshot/equality.ts';
 import { type ClusterServiceRecord, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
 import { decodeLocalService } from '../../mesh/wire/local-service.ts';
+import { decodeLocalSlice } from '../../mesh/wire/local-slice.ts';
 import { decodePeerRecord } from '../../mesh/wire/peer-record.ts';
 import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
 import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
@@ -79,6 +80,22 @@ export function readLocalService(bytes: Uint8Array, own: OwnCluster, reuse: Reus
     ports: byName(ports),
     backends: inOrder(reuse.backends, backends),
   });
+}
+
+/** One slice of a service of the own cluster. */
+export function readLocalSlice(bytes: Uint8Array, own: OwnCluster, reuse: Reuse): Result<Slice, string> {
+  const record = decodeLocalSlice(bytes);
+  if (!record.ok) return record;
+  const { key, slice, cluster, clusterId, active, terminating } = record.value;
+  if (cluster !== own.name || clusterId !== own.id) return err(`slice ${slice} is of cluster ${cluster}`);
+  const ports = reuse.ports.intern(byName(record.value.ports));
+  const states = new Map<IpAddress, BackendState>();
+  for (const address of terminating) states.set(address, 'terminating');
+  for (const address of active) states.set(address, 'active');
+  const backends = [...states].map(
+    ([address, state]): Backend => ({ address, cluster: own.name, clusterId: own.id, state, ports }),
+  );
+  return ok({ key, slice, cluster: own.name, backends: inOrder(reuse.backends, backends) });
 }
 
 /** Fresh is who is heard of. Of an expired peer the backends are last, as of a stale one: admission withdraws, not the view. */

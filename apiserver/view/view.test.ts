@@ -8,6 +8,7 @@ import { applyDelta, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
 import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import { type ClusterServiceRecord, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
 import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
+import { encodeLocalSlice, localHeadKey, localPiecesCanary, localSliceKey } from '../../mesh/wire/local-slice.ts';
 import { encodePeerRecord, type PeerFreshnessName, peerRecordKey } from '../../mesh/wire/peer-record.ts';
 import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
 import { composeService } from '../../mesh/wire/service-pieces.ts';
@@ -66,6 +67,21 @@ const local = (name: string, addresses: readonly string[], more: Partial<LocalSe
     ...more,
   }),
 });
+
+const localHead = (name: string, more: Partial<LocalService> = {}) => ({
+  [localHeadKey(serviceKey('shop', name))]: Object.values(local(name, [], more))[0] ?? new Uint8Array(),
+});
+
+const localSlice = (name: string, named: string, active: readonly string[], terminating: readonly string[] = []) => ({
+  [localSliceKey({ service: serviceKey('shop', name), slice: named })]: encodeLocalSlice({
+    ...{ key: serviceKey('shop', name), slice: named, cluster: west, clusterId: 1 },
+    ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+    active: active as readonly IpAddress[],
+    terminating: (terminating as readonly IpAddress[]).filter((address) => !active.includes(address)),
+  }),
+});
+
+const LOCAL_IN_PIECES = { [localPiecesCanary(west)]: new TextEncoder().encode('2026-01-01T00:00:00Z') };
 
 const onHttp = (addresses: readonly string[]) =>
   Object.fromEntries(addresses.map((address) => [address, { http: { Protocol: 'TCP', Port: 8080 } }]));
@@ -342,6 +358,13 @@ describe('whatever the order and the batches', () => {
       .tuple(name, hosts, fc.constantFrom<Affinity>('none', 'local', 'remote'), fc.boolean())
       .map(([name, addresses, affinity, global]) => local(name, addresses, { affinity, global })),
     fc
+      .tuple(name, fc.constantFrom<Affinity>('none', 'local', 'remote'))
+      .map(([name, affinity]) => localHead(name, { affinity })),
+    fc
+      .tuple(name, fc.constantFrom('a', 'b'), hosts, hosts)
+      .map(([name, named, active, terminating]) => localSlice(name, named, active, terminating)),
+    fc.constant(LOCAL_IN_PIECES),
+    fc
       .tuple(cluster, name, hosts, fc.boolean())
       .map(([cluster, name, addresses, shared]) =>
         cached(cluster, name, addresses, { shared, clusterID: idOf(cluster) }),
@@ -467,6 +490,64 @@ describe('a service in pieces', () => {
     feed(1, Object.assign({}, local('cart', []), head('east', 'cart'), inPieces('east'), ...slices), {
       relisted: true,
     });
+    await view.settled();
+    const parse = vi.spyOn(JSON, 'parse');
+    feed(2, sliceOf(7, [...hosts.slice(1), 200]));
+    await view.settled();
+    expect(parse).toHaveBeenCalledTimes(1);
+    parse.mockRestore();
+    const [step] = published.at(-1)?.delta?.changed ?? [];
+    expect([step?.spec, step?.upserted.length, step?.removed.length]).toEqual([undefined, 1, 1]);
+  });
+});
+
+describe('a service of the own cluster in pieces', () => {
+  test('counts from the canary on, and the whole value before it and when it goes', async () => {
+    const { view, published, feed, addresses } = fedView();
+    feed(1, local('cart', ['10.1.0.9']), { relisted: true });
+    feed(2, { ...localSlice('cart', 'a', ['10.1.0.1']), ...localSlice('cart', 'b', ['10.1.0.2'], ['10.1.0.1']) });
+    feed(3, localHead('cart'));
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.9']);
+    feed(4, LOCAL_IN_PIECES);
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.1', '10.1.0.2']);
+    feed(5, local('cart', ['10.1.0.8']));
+    await view.settled();
+    expect([addresses(), published.at(-1)?.next.position.revision]).toEqual([['10.1.0.1', '10.1.0.2'], 4]);
+    feed(6, { [localPiecesCanary(west)]: undefined });
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.8']);
+    feed(7, { ...LOCAL_IN_PIECES, [localHeadKey(cart)]: undefined });
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.8']);
+  });
+
+  test('of another cluster, or of another name, is not taken', async () => {
+    const { view, feed, addresses } = fedView();
+    const [bytes] = Object.values(localSlice('till', 'a', ['10.1.0.3']));
+    feed(1, { ...localHead('cart'), ...localSlice('cart', 'a', ['10.1.0.1']), ...LOCAL_IN_PIECES }, { relisted: true });
+    feed(2, { 'clustermesh/v1/local/slices/shop/cart/b': bytes });
+    const [own] = Object.values(localSlice('cart', 'c', ['10.1.0.3']));
+    const foreign = Buffer.from(own ?? '')
+      .toString()
+      .replace('"cluster":"west"', '"cluster":"east"');
+    feed(3, { 'clustermesh/v1/local/slices/shop/cart/c': Buffer.from(foreign) });
+    await view.settled();
+    expect(addresses()).toEqual(['10.1.0.1']);
+  });
+
+  test('of 5,000 backends steps by the one that changed, and reads no other slice', async () => {
+    const { view, published, feed } = fedView();
+    const sliceOf = (at: number, hosts: readonly number[]) =>
+      localSlice(
+        'cart',
+        `s-${at}`,
+        hosts.map((host) => `10.1.${at}.${host}`),
+      );
+    const hosts = Array.from({ length: 100 }, (_, host) => host);
+    const slices = Array.from({ length: 50 }, (_, at) => sliceOf(at, hosts));
+    feed(1, Object.assign({}, localHead('cart'), LOCAL_IN_PIECES, ...slices), { relisted: true });
     await view.settled();
     const parse = vi.spyOn(JSON, 'parse');
     feed(2, sliceOf(7, [...hosts.slice(1), 200]));

@@ -19,10 +19,9 @@ export const LOCAL_SLICES_PREFIX = 'clustermesh/v1/local/slices/';
 
 export const localHeadKey = (service: ServiceKey): string => `${LOCAL_HEADS_PREFIX}${service}`;
 export const localSliceKey = ({ service, slice }: SliceName): string => `${LOCAL_SLICES_PREFIX}${service}/${slice}`;
-/** What the own canary of the pieces stands for, below the name of the cluster. */
-export const LOCAL_PIECES = LOCAL_SLICES_PREFIX.slice(0, -1);
-/** Where canaries are, so that a publisher of a version without pieces removes it when it takes over. */
-export const localPiecesCanary = (own: ClusterName): string => `${SYNCED_ROOT}${own}/${LOCAL_PIECES}`;
+/** The own canary of the pieces, where canaries are: so a publisher of a version without pieces removes it when it takes over. */
+export const localPiecesCanary = (own: ClusterName): string =>
+  `${SYNCED_ROOT}${own}/${LOCAL_SLICES_PREFIX.slice(0, -1)}`;
 
 export interface LocalSliceRecord {
   readonly key: ServiceKey;

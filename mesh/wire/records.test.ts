@@ -1,7 +1,7 @@
 // What the codecs promise for any bytes, and what a value must fit: its key, its cluster, the cluster's range of identities.
 
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ClusterId, ClusterName } from '../model/names.ts';
 import { CARD_BYTES_MAX, decodeCard } from './card.ts';
 import { decodeClusterConfig, encodeClusterConfig } from './cluster-config.ts';
@@ -19,6 +19,9 @@ import { serviceHeadKind } from './service-head.ts';
 import { serviceSliceKind } from './service-slice.ts';
 import { serviceSpecKind } from './service-spec.ts';
 import { parseTime } from './time.ts';
+
+/** Others may keep the machine busy. */
+vi.setConfig({ testTimeout: 30_000 });
 
 const CONTEXT = { cluster: 'west' as ClusterName, clusterId: 2 as ClusterId, maxConnectedClusters: 255 } as const;
 const bytes = (value: unknown): Uint8Array =>

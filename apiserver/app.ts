@@ -44,6 +44,7 @@ import { peerOutcomes } from './peer-outcome.ts';
 import { knownOf, watchPeerTrust } from './peer-trust.ts';
 import { doorOpener } from './peers/door-client.ts';
 import { ladderRoutes } from './peers/ladder/routes.ts';
+import { OwnPairs } from './peers/own-pairs.ts';
 import { PeerFiles } from './peers/peer-files.ts';
 import { PeerSet } from './peers/peer-set.ts';
 import { peersDocument } from './peers/peers-document.ts';
@@ -153,6 +154,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'epoch' }),
   });
 
+  const ownPairs = new OwnPairs({ specs: () => peers.specs, clock, log: log.child({ part: 'tls peer' }) });
   const peerTrust = watchPeerTrust({ self: name, config, peers, admission, trust, openDoor, clock, random, log });
 
   const ladders = peerLadders({
@@ -167,6 +169,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
 
   function peerChanged(peer: ClusterName): void {
     peerTrust.peerChanged(peer);
+    ownPairs.peerChanged(peer);
     ladders.peerChanged(peer);
     trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
     if (peers.names.has(peer)) publisher.markJoined(clock.now());
@@ -229,7 +232,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   };
 
   const ownLeaves = new OwnLeaves({
-    leaves: () => leavesOf(tls),
+    leaves: () => [...leavesOf(tls), ...ownPairs.leaves],
     trust: () => ({ local: name, store: trust.own, storePath: config.door.tls.ca[0] ?? '' }),
     clock,
   });
@@ -357,7 +360,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     },
     { name: 'bundles', run: (signal) => bundles.run(signal) },
     { name: 'trust', run: (signal) => peerTrust.run(signal) },
-    { name: 'own leaves', run: (signal) => ownLeaves.run(signal) },
+    { name: 'own leaves', run: (signal) => ownLeaves.run(signal), stop: async () => ownPairs.stop() },
     { name: 'findings', run: (signal) => findingLog.run(signal) },
     lead,
   ];

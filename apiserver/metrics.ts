@@ -43,7 +43,8 @@ export function createMetrics(deps: MetricsDeps): () => Promise<string> {
 
   return async () => {
     const status = deps.status();
-    for (const metric of [peerUp, heartbeat, records, withheld, checks, findings, agents, lag, refused]) metric.reset();
+    for (const metric of [ends, peerUp, heartbeat, records, withheld, checks, findings, agents, lag, refused])
+      metric.reset();
     leader.set(status.leader ? 1 : 0);
     revision.set(status.snapshot.revision ?? 0);
     services.set(status.snapshot.services);

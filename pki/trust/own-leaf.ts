@@ -13,6 +13,8 @@ import { verifyChain } from './verify-chain.ts';
 export interface OwnLeaf extends FollowedPair {
   /** What it is shown for: door, rpc, http, etcd, peer. */
   readonly use: string;
+  /** Others have issued it for us, or may have: a Cilium cluster gives its clients certificates of its own. */
+  readonly byOthers?: boolean;
 }
 
 export interface OwnTrust {
@@ -42,7 +44,11 @@ export function ownLeafFindings(leaf: OwnLeaf, { local, store, storePath }: OwnT
     });
 }
 
-const remedyFor = ({ path, problem }: OwnLeaf): string =>
-  problem === undefined
-    ? `Run clustermesh trust renew where the authority is kept, copy what it wrote to ${path}, and look why its --watch did not.`
-    : `Repair ${path}, which is not taken over: ${problem}; clustermesh trust renew makes a new pair where the authority is kept.`;
+function remedyFor({ path, problem, byOthers = false }: OwnLeaf): string {
+  if (problem !== undefined) {
+    return `Repair ${path}, which is not taken over: ${problem}; clustermesh trust renew makes a new pair where the authority is kept.`;
+  }
+  return byOthers
+    ? `Put a new certificate and its key in the place of ${path}: from whoever has issued this one, or with clustermesh trust renew.`
+    : `Run clustermesh trust renew where the authority is kept, copy what it wrote to ${path}, and look why its --watch did not.`;
+}

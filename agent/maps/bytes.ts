@@ -1,7 +1,7 @@
 // Numbers and addresses in the rows of maps: network order for addresses, ports and service ids, the host's, which has to be
 // little endian, for everything else.
 
-import { addressBytes, addressFromBytes, type Family, isMapped } from '../../mesh/model/address.ts';
+import { addressBytes, addressFromBytes, type Family, familyOf, isMapped } from '../../mesh/model/address.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
 
 /** Bytes of an address of that family. */
@@ -38,7 +38,7 @@ const ZERO = 0x30;
 
 /** Reads the canonical text of IPv4 itself: this runs for every row of every change. */
 export function putAddress(bytes: Uint8Array, at: number, text: IpAddress): void {
-  if (text.includes(':')) {
+  if (familyOf(text) === 6) {
     bytes.set(addressBytes(text), at);
     return;
   }

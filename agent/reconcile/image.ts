@@ -43,7 +43,7 @@ export class MapImage {
   #foundAt: Entrance | undefined;
   #found: FrontendRows | undefined;
   readonly #backends = new BackendRows();
-  readonly #reverse = new Map<number, Place>();
+  readonly #reverse = new Paged<Place>();
   /** Known rows of each map. */
   readonly #rows = forEachMap(() => 0);
   /** Rows that mean nothing; they take room all the same, until they are removed or a row of ours has their key. */
@@ -158,7 +158,7 @@ export class MapImage {
       case 'put-reverse':
         this.#forgetStray(change);
         this.#rows[mapOf(change)] += Number(!this.#reverse.has(change.id));
-        this.#reverse.set(change.id, { address: change.place.address, port: change.place.port });
+        this.#reverse.set(change.id, change.place);
         return;
       case 'remove-master':
         this.#putMaster(change, undefined, now);

@@ -100,6 +100,19 @@ export class KernelMap {
     return rows;
   }
 
+  /** All rows as bytes, as many together as a call gives. */
+  async read(): Promise<readonly PackedRows[]> {
+    const { keySize, valueSize } = this.info;
+    const parts: PackedRows[] = [];
+    const taken = () => {
+      const count = this.#counted();
+      const [keys, values] = [this.#keys.subarray(0, count * keySize), this.#values.subarray(0, count * valueSize)];
+      return PackedRows.copyOf(keys, values, this.info);
+    };
+    for await (const part of this.#walk(taken)) if (part.length > 0) parts.push(part);
+    return parts;
+  }
+
   /** Every row, some at a time: a large map need not be in memory as a whole. */
   chunks(): AsyncGenerator<readonly MapRow[]> {
     return this.#walk(() => this.#takeRows());

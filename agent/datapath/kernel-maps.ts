@@ -50,6 +50,10 @@ export class KernelMaps implements ServiceMaps {
     return this.#maps[map].dump();
   }
 
+  async read(map: MapName): Promise<readonly PackedRows[]> {
+    return this.#maps[map].read();
+  }
+
   dumpAffinity(family: Family): Promise<readonly MapRow[]> {
     return this.#ofPrograms[family === 4 ? 'affinity' : 'affinity6'].dump();
   }

@@ -13,6 +13,11 @@ export class ByAddress<T extends NonNullable<unknown>> {
     return familyOf(address) === 4 ? this.#v4.get(numberOf(address)) : this.#v6.get(address);
   }
 
+  /** The same of an IPv4 address by its number. */
+  getV4(number: number): T | undefined {
+    return this.#v4.get(number);
+  }
+
   set(address: IpAddress, value: T): void {
     if (familyOf(address) === 4) this.#v4.set(numberOf(address), value);
     else this.#v6.set(address, value);

@@ -2,6 +2,8 @@
 // long as something holds it: a service that claims it, a number of it, or rows of it in the maps. Forgotten, it is only not
 // found any more: asked for again, it is another object. See targets.ts for where they lead.
 
+import { address, network32 } from '../maps/bytes.ts';
+import type { ServiceSlot } from '../maps/layout.ts';
 import { ByAddress } from './by-address.ts';
 import { Entrance } from './frontend.ts';
 import type { Frontend } from './names.ts';
@@ -24,7 +26,21 @@ export class EntranceTable {
     return entrance;
   }
 
+  /** The same of a place whose address stands in a row: commonly known, and then its text is not made. */
+  atRow(bytes: Uint8Array, from: number, slot: ServiceSlot): Entrance | undefined {
+    const known = this.findRow(bytes, from, slot);
+    if (known !== undefined) return known;
+    const own = address(bytes, from, slot.family);
+    return own && this.at({ address: own, port: slot.port, protocol: slot.protocol });
+  }
+
   /** For those who only look. */
+  findRow(bytes: Uint8Array, from: number, slot: ServiceSlot): Entrance | undefined {
+    if (slot.family === 4) return follow(this.#entrances.getV4(network32(bytes, from)), slot);
+    const own = address(bytes, from, slot.family);
+    return own && follow(this.#entrances.get(own), slot);
+  }
+
   find(place: Frontend): Entrance | undefined {
     return follow(this.#entrances.get(place.address), place);
   }
@@ -68,7 +84,7 @@ export class EntranceTable {
   }
 }
 
-function follow(first: Entrance | undefined, { port, protocol }: Frontend): Entrance | undefined {
+function follow(first: Entrance | undefined, { port, protocol }: Omit<Frontend, 'address'>): Entrance | undefined {
   for (let at = first; at !== undefined; at = at.next) if (at.port === port && at.protocol === protocol) return at;
   return undefined;
 }

@@ -12,6 +12,9 @@ export const network16 = (bytes: Uint8Array, at: number): number => (byte(bytes,
 export const host16 = (bytes: Uint8Array, at: number): number => byte(bytes, at) | (byte(bytes, at + 1) << 8);
 export const host32 = (bytes: Uint8Array, at: number): number => host16(bytes, at) + host16(bytes, at + 2) * 0x10000;
 
+export const network32 = (bytes: Uint8Array, at: number): number =>
+  network16(bytes, at) * 0x10000 + network16(bytes, at + 2);
+
 export function putNetwork16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 8;
   bytes[at + 1] = value;

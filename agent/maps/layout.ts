@@ -65,15 +65,25 @@ export function putServiceKey(
 }
 
 export function parseServiceKey(bytes: Uint8Array): ServiceRowKey | undefined {
-  const family = familyOfRow(SERVICE_KEY, bytes);
+  const at = parseServiceSlot(bytes, 0, bytes.length);
+  const own = at && address(bytes, SERVICE_KEY[at.family].offsets.address, at.family);
+  return own && { address: own, port: at.port, protocol: at.protocol, slot: at.slot };
+}
+
+export type ServiceSlot = Omit<ServiceRowKey, 'address'> & { readonly family: Family };
+
+/** The key without its address, which is dearer to read, and which `serviceAddressAt` finds. */
+export function parseServiceSlot(bytes: Uint8Array, from: number, size: number): ServiceSlot | undefined {
+  const family = familyOfSize(SERVICE_KEY, size);
   if (family === undefined) return undefined;
   const at = SERVICE_KEY[family].offsets;
-  const own = address(bytes, at.address, family);
-  const protocol = protocolOf(bytes[at.protocol]);
-  if (own === undefined || protocol === undefined) return undefined;
-  if (bytes[at.scope] !== 0 || network16(bytes, at.pad) !== 0) return undefined;
-  return { address: own, port: network16(bytes, at.port), protocol, slot: host16(bytes, at.slot) };
+  const protocol = protocolOf(bytes[from + at.protocol]);
+  if (protocol === undefined || bytes[from + at.scope] !== 0 || network16(bytes, from + at.pad) !== 0) return undefined;
+  return { family, port: network16(bytes, from + at.port), protocol, slot: host16(bytes, from + at.slot) };
 }
+
+/** Where in a key its address begins. */
+export const serviceAddressAt = (family: Family): number => SERVICE_KEY[family].offsets.address;
 
 export interface ServiceRowValue {
   /** In a slot; 0 in a master, which has a timeout there if it has an affinity. */
@@ -130,20 +140,20 @@ export function putSlotValue(bytes: Uint8Array, from: number, backendId: number,
   putNetwork16(bytes, from + SERVICE_VALUE.offsets.rev_nat_id, revNatId);
 }
 
-export function parseServiceValue(bytes: Uint8Array): ServiceRowValue | undefined {
-  if (bytes.length !== SERVICE_VALUE.size) return undefined;
+export function parseServiceValue(bytes: Uint8Array, from = 0, size = bytes.length): ServiceRowValue | undefined {
+  if (size !== SERVICE_VALUE.size) return undefined;
   const at = SERVICE_VALUE.offsets;
-  const flags = byte(bytes, at.flags);
-  const first = host32(bytes, at.backend_id);
+  const flags = byte(bytes, from + at.flags);
+  const first = host32(bytes, from + at.backend_id);
   const hasAffinity = (flags & FLAG_AFFINITY) !== 0;
   return {
     backendId: hasAffinity ? 0 : first,
     affinityTimeout: hasAffinity ? first % (AFFINITY_TIMEOUT_MAX + 1) : 0,
-    count: host16(bytes, at.count),
-    revNatId: network16(bytes, at.rev_nat_id),
+    count: host16(bytes, from + at.count),
+    revNatId: network16(bytes, from + at.rev_nat_id),
     flags,
-    flags2: byte(bytes, at.flags2),
-    qcount: host16(bytes, at.qcount),
+    flags2: byte(bytes, from + at.flags2),
+    qcount: host16(bytes, from + at.qcount),
   };
 }
 
@@ -157,8 +167,8 @@ export function putBackendKey(bytes: Uint8Array, from: number, id: number): void
   putHost32(bytes, from + BACKEND_KEY.offsets.backend_id, id);
 }
 
-export function parseBackendKey(bytes: Uint8Array): number | undefined {
-  return bytes.length === BACKEND_KEY.size ? host32(bytes, BACKEND_KEY.offsets.backend_id) : undefined;
+export function parseBackendKey(bytes: Uint8Array, from = 0, size = bytes.length): number | undefined {
+  return size === BACKEND_KEY.size ? host32(bytes, from + BACKEND_KEY.offsets.backend_id) : undefined;
 }
 
 export interface BackendRow {
@@ -191,15 +201,16 @@ export function putBackendValue(
   putHost16(bytes, from + at.cluster_id, clusterId);
 }
 
-export function parseBackendValue(bytes: Uint8Array): BackendRow | undefined {
-  const family = familyOfRow(BACKEND_VALUE, bytes);
+export function parseBackendValue(bytes: Uint8Array, from = 0, size = bytes.length): BackendRow | undefined {
+  const family = familyOfSize(BACKEND_VALUE, size);
   if (family === undefined) return undefined;
   const at = BACKEND_VALUE[family].offsets;
-  const own = address(bytes, at.address, family);
-  const protocol = protocolOf(bytes[at.protocol]);
-  const state = BACKEND_STATES[bytes[at.state] ?? BACKEND_STATES.length];
+  const own = address(bytes, from + at.address, family);
+  const protocol = protocolOf(bytes[from + at.protocol]);
+  const state = BACKEND_STATES[bytes[from + at.state] ?? BACKEND_STATES.length];
   if (own === undefined || protocol === undefined || state === undefined) return undefined;
-  return { address: own, port: network16(bytes, at.port), protocol, state, clusterId: host16(bytes, at.cluster_id) };
+  const [port, clusterId] = [network16(bytes, from + at.port), host16(bytes, from + at.cluster_id)];
+  return { address: own, port, protocol, state, clusterId };
 }
 
 export function reverseNatKey(id: number): Uint8Array {
@@ -212,8 +223,8 @@ export function putReverseNatKey(bytes: Uint8Array, from: number, id: number): v
   putNetwork16(bytes, from + REVERSE_NAT_KEY.offsets.rev_nat_id, id);
 }
 
-export function parseReverseNatKey(bytes: Uint8Array): number | undefined {
-  return bytes.length === REVERSE_NAT_KEY.size ? network16(bytes, REVERSE_NAT_KEY.offsets.rev_nat_id) : undefined;
+export function parseReverseNatKey(bytes: Uint8Array, from = 0, size = bytes.length): number | undefined {
+  return size === REVERSE_NAT_KEY.size ? network16(bytes, from + REVERSE_NAT_KEY.offsets.rev_nat_id) : undefined;
 }
 
 export interface ReverseNatRow {
@@ -239,12 +250,12 @@ export function putReverseNatValue(
   putNetwork16(bytes, from + at.port, port);
 }
 
-export function parseReverseNatValue(bytes: Uint8Array): ReverseNatRow | undefined {
-  const family = familyOfRow(REVERSE_NAT_VALUE, bytes);
+export function parseReverseNatValue(bytes: Uint8Array, from = 0, size = bytes.length): ReverseNatRow | undefined {
+  const family = familyOfSize(REVERSE_NAT_VALUE, size);
   if (family === undefined) return undefined;
   const at = REVERSE_NAT_VALUE[family].offsets;
-  const own = address(bytes, at.address, family);
-  return own === undefined ? undefined : { address: own, port: network16(bytes, at.port) };
+  const own = address(bytes, from + at.address, family);
+  return own === undefined ? undefined : { address: own, port: network16(bytes, from + at.port) };
 }
 
 /** The row that translates a socket's backend back to the service it dialled. */
@@ -294,7 +305,10 @@ function protocolOf(number: number | undefined): RowProtocol | undefined {
   return number === PROTOCOL_NUMBERS.UDP ? 'UDP' : undefined;
 }
 
-const familyOfRow = (layouts: FamilyLayout, bytes: Uint8Array): Family | undefined => {
-  if (bytes.length === layouts[4].size) return 4;
-  return bytes.length === layouts[6].size ? 6 : undefined;
+const familyOfRow = (layouts: FamilyLayout, bytes: Uint8Array): Family | undefined =>
+  familyOfSize(layouts, bytes.length);
+
+const familyOfSize = (layouts: FamilyLayout, size: number): Family | undefined => {
+  if (size === layouts[4].size) return 4;
+  return size === layouts[6].size ? 6 : undefined;
 };

@@ -94,6 +94,10 @@ export class MemoryMaps implements ServiceMaps {
     return [...rows];
   }
 
+  async read(map: MapName): Promise<readonly PackedRows[]> {
+    return [PackedRows.of(await this.dump(map), this.info(map))];
+  }
+
   async dumpAffinity(): Promise<readonly MapRow[]> {
     return [];
   }

@@ -1,5 +1,5 @@
-// Rows of one map, packed one after the other as the kernel takes them: whoever makes many rows writes their bytes here once, and
-// nobody copies or keeps them. Reused from batch to batch; a reader must not hold on to the bytes.
+// Rows of one map, packed one after the other as the kernel takes and gives them: whoever makes many rows writes their bytes here
+// once, whoever reads many looks at them here, and nobody makes an object of each. Those to write are reused from batch to batch.
 
 export interface MapRow {
   readonly key: Uint8Array;
@@ -35,6 +35,15 @@ export class PackedRows {
       put(packed.keys, at * sizes.keySize, key, sizes.keySize);
       put(packed.values, at * sizes.valueSize, value, sizes.valueSize);
     }
+    return packed;
+  }
+
+  /** As many rows as there are bytes of, copied. */
+  static copyOf(keys: Uint8Array, values: Uint8Array, sizes: RowSizes): PackedRows {
+    const packed = new PackedRows(sizes, keys.length / sizes.keySize);
+    packed.keys.set(keys);
+    packed.values.set(values);
+    packed.#length = packed.capacity;
     return packed;
   }
 

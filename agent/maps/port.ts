@@ -67,7 +67,10 @@ export interface ServiceMaps {
   /** 'ebpf' forwards packets; 'memory' only keeps rows. */
   readonly kind: 'ebpf' | 'memory';
   info(map: MapName): MapInfo;
+  /** Every row as an object: for few of them. */
   dump(map: MapName): Promise<readonly MapRow[]>;
+  /** Every row as bytes, in pieces: for many of them. */
+  read(map: MapName): Promise<readonly PackedRows[]>;
   /** The rows that the programs keep of clients with session affinity; none where nothing is forwarded. */
   dumpAffinity(family: Family): Promise<readonly MapRow[]>;
   /** Counts the rows that the programs keep, map by map; no maps where nothing is forwarded. Reads every row: not to be asked often. */

@@ -113,26 +113,44 @@ const keyOf = ({ address, port, protocol }: Entrance, slot: number): Uint8Array 
 /** Adds the row that the change writes; the rows are those of its map. */
 export function encodeRow(put: Put, rows: PackedRows): void {
   const row = rows.grow();
-  const { keys, values } = rows;
-  const key = row * rows.keySize;
-  const value = row * rows.valueSize;
+  putKey(put, rows.keys, row * rows.keySize);
+  putValue(put, rows.values, row * rows.valueSize);
+}
+
+function putKey(put: Put, keys: Uint8Array, at: number): void {
   switch (put.type) {
     case 'put-backend':
-      putBackendKey(keys, key, put.id);
-      putBackendValue(values, value, put.target.family, put.target, put.state);
+      putBackendKey(keys, at, put.id);
       return;
     case 'put-reverse':
-      putReverseNatKey(keys, key, put.id);
-      putReverseNatValue(values, value, familyOf(put.place.address), put.place);
+      putReverseNatKey(keys, at, put.id);
       return;
     case 'put-slot':
-      putServiceKey(keys, key, put.frontend.family, put.frontend, put.slot);
-      putSlotValue(values, value, put.backendId, put.serviceId);
+      putServiceKey(keys, at, put.frontend.family, put.frontend, put.slot);
+      return;
+    case 'put-master':
+      putServiceKey(keys, at, put.frontend.family, put.frontend, MASTER_SLOT);
+      return;
+    default:
+      put satisfies never;
+  }
+}
+
+/** Where zeros are. */
+export function putValue(put: Put, values: Uint8Array, at: number): void {
+  switch (put.type) {
+    case 'put-backend':
+      putBackendValue(values, at, put.target.family, put.target, put.state);
+      return;
+    case 'put-reverse':
+      putReverseNatValue(values, at, familyOf(put.place.address), put.place);
+      return;
+    case 'put-slot':
+      putSlotValue(values, at, put.backendId, put.serviceId);
       return;
     case 'put-master': {
       const { count, draining, affinityTimeout, serviceId } = put;
-      putServiceKey(keys, key, put.frontend.family, put.frontend, MASTER_SLOT);
-      putMasterValue(values, value, { count, qcount: draining, revNatId: serviceId, affinityTimeout });
+      putMasterValue(values, at, { count, qcount: draining, revNatId: serviceId, affinityTimeout });
       return;
     }
     default:

@@ -106,6 +106,11 @@ export class MapImage {
     return this.#reverse;
   }
 
+  /** Rows that mean something. */
+  knownRows(map: MapName): number {
+    return this.#rows[map];
+  }
+
   rows(map: MapName): number {
     return this.#rows[map] + this.#strays[map].size;
   }

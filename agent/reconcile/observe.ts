@@ -1,7 +1,6 @@
 // Reads the maps into an image, and takes back the ids that stand in them. At start this is how an agent learns what its
 // predecessor programmed; later it is how it finds out whether somebody else has touched the maps.
 
-import { compareBytes } from '../../mesh/model/address.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
 import { EntranceTable } from '../desired/entrances.ts';
 import type { Entrance } from '../desired/frontend.ts';
@@ -13,13 +12,14 @@ import {
   parseBackendValue,
   parseReverseNatKey,
   parseReverseNatValue,
-  parseServiceKey,
+  parseServiceSlot,
   parseServiceValue,
+  serviceAddressAt,
 } from '../maps/layout.ts';
-import { PackedRows } from '../maps/packed.ts';
-import type { MapName, MapRow, ServiceMaps } from '../maps/port.ts';
+import type { PackedRows } from '../maps/packed.ts';
+import type { MapName, ServiceMaps } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
-import { encodeRow, type Put } from './change.ts';
+import { type Put, putValue } from './change.ts';
 import { MapImage } from './image.ts';
 
 /** Slots first: a backend that is found after them is no orphan for a moment. */
@@ -36,36 +36,39 @@ export interface Sources {
  * them from one source.
  */
 export async function observe(
-  maps: Pick<ServiceMaps, 'dump'>,
+  maps: Pick<ServiceMaps, 'read'>,
   now: () => number,
   pause: Pause,
   { targets, entrances }: Sources = { targets: new TargetTable(), entrances: new EntranceTable() },
 ): Promise<MapImage> {
   const image = new MapImage(entrances);
-  const dumps: (readonly [MapName, readonly MapRow[]])[] = [];
-  for (const map of DUMP_ORDER) dumps.push([map, await maps.dump(map)]);
+  const read: (readonly [MapName, readonly PackedRows[]])[] = [];
+  for (const map of DUMP_ORDER) read.push([map, await maps.read(map)]);
   const at = now();
-  for (const [map, rows] of dumps) {
-    const own = ownBytes(rows);
-    await visitAll(rows, pause, (row) => {
-      const put = parseRow(map, row, { targets, entrances });
-      if (put !== undefined && !isTaken(put, image)) image.apply(put, at, isExact(put, row, own));
-      else image.addStray(map, row.key);
-    });
+  for (const [map, parts] of read) {
+    for (const rows of parts) {
+      const own = new Uint8Array(rows.valueSize);
+      await visitAll(rowsOf(rows), pause, (row) => {
+        const put = parseRow(map, rows, row, { targets, entrances });
+        if (put !== undefined && !isTaken(put, image)) image.apply(put, at, isExact(put, rows, row, own));
+        else image.addStray(map, rows.keyAt(row).slice());
+      });
+    }
   }
   await visitAll(image.frontends(), pause, ({ frontend }) => image.hold(frontend, at));
   return image;
 }
 
-/** Room for the bytes of one row of this map, as this program would write it. */
-const ownBytes = ([first]: readonly MapRow[]): PackedRows =>
-  new PackedRows({ keySize: first?.key.length ?? 0, valueSize: first?.value.length ?? 0 }, 1);
+export function* rowsOf({ length }: PackedRows): Iterable<number> {
+  for (let row = 0; row < length; row += 1) yield row;
+}
 
-/** Whether these are the bytes that this program would write. */
-function isExact(put: Put, { value }: MapRow, own: PackedRows): boolean {
-  own.clear();
-  encodeRow(put, own);
-  return compareBytes(own.values, value) === 0;
+/** Whether these are the bytes that this program would write; `own` is room for them. */
+export function isExact(put: Put, { values, valueSize }: PackedRows, row: number, own: Uint8Array): boolean {
+  own.fill(0);
+  putValue(put, own, 0);
+  for (let at = 0; at < valueSize; at += 1) if (own[at] !== values[row * valueSize + at]) return false;
+  return true;
 }
 
 /** An id stands in one of the two families' maps; of two such rows the IPv6 one is nobody's. */
@@ -104,18 +107,18 @@ export async function restoreIds(image: MapImage, ids: IdSpaces, now: number, pa
   await ids.backends.retain({ has: (id) => image.hasBackend(id) }, now, pause);
 }
 
-function parseRow(map: MapName, { key, value }: MapRow, { targets, entrances }: Sources): Put | undefined {
+function parseRow(map: MapName, rows: PackedRows, row: number, { targets, entrances }: Sources): Put | undefined {
   switch (map) {
     case 'services':
     case 'services6':
-      return parseServiceRow(key, value, entrances);
+      return parseServiceRow(rows, row, entrances);
     case 'backends':
     case 'backends6':
-      return parseBackendRow(key, value, targets);
+      return parseBackendRow(rows, row, targets);
     case 'reverseNat':
     case 'reverseNat6': {
-      const id = parseReverseNatKey(key);
-      const place = parseReverseNatValue(value);
+      const id = parseReverseNatKey(rows.keys, row * rows.keySize, rows.keySize);
+      const place = parseReverseNatValue(rows.values, row * rows.valueSize, rows.valueSize);
       return id === undefined || place === undefined ? undefined : { type: 'put-reverse', id, place };
     }
     default:
@@ -123,26 +126,26 @@ function parseRow(map: MapName, { key, value }: MapRow, { targets, entrances }: 
   }
 }
 
-function parseServiceRow(key: Uint8Array, value: Uint8Array, entrances: EntranceTable): Put | undefined {
-  const at = parseServiceKey(key);
-  const row = parseServiceValue(value);
-  if (at === undefined || row === undefined) return undefined;
+function parseServiceRow(rows: PackedRows, row: number, entrances: EntranceTable): Put | undefined {
+  const { keys, keySize, values, valueSize } = rows;
+  const at = parseServiceSlot(keys, row * keySize, keySize);
+  const value = parseServiceValue(values, row * valueSize, valueSize);
+  if (at === undefined || value === undefined) return undefined;
+  const frontend = entrances.atRow(keys, row * keySize + serviceAddressAt(at.family), at);
+  if (frontend === undefined) return undefined;
   const { slot } = at;
-  const frontend = entrances.at(at);
-  const serviceId = row.revNatId;
-  if (slot !== MASTER_SLOT) {
-    return { type: 'put-slot', frontend, slot, backendId: row.backendId, serviceId };
-  }
-  const { count, qcount: draining, affinityTimeout } = row;
+  const serviceId = value.revNatId;
+  if (slot !== MASTER_SLOT) return { type: 'put-slot', frontend, slot, backendId: value.backendId, serviceId };
+  const { count, qcount: draining, affinityTimeout } = value;
   return { type: 'put-master', frontend, count, draining, affinityTimeout, serviceId };
 }
 
-function parseBackendRow(key: Uint8Array, value: Uint8Array, targets: TargetSource): Put | undefined {
-  const id = parseBackendKey(key);
-  const row = parseBackendValue(value);
-  if (id === undefined || id === 0 || row === undefined) return undefined;
-  const target = targets.at(row.address, row.port, row.protocol, row.clusterId as ClusterId);
+function parseBackendRow(rows: PackedRows, row: number, targets: TargetSource): Put | undefined {
+  const id = parseBackendKey(rows.keys, row * rows.keySize, rows.keySize);
+  const value = parseBackendValue(rows.values, row * rows.valueSize, rows.valueSize);
+  if (id === undefined || id === 0 || value === undefined) return undefined;
+  const target = targets.at(value.address, value.port, value.protocol, value.clusterId as ClusterId);
   // States that this program does not write count as not taking connections; the row is not exact, so it is written anew.
-  const state = row.state === 'active' ? 'active' : 'terminating';
+  const state = value.state === 'active' ? 'active' : 'terminating';
   return { type: 'put-backend', id, target, state };
 }

@@ -15,7 +15,7 @@ import type { Target } from '../desired/targets.ts';
 import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
 import { Batch } from './batch.ts';
-import { countDifferences } from './drift.ts';
+import { countDrift } from './drift.ts';
 import { type Execution, execute, type MapFailure } from './execute.ts';
 import { type MapImage, READER_GRACE_MS } from './image.ts';
 import { type IdSpaces, observe, restoreIds } from './observe.ts';
@@ -139,11 +139,11 @@ export class Reconciler {
   async verify(): Promise<number> {
     const believed = this.#image;
     if (believed === undefined) return 0;
-    const found = await this.#dump();
-    const drift = await countDifferences(believed, found, this.#deps.pause);
+    this.#counters.dumps += 1;
+    const { maps, desired, pause } = this.#deps;
+    const drift = await countDrift(maps, believed, desired.entrances, pause);
     this.#counters.drift += drift;
-    if (drift > 0) await this.#adopt(found);
-    else found.release();
+    if (drift > 0) await this.#adopt(await this.#dump());
     return drift;
   }
 

@@ -21,6 +21,7 @@ import type { ApiServerConfig } from './config.ts';
 import { ReflectionProgress } from './convergence/reflection.ts';
 import { FindingLog } from './diagnostics/finding-log.ts';
 import { kernelsOf } from './diagnostics/kernels.ts';
+import { recentReport } from './diagnostics/recent-report.ts';
 import { releaseFinding } from './diagnostics/release.ts';
 import { withheldCounts } from './diagnostics/withheld.ts';
 import { servicesDocument, statusDocument } from './documents.ts';
@@ -318,7 +319,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     metrics: createMetrics({
       status,
       certificateEnds: () => ownLeaves.ends,
-      report,
+      report: recentReport(report, clock),
       withheld: () => withheldCounts(admission),
       queues: () => ({
         intake: peers.waiting,

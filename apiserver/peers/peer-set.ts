@@ -2,6 +2,7 @@
 // read keeps its last good peer; only a document that is gone removes one.
 
 import { basename } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { FreshnessLimits } from '../../mesh/conflict/freshness.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -159,7 +160,12 @@ export class PeerSet {
       await peer.stop();
       this.#start(name, spec);
     }
-    for (const [name, spec] of wanted) if (!this.#peers.has(name)) this.#start(name, spec);
+    for (const [name, spec] of wanted) {
+      if (this.#peers.has(name)) continue;
+      this.#start(name, spec);
+      // Each has all others looked at anew: hundreds of them would keep everything else from its turn.
+      await setImmediate();
+    }
     this.#known = true;
   }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 
 /** In the order in which they commonly come; the snapshot may be there before the rows. */
-const STAGES = [
+export const STAGES = [
   /** Configuration and modules are loaded. */
   'modules',
   /** An API server has answered. */

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { STAGES, type StartDocument } from '../../agent/status/start-times.ts';
 import { AddressBook } from '../../apiserver/addresses/book.ts';
 import { createMeshServer, type MeshServer } from '../../apiserver/rpc/server.ts';
 import { SnapshotHistory } from '../../apiserver/view/history.ts';
@@ -155,11 +156,13 @@ describe.skipIf(skipped)('kill -9 of an agent with many services', () => {
       steady = room.startProgram('steady', String(SERVICES), String(BACKENDS), String(CONNECTS_PER_SECOND));
       expect(await steady.ask('go')).toBe('ready');
       const ready: Awaited<ReturnType<typeof start>>[] = [];
+      const stages: StartDocument[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         await agent.kill();
         await sleep(systemClock, 100);
         ready.push(await start());
-        const { reconcile, programmed } = await getJsonOver<Status>(socket, '/v1/status');
+        const { reconcile, programmed, start: stage } = await getJsonOver<Status>(socket, '/v1/status');
+        stages.push(stage);
         // What was there was right: it was read and compared, and nothing had to be written.
         expect({ services: programmed.services, ...reconcile }).toMatchObject({
           services: SERVICES,
@@ -175,7 +178,8 @@ describe.skipIf(skipped)('kill -9 of an agent with many services', () => {
       console.log(
         `first start ${round(first.wall)} ms; ready again after ${ready.map(({ wall }) => round(wall)).join(', ')} ms, ` +
           `median ${round(median)} ms, of processors ${round(medianOf(ready.map(({ cpu }) => cpu)))} ms; ` +
-          `${connects} connects, ${round(connects / seconds)} per second, the slowest ${slowestMs} ms`,
+          `${connects} connects, ${round(connects / seconds)} per second, the slowest ${slowestMs} ms; ` +
+          `by the agent's clock ${STAGES.map((stage) => `${stage} ${medianOf(stages.map((all) => all[`${stage}_ms`] ?? Number.NaN))}`).join(', ')}`,
       );
       expect({ refused, misled, errno }).toEqual({ refused: 0, misled: 0, errno: 0 });
       expect(connects).toBeGreaterThan(ROUNDS * 100);
@@ -199,4 +203,5 @@ function cpuMs(pid: number): number {
 interface Status {
   readonly programmed: { readonly services: number };
   readonly reconcile: { readonly rows_written: number; readonly rows_removed: number };
+  readonly start: StartDocument;
 }

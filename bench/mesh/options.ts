@@ -3,7 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type ChurnRates, parseRates, ratesText, USUAL_RATES } from './churn-rates.ts';
 import { MEASURES, type Measure, type RunOptions } from './run.ts';
-import { FULL, isPlayable, type MeshSize, SHORT } from './size.ts';
+import { FULL, type MeshSize, SHORT, unplayable } from './size.ts';
 import type { Datapath } from './stage.ts';
 
 export type OutputFormat = 'text' | 'json';
@@ -122,8 +122,9 @@ function optionsOf(given: Given, parser: Command): Options {
         services: given.services ?? base.services,
         backends: given.backends ?? base.backends,
       };
-      if (!isPlayable(size)) parser.error('error: services × backends may not be more than endpoints');
       const { large: largeBackends, agents, datapath } = given;
+      const reason = unplayable(size, largeBackends);
+      if (reason !== undefined) parser.error(`error: ${reason}`);
       return { size, datapath, measures: new Set(only), churn: { rates, seconds, seed }, largeBackends, agents };
     });
   return { runs, output: given.output, write: given.write ?? false, plots: given.plots };

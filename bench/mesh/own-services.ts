@@ -3,11 +3,13 @@
 
 import type { LabCluster } from '../../lab/cluster.ts';
 import { type Manifest, ManifestFolder, namespaceManifest, serviceManifest } from '../../lab/manifests.ts';
+import { serviceKey } from '../../mesh/model/names.ts';
 import { podAddress } from '../offline-mesh.ts';
 import type { READER } from './stage.ts';
 
-export const OWN_NAMESPACE = 'own';
-export const LARGE_NAME = 'large';
+const OWN_NAMESPACE = 'own';
+const LARGE_NAME = 'large';
+export const LARGE_KEY = serviceKey(OWN_NAMESPACE, LARGE_NAME);
 /** Kubernetes' own default. */
 const SLICE_ENDPOINTS_MAX = 100;
 const SMALL_SERVICES = 50;
@@ -15,6 +17,14 @@ const SMALL_BACKENDS = 10;
 const PORT = 8080;
 /** Behind those of the services that all clusters have. */
 const FIRST_ADDRESS = 150;
+
+/** An EndpointSlice of the large service has one endpoint more than usual, or is as usual again. */
+export interface SliceChange {
+  readonly at: number;
+  readonly slice: string;
+  readonly address: string;
+  readonly gains: boolean;
+}
 
 export class OwnServices {
   readonly backends: number;
@@ -47,9 +57,13 @@ export class OwnServices {
     for (let slice = 0; slice < this.slices; slice += 1) this.#apply(this.#largeSlice(slice, 0));
   }
 
-  /** One slice of the large service has one endpoint more than usual, or is as usual again. */
-  change(slice: number, more: 0 | 1): void {
-    this.#folder.apply(this.#largeSlice(slice, more));
+  changeOf(at: number, gains: boolean): SliceChange {
+    const { first, usual } = this.#placeOf(at);
+    return { at, slice: `${LARGE_NAME}-${at}`, address: podAddress(this.#reader.id, first + usual), gains };
+  }
+
+  change({ at, gains }: SliceChange): void {
+    this.#folder.apply(this.#largeSlice(at, gains ? 1 : 0));
   }
 
   remove(): void {
@@ -74,11 +88,17 @@ export class OwnServices {
     });
   }
 
-  /** Beside its usual endpoints, each slice has room for one that no other has. */
   #largeSlice(slice: number, more: number): Manifest {
-    const first = SMALL_SERVICES * SMALL_BACKENDS + slice * (SLICE_ENDPOINTS_MAX + 1);
-    const usual = Math.min(SLICE_ENDPOINTS_MAX, this.#large - slice * SLICE_ENDPOINTS_MAX);
+    const { first, usual } = this.#placeOf(slice);
     return this.#slice(LARGE_NAME, slice, first, usual + more);
+  }
+
+  /** Beside its usual endpoints, each slice has room for one that no other has. */
+  #placeOf(slice: number): { readonly first: number; readonly usual: number } {
+    return {
+      first: SMALL_SERVICES * SMALL_BACKENDS + slice * (SLICE_ENDPOINTS_MAX + 1),
+      usual: Math.min(SLICE_ENDPOINTS_MAX, this.#large - slice * SLICE_ENDPOINTS_MAX),
+    };
   }
 
   #slice(service: string, slice: number, first: number, count: number): Manifest {

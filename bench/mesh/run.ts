@@ -35,7 +35,8 @@ export interface RunOptions {
 }
 
 export async function runMesh(options: RunOptions, progress: Progress, signal: AbortSignal): Promise<Results> {
-  const stage = new MeshStage(options.size, options.datapath, (what) => progress.step(what));
+  const { size, largeBackends, datapath } = options;
+  const stage = new MeshStage(size, largeBackends, datapath, (what) => progress.step(what));
   const sampler = new Sampler(stage, (sample, during) => progress.passing(passingText(sample, during)));
   try {
     await stage.open(signal);

@@ -23,7 +23,20 @@ export const FULL: MeshSize = {
 /** What runs in CI in less than a minute. */
 export const SHORT: MeshSize = { clusters: 10, nodes: 20, identities: 20, endpoints: 200, services: 5, backends: 20 };
 
-/** Every backend is an endpoint of its own, so that each is a row of the maps. */
-export const isPlayable = ({ services, backends, endpoints }: MeshSize): boolean => services * backends <= endpoints;
+/** What addresses and numbers there are: of pods in a /16, of nodes in a /22, of the reader's own services, of identities in 16 bits. */
+const LIMITS = { pods: 65_000, nodes: 1_000, services: 100, identities: 65_000 };
+
+/** Why it cannot be played, with a service of `large` backends beside it. */
+export function unplayable({ nodes, identities, endpoints, services, backends }: MeshSize, large: number) {
+  if (services * backends > endpoints) {
+    // Each is a row of the maps.
+    return 'every backend is an endpoint of its own: services × backends may not be more than endpoints';
+  }
+  if (endpoints + large > LIMITS.pods) return `endpoints and --large may be ${LIMITS.pods} together`;
+  if (nodes > LIMITS.nodes) return `a cluster may have ${LIMITS.nodes} nodes`;
+  if (services > LIMITS.services) return `there may be ${LIMITS.services} services`;
+  if (identities > LIMITS.identities) return `a cluster may have ${LIMITS.identities} identities`;
+  return undefined;
+}
 
 export const remoteBackends = ({ clusters, services, backends }: MeshSize): number => clusters * services * backends;

@@ -36,9 +36,10 @@ export const READER = {
   nodeCIDR: '192.168.255.0/24',
   nodes: ['reader-1'],
 } as const;
-/** Room for the one large service beside all others, and for as much again. */
+/** Room for as much again; an agent keeps rows that go for a while. */
 const MAP_ROOM = 2;
-const LARGEST_SERVICE = 10_000;
+/** For the small services of the measured cluster, and the thousand backends of a service that many agents are told of. */
+const FURTHER_ROWS = 4_000;
 const LOOK_MS = 20;
 /** A heap of some gigabytes takes seconds. */
 const COLLECTED_WITHIN_MS = 30_000;
@@ -60,13 +61,16 @@ export class MeshStage {
   readonly dir = mkdtempSync(join(tmpdir(), 'bench-mesh-'));
   readonly #mesh: LabMesh;
   readonly #nodeOptions = process.env.NODE_OPTIONS ?? '';
+  readonly #rows: number;
   readonly #kernel: KernelPlace | undefined;
   #cluster: LabCluster | undefined;
   #player: Worker | undefined;
   #doors: readonly PlayedDoor[] = [];
 
-  constructor(size: MeshSize, datapath: Datapath, onProgress: (what: string) => void) {
+  /** `largest`: backends of the largest service that comes beside those of the size. */
+  constructor(size: MeshSize, largest: number, datapath: Datapath, onProgress: (what: string) => void) {
     this.size = size;
+    this.#rows = MAP_ROOM * (remoteBackends(size) + largest) + FURTHER_ROWS;
     if (datapath === 'ebpf') this.#kernel = new KernelPlace(this.dir);
     // On loopback either way: the agent programs the kernel, and nobody sends packets.
     this.#mesh = new LabMesh({ datapath: 'memory', clock: systemClock, onProgress });
@@ -93,9 +97,8 @@ export class MeshStage {
 
   #configureAgent(file: string): void {
     const config = parse(readFileSync(file, 'utf8')) as { readonly datapath: object };
-    const rows = MAP_ROOM * remoteBackends(this.size) + LARGEST_SERVICE;
     const kernel = this.#kernel && { kind: 'ebpf', cgroup: this.#kernel.cgroup, pinDir: this.#kernel.pinDir };
-    const sizes = { services: rows, backends: rows };
+    const sizes = { services: this.#rows, backends: this.#rows };
     writeYaml(file, { ...config, datapath: { ...config.datapath, ...kernel, sizes } });
   }
 

@@ -2,9 +2,11 @@
 // etcd that peers and agents read. One endpoint of a large service comes and goes.
 
 import type { StoreEvent } from '../../../apiserver/store/port.ts';
+import type { ClusterName } from '../../../mesh/model/names.ts';
+import { serviceSliceKey } from '../../../mesh/wire/service-slice.ts';
 import { openTarget } from '../../propagation/client.ts';
 import { type Figures, figuresOf } from '../../propagation/moments.ts';
-import { LARGE_NAME, OWN_NAMESPACE, OwnServices } from '../own-services.ts';
+import { LARGE_KEY, OwnServices, type SliceChange } from '../own-services.ts';
 import { remoteBackends } from '../size.ts';
 import { type MeshStage, READER } from '../stage.ts';
 import { type Cost, costOf, type Quietly } from './cost.ts';
@@ -15,7 +17,7 @@ export interface Publish extends Cost {
   readonly slices: number;
   /** From the first manifest of all until the agent has programmed every backend. */
   readonly openMs: number;
-  /** From a changed manifest to the first key of the large service in the etcd. */
+  /** From a changed manifest to the slice in the etcd. */
   readonly fileToEtcd: Figures;
   readonly samples: readonly number[];
   /** What is written into the etcd for one change, keys and values: of all keys, and of those in Cilium's schema. */
@@ -46,13 +48,19 @@ export async function publish(
     const changes = changesOf(own);
     const samples: number[] = [];
     for (const change of changes) {
-      const arrived = seen.next(signal);
+      const arrived = seen.arrival(change, signal);
       const changedAt = performance.now();
-      change();
+      own.change(change);
       samples.push((await arrived) - changedAt);
     }
     const before = seen.bytes;
-    const cost = await quietly(() => costOf(stage, changes, signal));
+    const cost = await quietly(() =>
+      costOf(
+        stage,
+        changes.map((change) => () => own.change(change)),
+        signal,
+      ),
+    );
     const after = seen.bytes;
     own.remove();
     await stage.until('own services are gone', () => stage.isWhole(), WITHIN_MS, signal);
@@ -73,16 +81,16 @@ export async function publish(
 }
 
 /** Slice after slice has one endpoint more, and loses it again. */
-const changesOf = (own: OwnServices): readonly (() => void)[] =>
-  Array.from({ length: CHANGES }, (_, at) => () => own.change((at >> 1) % own.slices, at % 2 === 0 ? 1 : 0));
+const changesOf = (own: OwnServices): readonly SliceChange[] =>
+  Array.from({ length: CHANGES }, (_, at) => own.changeOf((at >> 1) % own.slices, at % 2 === 0));
 
 interface Seen {
   /** Of the large service, so far. */
   readonly bytes: { readonly all: number; readonly cilium: number };
   /** Of the largest value in Cilium's schema. */
   readonly recordBytes: number;
-  /** When the next key of it comes. */
-  next(signal: AbortSignal): Promise<number>;
+  /** When the slice comes as it is after the change. Other keys may come later, and for several changes at once. */
+  arrival(change: SliceChange, signal: AbortSignal): Promise<number>;
   stop(): void;
 }
 
@@ -92,15 +100,15 @@ async function watchOwn(stage: MeshStage): Promise<Seen> {
   const stop = new AbortController();
   let bytes = { all: 0, cilium: 0 };
   let recordBytes = 0;
-  let arrived = (_at: number): void => {};
+  let look = (_key: string, _value: Uint8Array): void => {};
   const take = (event: StoreEvent) => {
     const [key, value] = event.type === 'put' ? [event.kv.key, event.kv.value] : [event.key, NOTHING];
-    if (!key.includes(`/${OWN_NAMESPACE}/${LARGE_NAME}`)) return;
+    if (!key.includes(`/${LARGE_KEY}`)) return;
     const isCilium = key.startsWith('cilium/');
     const size = key.length + value.length;
     bytes = { all: bytes.all + size, cilium: bytes.cilium + (isCilium ? size : 0) };
     if (isCilium) recordBytes = Math.max(recordBytes, value.length);
-    arrived(performance.now());
+    look(key, value);
   };
   await new Promise<void>((live) => {
     const mirror = client.createMirror({
@@ -123,9 +131,12 @@ async function watchOwn(stage: MeshStage): Promise<Seen> {
     get recordBytes() {
       return recordBytes;
     },
-    next: (signal) =>
+    arrival: ({ slice, address, gains }, signal) =>
       new Promise((resolve, reject) => {
-        arrived = resolve;
+        const wanted = serviceSliceKey(READER.name as ClusterName, { service: LARGE_KEY, slice });
+        look = (key, value) => {
+          if (key === wanted && Buffer.from(value).includes(`"${address}"`) === gains) resolve(performance.now());
+        };
         AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]).addEventListener('abort', () =>
           reject(new Error('a change of an own service did not come into the etcd')),
         );

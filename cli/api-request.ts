@@ -46,7 +46,10 @@ export async function sendRequest(
   const failure = (error: unknown): OperationalError =>
     requestFailure({ server, error, ...tlsOf(credentials, pki, shaken.yet) });
   const asked = begin(server, path, options, credentials);
-  asked.once('socket', (socket) => socket.once('secureConnect', () => (shaken.yet = true)));
+  // Only where the connection is this request's alone: on one that is kept, such listeners would gather.
+  if (credentials !== undefined) {
+    asked.once('socket', (socket) => socket.once('secureConnect', () => (shaken.yet = true)));
+  }
   const silent = () => asked.destroy(new Error(`no answer in ${ANSWER_DEADLINE_MS / 1000} s`));
   const deadline = setTimeout(silent, ANSWER_DEADLINE_MS);
   try {

@@ -59,7 +59,7 @@ function initCommand(): Command {
     .addOption(outputOption())
     .addHelpText(
       'after',
-      '\nPeers and agents expect the names that every door and rpc certificate carries, whatever the address.' +
+      '\nPeers, agents and commands expect the names that every door, rpc and http certificate carries, whatever the address.' +
         "\nThe authority's key, DIR/ca/key.pem, is needed here only: keep it away from the servers, and back it up.",
     )
     .action(async (options: InitOptions) => {

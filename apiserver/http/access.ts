@@ -8,7 +8,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { HttpTls, Problem, Route } from '../../runtime/http.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { TlsFilesFollower } from '../../runtime/tls/tls-files.ts';
-import { RefusalLog } from '../door/refusal-log.ts';
+import { RefusalLog } from '../refusal-log.ts';
 
 export interface HttpAccessDeps {
   readonly cluster: ClusterName;

@@ -1,7 +1,7 @@
 // Says once in a while whom a listener refuses, and why: a client that is refused tries again every few seconds.
 
-import type { Clock } from '../../runtime/clock.ts';
-import type { Log } from '../../runtime/log.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Log } from '../runtime/log.ts';
 
 const SILENCE_MS = 60_000;
 /** More addresses or reasons at a time than this are an attack, of which a thousand lines a minute say enough. */

@@ -44,10 +44,15 @@ export interface Certificate extends Extensions {
   readonly fingerprint: string;
 }
 
+/** A chain is looked at again with every report, and the own one with every peer. */
+const known = new WeakMap<X509Certificate, Certificate>();
+
 /** Never throws. */
 export function readCertificate(x509: X509Certificate): Result<Certificate, string> {
   try {
-    return ok(certificateOf(x509));
+    const certificate = known.get(x509) ?? certificateOf(x509);
+    known.set(x509, certificate);
+    return ok(certificate);
   } catch (error) {
     return err(reasonOf(error));
   }

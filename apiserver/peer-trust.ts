@@ -9,7 +9,7 @@ import type { ApiServerConfig } from './config.ts';
 import type { DoorTrust } from './door-trust.ts';
 import { askDoor } from './peers/may-read.ts';
 import type { PeerSet } from './peers/peer-set.ts';
-import type { OpenDoor } from './peers/port.ts';
+import type { OpenDoor, PeerLinkState } from './peers/port.ts';
 import type { PeerKnowledge } from './peers/seen-door.ts';
 import { probeDoor } from './peers/trust-probe.ts';
 import { PeerTrustWatch } from './peers/trust-watch.ts';
@@ -44,6 +44,7 @@ export function watchPeerTrust({
       const state = peers.state(peer);
       return (state?.failures ?? 0) + (state?.disconnects ?? 0);
     },
+    link: (peer) => linkOf(peers.state(peer)),
     known: (peer) => knownOf(peer, admission, trust),
     ownCa: () => trust.own,
     client: config.peers.client,
@@ -53,6 +54,13 @@ export function watchPeerTrust({
     random,
     log: log.child({ part: 'trust' }),
   });
+}
+
+/** What the state of a link says of reading at its door. */
+function linkOf(state: PeerLinkState | undefined): 'reads' | 'begins' | undefined {
+  if (state?.phase === 'live') return 'reads';
+  const isOnItsWay = state?.phase === 'connecting' || state?.phase === 'verifying' || state?.phase === 'listing';
+  return isOnItsWay && state.failures + state.disconnects === 0 ? 'begins' : undefined;
 }
 
 /** A peer of which no card was ever seen may be a plain one: it is given the benefit of the doubt until it has shown a card. */

@@ -98,6 +98,9 @@ interface Watched {
   readonly watch: PeerTrustWatch;
   spec: PeerSpec;
   failures: number;
+  link: 'reads' | 'begins' | undefined;
+  /** How often a door was asked whether we may read. */
+  asked: number;
 }
 
 async function watched(port: number, known: PeerKnowledge = { plain: false }, store: Issued = east): Promise<Watched> {
@@ -113,16 +116,22 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
   const state: Watched = {
     spec,
     failures: 0,
+    link: undefined,
+    asked: 0,
     watch: new PeerTrustWatch({
       self: WEST,
       specs: () => [state.spec],
       failures: () => state.failures,
+      link: () => state.link,
       known: () => ({ ca: store.pem, ...known }),
       ownCa: () => [west.pem],
       client: { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') },
       probe: (door, signal) => probeDoor({ ...door, handshakeMs: 500 }, signal),
       // These doors speak HTTP/2, and nothing above it.
-      ask: async () => 'no answer',
+      ask: async () => {
+        state.asked += 1;
+        return 'no answer';
+      },
       clock: systemClock,
       random: seededRandom(1),
       log: silentLog,
@@ -204,6 +213,27 @@ describe('a watch over the trust in a peer', () => {
     const known = { plain: false, admittedPins: ['sha256/gone'] };
     const state = await watched(await startDoor([await doorLeaf({}, west), west], west), known, west);
     expect(codesOf(await lookedAt(state))).toEqual(['CM-TRUST-008', 'CM-TRUST-007']);
+  });
+
+  test('lets a link begin before it looks, and asks nothing that the link has read', async () => {
+    const state = await watched(await startDoor([await doorLeaf(), middle], west));
+    state.link = 'begins';
+    void state.watch.run(stop.signal);
+    state.watch.peerChanged(EAST);
+    expect(checkOf(state.watch.assessment(), 'CM-TRUST-002')?.reason).toMatch('no handshake');
+    state.link = 'reads';
+    state.watch.peerChanged(EAST);
+    await expect.poll(() => checkOf(state.watch.assessment(), 'CM-TRUST-002')?.status).toBe('passed');
+    expect(state.asked).toBe(0);
+  });
+
+  test('looks at once when a link that was about to begin does not', async () => {
+    const state = await watched(await startDoor([await doorLeaf(), middle], east));
+    state.link = 'begins';
+    void state.watch.run(stop.signal);
+    Object.assign(state, { link: undefined, failures: 1 });
+    state.watch.peerChanged(EAST);
+    await expect.poll(() => codesOf(state.watch.assessment())).toEqual(['CM-TRUST-002']);
   });
 
   test('does not know what it could not see', async () => {

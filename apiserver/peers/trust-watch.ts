@@ -1,6 +1,6 @@
 // Watches whether trust holds between this cluster and its peers: probes every door when a peer appears, when its link fails, and
 // every few minutes, and judges what was presented against the trust store that is bound to the peer. A door that takes our certificate is
-// asked whether we may read. The last chain and the last answer seen count until others are: a door that does not answer has not become
+// asked whether we may read, unless the link does. The last chain and the last answer seen count until others are: a door that does not answer has not become
 // trusted, nor untrusted.
 
 import { readFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { TlsPair } from '../../runtime/tls/material.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
-import type { AskDoor } from './may-read.ts';
+import type { AskDoor, ReadAnswer } from './may-read.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import { type PeerKnowledge, SeenDoor } from './seen-door.ts';
 import type { ProbeDoor, ProbeOutcome } from './trust-probe.ts';
@@ -25,6 +25,8 @@ export interface TrustWatchDeps {
   readonly specs: () => readonly PeerSpec[];
   /** How often the link of a peer has failed. */
   readonly failures: (peer: ClusterName) => number;
+  /** Whether the link of a peer reads there, or is about to for the first time. Absent where nothing is known of links. */
+  readonly link?: (peer: ClusterName) => 'reads' | 'begins' | undefined;
   readonly known: (peer: ClusterName) => PeerKnowledge;
   /** PEM texts of the own authorities. */
   readonly ownCa: () => readonly string[];
@@ -41,6 +43,8 @@ export interface TrustWatchDeps {
 const PROBE_EVERY_MS = 5 * 60_000;
 /** While something is wrong somebody is at work on it. */
 const PROBE_FAULTY_EVERY_MS = 30_000;
+/** What a link that is about to be shows soon by itself is not looked for beside it, for so long; then something holds it up. */
+const FIRST_LOOK_MS = 15_000;
 /** A link that fails again and again is not a reason to probe as often. */
 const PROBE_PAUSE_MS = 10_000;
 /** Spreads the probes of many peers. */
@@ -55,6 +59,8 @@ const SECOND_LOOK_MS = 1_000;
 interface WatchedPeer {
   readonly spec: string;
   failures: number;
+  /** Not looked at yet, because its link is about to be. */
+  awaitsLink: boolean;
   probedAt: number;
   cancel: () => void;
   /** By endpoint. */
@@ -87,7 +93,7 @@ export class PeerTrustWatch {
 
   /** Something about the peer may be other than before: it is there or gone, reached otherwise, or its link failed. */
   peerChanged(name: ClusterName): void {
-    const { specs, failures: failuresOf, clock } = this.#deps;
+    const { specs, failures: failuresOf, link, clock } = this.#deps;
     const spec = specs().find((one) => one.name === name);
     const known = this.#peers.get(name);
     const text = spec === undefined ? undefined : JSON.stringify(spec);
@@ -97,15 +103,18 @@ export class PeerTrustWatch {
       this.#peers.delete(name);
       if (known !== undefined) this.#tell();
       if (text === undefined) return;
-      this.#peers.set(name, {
-        spec: text,
-        failures,
-        probedAt: Number.NEGATIVE_INFINITY,
-        cancel: () => {},
-        seen: new Map(),
-      });
-      this.#queue.add(name);
+      const awaitsLink = link?.(name) === 'begins';
+      const probedAt = Number.NEGATIVE_INFINITY;
+      const watched = { spec: text, failures, awaitsLink, probedAt, cancel: () => {}, seen: new Map() };
+      this.#peers.set(name, watched);
+      if (awaitsLink) this.#later(name, watched, FIRST_LOOK_MS);
+      else this.#queue.add(name);
       return;
+    }
+    if (known.awaitsLink && link?.(name) !== 'begins') {
+      known.awaitsLink = false;
+      known.cancel();
+      this.#queue.add(name);
     }
     if (failures === known.failures) return;
     known.failures = failures;
@@ -140,6 +149,7 @@ export class PeerTrustWatch {
     const watched = this.#peers.get(name);
     const spec = specs().find((one) => one.name === name);
     if (watched === undefined || spec === undefined) return;
+    watched.awaitsLink = false;
     for (const endpoint of spec.endpoints.slice(0, ENDPOINTS_MAX)) {
       const seen = await this.#look(spec, endpoint, watched.seen.get(endpoint)?.denied, signal);
       if (signal.aborted || this.#peers.get(name) !== watched) return;
@@ -156,7 +166,7 @@ export class PeerTrustWatch {
 
   /** `denied`: what the door made of our wish to read when it was asked last. */
   async #look(spec: PeerSpec, endpoint: string, denied: string | undefined, signal: AbortSignal): Promise<SeenDoor> {
-    const { self, known, ask, clock } = this.#deps;
+    const { self, known, clock } = this.#deps;
     const where = { chain: endpoint, ca: spec.ca[0] ?? '' };
     const about = { cluster: spec.name, local: self, now: clock.now(), where };
     const { ca: store = '' } = known(spec.name);
@@ -166,7 +176,7 @@ export class PeerTrustWatch {
       const { chain, chainRefused, accepted, problem } = outcome;
       const missing = problem === undefined ? undefined : `${endpoint}: ${problem}`;
       if (chain.length === 0) return new SeenDoor({ ...about, missing }, store);
-      const asked = accepted ? await ask(spec, endpoint, signal) : undefined;
+      const asked = accepted ? await this.#ask(spec, endpoint, signal) : undefined;
       const clientRefused = refusalIn(outcome, asked === 'no answer' ? denied : asked?.denied);
       const answered = accepted || clientRefused !== undefined;
       const shown = { clientRefused, clientShown: client.certificate };
@@ -175,6 +185,13 @@ export class PeerTrustWatch {
     } catch (error) {
       return new SeenDoor({ ...about, missing: reasonOf(error) }, store);
     }
+  }
+
+  /** A link that reads there has its answer; of several endpoints it has only one's. */
+  async #ask(spec: PeerSpec, endpoint: string, signal: AbortSignal): Promise<ReadAnswer> {
+    const { ask, link } = this.#deps;
+    if (spec.endpoints.length === 1 && link?.(spec.name) === 'reads') return { denied: undefined };
+    return ask(spec, endpoint, signal);
   }
 
   async #shown(spec: PeerSpec): Promise<TlsPair> {

@@ -38,6 +38,8 @@ function peerOutcome(
     get card() {
       return admission.admittedCard(name);
     },
+    pieces: (wholeKey) => admission.admittedPieces(name, wholeKey),
+    inPieces: link.inPieces,
     complete: synced && !admission.isFrozen(name),
   };
 }

@@ -5,7 +5,8 @@
 import { type Assessment, reportOf } from '../../mesh/conflict/evaluate.ts';
 import { MeshEvaluation } from '../../mesh/conflict/evaluation.ts';
 import { type ClusterFacts, readCard } from '../../mesh/conflict/facts.ts';
-import { kindOfRecord } from '../../mesh/conflict/record-value.ts';
+import { headKeyBeside } from '../../mesh/conflict/pieces.ts';
+import { backendsOf, kindOfRecord } from '../../mesh/conflict/record-value.ts';
 import type { Report } from '../../mesh/conflict/report.ts';
 import type { Standing } from '../../mesh/conflict/standing.ts';
 import { compareBytes } from '../../mesh/model/address.ts';
@@ -15,6 +16,7 @@ import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import type { QuarantinedRecord } from '../../mesh/wire/quarantine.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { PeerFreshness, PeerIntake } from '../peers/port.ts';
+import type { AdmittedPieces } from '../reflect/port.ts';
 import type { StoreEvent } from '../store/port.ts';
 import { FindingMemory } from './finding-memory.ts';
 import { KnownCluster } from './known-cluster.ts';
@@ -173,6 +175,18 @@ export class AdmissionEngine implements PeerIntake {
 
   admittedRecord(peer: ClusterName, key: string): Uint8Array | undefined {
     return this.admitted(peer).get(key);
+  }
+
+  /** What is admitted of a service in pieces, by the key of the whole service; undefined where its head is not. */
+  admittedPieces(peer: ClusterName, wholeKey: string): AdmittedPieces | undefined {
+    const head = this.#evaluation.clusters.get(peer)?.records.get(headKeyBeside(wholeKey) ?? '');
+    if (head?.admitted === undefined) return undefined;
+    const [, ...slices] = this.#evaluation.indexes.partsOf(head);
+    return {
+      head: head.admitted,
+      slices: slices.flatMap(({ admitted }) => (admitted === undefined ? [] : [admitted])),
+      backends: slices.reduce((sum, { good }) => sum + (good === undefined ? 0 : backendsOf(good.value).length), 0),
+    };
   }
 
   /** A live view, by the peer's own keys. */

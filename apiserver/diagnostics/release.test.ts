@@ -77,6 +77,8 @@ class Replica {
         record: { name, freshness: 'fresh', synced: true },
         admitted: admission.admitted(name),
         quarantined: admission.encodedQuarantine(name),
+        pieces: (key) => admission.admittedPieces(name, key),
+        inPieces: false,
         config: undefined,
         card: admission.admittedCard(name),
         complete: true,

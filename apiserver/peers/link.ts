@@ -6,7 +6,8 @@ import type { Freshness, HistoryLoss } from '../../mesh/conflict/facts.ts';
 import { type FreshnessLimits, freshnessAt } from '../../mesh/conflict/freshness.ts';
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { announcesBundle, publishesSpecs } from '../../mesh/wire/card.ts';
+import { announcesBundle, publishesPieces, publishesSpecs } from '../../mesh/wire/card.ts';
+import { OWN_STATE_ROOTS, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
@@ -56,6 +57,12 @@ const REFILLED_MS = 5_000;
 /** Once it has followed the peer for so long, a link has caught up with what was written while it was away. */
 const CAUGHT_UP_MS = 5_000;
 
+/** What a session has listed, and in which form it asked for services. */
+interface Listed {
+  readonly entries: Mirror['entries'];
+  readonly inPieces: boolean;
+}
+
 export class PeerLink {
   readonly #deps: PeerLinkDeps;
   readonly #keys: PeerKeys;
@@ -71,11 +78,13 @@ export class PeerLink {
   #place: GatePlace | undefined;
   #revision: number | undefined;
   /** What not every peer has, of the session. */
-  #offered: Readonly<Record<'specs' | 'bundle', OfferedKeys>> | undefined;
+  #offered: Readonly<Record<'specs' | 'bundle' | 'pieces', OfferedKeys>> | undefined;
   #liveSince: number | undefined;
   #heartbeatAt: number | undefined;
   #freshness: Freshness = 'fresh';
   #synced = false;
+  /** How services were handed on with the last complete list. */
+  #inPieces = false;
   /** It was whole, and says so no longer, or only since a moment. */
   #refilling = false;
   #refilledSince: number | undefined;
@@ -101,6 +110,7 @@ export class PeerLink {
       freshness: this.#freshness,
       heartbeatAgeMs: this.#heartbeatAge(),
       synced: this.#synced,
+      inPieces: this.#inPieces,
       unsynced: this.#canariesAsked.filter((key) => !this.#canaries.has(key)),
       storeId: mirror?.position?.storeId,
       revision: this.#revision,
@@ -174,6 +184,12 @@ export class PeerLink {
       });
     const specs = offered(this.#keys.specs.prefix, publishesSpecs);
     const bundle = offered(this.#keys.bundle, announcesBundle);
+    const pieces = new OfferedKeys({
+      offers: publishesPieces,
+      probe: () => this.#withDeadline(both, (deadline) => this.#hasPieces(client, deadline)),
+      instead: true,
+      onChange: (refusal) => over.abort(refusal),
+    });
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
       await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
@@ -183,13 +199,18 @@ export class PeerLink {
       this.#plain = card === 'hidden' || card === 'absent';
       // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
       const shown = typeof card === 'string' ? undefined : card;
-      const [withSpecs, withBundle] = await Promise.all([specs.decide(shown), bundle.decide(shown)]);
+      const [withSpecs, withBundle, withPieces] = await Promise.all([
+        specs.decide(shown),
+        bundle.decide(shown),
+        pieces.decide(shown),
+      ]);
+      const usual = card === 'hidden' ? this.#keys.plainPrefixes : this.#keys.prefixes;
       const prefixes = [
-        ...(card === 'hidden' ? this.#keys.plainPrefixes : this.#keys.prefixes),
+        ...(withPieces ? [...this.#keys.pieces.prefixes, ...usual.filter((prefix) => prefix !== STATE_ROOT)] : usual),
         ...(withSpecs ? [this.#keys.specs.prefix] : []),
         ...(withBundle ? [this.#keys.bundle] : []),
       ];
-      this.#offered = { specs, bundle };
+      this.#offered = { specs, bundle, pieces };
       this.#revision = undefined;
       this.#mirror = client.mirror(prefixes, {
         onBatch: (batch) => this.#receive(batch),
@@ -214,6 +235,16 @@ export class PeerLink {
     }
   }
 
+  /** A peer that was upgraded a moment ago writes its pieces only now; until they are all there, its whole services are. */
+  async #hasPieces({ store }: DoorClient, signal: AbortSignal): Promise<boolean> {
+    const { prefixes, canaries } = this.#keys.pieces;
+    const [found] = await Promise.all([
+      Promise.all(canaries.map((key) => store.get(key, signal))),
+      Promise.all(prefixes.map((prefix) => store.get(prefix, signal))),
+    ]);
+    return found.every((canary) => canary !== undefined);
+  }
+
   async #withDeadline<T>(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return ask(AbortSignal.any([signal, AbortSignal.timeout(QUESTION_DEADLINE_MS)]));
   }
@@ -224,11 +255,13 @@ export class PeerLink {
     if (events.some((event) => event.type === 'put' && event.kv.key === this.#keys.heartbeat)) {
       this.#heartbeatAt = this.#deps.clock.monotonic();
     }
-    // The mirror may be another one by the time.
-    this.#piecework.add(this.#takeIn(batch, this.#mirror?.entries ?? NOTHING));
+    // The session, and with it the mirror, may be another one by the time.
+    const session = { entries: this.#mirror?.entries ?? NOTHING, inPieces: this.#offered?.pieces.asked === true };
+    this.#piecework.add(this.#takeIn(batch, session));
   }
 
-  *#takeIn(batch: MirrorBatch, entries: Mirror['entries']): Generator<undefined, void> {
+  *#takeIn(batch: MirrorBatch, session: Listed): Generator<undefined, void> {
+    const { entries } = session;
     const { intake, spec } = this.#deps;
     const { name } = spec;
     this.#history.reached(batch.position);
@@ -249,13 +282,28 @@ export class PeerLink {
       else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
       else records.push(event);
     }
-    for (let at = 0; at < records.length; at += PIECE_RECORDS) {
+    const ordered = batch.relisted ? this.#headsLast(records) : records;
+    for (let at = 0; at < ordered.length; at += PIECE_RECORDS) {
       if (at > 0) yield;
-      intake.applyPeerBatch(name, records.slice(at, at + PIECE_RECORDS));
+      intake.applyPeerBatch(name, ordered.slice(at, at + PIECE_RECORDS));
     }
     // The mirror of a link that was set up anew does not know what the one before it had handed over.
-    if (batch.relisted && !this.#refilling) intake.retainRecords(name, entries);
+    if (batch.relisted && !this.#refilling) this.#retain(session);
     this.#revision = batch.position.revision;
+  }
+
+  /** A head makes its service one in pieces: they are to be there by then. */
+  #headsLast(records: readonly StoreEvent[]): readonly StoreEvent[] {
+    const isHead = (event: StoreEvent) => (event.type === 'put' ? event.kv.key : event.key).startsWith(HEADS_ROOT);
+    return [...records.filter((event) => !isHead(event)), ...records.filter(isHead)];
+  }
+
+  /** All of the list was handed on: what it does not have is taken away, and with it the other form of services. */
+  #retain({ entries, inPieces }: Listed): void {
+    const switched = inPieces !== this.#inPieces;
+    this.#inPieces = inPieces;
+    this.#deps.intake.retainRecords(this.#deps.spec.name, entries);
+    if (switched) this.#deps.onChange();
   }
 
   get #hasCaughtUp(): boolean {
@@ -278,17 +326,20 @@ export class PeerLink {
   }
 
   get #hasAllCanaries(): boolean {
-    return this.#keys.canaries.every((key) => this.#canaries.has(key));
+    const { canaries, pieces } = this.#keys;
+    const asked = this.#offered?.pieces.asked === true ? [...canaries, ...pieces.canaries] : canaries;
+    return asked.every((key) => this.#canaries.has(key));
   }
 
   /** How services are exported withholds nothing, so that it is waited for, but never keeps anything else from being taken away. */
   get #canariesAsked(): readonly string[] {
-    const { canaries, specs } = this.#keys;
-    return this.#offered?.specs.asked === true ? [...canaries, specs.canary] : canaries;
-  }
-
-  #retainRecords(): void {
-    if (this.#mirror !== undefined) this.#deps.intake.retainRecords(this.#deps.spec.name, this.#mirror.entries);
+    const { canaries, specs, pieces } = this.#keys;
+    const offered = this.#offered;
+    return [
+      ...canaries,
+      ...(offered?.specs.asked === true ? [specs.canary] : []),
+      ...(offered?.pieces.asked === true ? pieces.canaries : []),
+    ];
   }
 
   /** Canaries and records come by different watches: the last records get a moment to arrive before the rest is taken away. */
@@ -303,7 +354,8 @@ export class PeerLink {
     this.#refilling = false;
     if (this.#mirror?.entries.has(this.#keys.card) === false) intake.setCard(spec.name, undefined);
     if (this.#mirror?.entries.has(this.#keys.config) === false) intake.setConfig(spec.name, undefined);
-    this.#retainRecords();
+    if (this.#mirror !== undefined)
+      this.#retain({ entries: this.#mirror.entries, inPieces: this.#offered?.pieces.asked === true });
   }
 
   #followed(state: MirrorState): void {
@@ -359,4 +411,5 @@ export class PeerLink {
   }
 }
 
+const HEADS_ROOT = OWN_STATE_ROOTS.heads;
 const NOTHING: Mirror['entries'] = new Map();

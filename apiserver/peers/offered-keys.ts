@@ -7,8 +7,10 @@ import { decodeCard } from '../../mesh/wire/card.ts';
 
 export interface OfferedKeysDeps {
   readonly offers: (card: ClusterCard) => boolean;
-  /** Reads within the range. Rejects where the door refuses it, and where it cannot be reached. */
+  /** Reads within the range. Rejects where the door refuses it, and where it cannot be reached; false: there is not all of it yet. */
   readonly probe: () => Promise<unknown>;
+  /** They are asked for instead of others, which the peer may come to have alone: a card that offers them no longer counts. */
+  readonly instead?: boolean;
   /** The session was made for another answer than there is now: it is to end, with the refusal if there was one. */
   readonly onChange: (refusal?: Error) => void;
 }
@@ -36,7 +38,9 @@ export class OfferedKeys {
 
   /** A card that came later: of a peer that has only just written it, or has been upgraded since. Cards come every minute. */
   cardCame(card: Uint8Array | undefined): void {
-    if (this.#asked || this.#probing || !this.#isOfferedBy(card)) return;
+    const offered = this.#isOfferedBy(card);
+    if (this.#asked && this.#deps.instead === true && !offered && card !== undefined) this.#deps.onChange();
+    if (this.#asked || this.#probing || !offered) return;
     this.#probing = true;
     void this.#answers().then((answers) => {
       this.#probing = false;
@@ -51,7 +55,7 @@ export class OfferedKeys {
 
   #answers(): Promise<boolean> {
     return this.#deps.probe().then(
-      () => true,
+      (answer) => answer !== false,
       () => false,
     );
   }

@@ -2,7 +2,8 @@
 // watched by itself.
 
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { KEY_LAYOUTS, stateKey } from '../../mesh/wire/state-keys.ts';
+import { CILIUM_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
+import { KEY_LAYOUTS, STATE_ROOT, stateKey } from '../../mesh/wire/state-keys.ts';
 import { syncedKey } from '../../mesh/wire/synced.ts';
 import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
 
@@ -13,6 +14,8 @@ const CANARY_PREFIXES = [
   'cilium/state/identities/v1',
   'cilium/state/ip/v1',
 ];
+
+const PIECES = ['slices', 'heads'] as const;
 
 export interface PeerKeys {
   readonly config: string;
@@ -25,6 +28,12 @@ export interface PeerKeys {
   readonly prefixes: readonly string[];
   /** Without the card, which a plain Cilium cluster's etcd refuses to show. */
   readonly plainPrefixes: readonly string[];
+  /** Services in pieces; a peer that offers them, and has them all, is asked for them instead of whole services. */
+  readonly pieces: {
+    /** Of the pieces and of all records but services. Slices before heads, as they are to be taken in. */
+    readonly prefixes: readonly string[];
+    readonly canaries: readonly string[];
+  };
   /** How the peer exports its services, and the canary of that; only a peer whose card offers it is asked. */
   readonly specs: { readonly prefix: string; readonly canary: string };
 }
@@ -35,7 +44,7 @@ export function peerKeys(peer: ClusterName): PeerKeys {
   const bundle = bundleKey(peer);
   const heartbeat = 'cilium/.heartbeat';
   const synced = `cilium/synced/${peer}/`;
-  const plainPrefixes = ['cilium/state/', config, synced, heartbeat];
+  const plainPrefixes = [STATE_ROOT, config, synced, heartbeat];
   return {
     config,
     card,
@@ -45,6 +54,13 @@ export function peerKeys(peer: ClusterName): PeerKeys {
     isCanary: (key) => key.startsWith(synced),
     prefixes: [...plainPrefixes, card],
     plainPrefixes,
+    pieces: {
+      prefixes: [
+        ...PIECES.map((kind) => stateKey(KEY_LAYOUTS[kind], peer, '')),
+        ...CILIUM_KIND_NAMES.filter((kind) => kind !== 'services').map((kind) => `${STATE_ROOT}${kind}/`),
+      ],
+      canaries: PIECES.map((kind) => syncedKey(peer, kind)),
+    },
     specs: { prefix: stateKey(KEY_LAYOUTS.specs, peer, ''), canary: syncedKey(peer, 'specs') },
   };
 }

@@ -56,6 +56,8 @@ export interface PeerLinkState {
   readonly freshness: Freshness;
   readonly heartbeatAgeMs: number | undefined;
   readonly synced: boolean;
+  /** Its services were handed on in pieces, and all of them; else they were whole. */
+  readonly inPieces: boolean;
   /** Prefixes whose canary has not been seen. */
   readonly unsynced: readonly string[];
   readonly storeId: string | undefined;

@@ -13,18 +13,19 @@ export const AT_ONCE_BACKENDS_MAX = 100;
  */
 export const WHOLE_MS_PER_BACKEND = 1;
 
-export interface WholePaceDeps {
+export interface WholePaceDeps<K> {
   readonly clock: Clock;
   /** The time has come for a service that had to wait. */
-  readonly onDue: (service: ServiceKey) => void;
+  readonly onDue: (service: K) => void;
 }
 
-export class WholePace {
-  readonly #deps: WholePaceDeps;
-  readonly #writtenAt = new Map<ServiceKey, number>();
-  readonly #waiting = new Map<ServiceKey, () => void>();
+/** `K`: what a service is called by. */
+export class WholePace<K = ServiceKey> {
+  readonly #deps: WholePaceDeps<K>;
+  readonly #writtenAt = new Map<K, number>();
+  readonly #waiting = new Map<K, () => void>();
 
-  constructor(deps: WholePaceDeps) {
+  constructor(deps: WholePaceDeps<K>) {
     this.#deps = deps;
   }
 
@@ -34,7 +35,7 @@ export class WholePace {
   }
 
   /** Whether the value may be written now, which it then is. Otherwise `onDue` is called when it may. `backends`: 0 when it is removed. */
-  mayWrite(service: ServiceKey, backends: number): boolean {
+  mayWrite(service: K, backends: number): boolean {
     const { clock, onDue } = this.#deps;
     const now = clock.monotonic();
     const pause = backends > AT_ONCE_BACKENDS_MAX ? backends * WHOLE_MS_PER_BACKEND : 0;

@@ -1,13 +1,14 @@
 // Which value a key of the cluster's own etcd is to have, as far as it stems from a peer. A pure function of the key and of
 // what is known of the peers: whoever asks twice gets the same answer, and nobody needs to remember what was written.
 
+import { wholeKeyOf } from '../../mesh/conflict/pieces.ts';
 import { type ClusterName, parseClusterName } from '../../mesh/model/names.ts';
 import { CARDS_PREFIX, cardKey } from '../../mesh/wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX, clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { encodePeerRecord, PEERS_PREFIX, peerRecordKey } from '../../mesh/wire/peer-record.ts';
 import { QUARANTINE_PREFIX, quarantineKey } from '../../mesh/wire/quarantine.ts';
 import { CILIUM_KIND_NAMES, cacheKeyOf, sourceOfCacheKey } from '../../mesh/wire/record-kinds.ts';
-import { isCacheKey } from '../../mesh/wire/state-keys.ts';
+import { isCacheKey, KEY_LAYOUTS, kindOfKey, OWN_CACHE_ROOTS, OWN_STATE_ROOTS } from '../../mesh/wire/state-keys.ts';
 import { cacheSyncedKey, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
 import type { ReflectedPeer } from './port.ts';
 
@@ -31,6 +32,18 @@ export interface PeersKey {
   readonly peer: ClusterName;
   /** The peer's own key, of which this is the cached one. */
   readonly source: string | undefined;
+  /** It is a copy of a whole service, which is made of the pieces where there are any. */
+  readonly isWhole: boolean;
+}
+
+/** In which form what a peer says of services has been written here, all of it. */
+export type LandedForm = 'pieces' | 'whole';
+
+export interface Landing {
+  /** Peers whose whole admitted state has been written, so that their canaries may stand. */
+  readonly landed: ReadonlyMap<ClusterName, LandedForm>;
+  /** Whether the own etcd has the key. */
+  readonly has: (key: string) => boolean;
 }
 
 /** `undefined` for the own cluster's keys and for keys that nobody here writes. */
@@ -40,7 +53,8 @@ export function locate(key: string, self: ClusterName): PeersKey | undefined {
   const name = isCached ? cached?.peer : nameBehindPrefix(key);
   if (name === undefined || name === self) return undefined;
   const parsed = parseClusterName(name);
-  return parsed.ok ? { key, peer: parsed.value, source: cached?.key } : undefined;
+  if (!parsed.ok) return undefined;
+  return { key, peer: parsed.value, source: cached?.key, isWhole: key.startsWith(WHOLE_PREFIX) };
 }
 
 function nameBehindPrefix(key: string): string | undefined {
@@ -51,25 +65,39 @@ function nameBehindPrefix(key: string): string | undefined {
   return slash < 0 ? rest : rest.slice(0, slash);
 }
 
-/** `reflected`: peers whose whole admitted state has been written, so that their canaries may stand. */
+/** Without the whole services that are made of pieces: composed.ts. */
 export function wishFor(
   located: PeersKey,
   peer: ReflectedPeer | undefined,
   peersKnown: boolean,
-  reflected: ReadonlySet<ClusterName>,
+  { landed, has }: Landing,
 ): Wish {
   const { key, peer: name } = located;
   if (peer === undefined) return peersKnown ? ABSENCE : UNKNOWN;
   if (key === peerRecordKey(name)) return { type: 'value', value: encodePeerRecord(peer.record) };
+  if (key === piecesCanary(name)) {
+    // Readers go by the pieces while it stands. So it comes after them, and goes once the whole services are there again.
+    if (landed.get(name) !== formOf(peer)) return UNKNOWN;
+    return peer.inPieces ? { type: 'presence' } : ABSENCE;
+  }
   if (key.startsWith(SYNCED_ROOT)) {
     const canary = CILIUM_KIND_NAMES.some((kind) => cacheSyncedKey(name, kind) === key);
     if (!canary) return ABSENCE;
-    return reflected.has(name) ? { type: 'presence' } : UNKNOWN;
+    return landed.has(name) ? { type: 'presence' } : UNKNOWN;
   }
   const value = valueFor(located, peer);
   if (value !== undefined) return { type: 'value', value };
-  return peer.complete ? ABSENCE : UNKNOWN;
+  if (!peer.complete) return UNKNOWN;
+  const isInUse = !peer.inPieces && isPiece(key) && has(piecesCanary(name));
+  return isInUse ? UNKNOWN : ABSENCE;
 }
+
+export const formOf = ({ inPieces }: ReflectedPeer): LandedForm => (inPieces ? 'pieces' : 'whole');
+export const piecesCanary = (name: ClusterName): string => cacheSyncedKey(name, 'heads');
+
+const WHOLE_PREFIX = KEY_LAYOUTS.services.cachePrefix;
+const isPiece = (key: string): boolean =>
+  key.startsWith(OWN_CACHE_ROOTS.heads) || key.startsWith(OWN_CACHE_ROOTS.slices);
 
 function valueFor({ key, peer: name, source }: PeersKey, peer: ReflectedPeer): Uint8Array | undefined {
   if (source !== undefined) return peer.admitted.get(source);
@@ -86,6 +114,13 @@ export function keysOfRecord(
   return { cached: cacheKeyOf(peer, key), withheld: quarantineKey(peer, key) };
 }
 
+/** The copy of the whole service that a piece is part of. */
+export function wholeCopyOf(peer: ClusterName, key: string): string | undefined {
+  const kind = kindOfKey(key);
+  const whole = kind === 'heads' || kind === 'slices' ? wholeKeyOf({ kind, key }) : undefined;
+  return whole === undefined ? undefined : cacheKeyOf(peer, whole);
+}
+
 export const declarationKeys = (name: ClusterName): readonly string[] => [
   peerRecordKey(name),
   clusterConfigKey(name),
@@ -95,9 +130,15 @@ export const declarationKeys = (name: ClusterName): readonly string[] => [
 /** Every key that a peer's present state asks for, but for the canaries. */
 export function* keysOfPeer(name: ClusterName, peer: ReflectedPeer): Generator<string> {
   yield* declarationKeys(name);
-  for (const key of peer.admitted.keys()) yield cacheKeyOf(name, key) ?? quarantineKey(name, key);
+  for (const key of peer.admitted.keys()) {
+    yield cacheKeyOf(name, key) ?? quarantineKey(name, key);
+    const whole = key.startsWith(OWN_STATE_ROOTS.heads) ? wholeCopyOf(name, key) : undefined;
+    if (whole !== undefined) yield whole;
+  }
   for (const key of peer.quarantined.keys()) yield quarantineKey(name, key);
 }
 
-export const canariesOfPeer = (name: ClusterName): readonly string[] =>
-  CILIUM_KIND_NAMES.map((kind) => cacheSyncedKey(name, kind));
+export const canariesOfPeer = (name: ClusterName): readonly string[] => [
+  ...CILIUM_KIND_NAMES.map((kind) => cacheSyncedKey(name, kind)),
+  piecesCanary(name),
+];

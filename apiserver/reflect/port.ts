@@ -3,11 +3,22 @@
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { PeerRecord } from '../../mesh/wire/peer-record.ts';
 
+/** What may be used of a service in pieces, as it is stored. */
+export interface AdmittedPieces {
+  readonly head: Uint8Array;
+  readonly slices: readonly Uint8Array[];
+  readonly backends: number;
+}
+
 export interface ReflectedPeer {
   /** What other programs need to know of the peer's state. */
   readonly record: PeerRecord;
   /** Records that may be used, by the peer's own key. */
   readonly admitted: ReadonlyMap<string, Uint8Array>;
+  /** By the peer's own key of the whole service; undefined where the head of it may not be used. */
+  readonly pieces: (wholeKey: string) => AdmittedPieces | undefined;
+  /** Services were received in pieces, and all of them; else they were whole. */
+  readonly inPieces: boolean;
   /** Encoded quarantine records, by the peer's own key. */
   readonly quarantined: ReadonlyMap<string, Uint8Array>;
   readonly config: Uint8Array | undefined;

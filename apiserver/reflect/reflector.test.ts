@@ -20,6 +20,8 @@ function peerState(more: Partial<ReflectedPeer> = {}): ReflectedPeer {
   return {
     record: { name: 'east', id: 2, freshness: 'fresh', synced: true },
     admitted: new Map([[echo, bytes('service')]]),
+    pieces: () => undefined,
+    inPieces: false,
     quarantined: new Map(),
     config: bytes('{"id":2}'),
     card: undefined,

@@ -15,16 +15,21 @@ import { WorkQueue } from '../../runtime/work-queue.ts';
 import { keepOnce } from '../store/keep-once.ts';
 import type { Condition, KeyValue, MirrorBatch, Store, Write } from '../store/port.ts';
 import { TRANSACTION_WRITES_MAX } from '../store/port.ts';
+import { ComposedCopies } from './composed.ts';
 import {
   canariesOfPeer,
   declarationKeys,
+  formOf,
   keysOfPeer,
   keysOfRecord,
+  type LandedForm,
   locate,
   type PeersKey,
+  piecesCanary,
+  wholeCopyOf,
   wishFor,
 } from './desired.ts';
-import type { ReflectedPeer, ReflectedPeers, ReflectionWatcher } from './port.ts';
+import type { AdmittedPieces, ReflectedPeer, ReflectedPeers, ReflectionWatcher } from './port.ts';
 
 export interface ReflectorDeps {
   readonly self: ClusterName;
@@ -52,7 +57,10 @@ type Outcomes = (name: ClusterName) => ReflectedPeer | undefined;
 export class Reflector {
   readonly #deps: ReflectorDeps;
   readonly #queue: WorkQueue<string>;
-  readonly #reflected = new Set<ClusterName>();
+  readonly #landed = new Map<ClusterName, LandedForm>();
+  /** Peers of which that may be another form than is known, or none is. */
+  readonly #landing = new Set<ClusterName>();
+  readonly #composed: ComposedCopies;
   /** Keys that are there although their peer does not ask for them, as long as it may still do so. */
   readonly #undecided = new Map<ClusterName, Set<string>>();
   /** While this replica leads: what must still hold for its writes to be carried out. */
@@ -62,6 +70,7 @@ export class Reflector {
 
   constructor(deps: ReflectorDeps) {
     this.#deps = deps;
+    this.#composed = new ComposedCopies({ clock: deps.clock, onDue: (key) => this.#add(key) });
     this.#queue = new WorkQueue({
       name: 'reflect',
       clock: deps.clock,
@@ -90,13 +99,18 @@ export class Reflector {
     if (this.#fence === undefined) return;
     const quarantined = this.#deps.peers.peer(name)?.quarantined;
     const changed: string[] = [];
+    const wholes = new Set<string>();
     for (const key of keys) {
+      const whole = wholeCopyOf(name, key);
+      if (whole !== undefined) wholes.add(whole);
       const { cached, withheld } = keysOfRecord(name, key);
       if (cached !== undefined) changed.push(cached);
       // Hardly any record has one. Where one is on its way into the etcd, its arrival has it looked at again.
       if (quarantined?.has(key) || this.#deps.observed.has(withheld)) changed.push(withheld);
     }
     this.#addChanged(name, changed);
+    // For readers of Cilium's schema, and written when it may be: nobody's progress waits for it.
+    this.#addAll(wholes);
   }
 
   /** What a peer declares about itself may be admitted otherwise than before. */
@@ -112,13 +126,15 @@ export class Reflector {
     if (this.#fence === undefined) return;
     const peer = this.#deps.peers.peer(name);
     if (peer === undefined) {
-      this.#reflected.delete(name);
+      this.#landed.delete(name);
+      this.#landing.delete(name);
       this.#undecided.delete(name);
       for (const key of this.#deps.observed.keys()) {
         if (key.includes(name) && locate(key, this.#deps.self)?.peer === name) this.#queue.add(key);
       }
       return;
     }
+    this.#landing.add(name);
     this.#addAll(declarationKeys(name));
     this.#addAll(canariesOfPeer(name));
     if (peer.complete) this.#decide(name);
@@ -131,7 +147,10 @@ export class Reflector {
     for (const event of batch.events) {
       const located = locate(event.type === 'put' ? event.kv.key : event.key, this.#deps.self);
       // Nearly always it is what was just written, and there is nothing to do.
-      if (located !== undefined && this.#writeFor(located, outcomes) !== undefined) this.#queue.add(located.key);
+      if (located !== undefined && this.#isOpen(located, outcomes)) this.#queue.add(located.key);
+      // Readers go by the whole services from here on: the pieces may go.
+      if (located !== undefined && event.type === 'delete' && event.key === piecesCanary(located.peer))
+        this.#decide(located.peer);
     }
   }
 
@@ -139,13 +158,16 @@ export class Reflector {
   async lead(signal: AbortSignal, fence: Condition): Promise<void> {
     this.#fence = fence;
     this.#deps.progress?.begin(true);
-    this.#reflected.clear();
+    this.#landed.clear();
+    this.#landing.clear();
+    for (const name of this.#deps.peers.names()) this.#landing.add(name);
     this.#undecided.clear();
     try {
       await Promise.all([this.#queue.run(signal), this.resync(signal)]);
     } finally {
       this.#fence = undefined;
       this.#resyncing = false;
+      this.#composed.clear();
       this.#deps.progress?.begin(false);
     }
   }
@@ -226,12 +248,26 @@ export class Reflector {
     return [];
   }
 
+  /** Whether something else is to stand there than does. */
+  #isOpen(located: PeersKey, outcomes: Outcomes): boolean {
+    const pieces = piecesFor(located, outcomes);
+    if (pieces === undefined) return this.#writeFor(located, outcomes) !== undefined;
+    return this.#composed.isDue(located.key, pieces, this.#deps.observed.get(located.key)?.value);
+  }
+
   #writeFor(located: PeersKey, outcomes: Outcomes): Write | undefined {
     const { peers, observed, clock } = this.#deps;
     const { key, peer: name } = located;
-    const peer = outcomes(name);
-    const wish = wishFor(located, peer, peers.known, this.#reflected);
     const found = observed.get(key);
+    const pieces = piecesFor(located, outcomes);
+    if (pieces !== undefined) {
+      const value = this.#composed.next(key, pieces, found?.value);
+      return value === undefined ? undefined : { type: 'put', key, value };
+    }
+    if (located.isWhole) this.#composed.forget(key);
+    const peer = outcomes(name);
+    const landing = { landed: this.#landed, has: (other: string) => observed.has(other) };
+    const wish = wishFor(located, peer, peers.known, landing);
     switch (wish.type) {
       case 'unknown':
         if (found !== undefined && peer !== undefined) this.#leaveUndecided(located);
@@ -261,12 +297,20 @@ export class Reflector {
   /** A canary says that everything before it has landed: it may stand once nothing of its peer waits any more. */
   #noteReflected(written: readonly string[]): void {
     if (this.#resyncing || this.#queue.depth > written.length) return;
-    for (const name of this.#deps.peers.names()) {
-      if (this.#reflected.has(name) || this.#deps.peers.peer(name)?.complete !== true) continue;
-      this.#reflected.add(name);
+    for (const name of this.#landing) {
+      const peer = this.#deps.peers.peer(name);
+      if (peer?.complete !== true) continue;
+      this.#landing.delete(name);
+      if (this.#landed.get(name) === formOf(peer)) continue;
+      this.#landed.set(name, formOf(peer));
       this.#addAll(canariesOfPeer(name));
     }
   }
+}
+
+/** What a whole service is made of that the peer does not say whole. */
+function piecesFor({ isWhole, source, peer }: PeersKey, outcomes: Outcomes): AdmittedPieces | undefined {
+  return isWhole && source !== undefined ? outcomes(peer)?.pieces(source) : undefined;
 }
 
 /** In their order, each small enough for a transaction. */

@@ -14,8 +14,11 @@ export const SYNCED_ROOT = 'cilium/synced/';
 export const syncedKey = (cluster: ClusterName, kind: RecordKindName): string =>
   `${SYNCED_ROOT}${cluster}/${KEY_LAYOUTS[kind].statePrefix.slice(0, -1)}`;
 
-/** The canary of what is cached here of another cluster. Only this program reads copies of what is ours, and it waits for none. */
-export const cacheSyncedKey = (cluster: ClusterName, kind: CiliumKindName): string =>
+/**
+ * The canary of what is cached here of another cluster. That of `heads` says that its services are here in pieces, all of them; it
+ * is for our own readers, which without it go by the whole services.
+ */
+export const cacheSyncedKey = (cluster: ClusterName, kind: CiliumKindName | 'heads'): string =>
   `${SYNCED_ROOT}${cluster}/${KEY_LAYOUTS[kind].cachePrefix.slice(0, -1)}`;
 
 export interface SyncedKeyParts {

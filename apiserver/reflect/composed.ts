@@ -1,0 +1,79 @@
+// Whole services that are made of pieces, for Cilium's readers of the cache. Made anew only when a piece is another one, and while a
+// large service goes on changing its changes are written together, as the publisher does it with its own (whole-pace.ts). What
+// our own programs read, the pieces, does not wait; nor does a removal, which is not decided here.
+
+import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { composeService } from '../../mesh/wire/service-pieces.ts';
+import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { WholePace } from '../publisher/whole-pace.ts';
+import type { AdmittedPieces } from './port.ts';
+
+interface Composed {
+  readonly pieces: AdmittedPieces;
+  bytes: Uint8Array;
+}
+
+export interface ComposedCopiesDeps {
+  readonly clock: Clock;
+  /** The copy at this key had to wait, and may be written now. */
+  readonly onDue: (key: string) => void;
+}
+
+export class ComposedCopies {
+  readonly #pace: WholePace<string>;
+  readonly #made = new Map<string, Composed>();
+
+  constructor({ clock, onDue }: ComposedCopiesDeps) {
+    this.#pace = new WholePace<string>({ clock, onDue });
+  }
+
+  /** Whether the copy is to be written with these pieces, now or later. `found`: as it stands. */
+  isDue(key: string, pieces: AdmittedPieces, found: Uint8Array | undefined): boolean {
+    const made = this.#made.get(key);
+    if (made === undefined || found === undefined || !samePieces(made.pieces, pieces)) return true;
+    if (!same(made.bytes, found)) return true;
+    // What was written came back: it is in memory once.
+    made.bytes = found;
+    return false;
+  }
+
+  /** What is to be written now, because it may be and differs; undefined otherwise. */
+  next(key: string, pieces: AdmittedPieces, found: Uint8Array | undefined): Uint8Array | undefined {
+    if (!this.isDue(key, pieces, found)) return undefined;
+    if (found !== undefined && !this.#pace.mayWrite(key, pieces.backends)) return undefined;
+    const bytes = compose(pieces);
+    if (bytes === undefined) return undefined;
+    const unchanged = found !== undefined && same(bytes, found);
+    this.#made.set(key, { pieces, bytes: unchanged ? found : bytes });
+    return unchanged ? undefined : bytes;
+  }
+
+  /** The copy is not made of pieces, or not any more. */
+  forget(key: string): void {
+    if (this.#made.delete(key)) this.#pace.mayWrite(key, 0);
+  }
+
+  /** Nothing waits any more, and nothing is known. */
+  clear(): void {
+    this.#pace.stop();
+    this.#made.clear();
+  }
+}
+
+function compose({ head, slices }: AdmittedPieces): Uint8Array | undefined {
+  const service = serviceHeadKind.decode(head);
+  if (!service.ok) return undefined;
+  const read = slices.map((slice) => serviceSliceKind.decode(slice));
+  return serviceHeadKind.encode(
+    composeService(
+      service.value,
+      read.flatMap((slice) => (slice.ok ? [slice.value] : [])),
+    ),
+  );
+}
+
+const samePieces = (a: AdmittedPieces, b: AdmittedPieces): boolean =>
+  a.head === b.head && a.slices.length === b.slices.length && a.slices.every((slice, at) => slice === b.slices[at]);
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => a === b || Buffer.compare(a, b) === 0;

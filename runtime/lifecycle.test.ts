@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sleep, systemClock } from './clock.ts';
-import { type Part, runLifecycle } from './lifecycle.ts';
+import { type Part, partMadeAtStart, runLifecycle } from './lifecycle.ts';
 import { silentLog } from './log.ts';
 
 const deps = { clock: systemClock, log: silentLog };
@@ -20,6 +20,14 @@ test('parts start in order and stop in reverse', async () => {
   const last = part('c', trace, { run: async () => stop.abort() });
   await runLifecycle([part('a', trace), part('b', trace), last], deps, stop.signal);
   expect(trace).toEqual(['+a', '+b', '+c', '-c', '-b', '-a']);
+});
+
+test('a part can be made of what the part before it has made', async () => {
+  const trace: string[] = [];
+  const stop = new AbortController();
+  const later = partMadeAtStart('b', () => part(`b after ${trace.join()}`, trace, { run: async () => stop.abort() }));
+  await runLifecycle([part('a', trace), later], deps, stop.signal);
+  expect(trace).toEqual(['+a', '+b after +a', '-b after +a', '-a']);
 });
 
 test('a failed start unwinds what had started and is the error', async () => {

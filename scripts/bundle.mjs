@@ -19,7 +19,6 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'cjs',
-  sourcemap: true,
   legalComments: 'linked',
   logLevel: 'warning',
   // The one has a compiled library beside it; the other is for a service of gRPC's that nothing here offers.

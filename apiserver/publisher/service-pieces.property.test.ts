@@ -171,6 +171,14 @@ test('one endpoint touches the key of its slice, and of the other slices none', 
   const of = (keys: readonly string[]) => keys.filter((key) => !/\/services\//.test(key));
   await become([serviceObject('test/one', true), ...slices()]);
   expect([...content.keys()].filter((key) => key.startsWith('clustermesh/v1/slices/'))).toHaveLength(50);
+  // Slices first, so that no head ever stands without them.
+  const order = [...content.keys()].map((key) => key.replace(/^clustermesh\/v1\//, ''));
+  for (const [head, root] of [
+    ['local/heads/test/one', 'local/slices/'],
+    ['heads/west/test/one', 'slices/west/'],
+  ] as const) {
+    expect(order.findLastIndex((key) => key.startsWith(root))).toBeLessThan(order.indexOf(head));
+  }
   const touched = await become([serviceObject('test/one', true), ...slices(endpointOf('10.3.7.2'))]);
   expect(of(touched)).toEqual([
     'clustermesh/v1/local/slices/test/one/one-7',

@@ -40,36 +40,33 @@ export class ServicePieces {
     return this.#known.get(service)?.states.size ?? 0;
   }
 
-  /** `head`: what the service's own object says; undefined when it takes no part. */
+  /** `head`: what the service's own object says; undefined when it takes no part. A head comes after its slices, and goes before them. */
   setService(key: ServiceKey, head: LocalService | undefined): void {
+    const { cluster, slices, set } = this.#deps;
     const before = this.#known.get(key);
-    const states = before?.states ?? BackendStates.of(this.#deps.slices.slicesOf(key));
+    const states = before?.states ?? BackendStates.of(slices.slicesOf(key));
+    const forPeers = head && serviceHead(head, cluster);
     const now = head && { states, shared: head.shared };
     if (now === undefined) this.#known.delete(key);
     else this.#known.set(key, now);
-    const sameSlices = before !== undefined && now !== undefined && before.shared === now.shared;
-    // A head comes after its slices, and goes before them.
-    const isGoing = now?.shared !== true;
-    if (isGoing) this.#setHead(key, head);
-    if (!sameSlices) for (const slice of states.slices) this.#setSlice({ service: key, slice });
-    if (!isGoing) this.#setHead(key, head);
+    if (head === undefined) set(localHeadKey(key), undefined);
+    if (forPeers === undefined) set(serviceHeadKey(cluster.name, key), undefined);
+    // Of a service that is as it was, the slices say when they are not.
+    if (before === undefined || before.shared !== now?.shared) {
+      for (const slice of states.slices) this.#write({ service: key, slice });
+    }
+    if (head !== undefined) set(localHeadKey(key), encodeLocalService(head));
+    if (forPeers !== undefined) set(serviceHeadKey(cluster.name, key), serviceHeadKind.encode(forPeers));
   }
 
   setSlice({ service, slice }: SliceName): void {
     const known = this.#known.get(service);
     if (known === undefined) return;
     const others = known.states.set(slice, this.#deps.slices.sliceOf({ service, slice }));
-    for (const name of [slice, ...others]) this.#setSlice({ service, slice: name });
+    for (const name of [slice, ...others]) this.#write({ service, slice: name });
   }
 
-  #setHead(key: ServiceKey, head: LocalService | undefined): void {
-    const { cluster, set } = this.#deps;
-    const forPeers = head && serviceHead(head, cluster);
-    set(localHeadKey(key), head && encodeLocalService(head));
-    set(serviceHeadKey(cluster.name, key), forPeers && serviceHeadKind.encode(forPeers));
-  }
-
-  #setSlice(name: SliceName): void {
+  #write(name: SliceName): void {
     const { cluster, slices, set } = this.#deps;
     const known = this.#known.get(name.service);
     const object = known && slices.sliceOf(name);

@@ -1,6 +1,7 @@
-// How often the whole value of a service is written. Cilium's schema has one value for all backends, so a change of one of them
-// costs in proportion to all, here and in every reader. After a pause it is written at once; while a large service goes on
-// changing, the changes of a while are written together. What our own programs read, the pieces, never waits.
+// How often the whole values of a service are written: Cilium's, the one for replicas of older versions, and the copy of a peer's. They
+// have all backends in one value, so a change of one costs in proportion to all, here and in every reader. After a pause they are
+// written at once; while a large service goes on changing, the changes of a while are written together. What our own programs
+// read, the pieces, never waits.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -8,8 +9,8 @@ import type { Clock } from '../../runtime/clock.ts';
 /** As many as an EndpointSlice holds: a value of that size costs about what its piece does. */
 export const AT_ONCE_BACKENDS_MAX = 100;
 /**
- * Between two writes of a service, for each of its backends. Composing, writing and sending one costs about 5 µs a backend here, and
- * reading it up to ten times that in each reader: so a service that never stops changing costs less than a hundredth of a core here.
+ * Between two writes of a service, for each of its backends. Composing them costs about 5 µs a backend, and reading one
+ * two to three times that in each reader: so a service that never stops changing costs about a hundredth of a core here.
  */
 export const WHOLE_MS_PER_BACKEND = 1;
 
@@ -34,7 +35,7 @@ export class WholePace<K = ServiceKey> {
     return this.#waiting.size;
   }
 
-  /** Whether the value may be written now, which it then is. Otherwise `onDue` is called when it may. `backends`: 0 when it is removed. */
+  /** Whether they may be written now, which they then are. Otherwise `onDue` is called when it may. `backends`: 0 when it is removed. */
   mayWrite(service: K, backends: number): boolean {
     const { clock, onDue } = this.#deps;
     const now = clock.monotonic();

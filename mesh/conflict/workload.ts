@@ -22,38 +22,50 @@ interface Workloads {
   readonly text: string;
 }
 
-/** The identities behind the backends of one record, each with its label set. */
-type Identities = ReadonlyMap<number, readonly string[]>;
-
 /** What is behind one record, and what it was found from. */
 interface Behind {
   readonly good: GoodValue | undefined;
   readonly labelChanges: number;
-  readonly identities: Identities;
   readonly workloads: Workloads;
 }
 
-/** The identities behind each record, as they were found last: a mesh has many of them, and a report is drawn often. */
+/** The workloads behind each record, as they were found last: a mesh has many of them, and a report is drawn often. */
 export class KnownWorkloads {
   readonly #known = new WeakMap<RecordState, Behind>();
+  /** Of each identity, which many services share. */
+  readonly #labels = new WeakMap<GoodValue, readonly string[]>();
 
   of({ record }: IndexedConstituent, indexes: RecordIndexes): Workloads {
     const parts = indexes.partsOf(record).map((part) => this.#behind(part, indexes));
-    const known = parts.filter(({ identities }) => identities.size > 0);
-    const [first, second] = known;
-    if (first !== undefined && second === undefined) return first.workloads;
-    return workloadsOf(record.cluster, new Map(known.flatMap(({ identities }) => [...identities])));
+    const [first, ...more] = parts.filter(({ identities }) => identities.length > 0);
+    if (first !== undefined && more.length === 0) return first;
+    const identities = new Set(parts.flatMap((part) => part.identities));
+    return this.#workloadsOf(record.cluster, identities, indexes);
   }
 
-  #behind(record: RecordState, indexes: RecordIndexes): Behind {
+  #behind(record: RecordState, indexes: RecordIndexes): Workloads {
     const labelChanges = indexes.labelChanges(record.cluster);
     const known = this.#known.get(record);
-    if (known?.good === record.good && known?.labelChanges === labelChanges) return known;
-    const identities = identitiesBehind(record, indexes);
-    const workloads = workloadsOf(record.cluster, identities);
-    const behind = { good: record.good, labelChanges, identities, workloads };
-    this.#known.set(record, behind);
-    return behind;
+    if (known?.good === record.good && known?.labelChanges === labelChanges) return known.workloads;
+    const workloads = this.#workloadsOf(record.cluster, identitiesBehind(record, indexes), indexes);
+    this.#known.set(record, { good: record.good, labelChanges, workloads });
+    return workloads;
+  }
+
+  #workloadsOf(cluster: ClusterName, numbers: ReadonlySet<number>, indexes: RecordIndexes): Workloads {
+    const identities = [...numbers].sort((a, b) => a - b);
+    const labelSets = identities.map((number) => this.#labelsOf(indexes.publisher(number, cluster)?.good));
+    const texts = new Set(labelSets.map((labels) => labels.join(';')));
+    return { cluster, identities, labels: new Set(labelSets.flat()), text: [...texts].sort().join(' | ') };
+  }
+
+  #labelsOf(identity: GoodValue | undefined): readonly string[] {
+    if (identity === undefined) return [];
+    const known = this.#labels.get(identity);
+    if (known !== undefined) return known;
+    const labels = identityLabels(identity.value).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
+    this.#labels.set(identity, labels);
+    return labels;
   }
 }
 
@@ -100,26 +112,15 @@ export function workloadDrafts(
   }));
 }
 
-function identitiesBehind(record: RecordState, indexes: RecordIndexes): Identities {
-  const identities = new Map<number, readonly string[]>();
+/** The published identities of the record's backends. */
+function identitiesBehind(record: RecordState, indexes: RecordIndexes): ReadonlySet<number> {
+  const identities = new Set<number>();
   for (const address of record.good === undefined ? [] : backendsOf(record.good.value)) {
     const number = identityAt(address, record.cluster, indexes);
-    const identity = number === undefined ? undefined : indexes.publisher(number, record.cluster)?.good;
-    if (number === undefined || identity === undefined || identities.has(number)) continue;
-    const relevant = identityLabels(identity.value).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
-    identities.set(number, relevant);
+    if (number === undefined || identities.has(number)) continue;
+    if (indexes.publisher(number, record.cluster)?.good !== undefined) identities.add(number);
   }
   return identities;
-}
-
-function workloadsOf(cluster: ClusterName, identities: Identities): Workloads {
-  const sets = new Set([...identities.values()].map((labels) => labels.join(';')));
-  return {
-    cluster,
-    identities: [...identities.keys()].sort((a, b) => a - b),
-    labels: new Set([...identities.values()].flat()),
-    text: [...sets].sort().join(' | '),
-  };
 }
 
 /** Asked for every backend of a mesh: by the address, whose place in the index is found faster than that of a key made for it. */

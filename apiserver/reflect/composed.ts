@@ -2,37 +2,44 @@
 // large service goes on changing its changes are written together, as the publisher does it with its own (whole-pace.ts). What
 // our own programs read, the pieces, does not wait; nor does a removal, which is not decided here.
 
+import { VALUE_BYTES_MAX } from '../../mesh/wire/record.ts';
 import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
 import { composeService } from '../../mesh/wire/service-pieces.ts';
 import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Log } from '../../runtime/log.ts';
 import { WholePace } from '../publisher/whole-pace.ts';
 import type { AdmittedPieces } from './port.ts';
 
 interface Composed {
   readonly pieces: AdmittedPieces;
-  bytes: Uint8Array;
+  /** Undefined where the value would be larger than any reader takes: what stands then stays, and the log says so once. */
+  bytes: Uint8Array | undefined;
 }
 
 export interface ComposedCopiesDeps {
   readonly clock: Clock;
+  readonly log: Log;
   /** The copy at this key had to wait, and may be written now. */
   readonly onDue: (key: string) => void;
 }
 
 export class ComposedCopies {
   readonly #pace: WholePace<string>;
+  readonly #log: Log;
   readonly #made = new Map<string, Composed>();
 
-  constructor({ clock, onDue }: ComposedCopiesDeps) {
+  constructor({ clock, log, onDue }: ComposedCopiesDeps) {
+    this.#log = log;
     this.#pace = new WholePace<string>({ clock, onDue });
   }
 
   /** Whether the copy is to be written with these pieces, now or later. `found`: as it stands. */
   isDue(key: string, pieces: AdmittedPieces, found: Uint8Array | undefined): boolean {
     const made = this.#made.get(key);
-    if (made === undefined || found === undefined || !samePieces(made.pieces, pieces)) return true;
-    if (!same(made.bytes, found)) return true;
+    if (made === undefined || !samePieces(made.pieces, pieces)) return true;
+    if (made.bytes === undefined) return false;
+    if (found === undefined || !same(made.bytes, found)) return true;
     // What was written came back: it is in memory once.
     made.bytes = found;
     return false;
@@ -41,9 +48,18 @@ export class ComposedCopies {
   /** What is to be written now, because it may be and differs; undefined otherwise. */
   next(key: string, pieces: AdmittedPieces, found: Uint8Array | undefined): Uint8Array | undefined {
     if (!this.isDue(key, pieces, found)) return undefined;
-    if (found !== undefined && !this.#pace.mayWrite(key, pieces.backends)) return undefined;
+    const mayWrite = this.#pace.mayWrite(key, pieces.backends);
+    if (!mayWrite && found !== undefined) return undefined;
     const bytes = compose(pieces);
     if (bytes === undefined) return undefined;
+    if (bytes.length > VALUE_BYTES_MAX) {
+      const before = this.#made.get(key);
+      if (before === undefined || before.bytes !== undefined) {
+        this.#log.warn('service too large for readers of whole services', { key, bytes: bytes.length });
+      }
+      this.#made.set(key, { pieces, bytes: undefined });
+      return undefined;
+    }
     const unchanged = found !== undefined && same(bytes, found);
     this.#made.set(key, { pieces, bytes: unchanged ? found : bytes });
     return unchanged ? undefined : bytes;

@@ -22,6 +22,7 @@ export type Wish =
 
 const UNKNOWN: Wish = { type: 'unknown' };
 const ABSENCE: Wish = { type: 'absence' };
+const PRESENCE: Wish = { type: 'presence' };
 
 /** Beside the cache, the prefixes below which every key names a peer, and is the reflector's. */
 const NAMED_PREFIXES = [CLUSTER_CONFIG_PREFIX, SYNCED_ROOT, CARDS_PREFIX, PEERS_PREFIX, QUARANTINE_PREFIX];
@@ -36,8 +37,11 @@ export interface PeersKey {
   readonly isWhole: boolean;
 }
 
-/** In which form what a peer says of services has been written here, all of it. */
-export type LandedForm = 'pieces' | 'whole';
+/**
+ * In which form what a peer says of services has been written here, all of it. `copies`: in pieces, and the copies that are made of them
+ * for Cilium's readers.
+ */
+export type LandedForm = 'whole' | 'pieces' | 'copies';
 
 export interface Landing {
   /** Peers whose whole admitted state has been written, so that their canaries may stand. */
@@ -77,13 +81,15 @@ export function wishFor(
   if (key === peerRecordKey(name)) return { type: 'value', value: encodePeerRecord(peer.record) };
   if (key === piecesCanary(name)) {
     // Readers go by the pieces while it stands. So it comes after them, and goes once the whole services are there again.
-    if (landed.get(name) !== formOf(peer)) return UNKNOWN;
-    return peer.inPieces ? { type: 'presence' } : ABSENCE;
+    const form = landed.get(name);
+    if (form === undefined || (form === 'whole') === peer.inPieces) return UNKNOWN;
+    return peer.inPieces ? PRESENCE : ABSENCE;
   }
   if (key.startsWith(SYNCED_ROOT)) {
-    const canary = CILIUM_KIND_NAMES.some((kind) => cacheSyncedKey(name, kind) === key);
-    if (!canary) return ABSENCE;
-    return landed.has(name) ? { type: 'presence' } : UNKNOWN;
+    const kind = CILIUM_KIND_NAMES.find((one) => cacheSyncedKey(name, one) === key);
+    if (kind === undefined) return ABSENCE;
+    const isThere = kind === 'services' && peer.inPieces ? landed.get(name) === 'copies' : landed.has(name);
+    return isThere ? PRESENCE : UNKNOWN;
   }
   const value = valueFor(located, peer);
   if (value !== undefined) return { type: 'value', value };
@@ -92,7 +98,10 @@ export function wishFor(
   return isInUse ? UNKNOWN : ABSENCE;
 }
 
-export const formOf = ({ inPieces }: ReflectedPeer): LandedForm => (inPieces ? 'pieces' : 'whole');
+/** Where everything that waited has been written. `areRead`: the canary of the pieces stands. */
+export const landedForm = ({ inPieces }: ReflectedPeer, areRead: boolean): LandedForm =>
+  inPieces ? (areRead ? 'copies' : 'pieces') : 'whole';
+/** Says that a peer's services are here in pieces, all of them. */
 export const piecesCanary = (name: ClusterName): string => cacheSyncedKey(name, 'heads');
 
 const WHOLE_PREFIX = KEY_LAYOUTS.services.cachePrefix;
@@ -130,12 +139,17 @@ export const declarationKeys = (name: ClusterName): readonly string[] => [
 /** Every key that a peer's present state asks for, but for the canaries. */
 export function* keysOfPeer(name: ClusterName, peer: ReflectedPeer): Generator<string> {
   yield* declarationKeys(name);
-  for (const key of peer.admitted.keys()) {
-    yield cacheKeyOf(name, key) ?? quarantineKey(name, key);
+  for (const key of peer.admitted.keys()) yield cacheKeyOf(name, key) ?? quarantineKey(name, key);
+  yield* wholeCopiesOf(name, peer);
+  for (const key of peer.quarantined.keys()) yield quarantineKey(name, key);
+}
+
+/** The copies of services that the peer has in pieces. */
+export function* wholeCopiesOf(name: ClusterName, { admitted }: ReflectedPeer): Generator<string> {
+  for (const key of admitted.keys()) {
     const whole = key.startsWith(OWN_STATE_ROOTS.heads) ? wholeCopyOf(name, key) : undefined;
     if (whole !== undefined) yield whole;
   }
-  for (const key of peer.quarantined.keys()) yield quarantineKey(name, key);
 }
 
 export const canariesOfPeer = (name: ClusterName): readonly string[] => [

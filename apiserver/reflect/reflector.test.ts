@@ -1,6 +1,8 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type ClusterName, serviceKey } from '../../mesh/model/names.ts';
-import { clusterServiceKey } from '../../mesh/wire/cluster-service.ts';
+import { clusterServiceKey, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { serviceSliceKey, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import { serviceSpecKey } from '../../mesh/wire/service-spec.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
@@ -115,6 +117,123 @@ test('how a peer exports a service is copied below a root of its own, and taken 
   await vi.waitFor(async () => expect(await value(copy)).toBeUndefined());
   expect(await value('clustermesh/v1/services/west/prod/echo')).toBe('our own');
   expect([...store.content('cilium/synced/').keys()]).toEqual([]);
+});
+
+describe('a service in pieces', () => {
+  const service = serviceKey('prod', 'echo');
+  const HEAD = 'clustermesh/v1/cache/heads/east/prod/echo';
+  const PIECES_CANARY = 'cilium/synced/east/clustermesh/v1/cache/heads';
+  const record = { cluster: 'east', namespace: 'prod', name: 'echo', clusterID: 2 };
+  const head = serviceHeadKind.encode({
+    ...record,
+    ...{ frontends: {}, backends: {}, labels: {}, selector: {}, includeExternal: true, shared: true },
+  });
+  const sliceOf = (slice: string, addresses: readonly string[]) =>
+    [
+      serviceSliceKey(east, { service, slice }),
+      serviceSliceKind.encode({
+        ...record,
+        slice,
+        backends: Object.fromEntries(addresses.map((address) => [address, { http: { Protocol: 'TCP', Port: 80 } }])),
+      }),
+    ] as const;
+  const pieces = (...slices: (readonly [string, Uint8Array])[]) =>
+    new Map<string, Uint8Array>([[serviceHeadKey(east, service), head], ...slices]);
+  const inPieces = (
+    admitted: ReadonlyMap<string, Uint8Array>,
+    more: Partial<ReflectedPeer> = {},
+  ): Partial<ReflectedPeer> => ({
+    admitted,
+    inPieces: true,
+    pieces: () => {
+      const [found, ...slices] = admitted.values();
+      const read = slices.flatMap((bytes) => serviceSliceKind.decode(bytes));
+      const backends = read.reduce((sum, one) => sum + (one.ok ? Object.keys(one.value.backends).length : 0), 0);
+      return found && { head: found, slices, backends };
+    },
+    ...more,
+  });
+  const say = (more: Partial<ReflectedPeer>, keys: readonly string[] = []) => {
+    peers.set(east, peerState(more));
+    reflector.onRecords(east, keys);
+    reflector.onPeer(east);
+  };
+  const backends = async () => {
+    const found = await store.get(CACHED);
+    const read = found && clusterServiceKind.decode(found.value);
+    return read?.ok === true ? Object.keys(read.value.backends) : undefined;
+  };
+  const revisionOf = async (key: string) => (await store.get(key))?.modRevision ?? 0;
+
+  test('is copied piece by piece, then said to be complete, then composed for who reads whole ones', async () => {
+    const admitted = pieces(sliceOf('a', ['10.2.0.1']), sliceOf('b', ['10.2.0.2']));
+    peers.set(east, peerState(inPieces(admitted)));
+    lead();
+    await vi.waitFor(async () => expect(await value(CANARY)).toBeDefined());
+    expect(await backends()).toEqual(['10.2.0.1', '10.2.0.2']);
+    const order = await Promise.all(
+      [`${HEAD.replace('heads', 'slices')}/b`, PIECES_CANARY, CACHED, CANARY].map(revisionOf),
+    );
+    expect([...order].sort((a, b) => a - b)).toEqual(order);
+    expect(order[0]).toBeGreaterThan(0);
+    peers.delete(east);
+    reflector.onPeer(east);
+    await vi.waitFor(() => expect([...mirror.entries.keys()].filter((key) => key.includes('east'))).toEqual([]));
+  });
+
+  test('that came whole until now keeps its copy until its pieces are read, and the other way round', async () => {
+    peers.set(east, peerState({ admitted: new Map([[echo, bytes('whole')]]) }));
+    lead();
+    await vi.waitFor(async () => expect(await value(CANARY)).toBeDefined());
+    const keys = [echo, serviceHeadKey(east, service), sliceOf('a', [])[0]];
+    const readable = () =>
+      mirror.entries.has(CACHED) || (mirror.entries.has(HEAD) && mirror.entries.has(PIECES_CANARY));
+    const lost: number[] = [];
+    const watched = setInterval(() => readable() || lost.push(Date.now()), 0);
+    const admitted = pieces(sliceOf('a', ['10.2.0.1']));
+    say(inPieces(admitted), keys);
+    await vi.waitFor(async () =>
+      expect([await backends(), await value(PIECES_CANARY)]).toEqual([['10.2.0.1'], expect.anything()]),
+    );
+    say({ admitted: new Map([[echo, bytes('whole')]]), inPieces: false }, keys);
+    await vi.waitFor(() =>
+      expect([mirror.entries.has(HEAD), mirror.entries.has(PIECES_CANARY)]).toEqual([false, false]),
+    );
+    clearInterval(watched);
+    expect(lost).toEqual([]);
+    expect(await value(CACHED)).toBe('whole');
+  });
+
+  test('with many backends is composed only now and then, and at once when it goes', async () => {
+    const many = Array.from({ length: 1_000 }, (_, at) => `10.2.${at >> 8}.${at & 255}`);
+    peers.set(east, peerState(inPieces(pieces(sliceOf('a', many)))));
+    lead();
+    await vi.waitFor(async () => expect((await backends())?.length).toBe(1_000));
+    const changed = sliceOf('b', ['10.9.0.1']);
+    const admitted = pieces(sliceOf('a', many), changed);
+    say(inPieces(admitted), [changed[0]]);
+    const copy = `${HEAD.replace('heads', 'slices')}/b`;
+    await vi.waitFor(async () => expect(await value(copy)).toBeDefined());
+    await vi.waitFor(() => expect(reflector.depth).toBe(0));
+    expect((await backends())?.length).toBe(1_000);
+    await vi.waitFor(async () => expect((await backends())?.length).toBe(1_001), { timeout: 5_000 });
+    say(inPieces(new Map()), [...admitted.keys()]);
+    await vi.waitFor(() => expect([...mirror.entries.keys()].filter((key) => key.includes('prod/echo'))).toEqual([]));
+  });
+
+  test('of a peer that is not complete composes nothing of what there is so far', async () => {
+    await store.transact([
+      { type: 'put', key: CACHED, value: bytes('of all slices') },
+      { type: 'put', key: PIECES_CANARY, value: bytes('then') },
+    ]);
+    peers.set(east, peerState(inPieces(pieces(sliceOf('a', ['10.2.0.1'])), { complete: false })));
+    lead();
+    await vi.waitFor(async () => expect(await value(HEAD)).toBeDefined());
+    await vi.waitFor(() => expect(reflector.depth).toBe(0));
+    expect(await value(CACHED)).toBe('of all slices');
+    say(inPieces(pieces(sliceOf('a', ['10.2.0.1']), sliceOf('b', ['10.2.0.2']))), [sliceOf('b', [])[0]]);
+    await vi.waitFor(async () => expect(await backends()).toEqual(['10.2.0.1', '10.2.0.2']));
+  });
 });
 
 test('a withheld record moves to the quarantine and back', async () => {

@@ -19,13 +19,14 @@ import { ComposedCopies } from './composed.ts';
 import {
   canariesOfPeer,
   declarationKeys,
-  formOf,
   keysOfPeer,
   keysOfRecord,
   type LandedForm,
+  landedForm,
   locate,
   type PeersKey,
   piecesCanary,
+  wholeCopiesOf,
   wholeCopyOf,
   wishFor,
 } from './desired.ts';
@@ -70,7 +71,7 @@ export class Reflector {
 
   constructor(deps: ReflectorDeps) {
     this.#deps = deps;
-    this.#composed = new ComposedCopies({ clock: deps.clock, onDue: (key) => this.#add(key) });
+    this.#composed = new ComposedCopies({ clock: deps.clock, log: deps.log, onDue: (key) => this.#add(key) });
     this.#queue = new WorkQueue({
       name: 'reflect',
       clock: deps.clock,
@@ -146,12 +147,23 @@ export class Reflector {
     const outcomes = this.#outcomes();
     for (const event of batch.events) {
       const located = locate(event.type === 'put' ? event.kv.key : event.key, this.#deps.self);
+      if (located === undefined) continue;
       // Nearly always it is what was just written, and there is nothing to do.
-      if (located !== undefined && this.#isOpen(located, outcomes)) this.#queue.add(located.key);
-      // Readers go by the whole services from here on: the pieces may go.
-      if (located !== undefined && event.type === 'delete' && event.key === piecesCanary(located.peer))
-        this.#decide(located.peer);
+      if (this.#isOpen(located, outcomes)) this.#queue.add(located.key);
+      if (located.key === piecesCanary(located.peer)) this.#formChanged(located.peer);
     }
+  }
+
+  /**
+   * Readers go by the other form of the peer's services from here on: the pieces may go, or the copies for Cilium's readers be made,
+   * which nobody of ours waits for.
+   */
+  #formChanged(name: ClusterName): void {
+    const peer = this.#deps.peers.peer(name);
+    if (peer === undefined) return;
+    this.#landing.add(name);
+    this.#decide(name);
+    this.#addAll(wholeCopiesOf(name, peer));
   }
 
   /** Writes until the signal aborts: for as long as this replica leads. */
@@ -251,7 +263,8 @@ export class Reflector {
   /** Whether something else is to stand there than does. */
   #isOpen(located: PeersKey, outcomes: Outcomes): boolean {
     const pieces = piecesFor(located, outcomes);
-    if (pieces === undefined) return this.#writeFor(located, outcomes) !== undefined;
+    if (pieces === undefined || !this.#mayCompose(located, outcomes))
+      return this.#writeFor(located, outcomes) !== undefined;
     return this.#composed.isDue(located.key, pieces, this.#deps.observed.get(located.key)?.value);
   }
 
@@ -260,12 +273,14 @@ export class Reflector {
     const { key, peer: name } = located;
     const found = observed.get(key);
     const pieces = piecesFor(located, outcomes);
+    const peer = outcomes(name);
     if (pieces !== undefined) {
-      const value = this.#composed.next(key, pieces, found?.value);
+      const mayCompose = this.#mayCompose(located, outcomes);
+      if (!mayCompose && found !== undefined) this.#leaveUndecided(located);
+      const value = mayCompose ? this.#composed.next(key, pieces, found?.value) : undefined;
       return value === undefined ? undefined : { type: 'put', key, value };
     }
     if (located.isWhole) this.#composed.forget(key);
-    const peer = outcomes(name);
     const landing = { landed: this.#landed, has: (other: string) => observed.has(other) };
     const wish = wishFor(located, peer, peers.known, landing);
     switch (wish.type) {
@@ -288,6 +303,11 @@ export class Reflector {
     }
   }
 
+  /** Of pieces that are all there, and once the view reads them: it is not to read everything twice. */
+  #mayCompose({ peer }: PeersKey, outcomes: Outcomes): boolean {
+    return outcomes(peer)?.complete === true && this.#deps.observed.has(piecesCanary(peer));
+  }
+
   #leaveUndecided({ key, peer }: PeersKey): void {
     const keys = this.#undecided.get(peer);
     if (keys === undefined) this.#undecided.set(peer, new Set([key]));
@@ -301,8 +321,9 @@ export class Reflector {
       const peer = this.#deps.peers.peer(name);
       if (peer?.complete !== true) continue;
       this.#landing.delete(name);
-      if (this.#landed.get(name) === formOf(peer)) continue;
-      this.#landed.set(name, formOf(peer));
+      const form = landedForm(peer, this.#deps.observed.has(piecesCanary(name)));
+      if (this.#landed.get(name) === form) continue;
+      this.#landed.set(name, form);
       this.#addAll(canariesOfPeer(name));
     }
   }

@@ -12,7 +12,7 @@ export interface Target {
 }
 
 const KIB = 1_024;
-/** An alarm that is false once in an hour is hardly met in a minute. */
+/** Ten minutes, but for the end of the last look. A shorter calm says little about alarms that are false once in a while. */
 const CALM_SECONDS_MIN = 595;
 
 export function targetsOf({

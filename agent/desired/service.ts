@@ -2,7 +2,7 @@
 // backend of the same family: no socket of one family reaches an address of the other. What the datapath cannot carry yet is refused with a reason, never dropped silently.
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
-import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
+import type { ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { MeshService, NamedPort } from '../../mesh/model/service.ts';
 import { behindAfter, behindAll, changeOf } from './behind.ts';
 import type { EntranceTable } from './entrances.ts';
@@ -32,7 +32,7 @@ export interface Tables {
 interface PortGroup {
   readonly port: number;
   readonly protocol: MapProtocol;
-  readonly names: Set<string>;
+  readonly names: ReadonlySet<string>;
 }
 
 /**
@@ -53,7 +53,7 @@ export function desireService(
   const change = known === undefined ? undefined : changeOf(known.source.backends, service.backends);
   for (const { port, protocol, names } of portGroups(service.ports)) {
     for (const family of FAMILIES) {
-      const addresses = service.frontends.filter((address) => familyOf(address) === family);
+      const addresses = ofFamily(service.frontends, family);
       if (addresses.length === 0) continue;
       const way = { protocol, names, family, table: targets };
       const last = known?.behinds.find((b) => b.port === port && b.protocol === protocol && b.family === family);
@@ -91,6 +91,11 @@ export function desireService(
   };
 }
 
+const ofFamily = (addresses: readonly IpAddress[], family: Family): readonly IpAddress[] =>
+  addresses.every((address) => familyOf(address) === family)
+    ? addresses
+    : addresses.filter((address) => familyOf(address) === family);
+
 const NO_REFUSALS: readonly Refusal[] = [];
 
 const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean =>
@@ -103,21 +108,32 @@ const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean =>
 
 function unsupported({ key, ports }: MeshService): Refusal[] {
   const refused: Refusal[] = [];
+  if (!ports.some(({ protocol }) => protocol === 'SCTP')) return refused;
   const sctp = ports.filter(({ protocol }) => protocol === 'SCTP').map(({ port }) => port);
-  if (sctp.length > 0) {
-    const reason = `SCTP ports cannot be programmed yet: ${sctp.join(', ')}`;
-    refused.push(refusal(key, REFUSAL_CODES.unsupported, reason));
-  }
+  const reason = `SCTP ports cannot be programmed yet: ${sctp.join(', ')}`;
+  refused.push(refusal(key, REFUSAL_CODES.unsupported, reason));
   return refused;
 }
 
+/** Of lists of ports, which services share. */
+const KNOWN_GROUPS = new WeakMap<readonly NamedPort[], readonly PortGroup[]>();
+
 function portGroups(ports: readonly NamedPort[]): readonly PortGroup[] {
+  let groups = KNOWN_GROUPS.get(ports);
+  if (groups === undefined) {
+    groups = groupsOf(ports);
+    KNOWN_GROUPS.set(ports, groups);
+  }
+  return groups;
+}
+
+function groupsOf(ports: readonly NamedPort[]): readonly PortGroup[] {
   const groups: PortGroup[] = [];
   for (const { name, port, protocol } of ports) {
     if (protocol === 'SCTP') continue;
     const group = groups.find((known) => known.port === port && known.protocol === protocol);
     if (group === undefined) groups.push({ port, protocol, names: new Set([name]) });
-    else group.names.add(name);
+    else groups[groups.indexOf(group)] = { port, protocol, names: new Set([...group.names, name]) };
   }
   return groups;
 }

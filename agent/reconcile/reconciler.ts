@@ -18,8 +18,9 @@ import { Batch } from './batch.ts';
 import { countDrift } from './drift.ts';
 import { type Execution, execute, type MapFailure } from './execute.ts';
 import { type MapImage, READER_GRACE_MS } from './image.ts';
+import { Marked } from './marked.ts';
 import { type IdSpaces, observe, restoreIds } from './observe.ts';
-import { programmedFrontend } from './programmed.ts';
+import { Programmed } from './programmed.ts';
 import { Refusals } from './refusals.ts';
 import { type Intent, planRound, type Round } from './round.ts';
 import { sizesOf } from './sizes.ts';
@@ -63,14 +64,8 @@ export class Reconciler {
   readonly #ids: IdSpaces;
   readonly #refusals: Refusals;
   readonly #recovery: Backoff;
-  readonly #dirty = new Set<Entrance>();
-  readonly #dirtyTargets = new Set<Target>();
-  /** Frontends with something to do once readers have let go, and when; the earliest first. */
-  readonly #later = new Map<Entrance, number>();
-  /** As it was last programmed whole: what a service goes back to when a map refuses its new state. */
-  readonly #programmed = new Map<Entrance, DesiredFrontend>();
-  /** What of it is not what is desired, or does not stand in the maps as this process left it. */
-  readonly #displaced = new Set<Entrance>();
+  readonly #marked = new Marked();
+  readonly #programmed = new Programmed();
   /** Ids whose reverse rows were found without any other row of a frontend. */
   #lone: readonly number[] = [];
   #image: MapImage | undefined;
@@ -79,7 +74,7 @@ export class Reconciler {
   #batches: Readonly<Record<MapName, Batch>> | undefined;
   #recoverAt: number | undefined;
   /** Before the first `mark` nobody has said what is desired, and everything would be taken away. */
-  #marked = false;
+  #wasMarked = false;
   #counters = { written: 0, removed: 0, failures: 0, dumps: 0, drift: 0 };
 
   constructor(deps: ReconcilerDeps) {
@@ -104,7 +99,7 @@ export class Reconciler {
 
   /** What is marked and not in the maps yet. */
   get waiting(): { readonly frontends: number; readonly backends: number } {
-    return { frontends: this.#dirty.size, backends: this.#dirtyTargets.size };
+    return { frontends: this.#marked.frontends.size, backends: this.#marked.targets.size };
   }
 
   get counters(): ReconcilerCounters {
@@ -122,7 +117,7 @@ export class Reconciler {
 
   /** When `pass` has something to do again if nothing changes, on the monotonic clock. */
   get dueAt(): number | undefined {
-    const times = [this.#firstLater, this.#image?.orphanDueAt, this.#refusals.retryAt, this.#recoverAt];
+    const times = [this.#marked.dueAt, this.#image?.orphanDueAt, this.#refusals.retryAt, this.#recoverAt];
     return times.reduce(
       (first, at) => (at !== undefined && (first === undefined || at < first) ? at : first),
       undefined,
@@ -160,24 +155,24 @@ export class Reconciler {
     this.#forgetImage();
     this.#image = image;
     this.#adoptions += 1;
-    this.#later.clear();
-    await visitAll(this.#programmed.keys(), pause, (entrance) => this.#displaced.add(entrance));
+    this.#marked.forgetLater();
+    await this.#programmed.displaceAll(pause);
     const lone: number[] = [];
     await visitAll(image.reverses(), pause, ([id]) => {
       if (this.#isLone(id, image)) lone.push(id);
     });
     this.#lone = lone;
-    await visitAll(image.frontends(), pause, ({ frontend }) => this.#dirty.add(frontend));
-    await visitAll(desired.frontends(), pause, ({ entrance }) => this.#dirty.add(entrance));
+    await visitAll(image.frontends(), pause, ({ frontend }) => this.#marked.frontends.add(frontend));
+    await visitAll(desired.frontends(), pause, ({ entrance }) => this.#marked.frontends.add(entrance));
     await visitAll(desired.targets(), pause, this.#noteTarget);
   }
 
   /** Names what to look at in the next pass. A service that changed is tried again if it was refused. */
   async mark({ frontends, targets }: DesiredChanges): Promise<void> {
     const { pause } = this.#deps;
-    this.#marked = true;
+    this.#wasMarked = true;
     await visitAll(frontends, pause, (entrance) => {
-      this.#dirty.add(entrance);
+      this.#marked.frontends.add(entrance);
       if (!this.#refusals.hasRefused) return;
       const service = entrance.placed?.key;
       if (service !== undefined) this.#refusals.forgive(service);
@@ -189,7 +184,7 @@ export class Reconciler {
   readonly #noteTarget = (target: Target): void => {
     const state = this.#deps.desired.targetState(target);
     if (state !== undefined && this.#image?.holdsBackend(target.id, target, state) !== true)
-      this.#dirtyTargets.add(target);
+      this.#marked.targets.add(target);
   };
 
   /**
@@ -197,15 +192,15 @@ export class Reconciler {
    * away. Ends early when the signal aborts; the next pass, or the next process, goes on from there.
    */
   async pass(signal: AbortSignal): Promise<PassOutcome> {
-    if (!this.#marked) throw new Error('nothing is desired yet');
+    if (!this.#wasMarked) throw new Error('nothing is desired yet');
     const total = { written: 0, removed: 0 };
     this.#recoverAt = undefined;
     if (this.#image === undefined) await this.observe();
     for (const service of this.#refusals.takeDue(this.#now())) this.#markService(service);
-    this.#takeDue();
+    this.#marked.wake(this.#now());
     let refusals = 0;
     while (!signal.aborted) {
-      const busy = this.#dirty.size + this.#dirtyTargets.size > 0;
+      const busy = !this.#marked.isEmpty;
       const execution = busy ? await this.#round() : await this.#collect();
       total.written += execution.written;
       total.removed += execution.removed;
@@ -214,7 +209,7 @@ export class Reconciler {
       if (refusals > REFUSING_ROUNDS_MAX) return this.#failed([...execution.refused.values()][0], total);
       // Rows went: who waits for room looks again.
       if (execution.removed > 0) for (const service of this.#refusals.waiting()) this.#markService(service);
-      if (!busy && this.#dirty.size === 0) break;
+      if (!busy && this.#marked.frontends.size === 0) break;
       await this.#deps.pause();
     }
     this.#recovery.reset();
@@ -225,18 +220,18 @@ export class Reconciler {
   async #round(): Promise<Execution> {
     const image = this.#knownImage();
     const { put, remove } = this.#take(image);
-    const targets = takeSome(this.#dirtyTargets, ROUND_BACKENDS_MAX);
+    const targets = this.#marked.takeTargets(ROUND_BACKENDS_MAX);
     const { desired } = this.#deps;
     const round = planRound({
       put,
       remove,
-      inPlace: (entrance) => (this.#displaced.has(entrance) ? undefined : this.#programmed.get(entrance)),
+      inPlace: (entrance) => this.#programmed.inPlace(entrance),
       targets,
       targetState: (target) => desired.targetState(target),
       image,
       ids: this.#ids,
       sizes: this.#refusals.sizes(sizesOf(this.#deps.maps)),
-      removalsPending: image.orphanDueAt !== undefined || this.#later.size > 0,
+      removalsPending: image.orphanDueAt !== undefined || this.#marked.hasLater,
       now: this.#now(),
     });
     const execution = await this.#execute(round, image);
@@ -254,11 +249,11 @@ export class Reconciler {
     const remove: Entrance[] = [];
     let frontends = 0;
     let backends = 0;
-    for (const entrance of this.#dirty) {
+    for (const entrance of this.#marked.frontends) {
       if (frontends >= ROUND_FRONTENDS_MAX || backends >= ROUND_BACKENDS_MAX) break;
       const { placed } = entrance;
       if (placed === undefined) {
-        this.#dirty.delete(entrance);
+        this.#marked.frontends.delete(entrance);
         if (image.frontend(entrance) !== undefined || this.#programmed.has(entrance)) remove.push(entrance);
         else this.#releaseServiceId(entrance, image, this.#now());
         frontends += 1;
@@ -269,8 +264,9 @@ export class Reconciler {
       const isRefused = this.#refusals.isRefused(service);
       for (const desired of placed.admitted) {
         const own = desired.entrance;
-        if (!this.#dirty.delete(own)) continue;
-        this.#rememberFound(own, image);
+        if (!this.#marked.frontends.delete(own)) continue;
+        // What a predecessor programmed is what to go back to, until this process has programmed something itself.
+        if (!this.#programmed.has(own) && image.frontend(own)?.master !== undefined) this.#programmed.find(own, image);
         const intent = isRefused ? this.#programmed.get(own) : desired;
         if (intent === undefined) remove.push(own);
         else intents.push(intent);
@@ -282,38 +278,22 @@ export class Reconciler {
     return { put, remove };
   }
 
-  /** What a predecessor programmed is what to go back to, until this process has programmed something itself. */
-  #rememberFound(entrance: Entrance, image: MapImage): void {
-    if (this.#programmed.has(entrance)) return;
-    const found = programmedFrontend(image, entrance);
-    if (found === undefined) return;
-    this.#programmed.set(entrance, found);
-    this.#displaced.add(entrance);
-  }
-
   #settle(round: Round, put: readonly Intent[], remove: readonly Entrance[], image: MapImage): void {
     const now = this.#now();
     for (const { service, frontends } of put) {
       const refusal = round.waiting.get(service);
       this.#refusals.settle(service, refusal);
       for (const frontend of frontends) {
-        const { entrance } = frontend;
-        const found = refusal === undefined ? frontend : programmedFrontend(image, entrance);
-        if (found !== undefined) this.#programmed.set(entrance, found);
-        const wanted = refusal === undefined && entrance.desired === frontend;
-        if (wanted) this.#displaced.delete(entrance);
-        else this.#displaced.add(entrance);
+        if (refusal !== undefined) this.#programmed.find(frontend.entrance, image);
+        else if (frontend.entrance.desired === frontend) this.#programmed.place(frontend);
+        else this.#programmed.placeOutdated(frontend);
       }
     }
     for (const entrance of remove) {
-      this.#programmed.delete(entrance);
-      this.#displaced.delete(entrance);
+      this.#programmed.forget(entrance);
       this.#releaseServiceId(entrance, image, now);
     }
-    for (const entrance of round.later) {
-      this.#later.delete(entrance);
-      this.#later.set(entrance, now + READER_GRACE_MS);
-    }
+    this.#marked.postpone(round.later, now + READER_GRACE_MS);
   }
 
   #releaseServiceId(entrance: Entrance, image: MapImage, now: number): void {
@@ -372,7 +352,7 @@ export class Reconciler {
 
   #failed(failure: MapFailure | undefined, total: { readonly written: number; readonly removed: number }): PassOutcome {
     this.#forgetImage();
-    this.#later.clear();
+    this.#marked.forgetLater();
     this.#counters.failures += 1;
     this.#recoverAt = this.#now() + this.#recovery.next();
     this.#scheduleRetry();
@@ -384,16 +364,7 @@ export class Reconciler {
   }
 
   #markService(service: ServiceKey): void {
-    for (const { entrance } of this.#deps.desired.frontendsOf(service)) this.#dirty.add(entrance);
-  }
-
-  #takeDue(): void {
-    const now = this.#now();
-    for (const [entrance, at] of this.#later) {
-      if (at > now) return;
-      this.#later.delete(entrance);
-      this.#dirty.add(entrance);
-    }
+    for (const { entrance } of this.#deps.desired.frontendsOf(service)) this.#marked.frontends.add(entrance);
   }
 
   #forgetImage(): void {
@@ -406,20 +377,5 @@ export class Reconciler {
     return this.#image;
   }
 
-  get #firstLater(): number | undefined {
-    for (const at of this.#later.values()) return at;
-    return undefined;
-  }
-
   readonly #now = (): number => this.#deps.clock.monotonic();
-}
-
-function takeSome<T>(from: Set<T>, max: number): readonly T[] {
-  const taken: T[] = [];
-  for (const item of from) {
-    if (taken.length === max) break;
-    taken.push(item);
-  }
-  for (const item of taken) from.delete(item);
-  return taken;
 }

@@ -1,0 +1,58 @@
+// What the reconciler has to look at: at once, or when readers have let go of what they hold. It knows of frontends and targets
+// only that, and nothing of what is to become of them.
+
+import type { Entrance } from '../desired/frontend.ts';
+import type { Target } from '../desired/targets.ts';
+
+export class Marked {
+  readonly frontends = new Set<Entrance>();
+  readonly targets = new Set<Target>();
+  /** Frontends with something to do later, and when; the earliest first. */
+  readonly #later = new Map<Entrance, number>();
+
+  get isEmpty(): boolean {
+    return this.frontends.size + this.targets.size === 0;
+  }
+
+  get hasLater(): boolean {
+    return this.#later.size > 0;
+  }
+
+  /** When the first of those is due that are not to be looked at now. */
+  get dueAt(): number | undefined {
+    for (const at of this.#later.values()) return at;
+    return undefined;
+  }
+
+  /** `at` is after every time that was named before. */
+  postpone(entrances: Iterable<Entrance>, at: number): void {
+    for (const entrance of entrances) {
+      this.#later.delete(entrance);
+      this.#later.set(entrance, at);
+    }
+  }
+
+  forgetLater(): void {
+    this.#later.clear();
+  }
+
+  /** Marks what is due. */
+  wake(now: number): void {
+    for (const [entrance, at] of this.#later) {
+      if (at > now) return;
+      this.#later.delete(entrance);
+      this.frontends.add(entrance);
+    }
+  }
+
+  /** Not marked any more. */
+  takeTargets(max: number): readonly Target[] {
+    const taken: Target[] = [];
+    for (const target of this.targets) {
+      if (taken.length === max) break;
+      taken.push(target);
+    }
+    for (const target of taken) this.targets.delete(target);
+    return taken;
+  }
+}

@@ -16,11 +16,19 @@ import type { IndexedConstituent } from './service-index.ts';
 interface Workloads {
   readonly cluster: ClusterName;
   readonly identities: readonly number[];
-  /** Every label that any of them carries, but for the cluster's own. */
-  readonly labels: ReadonlySet<string>;
+  /** Of each identity. */
+  readonly labelSets: readonly LabelSet[];
   /** The label sets, in words; equal texts mean that policies see the same. */
   readonly text: string;
 }
+
+/** The labels of an identity, but for the cluster's own. */
+interface LabelSet {
+  readonly labels: readonly string[];
+  readonly text: string;
+}
+
+const NO_LABELS: LabelSet = { labels: [], text: '' };
 
 /** What is behind one record, and what it was found from. */
 interface Behind {
@@ -33,7 +41,7 @@ interface Behind {
 export class KnownWorkloads {
   readonly #known = new WeakMap<RecordState, Behind>();
   /** Of each identity, which many services share. */
-  readonly #labels = new WeakMap<GoodValue, readonly string[]>();
+  readonly #labels = new WeakMap<GoodValue, LabelSet>();
 
   of({ record }: IndexedConstituent, indexes: RecordIndexes): Workloads {
     const parts = indexes.partsOf(record).map((part) => this.#behind(part, indexes));
@@ -55,17 +63,18 @@ export class KnownWorkloads {
   #workloadsOf(cluster: ClusterName, numbers: ReadonlySet<number>, indexes: RecordIndexes): Workloads {
     const identities = [...numbers].sort((a, b) => a - b);
     const labelSets = identities.map((number) => this.#labelsOf(indexes.publisher(number, cluster)?.good));
-    const texts = new Set(labelSets.map((labels) => labels.join(';')));
-    return { cluster, identities, labels: new Set(labelSets.flat()), text: [...texts].sort().join(' | ') };
+    const texts = new Set(labelSets.map(({ text }) => text));
+    return { cluster, identities, labelSets, text: [...texts].sort().join(' | ') };
   }
 
-  #labelsOf(identity: GoodValue | undefined): readonly string[] {
-    if (identity === undefined) return [];
+  #labelsOf(identity: GoodValue | undefined): LabelSet {
+    if (identity === undefined) return NO_LABELS;
     const known = this.#labels.get(identity);
     if (known !== undefined) return known;
     const labels = identityLabels(identity.value).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
-    this.#labels.set(identity, labels);
-    return labels;
+    const labelSet = { labels, text: labels.join(';') };
+    this.#labels.set(identity, labelSet);
+    return labelSet;
   }
 }
 
@@ -91,8 +100,6 @@ export function workloadDrafts(
   if (second === undefined) return;
   const code = 'CM-IDENT-005';
   const concerned = [first, ...others];
-  const differing = (labels: ReadonlySet<string>) =>
-    [...labels].filter((label) => !concerned.every((workloads) => workloads.labels.has(label))).sort();
   drafts.add(code, first.cluster, () => ({
     code,
     subject: { cluster: first.cluster, kind: 'service', key: service, value: first.text },
@@ -105,11 +112,22 @@ export function workloadDrafts(
     evidence: {
       service,
       identities: Object.fromEntries(concerned.map(({ cluster, identities }) => [cluster, identities])),
-      differing_labels: Object.fromEntries(concerned.map(({ cluster, labels }) => [cluster, differing(labels)])),
+      differing_labels: differingLabels(concerned),
     },
     winner: null,
     fingerprint: soleFingerprint(code, 'service', service),
   }));
+}
+
+/** By cluster: what its workloads carry and those of some other do not. */
+function differingLabels(concerned: readonly Workloads[]): { readonly [cluster: string]: readonly string[] } {
+  const carried = concerned.map(({ cluster, labelSets }) => {
+    return { cluster, labels: new Set(labelSets.flatMap(({ labels }) => labels)) };
+  });
+  const isCommon = (label: string) => carried.every(({ labels }) => labels.has(label));
+  return Object.fromEntries(
+    carried.map(({ cluster, labels }) => [cluster, [...labels].filter((label) => !isCommon(label)).sort()]),
+  );
 }
 
 /** The published identities of the record's backends. */

@@ -84,15 +84,21 @@ describe.skipIf(skipped || (process.env.CI === undefined && !isInstalled('etcdct
 
     test('records of a peer: withheld and kept with their reason; what was good before stays in the kernel', async () => {
       await takeElection(east);
-      const state = 'cilium/state/services/v1/east/demo';
-      const good = JSON.parse(await etcdctl(east, ['get', '--print-value-only', `${state}/echo`]));
-      const evil = { '10.2.1.66': { http: { Protocol: 'TCP', Port: 8080 } } };
+      // Between our own programs services travel in pieces, and those are what is read of east.
+      const [heads, slices] = ['clustermesh/v1/heads/east/demo', 'clustermesh/v1/slices/east/demo'];
+      const whole = 'cilium/state/services/v1/east/demo/echo';
+      const good = JSON.parse(await etcdctl(east, ['get', '--print-value-only', whole]));
+      const evil = {
+        ...{ cluster: 'east', namespace: 'demo', name: 'echo', clusterID: 2 },
+        backends: { '10.2.1.66': { http: { Protocol: 'TCP', Port: 8080 } } },
+      };
       const garbage: Readonly<Record<string, string>> = {
-        [`${state}/echo`]: 'no JSON at all',
-        // Whose value is another service's, of another cluster, and has another cluster's id.
-        [`${state}/other`]: JSON.stringify({ ...good, backends: evil }),
-        [`${state}/foreign`]: JSON.stringify({ ...good, name: 'foreign', cluster: 'north', backends: evil }),
-        [`${state}/id`]: JSON.stringify({ ...good, name: 'id', clusterID: 77, backends: evil }),
+        [`${heads}/echo`]: 'no JSON at all',
+        // Whose value is another slice's, of another cluster, has another cluster's id, and has backends where none belong.
+        [`${slices}/echo/other`]: JSON.stringify({ ...evil, slice: 'another' }),
+        [`${slices}/echo/foreign`]: JSON.stringify({ ...evil, slice: 'foreign', cluster: 'north' }),
+        [`${slices}/echo/id`]: JSON.stringify({ ...evil, slice: 'id', clusterID: 77 }),
+        [`${heads}/other`]: JSON.stringify({ ...good, name: 'other' }),
         'cilium/state/ip/v1/default/10.2.1.66': JSON.stringify({
           IP: '10.2.1.67',
           ID: 131_073,
@@ -112,7 +118,7 @@ describe.skipIf(skipped || (process.env.CI === undefined && !isInstalled('etcdct
         expect(keys.sort()).toEqual(Object.keys(garbage).sort());
       }, WAIT);
       // Kept under its key in the own etcd; in the cache stands what was good.
-      const kept = await etcdctl(west, ['get', '--print-value-only', `clustermesh/v1/quarantine/east/${state}/echo`]);
+      const kept = await etcdctl(west, ['get', '--print-value-only', `clustermesh/v1/quarantine/east/${heads}/echo`]);
       expect(JSON.parse(kept).value).toBe(Buffer.from('no JSON at all').toString('base64'));
       const cached = await etcdctl(west, ['get', '--print-value-only', 'cilium/cache/services/v1/east/demo/echo']);
       expect(JSON.parse(cached)).toEqual(good);

@@ -6,12 +6,14 @@ import { systemClock } from '../runtime/clock.ts';
 import { runLifecycle } from '../runtime/lifecycle.ts';
 import { type Log, processLog } from '../runtime/log.ts';
 import { systemRandom } from '../runtime/random.ts';
+import { limitYoungGeneration } from '../runtime/young-generation.ts';
 import type { TellingMaps } from './app.ts';
 import { composeAgent } from './compose.ts';
 import type { AgentConfig } from './config.ts';
 import { StartTimes } from './status/start-times.ts';
 
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
+  limitYoungGeneration();
   const log = processLog(config.log.level, { cluster: config.cluster.name, node: config.node.name });
   const start = new StartTimes(systemClock, log);
   start.reached('modules');

@@ -20,6 +20,7 @@ import { cgroup2Mount, createCgroup, removeCgroup } from '../lab/cgroup.ts';
 import type { MeshSnapshot } from '../mesh/snapshot/snapshot.ts';
 import { silentLog } from '../runtime/log.ts';
 import { packageRoot } from '../runtime/package-root.ts';
+import { limitYoungGeneration } from '../runtime/young-generation.ts';
 import { machineLine, table, writeFigure, writeSection } from './markdown-section.ts';
 import { type LongestTurn, longestTurn } from './program/longest-turn.ts';
 import { BACKENDS_EACH, backendAt, messagesOf, serviceOf, servicesOf, snapshotOf } from './program/sample.ts';
@@ -45,6 +46,8 @@ const { values } = parseArgs({
 const most = Number(values.services);
 const rounds = Number(values.rounds);
 
+// As an agent does when it starts.
+limitYoungGeneration();
 const dir = mkdtempSync(join(tmpdir(), 'bench-program-'));
 const bpffs = join(dir, 'bpffs');
 const cgroup = join(cgroup2Mount() ?? '/sys/fs/cgroup', `bench-program-${process.pid}`);

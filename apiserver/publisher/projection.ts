@@ -13,6 +13,7 @@ import { serviceSpecKey, serviceSpecKind } from '../../mesh/wire/service-spec.ts
 import { allRefs } from '../sources/object-table.ts';
 import type { ClusterObjects, ObjectRef } from '../sources/objects.ts';
 import { ServiceSlices } from '../sources/service-slices.ts';
+import type { WholePace } from '../whole-pace.ts';
 import { identityLabels } from './convert/identity-labels.ts';
 import { hostAddress, ipIdentityRecord, publishedAddresses } from './convert/ip.ts';
 import { isGlobalNamespace } from './convert/namespaces.ts';
@@ -24,7 +25,6 @@ import type { Identities } from './identities.ts';
 import { PodClaims } from './pod-claims.ts';
 import { ServicePieces } from './service-pieces.ts';
 import type { ClusterSettings } from './settings.ts';
-import type { WholePace } from './whole-pace.ts';
 
 /**
  * What is worked on at once: `service ns/name`, `slice ns/name/slice`, `whole ns/name` (only the value with all backends, which had to

@@ -19,6 +19,7 @@ import { WorkQueue } from '../../runtime/work-queue.ts';
 import type { Source } from '../sources/port.ts';
 import { isFailure } from '../store/failures.ts';
 import type { Condition, MirrorBatch, Store } from '../store/port.ts';
+import { WholePace } from '../whole-pace.ts';
 import type { ClusterOriginRecord } from './cluster-origin.ts';
 import { clusterCard, clusterConfig } from './convert/cluster.ts';
 import { PublisherMeanings, publisherFailures } from './failures.ts';
@@ -27,7 +28,6 @@ import { KeyWriter } from './key-writer.ts';
 import { ownedKeys } from './owned-keys.ts';
 import { Projection, type Unit } from './projection.ts';
 import type { ClusterSettings } from './settings.ts';
-import { WholePace } from './whole-pace.ts';
 
 /** Readers call a peer ageing after 10 s of silence: three beats may be late before that. */
 export const HEARTBEAT_INTERVAL_MS = 3_000;

@@ -8,7 +8,7 @@ import { composeService } from '../../mesh/wire/service-pieces.ts';
 import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
-import { WholePace } from '../publisher/whole-pace.ts';
+import { WholePace } from '../whole-pace.ts';
 import type { AdmittedPieces } from './port.ts';
 
 interface Composed {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ServiceKey } from '../../mesh/model/names.ts';
-import { ManualClock } from '../../runtime/manual-clock.ts';
+import type { ServiceKey } from '../mesh/model/names.ts';
+import { ManualClock } from '../runtime/manual-clock.ts';
 import { AT_ONCE_BACKENDS_MAX, WholePace } from './whole-pace.ts';
 
 const LARGE = 5_000;

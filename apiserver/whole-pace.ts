@@ -3,8 +3,8 @@
 // written at once; while a large service goes on changing, the changes of a while are written together. What our own programs
 // read, the pieces, never waits.
 
-import type { ServiceKey } from '../../mesh/model/names.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { ServiceKey } from '../mesh/model/names.ts';
+import type { Clock } from '../runtime/clock.ts';
 
 /** As many as an EndpointSlice holds: a value of that size costs about what its piece does. */
 export const AT_ONCE_BACKENDS_MAX = 100;

@@ -113,7 +113,9 @@ function refusedMirror({ onState }: MirrorObserver): Mirror {
   };
 }
 
-const isNewKey = (key: string) => key.startsWith(keys.specs.prefix) || key === keys.bundle;
+const [SLICES = '', HEADS = ''] = keys.pieces.prefixes;
+const isNewKey = (key: string) =>
+  [keys.specs.prefix, SLICES, HEADS].some((prefix) => key.startsWith(prefix)) || key === keys.bundle;
 const describeEvent = (event: StoreEvent) => (event.type === 'put' ? event.kv.key : `-${event.key}`);
 const denied = () => new OperationalError({ code: 'STORE_DENIED', operation: 'read', reason: 'not allowed' });
 const put = (key: string, value = 'x') => store.transact([{ type: 'put', key, value: bytes(value) }]);
@@ -361,5 +363,68 @@ describe('how the peer exports its services', () => {
     refuse?.();
     await later(() => expect(seen.retained.at(-1)).toEqual(['cilium/state/services/v1/east/prod/echo']));
     expect(link.state).toMatchObject({ synced: true, freshness: 'fresh' });
+  });
+});
+
+describe('services in pieces', () => {
+  const WHOLE = 'cilium/state/services/v1/east/prod/echo';
+  const [SLICE, HEAD] = [`${SLICES}prod/echo/a`, `${HEADS}prod/echo`];
+  const card = (...capabilities: readonly string[]) =>
+    put(keys.card, JSON.stringify({ schema: 'clustermesh/v1', name: 'east', id: 2, capabilities }));
+  const publishPieces = async () => {
+    for (const key of [HEAD, SLICE, ...keys.pieces.canaries]) await put(key);
+  };
+
+  test('are asked for instead of whole ones, and heads are taken in after their slices', async () => {
+    await card('service-pieces');
+    await publishPieces();
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, inPieces: true }));
+    expect(seen.records).toEqual([SLICE, HEAD]);
+  });
+
+  test('are asked for when all of them are there, and whole ones until then', async () => {
+    await card('service-pieces');
+    await put(HEAD);
+    await put(keys.pieces.canaries[0] ?? '');
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, inPieces: false }));
+    expect(seen.retained.at(-1)).toEqual([WHOLE]);
+    await publishPieces();
+    await card('service-pieces');
+    await later(() => expect(link.state).toMatchObject({ synced: true, inPieces: true }));
+    expect(seen.retained.at(-1)).toEqual([HEAD, SLICE]);
+  });
+
+  test('are not asked of a replica that refuses them', async () => {
+    oldDoor = true;
+    await card('service-pieces');
+    await publishPieces();
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, inPieces: false }));
+    expect(seen.records).toEqual([WHOLE]);
+  });
+
+  test.each([
+    ['the card offers them no longer', () => card()],
+    [
+      'the door that answers is of an older version',
+      async () => {
+        oldDoor = true;
+        refuse?.();
+      },
+    ],
+  ])('are followed until %s, and then whole ones', async (_, end) => {
+    await card('service-pieces');
+    await publishPieces();
+    await publish();
+    const link = follow();
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, inPieces: true }));
+    await end();
+    await later(() => expect(link.state).toMatchObject({ synced: true, inPieces: false, freshness: 'fresh' }));
+    expect(seen.retained.at(-1)).toEqual([WHOLE]);
   });
 });

@@ -69,9 +69,16 @@ class Subscriber {
 const setup = setupOf<SubscribersSetup>();
 const subscribers: Subscriber[] = [];
 const LOOK_MS = 1;
+/** More than this is not slow but stuck: the process ends, and with it the measure. */
+const ARRIVED_WITHIN_MS = 60_000;
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  const begun = performance.now();
+  while (!holds()) {
+    if (performance.now() - begun > ARRIVED_WITHIN_MS)
+      throw new Error(`not every agent was told in ${ARRIVED_WITHIN_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 }
 
 async function open(): Promise<number> {

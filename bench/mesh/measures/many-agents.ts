@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { ClusterName } from '../../../mesh/model/names.ts';
 import { type Figures, figuresOf, nowMs } from '../../propagation/moments.ts';
 import { startWorker } from '../../propagation/worker.ts';
+import { remoteBackends } from '../size.ts';
 import type { MeshStage } from '../stage.ts';
 import type { Received, SubscribersRequest, SubscribersSetup } from '../subscribers.ts';
 import { usedSince } from '../usage.ts';
@@ -54,8 +55,17 @@ export async function manyAgents(stage: MeshStage, agents: number, signal: Abort
   const usual = stage.size.backends;
   const change = async (at: number, step = 1): Promise<readonly number[]> => {
     const after = nowMs();
-    await stage.play({ type: 'service', backends: at % 2 === 0 ? usual + step : usual });
-    return (await ask<readonly number[]>({ type: 'arrivals', after })).map((arrived) => arrived - after);
+    const more = at % 2 === 0 ? step : 0;
+    await stage.play({ type: 'service', backends: usual + more });
+    const arrived = await ask<readonly number[]>({ type: 'arrivals', after });
+    // It comes in as many steps as slices changed. Undone before the last of them, the next change would be none, and not arrive.
+    await stage.until(
+      'all of a change',
+      () => stage.isWhole(remoteBackends(stage.size) + more),
+      BACK_WITHIN_MS,
+      signal,
+    );
+    return arrived.map((at) => at - after);
   };
   try {
     const beforeOpen = stage.usage('apiserver');

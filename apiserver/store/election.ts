@@ -5,6 +5,7 @@
 // Others look at the key every second instead of watching it: a look cannot be missed, and a hand-over after a crash waits
 // for the lease anyway.
 
+import { setMaxListeners } from 'node:events';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -80,6 +81,8 @@ export class Election {
 
   async #lead(campaign: Campaign, lease: Lease, fence: Condition, signal: AbortSignal): Promise<void> {
     const leading = new AbortController();
+    // Whoever writes while this replica leads listens, with several requests at a time: their number is no sign of a leak.
+    setMaxListeners(0, leading.signal);
     const end = (): void => leading.abort(signal.aborted ? signal.reason : lease.lost.reason);
     signal.addEventListener('abort', end, { once: true });
     lease.lost.addEventListener('abort', end, { once: true });

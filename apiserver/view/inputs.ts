@@ -61,6 +61,8 @@ export class ViewInputs {
   readonly #contributions = new Contributions(this.#portLists);
   readonly #parts = new Parts();
   readonly #peers = new Map<ClusterName, PeerStanding>();
+  /** Until a record comes that may say otherwise: in a large mesh nearly every batch has none. */
+  #clusters: ReadonlyMap<ClusterName, ClusterId> | undefined;
 
   constructor(own: OwnCluster) {
     this.#own = own;
@@ -100,6 +102,11 @@ export class ViewInputs {
    * belongs to one cluster: the first in this order, then by name.
    */
   clusters(): ReadonlyMap<ClusterName, ClusterId> {
+    this.#clusters ??= this.#claimedIds();
+    return this.#clusters;
+  }
+
+  #claimedIds(): ReadonlyMap<ClusterName, ClusterId> {
     const claims = [...this.#contributions.clusterIds()];
     claims.sort(([a], [b]) => compareText(a, b));
     const peers = [...this.#peers].sort(([a], [b]) => compareText(a, b));
@@ -115,6 +122,7 @@ export class ViewInputs {
   }
 
   #applyWhole(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    this.#clusters = undefined;
     const place = placeOf(suffix, parseServiceKey);
     if (!place.ok) return place;
     const { cluster, of: key } = place.value;
@@ -135,6 +143,7 @@ export class ViewInputs {
   }
 
   #applyHead(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    this.#clusters = undefined;
     const place = placeOf(suffix, parseServiceKey);
     if (!place.ok) return place;
     const { cluster, of: key } = place.value;
@@ -173,6 +182,7 @@ export class ViewInputs {
   }
 
   #applyPeer(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
+    this.#clusters = undefined;
     const cluster = parseClusterName(suffix);
     if (!cluster.ok) return err(`cluster name ${cluster.error}`);
     const wasFresh = this.#isFresh(cluster.value);

@@ -73,13 +73,16 @@ export interface EndpointManifestSpec {
   readonly terminating: boolean;
 }
 
+/** Of the one slice of a service. */
+export const sliceNameOf = (service: string): string => `${service}-lab`;
+
 export const endpointSliceManifest = (
   { namespace, name, targetPort }: Pick<ServiceManifestSpec, 'namespace' | 'name' | 'targetPort'>,
   endpoints: readonly EndpointManifestSpec[],
 ): Manifest => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
-  metadata: { namespace, name: `${name}-lab`, labels: { 'kubernetes.io/service-name': name } },
+  metadata: { namespace, name: sliceNameOf(name), labels: { 'kubernetes.io/service-name': name } },
   addressType: 'IPv4',
   ports: [{ name: PORT_NAME, protocol: 'TCP', port: targetPort }],
   endpoints: endpoints.map(({ address, node, pod, terminating }) => ({

@@ -2,12 +2,12 @@
 // East's publisher is kept from writing for as long as the benchmark writes in its place: it would put the changes right.
 
 import type { LabCluster } from '../../lab/cluster.ts';
+import { sliceNameOf } from '../../lab/manifests.ts';
 import { LabMesh } from '../../lab/mesh.ts';
-import type { LabService } from '../../lab/service.ts';
 import type { ClusterSpec } from '../../lab/topology.ts';
 import { doorDnsName, rpcDnsName } from '../../mesh/model/certificate-names.ts';
-import { parseServiceKey } from '../../mesh/model/names.ts';
-import { clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { type ClusterName, parseServiceKey } from '../../mesh/model/names.ts';
+import { serviceSliceKey, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
 import type { Target } from './client.ts';
 import type { DialAnswer, DialRequest } from './first-connect.ts';
@@ -44,7 +44,7 @@ export class PropagationStage {
   #dialler: Worker | undefined;
   #writer: Worker | undefined;
   #key = '';
-  /** The service's value with its backend, and without. */
+  /** The slice of the service, which is what travels between clusters, with its backend, and without. */
   #values = { with: '', without: '' };
 
   constructor(onProgress: (what: string) => void) {
@@ -81,13 +81,16 @@ export class PropagationStage {
       port: here.spec.port,
     });
     await this.#dial('connected', TOGETHER_MS);
-    await this.#takeOver(east, there);
+    await this.#takeOver(east);
   }
 
-  async #takeOver(east: LabCluster, service: LabService): Promise<void> {
-    const key = parseServiceKey(service.key);
+  async #takeOver(east: LabCluster): Promise<void> {
+    const key = parseServiceKey(`${SERVICE.namespace}/${SERVICE.name}`);
     if (!key.ok) throw new Error(key.error);
-    this.#key = clusterServiceKind.stateKey(east.plan.name, key.value);
+    this.#key = serviceSliceKey(east.plan.name as ClusterName, {
+      service: key.value,
+      slice: sliceNameOf(SERVICE.name),
+    });
     this.#writer = await this.#start('writer', east.places.control.place, ownEtcd(east));
     const value = await this.#ask<string>({ type: 'get', key: this.#key });
     this.#values = { with: value, without: JSON.stringify({ ...JSON.parse(value), backends: {} }) };
@@ -133,14 +136,15 @@ export class PropagationStage {
       tls: { ca: [west.layout.authority.cert], ...west.layout.agent('west-2') },
       serverName: rpcDnsName(west.plan.name),
     };
-    const cached = this.#key.replace('cilium/state/', 'cilium/cache/');
+    const cached = serviceSliceKind.cacheKey(east.plan.name, this.#key);
     const [there, here] = [east.places.control.place, west.places.control.place];
-    const state = { type: 'key', key: this.#key, prefix: 'cilium/state/' } as const;
+    const prefix = serviceSliceKind.stateKey(east.plan.name, '');
+    const state = { type: 'key', key: this.#key, prefix } as const;
     const service = `${SERVICE.namespace}/${SERVICE.name}`;
     const setups: readonly (readonly [typeof here, HopSetup])[] = [
       [there, { hop: "east's etcd", ...ownEtcd(east), ...state }],
       [here, { hop: "east's door", ...door, ...state }],
-      [here, { hop: "west's etcd", ...ownEtcd(west), type: 'key', key: cached, prefix: 'cilium/cache/' }],
+      [here, { hop: "west's etcd", ...ownEtcd(west), type: 'key', key: cached, prefix: 'clustermesh/v1/cache/' }],
       [here, { hop: 'snapshot', ...rpc, prefix: '', type: 'snapshot', node: 'west-2', service }],
     ];
     for (const [place, setup] of setups) await this.#start('hops', place, setup, (news) => onNews(news as HopNews));

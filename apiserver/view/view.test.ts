@@ -2,139 +2,29 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { ClusterId, ClusterName, IpAddress, Revision } from '../../mesh/model/names.ts';
 import { serviceKey } from '../../mesh/model/names.ts';
-import type { Affinity, LocalService } from '../../mesh/model/service.ts';
+import type { Affinity } from '../../mesh/model/service.ts';
 import { check } from '../../mesh/snapshot/consistent.ts';
-import { applyDelta, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
-import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
-import { type ClusterServiceRecord, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
-import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
-import { encodeLocalSlice, localHeadKey, localPiecesCanary, localSliceKey } from '../../mesh/wire/local-slice.ts';
-import { encodePeerRecord, type PeerFreshnessName, peerRecordKey } from '../../mesh/wire/peer-record.ts';
-import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
-import { composeService } from '../../mesh/wire/service-pieces.ts';
-import { type ServiceSliceRecord, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { silentLog } from '../../runtime/log.ts';
+import { applyDelta } from '../../mesh/snapshot/delta.ts';
+import { localServiceKey } from '../../mesh/wire/local-service.ts';
+import type { PeerFreshnessName } from '../../mesh/wire/peer-record.ts';
 import { MemoryStore } from '../store/memory-store.ts';
-import type { StoreEvent } from '../store/port.ts';
 import { VIEW_PREFIXES } from './inputs.ts';
-import { createView } from './view.ts';
-
-const west = 'west' as ClusterName;
-const STORE = '00000000000000aa';
-const cart = serviceKey('shop', 'cart');
-const toBytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-
-/** A view, and a hand that feeds it as a mirror would. */
-function fedView() {
-  const view = createView({ cluster: { name: west, id: 1 as ClusterId }, clock: systemClock, log: silentLog });
-  const published: { readonly next: MeshSnapshot; readonly delta: SnapshotDelta | undefined }[] = [];
-  view.subscribe((next, delta) => published.push({ next, delta }));
-  const feed = (
-    revision: number,
-    changes: Readonly<Record<string, Uint8Array | undefined>>,
-    { relisted = false, storeId = STORE } = {},
-  ) => {
-    const events = Object.entries(changes).map(
-      ([key, value]): StoreEvent =>
-        value === undefined
-          ? { type: 'delete', key, modRevision: revision }
-          : { type: 'put', kv: { key, value, createRevision: 1, modRevision: revision, version: 1, lease: '0' } },
-    );
-    view.onBatch({ position: { storeId, revision: revision as Revision }, events, relisted });
-  };
-  const addresses = (service = cart) => view.current?.services.get(service)?.backends.map(({ address }) => address);
-  return { view, published, feed, addresses };
-}
-
-const local = (name: string, addresses: readonly string[], more: Partial<LocalService> = {}) => ({
-  [localServiceKey(serviceKey('shop', name))]: encodeLocalService({
-    key: serviceKey('shop', name),
-    frontends: ['10.96.0.1' as IpAddress],
-    ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
-    global: true,
-    shared: true,
-    affinity: 'none',
-    backends: addresses.map((address) => ({
-      address: address as IpAddress,
-      cluster: west,
-      clusterId: 1 as ClusterId,
-      state: 'active',
-      ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
-    })),
-    labels: {},
-    selector: {},
-    ...more,
-  }),
-});
-
-const localHead = (name: string, more: Partial<LocalService> = {}) => ({
-  [localHeadKey(serviceKey('shop', name))]: Object.values(local(name, [], more))[0] ?? new Uint8Array(),
-});
-
-const localSlice = (name: string, named: string, active: readonly string[], terminating: readonly string[] = []) => ({
-  [localSliceKey({ service: serviceKey('shop', name), slice: named })]: encodeLocalSlice({
-    ...{ key: serviceKey('shop', name), slice: named, cluster: west, clusterId: 1 },
-    ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
-    active: active as readonly IpAddress[],
-    terminating: (terminating as readonly IpAddress[]).filter((address) => !active.includes(address)),
-  }),
-});
-
-const LOCAL_IN_PIECES = { [localPiecesCanary(west)]: new TextEncoder().encode('2026-01-01T00:00:00Z') };
-
-const onHttp = (addresses: readonly string[]) =>
-  Object.fromEntries(addresses.map((address) => [address, { http: { Protocol: 'TCP', Port: 8080 } }]));
-
-const whole = (
-  cluster: string,
-  name: string,
-  addresses: readonly string[],
-  more: Partial<ClusterServiceRecord> = {},
-): ClusterServiceRecord => ({
-  cluster,
-  namespace: 'shop',
-  name,
-  frontends: {},
-  backends: onHttp(addresses),
-  labels: {},
-  selector: {},
-  includeExternal: true,
-  shared: true,
-  clusterID: 2,
-  ...more,
-});
-
-const cachedAs = (record: ClusterServiceRecord) => ({
-  [`cilium/cache/services/v1/${record.cluster}/shop/${record.name}`]: clusterServiceKind.encode(record),
-});
-
-const cached = (...record: Parameters<typeof whole>) => cachedAs(whole(...record));
-
-const head = (cluster: string, name: string, more: Partial<ClusterServiceRecord> = {}) => ({
-  [`clustermesh/v1/cache/heads/${cluster}/shop/${name}`]: serviceHeadKind.encode(whole(cluster, name, [], more)),
-});
-
-const slice = (
-  cluster: string,
-  name: string,
-  sliceName: string,
-  backends: ServiceSliceRecord['backends'],
-  clusterID = 2,
-) => ({
-  [`clustermesh/v1/cache/slices/${cluster}/shop/${name}/${sliceName}`]: serviceSliceKind.encode({
-    ...{ cluster, namespace: 'shop', name, slice: sliceName, clusterID, backends },
-  }),
-});
-
-/** Says that everything of the cluster is there in pieces. */
-const inPieces = (cluster: string) => ({
-  [`cilium/synced/${cluster}/clustermesh/v1/cache/heads`]: new TextEncoder().encode('2026-01-01T00:00:00Z'),
-});
-
-const peer = (name: string, freshness: PeerFreshnessName) => ({
-  [peerRecordKey(name as ClusterName)]: encodePeerRecord({ name, id: 2, freshness, synced: true }),
-});
+import {
+  cached,
+  cart,
+  fedView,
+  head,
+  inPieces,
+  LOCAL_IN_PIECES,
+  local,
+  localHead,
+  localSlice,
+  onHttp,
+  peer,
+  STORE,
+  slice,
+  toBytes,
+} from './rig.ts';
 
 describe('what is published', () => {
   test('is nothing before the first complete list, and then all of it', async () => {
@@ -404,158 +294,6 @@ describe('whatever the order and the batches', () => {
       }),
       { numRuns: 60 },
     );
-  });
-});
-
-describe('a service in pieces', () => {
-  const east = [
-    head('east', 'cart'),
-    slice('east', 'cart', 'b', onHttp(['10.2.0.1'])),
-    slice('east', 'cart', 'a', onHttp(['10.2.0.2'])),
-  ];
-
-  test('is its head and its slices, and nothing without the head', async () => {
-    const { view, feed, addresses } = fedView();
-    feed(1, Object.assign({}, local('cart', []), inPieces('east'), ...east.slice(1)), { relisted: true });
-    await view.settled();
-    expect(addresses()).toEqual([]);
-    feed(2, head('east', 'cart'));
-    await view.settled();
-    expect(addresses()).toEqual(['10.2.0.1', '10.2.0.2']);
-    feed(3, { 'clustermesh/v1/cache/slices/east/shop/cart/b': undefined });
-    await view.settled();
-    expect(addresses()).toEqual(['10.2.0.2']);
-  });
-
-  test('counts instead of the whole one from the canary on, and until it goes', async () => {
-    const { view, published, feed, addresses } = fedView();
-    feed(1, { ...local('cart', []), ...cached('east', 'cart', ['10.2.0.9']) }, { relisted: true });
-    feed(2, Object.assign({}, ...east));
-    await view.settled();
-    expect(addresses()).toEqual(['10.2.0.9']);
-    feed(3, inPieces('east'));
-    await view.settled();
-    expect(addresses()).toEqual(['10.2.0.1', '10.2.0.2']);
-    feed(4, cached('east', 'cart', ['10.2.0.8']));
-    await view.settled();
-    expect([addresses(), published.at(-1)?.next.position.revision]).toEqual([['10.2.0.1', '10.2.0.2'], 3]);
-    feed(5, { 'cilium/synced/east/clustermesh/v1/cache/heads': undefined });
-    await view.settled();
-    expect(addresses()).toEqual(['10.2.0.8']);
-  });
-
-  test('that comes in place of the whole one, with the same backends, is no change', async () => {
-    const { view, published, feed } = fedView();
-    feed(1, { ...local('cart', []), ...cached('east', 'cart', ['10.2.0.1', '10.2.0.2']) }, { relisted: true });
-    await view.settled();
-    feed(2, Object.assign({}, ...east));
-    feed(3, inPieces('east'));
-    await view.settled();
-    expect(published).toHaveLength(1);
-  });
-
-  const ports = fc.dictionary(
-    fc.constantFrom('http', 'dns'),
-    fc.record({ Protocol: fc.constantFrom('TCP', 'UDP'), Port: fc.constantFrom(80, 8080) }),
-    { minKeys: 1 },
-  );
-  const backends = fc.dictionary(fc.constantFrom('10.2.0.1', '10.2.0.2', '10.2.0.3', 'fd00::1'), ports);
-
-  test('is what the whole one is', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.dictionary(fc.constantFrom('a', 'b', 'c'), backends), async (slices) => {
-        const global = local('cart', [], {
-          ports: [
-            { name: 'dns', protocol: 'UDP', port: 53 },
-            { name: 'http', protocol: 'TCP', port: 80 },
-          ],
-        });
-        const named = Object.entries(slices).map(([name, own]) => ({ slice: name, backends: own }));
-        const [one, other] = [fedView(), fedView()];
-        one.feed(1, { ...global, ...cachedAs(composeService(whole('east', 'cart', []), named)) }, { relisted: true });
-        const pieces = named.map(({ slice: name, backends }) => slice('east', 'cart', name, backends));
-        other.feed(1, Object.assign({}, global, head('east', 'cart'), inPieces('east'), ...pieces), { relisted: true });
-        await Promise.all([one.view.settled(), other.view.settled()]);
-        expect(other.view.current?.services.get(cart)).toEqual(one.view.current?.services.get(cart));
-      }),
-    );
-  });
-
-  test('of 5,000 backends steps by the one that changed, and reads no other slice', async () => {
-    const { view, published, feed } = fedView();
-    const sliceOf = (at: number, hosts: readonly number[]) =>
-      slice('east', 'cart', `s-${at}`, onHttp(hosts.map((host) => `10.2.${at}.${host}`)));
-    const hosts = Array.from({ length: 100 }, (_, host) => host);
-    const slices = Array.from({ length: 50 }, (_, at) => sliceOf(at, hosts));
-    feed(1, Object.assign({}, local('cart', []), head('east', 'cart'), inPieces('east'), ...slices), {
-      relisted: true,
-    });
-    await view.settled();
-    const parse = vi.spyOn(JSON, 'parse');
-    feed(2, sliceOf(7, [...hosts.slice(1), 200]));
-    await view.settled();
-    expect(parse).toHaveBeenCalledTimes(1);
-    parse.mockRestore();
-    const [step] = published.at(-1)?.delta?.changed ?? [];
-    expect([step?.spec, step?.upserted.length, step?.removed.length]).toEqual([undefined, 1, 1]);
-  });
-});
-
-describe('a service of the own cluster in pieces', () => {
-  test('counts from the canary on, and the whole value before it and when it goes', async () => {
-    const { view, published, feed, addresses } = fedView();
-    feed(1, local('cart', ['10.1.0.9']), { relisted: true });
-    feed(2, { ...localSlice('cart', 'a', ['10.1.0.1']), ...localSlice('cart', 'b', ['10.1.0.2'], ['10.1.0.1']) });
-    feed(3, localHead('cart'));
-    await view.settled();
-    expect(addresses()).toEqual(['10.1.0.9']);
-    feed(4, LOCAL_IN_PIECES);
-    await view.settled();
-    expect(addresses()).toEqual(['10.1.0.1', '10.1.0.2']);
-    feed(5, local('cart', ['10.1.0.8']));
-    await view.settled();
-    expect([addresses(), published.at(-1)?.next.position.revision]).toEqual([['10.1.0.1', '10.1.0.2'], 4]);
-    feed(6, { [localPiecesCanary(west)]: undefined });
-    await view.settled();
-    expect(addresses()).toEqual(['10.1.0.8']);
-    feed(7, { ...LOCAL_IN_PIECES, [localHeadKey(cart)]: undefined });
-    await view.settled();
-    expect(addresses()).toEqual(['10.1.0.8']);
-  });
-
-  test('of another cluster, or of another name, is not taken', async () => {
-    const { view, feed, addresses } = fedView();
-    const [bytes] = Object.values(localSlice('till', 'a', ['10.1.0.3']));
-    feed(1, { ...localHead('cart'), ...localSlice('cart', 'a', ['10.1.0.1']), ...LOCAL_IN_PIECES }, { relisted: true });
-    feed(2, { 'clustermesh/v1/local/slices/shop/cart/b': bytes });
-    const [own] = Object.values(localSlice('cart', 'c', ['10.1.0.3']));
-    const foreign = Buffer.from(own ?? '')
-      .toString()
-      .replace('"cluster":"west"', '"cluster":"east"');
-    feed(3, { 'clustermesh/v1/local/slices/shop/cart/c': Buffer.from(foreign) });
-    await view.settled();
-    expect(addresses()).toEqual(['10.1.0.1']);
-  });
-
-  test('of 5,000 backends steps by the one that changed, and reads no other slice', async () => {
-    const { view, published, feed } = fedView();
-    const sliceOf = (at: number, hosts: readonly number[]) =>
-      localSlice(
-        'cart',
-        `s-${at}`,
-        hosts.map((host) => `10.1.${at}.${host}`),
-      );
-    const hosts = Array.from({ length: 100 }, (_, host) => host);
-    const slices = Array.from({ length: 50 }, (_, at) => sliceOf(at, hosts));
-    feed(1, Object.assign({}, localHead('cart'), LOCAL_IN_PIECES, ...slices), { relisted: true });
-    await view.settled();
-    const parse = vi.spyOn(JSON, 'parse');
-    feed(2, sliceOf(7, [...hosts.slice(1), 200]));
-    await view.settled();
-    expect(parse).toHaveBeenCalledTimes(1);
-    parse.mockRestore();
-    const [step] = published.at(-1)?.delta?.changed ?? [];
-    expect([step?.spec, step?.upserted.length, step?.removed.length]).toEqual([undefined, 1, 1]);
   });
 });
 

@@ -35,7 +35,7 @@ import { composeJoin } from './join/compose.ts';
 import { joinRoutes } from './join/routes.ts';
 import { KeptValues } from './kept-values.ts';
 import { localFacts } from './local-facts.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Measures } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
 import { OwnLeaves } from './own-leaves.ts';
 import { localServiceOf, peerIntake, quarantineEntries, withHeartbeatAges } from './own-state.ts';
@@ -90,7 +90,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     onChange: (peer) => peerChanged(peer),
   });
   const outcomes = peerOutcomes(peers, admission);
-  const progress = new ReflectionProgress({ clock, seen: (peer) => peers.revision(peer) });
+  const progress = new ReflectionProgress({ clock, seen: (peer) => peers.pulse(peer)?.revision });
   const reflector = new Reflector({
     self: name,
     store: etcd.store,
@@ -249,10 +249,13 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       }),
       peers,
     );
-  const status = () => {
+  const lookAtHealth = () => {
     sourceHealth(source, health);
     tlsHealth(tls, health);
     writeHealth(publisher.state, reflector, health, clock.now());
+  };
+  const status = () => {
+    lookAtHealth();
     return statusDocument({
       cluster: { name, id },
       software: SOFTWARE_VERSION,
@@ -306,6 +309,39 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       for (const stop of stops) stop();
     };
   };
+  const scraped = recentReport(report, clock);
+  const measure = (): Measures => {
+    lookAtHealth();
+    return {
+      leader,
+      revision: view.current?.position.revision,
+      services: view.current?.services.size ?? 0,
+      sourceProblems: source.problems.length + peers.problems.length,
+      peers: peers.pulses.map(([name, { phase, heartbeatAgeMs }]) => ({
+        name,
+        live: phase === 'live',
+        heartbeatAgeMs,
+        admitted: admission.admitted(name).size,
+        withheld: admission.quarantine(name).size,
+      })),
+      agents: rpc.agents.map(({ node, connected, lagRevisions, refused }) => ({
+        node,
+        connected,
+        lag: lagRevisions,
+        refused: refused.length,
+      })),
+      report: scraped(),
+      withheld: withheldCounts(admission),
+      certificateEnds: ownLeaves.ends,
+      queues: {
+        intake: peers.waiting,
+        admit: admission.waiting,
+        reflect: reflector.depth,
+        publish: publisher.state.queueDepth,
+        agents: rpc.behind,
+      },
+    };
+  };
   const findingLog = new FindingLog({ report, onFindings, clock, log: log.child({ part: 'findings' }) });
   const routes = apiRoutes({
     health,
@@ -316,19 +352,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     quarantine: () => quarantineEntries(admission),
     release: (fingerprint) =>
       releaseFinding(fingerprint, { admission, report, own: etcd.mirror.entries, leading: () => leader, clock, log }),
-    metrics: createMetrics({
-      status,
-      certificateEnds: () => ownLeaves.ends,
-      report: recentReport(report, clock),
-      withheld: () => withheldCounts(admission),
-      queues: () => ({
-        intake: peers.waiting,
-        admit: admission.waiting,
-        reflect: reflector.depth,
-        publish: publisher.state.queueDepth,
-        agents: rpc.behind,
-      }),
-    }),
+    metrics: createMetrics(measure, clock),
   });
 
   const peerRoutes = [

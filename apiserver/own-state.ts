@@ -59,8 +59,8 @@ export function quarantineEntries(admission: AdmissionEngine): readonly Quaranti
 }
 
 /** Admission hears of freshness when it changes; how old a heartbeat is at the moment, the links know. */
-export function withHeartbeatAges(report: Report, peers: Pick<PeerSet, 'state'>): Report {
-  const age = (name: string) => peers.state(name as ClusterName)?.heartbeatAgeMs;
+export function withHeartbeatAges(report: Report, peers: Pick<PeerSet, 'pulse'>): Report {
+  const age = (name: string) => peers.pulse(name as ClusterName)?.heartbeatAgeMs;
   return {
     ...report,
     peers: report.peers.map((peer) => {

@@ -23,7 +23,7 @@ function peerOutcome(
   admission: AdmissionEngine,
   configOf: ConfigOf,
 ): ReflectedPeer | undefined {
-  const link = peers.state(name);
+  const link = peers.pulse(name);
   if (link === undefined) return undefined;
   const id = admission.standing(name)?.id;
   const { freshness, synced } = link;

@@ -22,7 +22,7 @@ import { OfferedKeys } from './offered-keys.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import { Piecework } from './piecework.ts';
-import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase } from './port.ts';
+import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase, PeerPulse } from './port.ts';
 
 export interface PeerLinkDeps {
   readonly spec: PeerSpec;
@@ -63,7 +63,7 @@ interface Listed {
   readonly inPieces: boolean;
 }
 
-export class PeerLink {
+export class PeerLink implements PeerPulse {
   readonly #deps: PeerLinkDeps;
   readonly #keys: PeerKeys;
   readonly #configuredAt: number;
@@ -108,7 +108,7 @@ export class PeerLink {
       endpoints: spec.endpoints,
       plain: this.#plain,
       freshness: this.#freshness,
-      heartbeatAgeMs: this.#heartbeatAge(),
+      heartbeatAgeMs: this.heartbeatAgeMs,
       synced: this.#synced,
       inPieces: this.#inPieces,
       unsynced: this.#canariesAsked.filter((key) => !this.#canaries.has(key)),
@@ -122,7 +122,26 @@ export class PeerLink {
     };
   }
 
-  /** Everything up to here has been received; also part of `state`, which costs more. */
+  get phase(): PeerPhase {
+    return this.#phase;
+  }
+
+  get freshness(): Freshness {
+    return this.#freshness;
+  }
+
+  get heartbeatAgeMs(): number | undefined {
+    return this.#heartbeatAt === undefined ? undefined : this.#deps.clock.monotonic() - this.#heartbeatAt;
+  }
+
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  get inPieces(): boolean {
+    return this.#inPieces;
+  }
+
   get revision(): number | undefined {
     return this.#revision;
   }
@@ -384,7 +403,7 @@ export class PeerLink {
   #measure(): void {
     const { clock, limits, intake, spec } = this.#deps;
     this.#settleRefilling();
-    const silenceMs = this.#heartbeatAge() ?? clock.monotonic() - this.#configuredAt;
+    const silenceMs = this.heartbeatAgeMs ?? clock.monotonic() - this.#configuredAt;
     const freshness = freshnessAt(silenceMs, this.#plain ? limits.plain : limits.card);
     // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
     const listed = this.#mirror?.state.position !== undefined && this.#piecework.isDone;
@@ -395,12 +414,8 @@ export class PeerLink {
     this.#freshness = freshness;
     this.#synced = synced;
     this.#historyLost = historyLost;
-    intake.setFreshness(spec.name, { freshness, heartbeatAgeMs: this.#heartbeatAge(), synced, historyLost });
+    intake.setFreshness(spec.name, { freshness, heartbeatAgeMs: this.heartbeatAgeMs, synced, historyLost });
     this.#deps.onChange();
-  }
-
-  #heartbeatAge(): number | undefined {
-    return this.#heartbeatAt === undefined ? undefined : this.#deps.clock.monotonic() - this.#heartbeatAt;
   }
 
   #enter(phase: PeerPhase): void {

@@ -14,7 +14,7 @@ import { type FolderRead, watchFolder } from '../../runtime/watched-folder.ts';
 import { isCiliumConfigName, isCiliumConfigText, parseCiliumConfig } from './cilium-config.ts';
 import { PeerLink, type PeerLinkDeps } from './link.ts';
 import { type PeerSpec, parsePeerSpec } from './peer-spec.ts';
-import type { OpenDoor, PeerIntake, PeerLinkState } from './port.ts';
+import type { OpenDoor, PeerIntake, PeerLinkState, PeerPulse } from './port.ts';
 import { isRevokedDocument, revokedPeers } from './revoked.ts';
 
 export interface PeerSetDeps {
@@ -98,9 +98,13 @@ export class PeerSet {
     return this.#peers.get(peer)?.link.state;
   }
 
-  /** Of what has come through the peer's door. */
-  revision(peer: ClusterName): number | undefined {
-    return this.#peers.get(peer)?.link.revision;
+  /** A live view of what is in the state too, and costs more there. */
+  pulse(peer: ClusterName): PeerPulse | undefined {
+    return this.#peers.get(peer)?.link;
+  }
+
+  get pulses(): readonly (readonly [ClusterName, PeerPulse])[] {
+    return [...this.#peers].map(([name, { link }]) => [name, link]);
   }
 
   get problems(): readonly PeerProblem[] {

@@ -47,21 +47,26 @@ export interface PeerFreshness {
 
 export type PeerPhase = 'connecting' | 'verifying' | 'listing' | 'live' | 'reconnecting' | 'failed';
 
-/** A peer link as status shows it. */
-export interface PeerLinkState {
-  readonly name: ClusterName;
+/** What is asked of a link again and again, for every record and every scrape: each is read by itself, and costs next to nothing. */
+export interface PeerPulse {
   readonly phase: PeerPhase;
-  readonly endpoints: readonly string[];
-  readonly plain: boolean;
   readonly freshness: Freshness;
   readonly heartbeatAgeMs: number | undefined;
   readonly synced: boolean;
   /** Its services were handed on in pieces, and all of them; else they were whole. */
   readonly inPieces: boolean;
+  /** Everything up to here has been received. */
+  readonly revision: number | undefined;
+}
+
+/** A peer link as status shows it. */
+export interface PeerLinkState extends PeerPulse {
+  readonly name: ClusterName;
+  readonly endpoints: readonly string[];
+  readonly plain: boolean;
   /** Prefixes whose canary has not been seen. */
   readonly unsynced: readonly string[];
   readonly storeId: string | undefined;
-  readonly revision: number | undefined;
   readonly records: number;
   readonly disconnects: number;
   /** SHA-256 of the certificate that this side has shown on the connection in use. */

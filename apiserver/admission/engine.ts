@@ -56,6 +56,8 @@ export class AdmissionEngine implements PeerIntake {
   readonly #evaluation: MeshEvaluation;
   readonly #known = new Map<ClusterName, KnownCluster>();
   readonly #memory = new FindingMemory();
+  /** Of the evaluation, when declarations were looked at last. */
+  #rulingsSeen = -1;
   /** Monotonic milliseconds. */
   #ownSettlesAt = Number.NEGATIVE_INFINITY;
   readonly #listeners = new Set<AdmissionListener>();
@@ -329,7 +331,7 @@ export class AdmissionEngine implements PeerIntake {
     if (changed !== undefined) this.#evaluation.declare(changed.name, changed.declarations);
     const changes = [this.#evaluation.settle(now)];
     // What a card says becomes history once it is admitted, which may end what it was new for.
-    if (this.#admitDeclarations()) changes.push(this.#evaluation.settle(now));
+    if (this.#admitDeclarations(changed)) changes.push(this.#evaluation.settle(now));
     for (const change of changes) for (const [peer, keys] of change) this.#tell(peer, keys);
     for (const listener of this.#findingListeners) listener();
   }
@@ -339,28 +341,38 @@ export class AdmissionEngine implements PeerIntake {
   }
 
   /** True when a card became history. */
-  #admitDeclarations(): boolean {
+  #admitDeclarations(changed: KnownCluster | undefined): boolean {
     let admitted = false;
-    for (const [name, known] of this.#known) {
-      const standing = this.standing(name);
-      if (standing === undefined) continue;
-      if (name === this.#deps.local) {
-        admitted = this.#admitOwnCard(known, standing) || admitted;
-        continue;
-      }
-      if (standing.unconfirmed) continue;
-      if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
-        known.withholdConfig();
-        continue;
-      }
-      known.admitConfig(standing);
-      // A range of the card that is held back as new leaves the card as it was.
-      if (!known.hasNewCard || this.#evaluation.hasNewcomer(name)) continue;
-      known.admitCard();
-      this.#evaluation.declare(name, known.declarations);
-      admitted = true;
-    }
+    for (const known of this.#concerned(changed)) admitted = this.#admitDeclarationsOf(known) || admitted;
     return admitted;
+  }
+
+  /** Whose declarations may fare otherwise than before: all, once something about clusters changed; of the own one, time decides too. */
+  #concerned(changed: KnownCluster | undefined): Iterable<KnownCluster> {
+    if (this.#evaluation.rulings !== this.#rulingsSeen) {
+      this.#rulingsSeen = this.#evaluation.rulings;
+      return this.#known.values();
+    }
+    const own = this.#known.get(this.#deps.local);
+    return [own, changed].filter((known) => known !== undefined);
+  }
+
+  #admitDeclarationsOf(known: KnownCluster): boolean {
+    const { name } = known;
+    const standing = this.standing(name);
+    if (standing === undefined) return false;
+    if (name === this.#deps.local) return this.#admitOwnCard(known, standing);
+    if (standing.unconfirmed) return false;
+    if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
+      known.withholdConfig();
+      return false;
+    }
+    known.admitConfig(standing);
+    // A range of the card that is held back as new leaves the card as it was.
+    if (!known.hasNewCard || this.#evaluation.hasNewcomer(name)) return false;
+    known.admitCard();
+    this.#evaluation.declare(name, known.declarations);
+    return true;
   }
 
   /**

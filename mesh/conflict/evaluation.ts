@@ -46,6 +46,7 @@ export class MeshEvaluation {
   /** Clusters whose ranges are to be compared anew. */
   readonly #reranged = new Set<ClusterState>();
   #membersChanged = false;
+  #rulings = 0;
   #changes = new Map<ClusterName, Set<string>>();
 
   constructor(local: ClusterName | undefined) {
@@ -72,6 +73,11 @@ export class MeshEvaluation {
   /** What the rules about clusters said when they last ran. */
   get clusterDrafts(): Drafts {
     return this.#clusterDrafts;
+  }
+
+  /** Stays the same for as long as nothing that is said of clusters, and not of single records, is other than before. */
+  get rulings(): number {
+    return this.#rulings;
   }
 
   /** What single records are judged by. */
@@ -247,8 +253,10 @@ export class MeshEvaluation {
   // ---- rules about clusters
 
   #rule(): void {
+    const declared = this.#restood.size > 0 || this.#membersChanged;
+    if (declared || this.#ranges.changed) this.#rulings += 1;
     this.#touchAll(this.#ranges.follow(this.#clusters));
-    if (this.#restood.size === 0 && !this.#membersChanged) return;
+    if (!declared) return;
     const ruling = clusterRules({
       standings: this.#standings,
       local: this.local,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Revision } from '../../mesh/model/names.ts';
+import { keepOnce } from '../store/keep-once.ts';
 import type { StoreEvent } from '../store/port.ts';
 import { AddressBook } from './book.ts';
 import { describeKeys } from './records.ts';
@@ -52,6 +53,14 @@ describe('what has changed since a position', () => {
     expect(early.reached).toBeUndefined();
     expect([...early.keys()]).toEqual([]);
   });
+});
+
+test('a value is in memory once with that of the entry, also where that comes to be shared later', () => {
+  const event = put(key('10.1.0.3'), ip('10.1.0.3'));
+  batch(11, event);
+  const shared = ip('10.1.0.3');
+  if (event.type === 'put') keepOnce(event.kv, shared);
+  expect(book.read(key('10.1.0.3'))).toBe(shared);
 });
 
 test('records are told as addresses and nodes; what says nothing, or another address than its key, is a removal', () => {

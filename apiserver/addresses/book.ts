@@ -1,10 +1,10 @@
 // Which keys say whose addresses are whose, and which of them have changed lately: what it takes to tell an agent everything, or only
-// what is new to it. The values are the mirror's own bytes; they are read when somebody is told. It is fed like the view, and writes
-// nothing.
+// what is new to it. The values are those of the mirror's entries, whose bytes may come to be shared with others (keep-once.ts), and are
+// read when somebody is told. It is fed like the view, and writes nothing.
 
 import type { Revision } from '../../mesh/model/names.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
-import type { MirrorBatch, MirrorObserver } from '../store/port.ts';
+import type { KeyValue, MirrorBatch, MirrorObserver } from '../store/port.ts';
 import { ADDRESSES_PREFIX, NODES_PREFIX } from './records.ts';
 
 export interface AddressFeed {
@@ -27,7 +27,7 @@ interface Change {
 const CHANGES_MAX = 65_536;
 
 export class AddressBook implements AddressFeed, MirrorObserver {
-  readonly #values = new Map<string, Uint8Array>();
+  readonly #entries = new Map<string, KeyValue>();
   readonly #listeners = new Set<() => void>();
   /** In the order of revisions; complete after `#completeFrom`. */
   #changes: Change[] = [];
@@ -39,11 +39,11 @@ export class AddressBook implements AddressFeed, MirrorObserver {
   }
 
   read(key: string): Uint8Array | undefined {
-    return this.#values.get(key);
+    return this.#entries.get(key)?.value;
   }
 
   keys(): Iterable<string> {
-    return this.#values.keys();
+    return this.#entries.keys();
   }
 
   since({ storeId, revision }: Position): ReadonlySet<string> | undefined {
@@ -73,8 +73,8 @@ export class AddressBook implements AddressFeed, MirrorObserver {
     for (const event of events) {
       const key = event.type === 'put' ? event.kv.key : event.key;
       if (!key.startsWith(ADDRESSES_PREFIX) && !key.startsWith(NODES_PREFIX)) continue;
-      if (event.type === 'put') this.#values.set(key, event.kv.value);
-      else this.#values.delete(key);
+      if (event.type === 'put') this.#entries.set(key, event.kv);
+      else this.#entries.delete(key);
       if (!anew) this.#changes.push({ revision: position.revision, key });
     }
     if (this.#changes.length > CHANGES_MAX) {

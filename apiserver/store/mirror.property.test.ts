@@ -115,8 +115,11 @@ async function follow(
     else if (each.do === 'replace') {
       store.wipe(`00000000000000${10 + (written % 80)}`);
       remember();
-    } else if (mirror.state.phase !== 'listing') {
-      // The same cluster id again. In the middle of a list nothing could tell the two apart.
+    } else {
+      // The same cluster id again. Nothing could tell the two apart in the middle of a list, or behind the look at what is there.
+      await settle();
+      check();
+      if (mirror.state.phase === 'listing') continue;
       store.wipe();
       held.clear();
       remember();

@@ -26,6 +26,7 @@ import { trafficRoutes } from './traffic/routes.ts';
 import { AddressUpstream } from './upstream/address-upstream.ts';
 import { createGrpcUpstream } from './upstream/grpc-upstream.ts';
 import type { UpstreamState } from './upstream/port.ts';
+import { saidTrust } from './upstream/said-trust.ts';
 
 /** Maps of millions of rows that have to be made anew, because their size or layout changed, are copied row by row. */
 const OPEN_MAPS_MS_MAX = 10 * 60_000;
@@ -51,6 +52,7 @@ export async function composeAgent(
   const upstream = createGrpcUpstream({
     ...servers,
     software: SOFTWARE_VERSION,
+    trust: saidTrust(tls.source),
     log: log.child({ part: 'upstream' }),
     onState: (state) => {
       if (state.connected) start.reached('connected');

@@ -110,6 +110,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     files: new PeerFiles({ self: name, folder: config.peers.folder, trust: config.peers.trust }),
     trust,
     shown: { ...tls },
+    agents: () => rpc.agents,
     clock,
     random,
     log: log.child({ part: 'bundles' }),

@@ -14,6 +14,7 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { AckReport, ChangedServices, SnapshotListener, Upstream, UpstreamState } from './port.ts';
 import { receiveDelta, receiveSnapshot } from './received.ts';
+import type { SaidTrust } from './said-trust.ts';
 import { Subscription } from './subscription.ts';
 
 export interface GrpcUpstreamDeps {
@@ -25,6 +26,8 @@ export interface GrpcUpstreamDeps {
   /** As the agent's certificate names it. */
   readonly node: string;
   readonly software: string;
+  /** Told to API servers, again when it is another. */
+  readonly trust?: SaidTrust;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -77,7 +80,8 @@ class GrpcUpstream implements Upstream {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { servers, clock, random } = this.#deps;
+    const { servers, trust, clock, random } = this.#deps;
+    const stopListening = trust?.onChange(() => this.#tellAgain());
     const backoff = new Backoff(random, BACKOFF);
     // Agents start anywhere in the list, so that replicas share the load.
     let turn = Math.floor(random.next() * servers.length);
@@ -90,12 +94,18 @@ class GrpcUpstream implements Upstream {
       turn += 1;
       await sleep(clock, backoff.next(), signal).catch(() => {});
     }
+    stopListening?.();
+  }
+
+  /** Before the first report there is nothing to say it with; that one will. */
+  #tellAgain(): void {
+    if (this.#ack !== undefined) this.#subscription?.acknowledge(this.#ack);
   }
 
   async #follow(server: string, signal: AbortSignal): Promise<void> {
-    const { node, software, credentials, serverName, clock } = this.#deps;
+    const { node, software, credentials, serverName, trust, clock } = this.#deps;
     const onEvent = (event: ServerEvent) => this.#receive(server, event);
-    this.#subscription = new Subscription({ server, credentials, serverName, clock, onEvent });
+    this.#subscription = new Subscription({ server, credentials, serverName, trust: trust?.current, clock, onEvent });
     if (this.#ack !== undefined) this.#subscription.acknowledge(this.#ack);
     const hello = { node, software, protocol: MESH_PROTOCOL, resume: this.#held?.position };
     try {

@@ -5,6 +5,7 @@ import { type ChannelCredentials, Client, type ClientDuplexStream, type ServiceE
 import type { Result } from '../../mesh/model/result.ts';
 import type { AckReport } from '../../mesh/snapshot/ack.ts';
 import { encodeAck, encodeHello, type Hello } from '../../mesh/wire/agent-message.ts';
+import { type AgentTrust, sameTrust } from '../../mesh/wire/agent-trust.ts';
 import { SILENCE_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
 import { MeshReader, type ServerEvent } from '../../mesh/wire/mesh-reader.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -15,6 +16,8 @@ export interface SubscriptionDeps {
   readonly credentials: ChannelCredentials;
   /** The name that the server's certificate must carry; absent: the host of its address. */
   readonly serverName: string | undefined;
+  /** What this agent shows and accepts now. */
+  readonly trust?: (() => AgentTrust) | undefined;
   readonly clock: Clock;
   /** What a message leads to; an error ends the stream. */
   readonly onEvent: (event: ServerEvent) => Result<void, string>;
@@ -35,6 +38,8 @@ export class Subscription {
   readonly #deps: SubscriptionDeps;
   #call: ClientDuplexStream<Uint8Array, Uint8Array> | undefined;
   #unsent: AckReport | undefined;
+  /** What the server was told last. */
+  #toldTrust: AgentTrust | undefined;
   #sending = false;
 
   constructor(deps: SubscriptionDeps) {
@@ -74,7 +79,8 @@ export class Subscription {
         signal.addEventListener('abort', abort, { once: true });
         stopListening = () => signal.removeEventListener('abort', abort);
         heard();
-        call.write(encodeHello(hello));
+        this.#toldTrust = this.#deps.trust?.();
+        call.write(encodeHello({ ...hello, trust: this.#toldTrust }));
         this.#call = call;
         this.#sendAck();
       });
@@ -90,9 +96,12 @@ export class Subscription {
   #sendAck(): void {
     const ack = this.#unsent;
     if (ack === undefined || this.#call === undefined || this.#sending) return;
+    const trust = this.#deps.trust?.();
+    const isKnown = sameTrust(trust, this.#toldTrust);
+    this.#toldTrust = trust;
     this.#unsent = undefined;
     this.#sending = true;
-    this.#call.write(encodeAck(ack), () => {
+    this.#call.write(encodeAck(ack, isKnown ? undefined : trust), () => {
       this.#sending = false;
       this.#sendAck();
     });

@@ -16,7 +16,7 @@ import { BundleAnnouncer } from './announcer.ts';
 import { withBundles } from './findings.ts';
 import { PeerBundles } from './peer-bundles.ts';
 import { trustRoutes } from './routes.ts';
-import { trustDocument } from './trust-document.ts';
+import { type AgentSaying, trustDocument } from './trust-document.ts';
 
 export interface BundleDeps {
   readonly self: ClusterName;
@@ -28,6 +28,7 @@ export interface BundleDeps {
   readonly trust: DoorTrust;
   /** What this server shows, by the connection. */
   readonly shown: Readonly<Record<string, Pick<TlsFilesFollower, 'source'>>>;
+  readonly agents: () => readonly AgentSaying[];
   /** @default that of PeerBundles */
   readonly gatherMs?: number;
   readonly clock: Clock;
@@ -51,7 +52,7 @@ export interface BundleExchange {
 }
 
 export function composeBundles(deps: BundleDeps): BundleExchange {
-  const { self, store, entries, peers, files, trust, shown, gatherMs, clock, random, log } = deps;
+  const { self, store, entries, peers, files, trust, shown, agents, gatherMs, clock, random, log } = deps;
   const listeners = new Set<() => void>();
   const own = bundleKey(self);
   const bundles = new PeerBundles({
@@ -98,6 +99,7 @@ export function composeBundles(deps: BundleDeps): BundleExchange {
       ),
       peers: peers.states,
       states: bundles.states,
+      agents: agents(),
     });
   return {
     receive: (peer, bytes) => bundles.receive(peer, bytes),

@@ -73,6 +73,7 @@ class Side {
           return [{ name: peer, endpoints: [], ca: side.specs, serverName: '' }];
         },
       },
+      agents: () => [],
       files: new PeerFiles({ self, folder: join(dir, self, 'peers'), trust }),
       trust: {
         storeOf: (name) => (name === peer ? this.specs.map((path) => readFileSync(path, 'utf8')) : undefined),

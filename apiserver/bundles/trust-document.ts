@@ -1,8 +1,9 @@
-// What `/v1/trust` says: the authorities that this cluster announces, and of each peer which bundle of the other side is in use,
-// in both directions. Fields are only added.
+// What `/v1/trust` says: the authorities that this cluster announces, of each peer which bundle of the other side is in use, in both
+// directions, and what each agent shows and accepts. Fields are only added.
 
 import { compareText } from '../../mesh/conflict/order.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import type { AgentTrust } from '../../mesh/wire/agent-trust.ts';
 import type { TrustBundle } from '../../mesh/wire/trust-bundle.ts';
 import { spkiPins } from '../../pki/spki.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
@@ -20,6 +21,15 @@ export interface TrustDocument {
   /** The certificates that this server shows, by the connection: SHA-256 in hex with colons. */
   readonly certificates: readonly { readonly part: string; readonly fingerprint: string }[];
   readonly peers: readonly PeerTrustEntry[];
+  /** Those that are connected to this server. */
+  readonly agents: readonly AgentTrustEntry[];
+}
+
+/** SHA-256 of certificates in hex with colons; null where an agent of before does not say. */
+export interface AgentTrustEntry {
+  readonly node: string;
+  readonly certificate: string | null;
+  readonly authorities: readonly string[] | null;
 }
 
 export interface PeerTrustEntry {
@@ -45,9 +55,17 @@ export interface TrustParts {
   readonly certificates: Readonly<Record<string, string>>;
   readonly peers: readonly { readonly name: ClusterName; readonly shown?: string | undefined }[];
   readonly states: ReadonlyMap<ClusterName, PeerBundleState>;
+  readonly agents: readonly AgentSaying[];
 }
 
-export function trustDocument({ cluster, bundle, certificates, peers, states }: TrustParts): TrustDocument {
+/** What is known of an agent, as far as it matters here. */
+export interface AgentSaying {
+  readonly node: string;
+  readonly connected: boolean;
+  readonly trust: AgentTrust | undefined;
+}
+
+export function trustDocument({ cluster, bundle, certificates, peers, states, agents }: TrustParts): TrustDocument {
   return {
     schema_version: 1,
     cluster,
@@ -77,5 +95,12 @@ export function trustDocument({ cluster, bundle, certificates, peers, states }: 
           refusal: refusal?.reason ?? null,
         };
       }),
+    agents: agents
+      .filter(({ connected }) => connected)
+      .map(({ node, trust }) => ({
+        node,
+        certificate: trust?.certificate ?? null,
+        authorities: trust?.authorities ?? null,
+      })),
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Revision } from '../../mesh/model/names.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import type { SnapshotFeed } from '../view/port.ts';
 import { AgentRegistry } from './agent-registry.ts';
@@ -27,6 +28,25 @@ test('a node that is gone is remembered for a while, and then forgotten', () => 
   ]);
   clock.advance(1);
   expect(registry.list().map(({ node }) => node)).toEqual(['node-2']);
+});
+
+test('what a node shows and accepts is what it said last', () => {
+  const registry = new AgentRegistry({ feed: nothing, clock: new ManualClock() });
+  const [old, next] = [
+    { certificate: 'A1', authorities: ['C1'] },
+    { certificate: 'A1', authorities: ['C1', 'C2'] },
+  ];
+  const session = registry.open({ ...hello('node-1'), trust: old }, () => {});
+  const position = { storeId: '00000000000000aa', revision: 1 as Revision };
+  const counts = { services: 0, backends: 0, refusedTotal: 0, reconcileMicros: 1 };
+  const ack = { position, ...counts, refused: [], datapath: 'ebpf' } as const;
+  const known = () => registry.list().map(({ trust }) => trust);
+  session.acknowledged({ ...ack, trust: undefined });
+  expect(known()).toEqual([old]);
+  session.acknowledged({ ...ack, trust: next });
+  expect(known()).toEqual([next]);
+  registry.open(hello('node-1'), () => {});
+  expect(known()).toEqual([undefined]);
 });
 
 test('the number of nodes remembered is bounded, and connected ones are never forgotten', () => {

@@ -4,6 +4,7 @@
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import type { Ack, Hello } from '../../mesh/wire/agent-message.ts';
+import type { AgentTrust } from '../../mesh/wire/agent-trust.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { SnapshotFeed } from '../view/port.ts';
 
@@ -31,6 +32,8 @@ export interface AgentStatus {
   readonly refusedTotal: number;
   readonly reconcileMicros: number;
   readonly datapath: string;
+  /** What it shows and accepts; absent where it does not say. */
+  readonly trust: AgentTrust | undefined;
   /** Since the last message of the node. */
   readonly lastSeenMs: number;
 }
@@ -45,6 +48,7 @@ interface AgentRecord {
   readonly session: AgentSession | undefined;
   readonly replaced: () => void;
   readonly ack: Ack | undefined;
+  readonly trust: AgentTrust | undefined;
   readonly seenAt: number;
 }
 
@@ -74,7 +78,7 @@ export class AgentRegistry {
     this.#forget();
     return [...this.#agents]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([node, { software, session, ack, seenAt }]) => ({
+      .map(([node, { software, session, ack, trust, seenAt }]) => ({
         node,
         connected: session !== undefined,
         software,
@@ -87,20 +91,22 @@ export class AgentRegistry {
         refusedTotal: ack?.refusedTotal ?? 0,
         reconcileMicros: ack?.reconcileMicros ?? 0,
         datapath: ack?.datapath ?? '',
+        trust,
         lastSeenMs: this.#deps.clock.monotonic() - seenAt,
       }));
   }
 
   /** `replaced` is called when the same node opens another session: an agent that restarted is the one that counts. */
-  open({ node, software }: Hello, replaced: () => void): AgentSession {
+  open({ node, software, trust }: Hello, replaced: () => void): AgentSession {
     if (this.#agents.size >= NODES_MAX) this.#forget();
     const session: AgentSession = {
-      acknowledged: (ack) => this.#update(node, session, (record) => ({ ...record, ack })),
+      acknowledged: (ack) =>
+        this.#update(node, session, (record) => ({ ...record, ack, trust: ack.trust ?? record.trust })),
       close: () => this.#update(node, session, (record) => ({ ...record, session: undefined })),
     };
     const before = this.#agents.get(node);
     const seenAt = this.#deps.clock.monotonic();
-    this.#agents.set(node, { software, session, replaced, ack: before?.ack, seenAt });
+    this.#agents.set(node, { software, session, replaced, ack: before?.ack, trust, seenAt });
     if (before?.session !== undefined) before.replaced();
     this.#deps.onChange?.();
     return session;

@@ -1,7 +1,7 @@
 // What stands in the way of the next phase of a rotation, from what the API servers of the cluster say: that they have the folder's
-// files, and that every peer has taken what they announce. Each obstacle is a sentence that says what to do. Pure.
+// files, that every peer has taken what they announce, and that the agents that are connected accept it. Each obstacle is a sentence that says what to do. Pure.
 
-import type { PeerTrustEntry, TrustDocument } from '../../apiserver/bundles/trust-document.ts';
+import type { AgentTrustEntry, PeerTrustEntry, TrustDocument } from '../../apiserver/bundles/trust-document.ts';
 
 export interface AskedServer {
   readonly server: string;
@@ -14,6 +14,10 @@ export interface FolderState {
   readonly pins: readonly string[];
   /** SHA-256 of the certificates that API servers are to show, by the part that shows them; `peer` at the doors of peers. */
   readonly leaves: ReadonlyMap<string, string>;
+  /** SHA-256 of each certificate in ca.pem. */
+  readonly authorities: readonly string[];
+  /** SHA-256 of the certificate of each agent that the folder has one for, by node. */
+  readonly agents: ReadonlyMap<string, string>;
 }
 
 /** Before the next authority signs, and before the old one goes: everybody must have what is in ca.pem. */
@@ -26,7 +30,12 @@ export function untilAnnounced(servers: readonly AskedServer[], folder: FolderSt
       if (!samePins(document.bundle?.pins ?? [], folder.pins)) {
         return [`${server} does not announce what is in ca/ca.pem: copy that file to its machine`];
       }
-      return document.peers.filter(({ current }) => !current).map((peer) => notTaken(peer, document));
+      return [
+        ...document.peers.filter(({ current }) => !current).map((peer) => notTaken(peer, document)),
+        ...agentsOf(document)
+          .filter(({ authorities }) => lacks(authorities, folder.authorities))
+          .map(({ node }) => `agent ${node} does not accept what is in ca/ca.pem: copy that file to its node`),
+      ];
     }),
   );
 }
@@ -39,9 +48,13 @@ export function untilShown(servers: readonly AskedServer[], folder: FolderState)
     );
     const peer = folder.leaves.get('peer');
     const links = document.peers.filter(({ shown }) => shown !== null && peer !== undefined && shown !== peer);
+    const agents = agentsOf(document).filter(
+      ({ node, certificate }) => certificate !== null && (folder.agents.get(node) ?? certificate) !== certificate,
+    );
     return [
       ...parts.map(({ part }) => `${server} shows another ${part} certificate than the folder has: copy it there`),
       ...links.map(({ name }) => `the connection of ${server} to ${name} was made with another certificate of peer/`),
+      ...agents.map(({ node }) => `agent ${node} shows another certificate than the folder has: copy it to its node`),
     ];
   });
   return distinct([...untilAnnounced(servers, folder), ...wrong]);
@@ -56,6 +69,14 @@ function notTaken({ name, announced, acknowledged }: PeerTrustEntry, { bundle }:
     'its trust store by hand, then go on with --force'
   );
 }
+
+/** A server of before does not know the field. */
+const agentsOf = ({ agents }: { readonly agents?: readonly AgentTrustEntry[] }): readonly AgentTrustEntry[] =>
+  agents ?? [];
+
+/** An agent that does not say is not waited for: those of before never would. */
+const lacks = (accepted: readonly string[] | null, wanted: readonly string[]): boolean =>
+  accepted !== null && wanted.some((authority) => !accepted.includes(authority));
 
 const samePins = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((pin) => b.includes(pin));

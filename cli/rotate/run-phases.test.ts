@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { PeerTrustEntry, TrustDocument } from '../../apiserver/bundles/trust-document.ts';
+import type { AgentTrustEntry, PeerTrustEntry, TrustDocument } from '../../apiserver/bundles/trust-document.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { initCluster } from '../../pki/init.ts';
 import { clusterLayout } from '../../pki/layout.ts';
@@ -15,6 +15,7 @@ import { readRotation } from '../../pki/rotate/rotation.ts';
 import { spkiPins } from '../../pki/spki.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { type PhaseName, type RotateRequest, runPhases } from './run-phases.ts';
 
 /** Others may keep the machine busy, and every leaf is a new key. */
@@ -24,21 +25,27 @@ let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'rotate-'));
   const addresses = { etcd: [], door: [], rpc: [] };
-  await initCluster({ dir, cluster: 'west' as ClusterName, nodes: [], addresses, now: Date.now() });
-  [east, unreachable, etcdSays, told] = [{}, false, undefined, []];
+  await initCluster({ dir, cluster: 'west' as ClusterName, nodes: ['n1'], addresses, now: Date.now() });
+  [east, agent, unreachable, etcdSays, told] = [{}, {}, false, undefined, []];
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 /** What the API server of west says of its peer east. */
 let east: Partial<PeerTrustEntry>;
+/** What it says of its agent n1. */
+let agent: Partial<AgentTrustEntry>;
 let unreachable: boolean;
 let etcdSays: string | undefined;
 let told: string[];
 
-const fingerprint = async (profile: 'door' | 'rpc' | 'peer' | 'etcd-client') =>
-  new X509Certificate(await readFile(clusterLayout(dir).leaf(profile).cert)).fingerprint256;
+const fingerprint = (profile: 'door' | 'rpc' | 'peer' | 'etcd-client') =>
+  digestOf(clusterLayout(dir).leaf(profile).cert);
+const agentFingerprint = () => digestOf(clusterLayout(dir).agent('n1').cert);
+const digestOf = async (path: string) => new X509Certificate(await readFile(path)).fingerprint256;
+const authorities = async () =>
+  certificatesOf(await readFile(clusterLayout(dir).authority.cert, 'utf8')).map(({ fingerprint256 }) => fingerprint256);
 
-/** As an API server that has the folder's files, connected to a peer that has taken them. */
+/** As an API server that has the folder's files, connected to a peer that has taken them, and to an agent that has them too. */
 async function trust(): Promise<TrustDocument> {
   if (unreachable) throw new OperationalError({ code: 'API_UNREACHABLE', operation: 'ask', reason: 'refused' });
   const parts = { etcd: 'etcd-client', door: 'door', rpc: 'rpc' } as const;
@@ -65,6 +72,7 @@ async function trust(): Promise<TrustDocument> {
         ...east,
       },
     ],
+    agents: [{ node: 'n1', certificate: await agentFingerprint(), authorities: await authorities(), ...agent }],
   };
 }
 
@@ -96,7 +104,7 @@ describe('rotate-ca', () => {
       'publish',
       'create',
       'move',
-      ...Array(8).fill('reissue'),
+      ...Array(9).fill('reissue'),
       'publish',
       'remove',
     ]);
@@ -114,6 +122,11 @@ describe('rotate-ca', () => {
       'a peer takes no bundles',
       () => (east = { acknowledged: null, announced: null, current: false }),
       /east takes no bundles.*by hand/,
+    ],
+    [
+      'an agent accepts the old authority alone',
+      () => (agent = { authorities: ['AB:CD'] }),
+      /agent n1 does not accept what is in ca\/ca.pem/,
     ],
     ['etcd knows the old authority alone', () => (etcdSays = 'etcd: restart it'), /restart it/],
     ['an API server does not answer', () => (unreachable = true), /http:\/\/west was not asked: refused/],
@@ -142,6 +155,20 @@ describe('rotate-ca', () => {
     expect(await run(['retire'])).toMatchObject({ phase: 'settled', waiting: [] });
   });
 
+  test('does not retire the old one while an agent shows what it has signed', async () => {
+    const old = await agentFingerprint();
+    await run(['prepare', 'activate']);
+    agent = { certificate: old };
+    const { waiting } = await run(['retire']);
+    expect(waiting).toEqual([expect.stringMatching(/agent n1 shows another certificate/)]);
+    expect(await phase()).toBe('activated');
+  });
+
+  test('does not wait for an agent of before, which does not say what it has', async () => {
+    agent = { certificate: null, authorities: null };
+    expect(await run(ALL)).toMatchObject({ phase: 'settled', waiting: [] });
+  });
+
   test('waits, says once for what, and goes on when it is over', async () => {
     etcdSays = 'etcd: restart it';
     const running = run(ALL, { timeoutMs: 30_000 });
@@ -157,7 +184,7 @@ describe('rotate-ca', () => {
     const key = await readFile(clusterLayout(dir).authority.key, 'utf8');
     const shown = await run(ALL, { dryRun: true });
     expect(shown.waiting).toEqual(['etcd: restart it']);
-    expect(shown.steps.map(({ step }) => step.do)).toEqual(['create', 'move', ...Array(8).fill('reissue')]);
+    expect(shown.steps.map(({ step }) => step.do)).toEqual(['create', 'move', ...Array(9).fill('reissue')]);
     expect(await phase()).toBe('prepared');
     expect(await readFile(clusterLayout(dir).authority.key, 'utf8')).toBe(key);
   });

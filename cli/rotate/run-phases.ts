@@ -12,6 +12,7 @@ import { activateSteps, prepareSteps, type RotationStep, retireSteps } from '../
 import { spkiPins } from '../../pki/spki.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { type AskedServer, type FolderState, untilAnnounced, untilShown } from './agreement.ts';
 
 export type PhaseName = 'prepare' | 'activate' | 'retire';
@@ -178,12 +179,21 @@ async function folderAndServers(
       }
     }),
   );
+  const agents = leaves.flatMap(({ place: { node }, certificate }): readonly (readonly [string, string])[] =>
+    certificate === undefined || node === undefined ? [] : [[node, certificate.fingerprint256]],
+  );
   const shown = leaves.flatMap(({ place: { profile }, certificate }): readonly (readonly [string, string])[] =>
     certificate === undefined || profile === 'agent' ? [] : [[PARTS[profile] ?? '', certificate.fingerprint256]],
   );
   return [
     answers.filter((answer) => typeof answer !== 'string'),
-    { cluster, pins: spkiPins([stored.bundle]), leaves: new Map(shown) },
+    {
+      cluster,
+      pins: spkiPins([stored.bundle]),
+      leaves: new Map(shown),
+      authorities: certificatesOf(stored.bundle).map(({ fingerprint256 }) => fingerprint256),
+      agents: new Map(agents),
+    },
     answers.filter((answer) => typeof answer === 'string'),
   ];
 }

@@ -5,6 +5,7 @@ import { isDnsSubdomain, parseServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { AckReport, RefusedService } from '../snapshot/ack.ts';
 import type { Position } from '../snapshot/snapshot.ts';
+import { type AgentTrust, agentTrustMessage, parseAgentTrust } from './agent-trust.ts';
 import { clustermesh } from './gen/mesh.js';
 import { parsePosition, positionMessage } from './mesh-values.ts';
 
@@ -24,11 +25,15 @@ export interface Hello {
   readonly resume: Position | undefined;
   /** A step did not fit what the agent holds: it wants everything, though nothing older. */
   readonly startOver: boolean;
+  /** Absent from agents of before. */
+  readonly trust?: AgentTrust | undefined;
 }
 
 /** A report as it arrives: with the number of all refusals, of which `refused` has the first. */
 export interface Ack extends AckReport {
   readonly refusedTotal: number;
+  /** Absent: as it was said before. */
+  readonly trust: AgentTrust | undefined;
 }
 
 export type AgentMessage =
@@ -38,12 +43,13 @@ export type AgentMessage =
 const encode = (message: clustermesh.v1.AgentMessage.$Properties): Uint8Array =>
   clustermesh.v1.AgentMessage.encode(message).finish();
 
-export function encodeHello({ node, software, protocol, resume, startOver }: Hello): Uint8Array {
+export function encodeHello({ node, software, protocol, resume, startOver, trust }: Hello): Uint8Array {
   const position = resume === undefined ? {} : { resume: positionMessage(resume) };
-  return encode({ hello: { node, software, protocol, startOver, ...position } });
+  return encode({ hello: { node, software, protocol, startOver, ...position, ...saidTrust(trust) } });
 }
 
-export function encodeAck(ack: AckReport): Uint8Array {
+/** `trust`: where it is another than was said before. */
+export function encodeAck(ack: AckReport, trust?: AgentTrust): Uint8Array {
   const refused = ack.refused.slice(0, REFUSALS_MAX).map(({ service, code, reason }) => ({
     service,
     code: code.slice(0, TEXT_LENGTH_MAX),
@@ -58,9 +64,12 @@ export function encodeAck(ack: AckReport): Uint8Array {
       refusedTotal: ack.refused.length,
       reconcileMicros: Math.min(Math.round(ack.reconcileMicros), 0xffff_ffff),
       datapath: ack.datapath,
+      ...saidTrust(trust),
     },
   });
 }
+
+const saidTrust = (trust: AgentTrust | undefined) => (trust === undefined ? {} : { trust: agentTrustMessage(trust) });
 
 export function parseAgentMessage(bytes: Uint8Array): Result<AgentMessage, string> {
   let message: clustermesh.v1.AgentMessage;
@@ -83,7 +92,8 @@ function parseHello(message: clustermesh.v1.Hello.$Properties): Result<AgentMess
   if (resume !== undefined && !resume.ok) return err(`hello: ${resume.error}`);
   const software = (message.software ?? '').slice(0, TEXT_LENGTH_MAX);
   const startOver = message.startOver === true;
-  return ok({ type: 'hello', hello: { node, software, protocol, resume: resume?.value, startOver } });
+  const trust = parseAgentTrust(message.trust);
+  return ok({ type: 'hello', hello: { node, software, protocol, resume: resume?.value, startOver, trust } });
 }
 
 function parseAck(message: clustermesh.v1.Ack.$Properties): Result<AgentMessage, string> {
@@ -111,6 +121,7 @@ function parseAck(message: clustermesh.v1.Ack.$Properties): Result<AgentMessage,
     refusedTotal: Math.max(message.refusedTotal ?? 0, refused.length),
     reconcileMicros: message.reconcileMicros ?? 0,
     datapath,
+    trust: parseAgentTrust(message.trust),
   };
   return ok({ type: 'ack', ack });
 }

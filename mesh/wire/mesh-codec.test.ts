@@ -184,6 +184,23 @@ describe('what was written is what is read', () => {
       ack: { ...ack, refused: refused.slice(0, REFUSALS_MAX), refusedTotal: REFUSALS_MAX + 5 },
     });
   });
+
+  test('what an agent shows and accepts, where it says so', () => {
+    const digest = (byte: string) => new Array(32).fill(byte).join(':');
+    const trust = { certificate: digest('0A'), authorities: [digest('FF'), digest('7E')] };
+    const hello = { node: 'node-1', software: '', protocol: 1, resume: undefined, startOver: false, trust };
+    expect(expectOk(parseAgentMessage(encodeHello(hello)))).toEqual({ type: 'hello', hello });
+    const ack = { position: position(8), services: 0, backends: 0, refused: [], reconcileMicros: 1 };
+    const sent = encodeAck({ ...ack, datapath: 'ebpf' }, trust);
+    expect(expectOk(parseAgentMessage(sent))).toMatchObject({ type: 'ack', ack: { trust } });
+    // A store of hundreds is cut, and what is no digest is left out: the agent is heard all the same.
+    const odd = { certificate: digest('0A'), authorities: ['AB:CD', ...new Array(40).fill(digest('01'))] };
+    const heard = parseAgentMessage(encodeHello({ ...hello, trust: odd }));
+    expect(heard).toMatchObject({
+      ok: true,
+      value: { hello: { trust: { authorities: new Array(31).fill(digest('01')) } } },
+    });
+  });
 });
 
 test('a chunk may have a field beside it that this version does not know', () => {

@@ -16,6 +16,7 @@ import type { Pair } from '../../pki/files.ts';
 import { parseToken } from '../../pki/join/token.ts';
 import { spkiPins } from '../../pki/spki.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { emptyMesh, failuresOf, nodeOf, remove, SERVICE, serviceOf, skipped, spec, untilWhole } from './mesh-of.ts';
 
 const WITHIN = { timeout: 30_000, interval: 100 };
@@ -52,6 +53,15 @@ describe.skipIf(skipped)('a cluster that replaces its authority', () => {
   /** Over TLS, whose certificates are replaced meanwhile. */
   const httpOf = ({ places: { control } }: LabCluster) => `https://${control.address}:${control.servers[0]?.http}`;
   const authority = () => readFile(west.layout.authority.cert, 'utf8');
+  const agentsOfWest = async () => (await trustOf(west)).agents;
+  const digestsIn = async (path: string) =>
+    certificatesOf(await readFile(path, 'utf8')).map(({ fingerprint256 }) => fingerprint256);
+  /** What west's agent says when it uses the files as they stand. */
+  const agentOnDisk = async () => ({
+    node: 'west-1',
+    certificate: (await digestsIn(west.layout.agent('west-1').cert))[0],
+    authorities: await digestsIn(west.layout.authority.cert),
+  });
   /** A copy of what west shows at its peers' doors: the files themselves are replaced. */
   async function peerPair(name: string): Promise<Pair> {
     const copy = { cert: join(mesh.dir, `${name}.pem`), key: join(mesh.dir, `${name}-key.pem`) };
@@ -130,6 +140,9 @@ describe.skipIf(skipped)('a cluster that replaces its authority', () => {
       expect(spkiPins([await readFile(cluster.layout.trustStore('west'), 'utf8')])).toEqual(both);
     }
 
+    // Agents take it from their files, and say so on the stream that they have.
+    await vi.waitFor(async () => expect(await agentsOfWest()).toEqual([await agentOnDisk()]), WITHIN);
+
     // Who is invited now may come before or behind the change.
     const { token } = await invite(west, { name: 'south' }, systemClock);
     const invited = parseToken(token);
@@ -155,6 +168,7 @@ describe.skipIf(skipped)('a cluster that replaces its authority', () => {
       const retired = await rotate('--retire');
       expect(retired, retired.stdout + retired.stderr).toMatchObject({ status: 0 });
     }, WITHIN);
+    expect((await agentsOfWest()).map(({ certificate }) => certificate)).toEqual([(await agentOnDisk()).certificate]);
     const [next] = spkiPins([await authority()]);
     expect(spkiPins([await authority()])).toEqual([both[1]]);
     await vi.waitFor(async () => {

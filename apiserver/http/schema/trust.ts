@@ -30,4 +30,14 @@ export const trustSchema = z.object({
       refusal: z.string().nullable().meta({ description: 'Why what the peer announces is not in use here' }),
     }),
   ),
+  agents: list(
+    z.object({
+      node: z.string(),
+      certificate: z
+        .string()
+        .nullable()
+        .meta({ description: 'SHA-256 of what the agent shows; null where it does not say' }),
+      authorities: list(z.string()).nullable().meta({ description: 'SHA-256 of each authority that it accepts' }),
+    }),
+  ).meta({ description: 'The agents that are connected to this server' }),
 }) satisfies z.ZodType<TrustDocument>;

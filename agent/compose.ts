@@ -9,7 +9,7 @@ import { Health } from '../runtime/health.ts';
 import type { Route } from '../runtime/http.ts';
 import { httpPart } from '../runtime/http-part.ts';
 import { type Part, partMadeAtStart } from '../runtime/lifecycle.ts';
-import { channelCredentials } from '../runtime/tls/certificate-source.ts';
+import { channelCredentials } from '../runtime/tls/shared-credentials.ts';
 import { openTlsFiles, type TlsFilesFollower } from '../runtime/tls/tls-files.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import type { FollowAddresses } from './addresses/compose.ts';

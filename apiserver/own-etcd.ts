@@ -7,7 +7,7 @@ import type { Health } from '../runtime/health.ts';
 import type { Part } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
-import { channelCredentials } from '../runtime/tls/certificate-source.ts';
+import { channelCredentials } from '../runtime/tls/shared-credentials.ts';
 import type { TlsFilesFollower } from '../runtime/tls/tls-files.ts';
 import { type EtcdClient, openEtcd } from './store/etcd-client.ts';
 import type { Mirror, MirrorBatch, MirrorObserver } from './store/port.ts';

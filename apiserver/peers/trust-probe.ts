@@ -8,6 +8,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
+import { clientContext } from '../../runtime/tls/client-context.ts';
 import type { TlsPair } from '../../runtime/tls/material.ts';
 
 export interface ProbedDoor {
@@ -70,9 +71,7 @@ export const probeDoor: ProbeDoor = ({ host, port, serverName, store, client, ha
       host,
       port,
       servername: serverName,
-      cert: client.certificate,
-      key: client.key,
-      ca: [...store],
+      secureContext: clientContext({ ...client, ca: store.join('\n') }),
       ALPNProtocols: ['h2'],
       rejectUnauthorized: false,
     });

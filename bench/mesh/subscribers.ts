@@ -8,7 +8,8 @@ import { SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
 import type { Authority } from '../../pki/authority.ts';
 import { DAY_MS } from '../../pki/authority.ts';
 import { issue } from '../../pki/issue.ts';
-import { CertificateSource, channelCredentials } from '../../runtime/tls/certificate-source.ts';
+import { CertificateSource } from '../../runtime/tls/certificate-source.ts';
+import { channelCredentials } from '../../runtime/tls/shared-credentials.ts';
 import { nowMs } from '../propagation/moments.ts';
 import { serveRequests, setupOf } from '../propagation/worker.ts';
 

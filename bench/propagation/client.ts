@@ -5,7 +5,7 @@ import type { StoreEvent } from '../../apiserver/store/port.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { systemRandom } from '../../runtime/random.ts';
-import { channelCredentials } from '../../runtime/tls/certificate-source.ts';
+import { channelCredentials } from '../../runtime/tls/shared-credentials.ts';
 import { openTlsFiles, type TlsFiles } from '../../runtime/tls/tls-files.ts';
 
 export interface Target {

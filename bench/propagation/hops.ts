@@ -7,7 +7,7 @@ import { clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { systemRandom } from '../../runtime/random.ts';
-import { channelCredentials } from '../../runtime/tls/certificate-source.ts';
+import { channelCredentials } from '../../runtime/tls/shared-credentials.ts';
 import { openTlsFiles } from '../../runtime/tls/tls-files.ts';
 import { openTarget, type Target, watchPrefix } from './client.ts';
 import { nowMs } from './moments.ts';

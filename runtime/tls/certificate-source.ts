@@ -1,7 +1,9 @@
 // Certificates in memory that grpc-js takes for every new handshake, so that a rotation needs no restart and ends no stream.
 // CA and pair change together, in one turn of the event loop. It checks nothing: whoever publishes has (material.ts).
 
-import { type ChannelCredentials, experimental, type ServerCredentials, type VerifyOptions } from '@grpc/grpc-js';
+import type { SecureContext } from 'node:tls';
+import { experimental, type ServerCredentials } from '@grpc/grpc-js';
+import { clientContext } from './client-context.ts';
 import type { TlsMaterial } from './material.ts';
 
 export class CertificateSource implements experimental.CertificateProvider {
@@ -9,6 +11,7 @@ export class CertificateSource implements experimental.CertificateProvider {
   readonly #identityListeners = new Set<experimental.IdentityCertificateUpdateListener>();
   readonly #listeners = new Set<() => void>();
   #material: TlsMaterial;
+  #clientContext: SecureContext | undefined;
 
   constructor(material: TlsMaterial) {
     this.#material = material;
@@ -18,10 +21,20 @@ export class CertificateSource implements experimental.CertificateProvider {
     return this.#material;
   }
 
+  /** For the next handshake of a client; throws where the material cannot be used. */
+  get clientContext(): SecureContext {
+    this.#clientContext ??= clientContext(this.#material);
+    return this.#clientContext;
+  }
+
+  /** A server makes everything that it holds anew with each word it is told: it is told only what is another than before. */
   publish(material: TlsMaterial): void {
+    const before = this.#material;
     this.#material = material;
-    for (const listener of this.#caListeners) this.#tellCa(listener);
-    for (const listener of this.#identityListeners) this.#tellIdentity(listener);
+    this.#clientContext = undefined;
+    const samePair = material.certificate === before.certificate && material.key === before.key;
+    if (material.ca !== before.ca) for (const listener of this.#caListeners) this.#tellCa(listener);
+    if (!samePair) for (const listener of this.#identityListeners) this.#tellIdentity(listener);
     for (const listener of this.#listeners) listener();
   }
 
@@ -71,7 +84,3 @@ export class CertificateSource implements experimental.CertificateProvider {
  */
 export const serverCredentials = (source: CertificateSource): ServerCredentials =>
   experimental.createCertificateProviderServerCredentials(source, source, true);
-
-/** Mutual TLS for a client. `verify.checkServerIdentity` replaces the check of the server's name. */
-export const channelCredentials = (source: CertificateSource, verify?: VerifyOptions): ChannelCredentials =>
-  experimental.createCertificateProviderChannelCredentials(source, source, verify);

@@ -3,6 +3,7 @@
 
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { reasonOf } from '../errors.ts';
+import { contentName } from './content-name.ts';
 import { certificatesOf } from './pem.ts';
 
 export interface TlsPair {
@@ -17,10 +18,14 @@ export interface TlsMaterial extends TlsPair {
   readonly ca: string;
 }
 
+/** Hundreds of links show the same pair; a process has a few more. */
+const FITTING_MAX = 256;
+/** Which certificates and keys were found to belong together, the oldest first: reading a key again would tell nothing else. */
+const fitting = new Set<string>();
+
 /** Why a pair cannot serve at `now`; `undefined` when it can. */
 export function pairProblem(pair: TlsPair, now: number): string | undefined {
   let leaf: X509Certificate;
-  let key: KeyObject;
   try {
     const [first] = certificatesOf(pair.certificate);
     if (first === undefined) return 'the certificate file holds no certificate';
@@ -28,6 +33,16 @@ export function pairProblem(pair: TlsPair, now: number): string | undefined {
   } catch (error) {
     return `the certificate file ${reasonOf(error)}`;
   }
+  const misfit = misfitOf(pair, leaf);
+  if (misfit !== undefined) return misfit;
+  if (now > Date.parse(leaf.validTo)) return `the certificate expired on ${leaf.validTo}`;
+  return undefined;
+}
+
+function misfitOf(pair: TlsPair, leaf: X509Certificate): string | undefined {
+  const name = contentName(pair.certificate, pair.key);
+  if (fitting.has(name)) return undefined;
+  let key: KeyObject;
   try {
     key = createPrivateKey(pair.key);
   } catch {
@@ -35,7 +50,9 @@ export function pairProblem(pair: TlsPair, now: number): string | undefined {
     return 'the key file holds no private key that can be read';
   }
   if (!leaf.checkPrivateKey(key)) return 'certificate and key do not belong together';
-  if (now > Date.parse(leaf.validTo)) return `the certificate expired on ${leaf.validTo}`;
+  fitting.add(name);
+  const [oldest] = fitting;
+  if (fitting.size > FITTING_MAX && oldest !== undefined) fitting.delete(oldest);
   return undefined;
 }
 

@@ -18,7 +18,8 @@ import { type IssuedCertificate, issue } from '../../pki/issue.ts';
 import type { Profile } from '../../pki/profiles.ts';
 import { systemClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
-import { CertificateSource, channelCredentials, serverCredentials } from './certificate-source.ts';
+import { CertificateSource, serverCredentials } from './certificate-source.ts';
+import { channelCredentials } from './shared-credentials.ts';
 import { openTlsFiles, type TlsFilesFollower } from './tls-files.ts';
 
 const deps = { clock: systemClock, log: silentLog };

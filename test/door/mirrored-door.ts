@@ -16,8 +16,9 @@ import type { Profile } from '../../pki/profiles.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { systemRandom } from '../../runtime/random.ts';
-import { CertificateSource, channelCredentials, serverCredentials } from '../../runtime/tls/certificate-source.ts';
+import { CertificateSource, serverCredentials } from '../../runtime/tls/certificate-source.ts';
 import type { TlsMaterial } from '../../runtime/tls/material.ts';
+import { channelCredentials } from '../../runtime/tls/shared-credentials.ts';
 
 /** Whose door it is; `east` is its peer. */
 export const OWN = 'west' as ClusterName;

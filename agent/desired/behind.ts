@@ -4,6 +4,7 @@
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
 import type { Backend, BackendState } from '../../mesh/model/service.ts';
+import { replaced } from '../../mesh/snapshot/replaced.ts';
 import { type Behind, NO_TARGETS } from './frontend.ts';
 import type { MapProtocol } from './names.ts';
 import type { Target, TargetTable } from './targets.ts';
@@ -95,16 +96,19 @@ function firstTarget(
   return undefined;
 }
 
-/** `gone` and `came` in the order of the targets. */
+/** `gone` and `came` in the order of the targets. What lies before the first and behind the last of them is copied as a whole. */
 function edited(targets: readonly Target[], gone: readonly Target[], came: readonly Insertion[]): readonly Target[] {
   const after: Target[] = [];
-  let [left, placed] = [0, 0];
+  const start = Math.min(placeOf(targets, gone[0]), placeOf(targets, came[0]?.next));
+  let [left, placed, at] = [0, 0, start];
   const placeBefore = (next: Target | undefined) => {
     for (; placed < came.length && came[placed]?.next === next; placed += 1) {
       for (const target of came[placed]?.targets ?? []) after.push(target);
     }
   };
-  for (const target of targets) {
+  for (; at < targets.length && (left < gone.length || placed < came.length); at += 1) {
+    const target = targets[at];
+    if (target === undefined) continue;
     if (target === gone[left]) {
       left += 1;
       continue;
@@ -113,7 +117,13 @@ function edited(targets: readonly Target[], gone: readonly Target[], came: reado
     after.push(target);
   }
   placeBefore(undefined);
-  return fitted(after);
+  return replaced(targets, start, at, after);
+}
+
+/** The end where it is nowhere. */
+function placeOf(targets: readonly Target[], target: Target | undefined): number {
+  const at = target === undefined ? -1 : targets.indexOf(target);
+  return at < 0 ? targets.length : at;
 }
 
 function targetsAt(backend: Backend, way: Way): readonly Target[] {

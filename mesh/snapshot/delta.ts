@@ -6,7 +6,8 @@ import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, MeshService } from '../model/service.ts';
 import { type ServiceSpec, sameBackend, sameClusters, sameService, sameSpec, specOf } from './equality.ts';
-import { type BackendRef, compareBackends, compareText } from './order.ts';
+import { type BackendRef, compareBackends, compareText, isAscending } from './order.ts';
+import { replaced } from './replaced.ts';
 import { ServiceMap } from './service-map.ts';
 import type { MeshSnapshot, Position } from './snapshot.ts';
 
@@ -121,35 +122,37 @@ function applyService(before: MeshService | undefined, change: ServiceDelta): Re
 
 type Edit = { readonly ref: BackendRef; readonly backend: Backend | undefined };
 
-/** Places the few changed backends by search, and copies the many others in between. */
+/**
+ * Places the few changed backends by search. What lies before the first and behind the last of them is copied as a whole, into a list
+ * that is as long as it needs to be: of thousands of backends, only the list itself is made anew.
+ */
 function applyBackends(before: readonly Backend[], change: ServiceDelta): Result<readonly Backend[], string> {
   if (change.upserted.length === 0 && change.removed.length === 0) return ok(before);
+  if (before.length === 0 && change.removed.length === 0 && isAscending(change.upserted, compareBackends))
+    return ok(change.upserted.slice());
   const edits: Edit[] = [
     ...change.upserted.map((backend) => ({ ref: backend, backend })),
     ...change.removed.map((ref) => ({ ref, backend: undefined })),
   ].sort((a, b) => compareBackends(a.ref, b.ref));
-  const after: Backend[] = [];
-  let copied = 0;
-  const copyUntil = (end: number) => {
-    for (; copied < end; copied += 1) {
-      const backend = before[copied];
-      if (backend !== undefined) after.push(backend);
-    }
-  };
+  const start = edits[0] === undefined ? 0 : lowerBound(before, edits[0].ref, 0);
+  const edited: Backend[] = [];
+  let copied = start;
   let last: BackendRef | undefined;
   for (const { ref, backend } of edits) {
     if (last !== undefined && compareBackends(last, ref) === 0) return err(`backend ${nameOf(ref)} changed twice`);
     last = ref;
     const place = lowerBound(before, ref, copied);
-    copyUntil(place);
+    for (; copied < place; copied += 1) {
+      const kept = before[copied];
+      if (kept !== undefined) edited.push(kept);
+    }
     const there = before[place];
     const known = there !== undefined && compareBackends(there, ref) === 0;
-    if (backend !== undefined) after.push(backend);
+    if (backend !== undefined) edited.push(backend);
     else if (!known) return err(`backend ${nameOf(ref)} removed, but was not there`);
     if (known) copied += 1;
   }
-  copyUntil(before.length);
-  return ok(after);
+  return ok(replaced(before, start, copied, edited));
 }
 
 const nameOf = (ref: BackendRef): string => `${ref.address} of ${ref.cluster}`;

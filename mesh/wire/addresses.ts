@@ -7,6 +7,7 @@ import type { PeerAddress, PeerAddressRef, PeerNode, PeerNodeRef } from '../mode
 import { type Prefix, parsePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Position } from '../snapshot/snapshot.ts';
+import { FlatReader } from './flat-reader.ts';
 import { clustermesh } from './gen/mesh.js';
 import { parsePosition, positionMessage } from './mesh-values.ts';
 
@@ -89,7 +90,7 @@ const addressMessage = ({ cluster, prefix, identity, host, keyIndex, pod }: Peer
 });
 
 export function parseAddressesPart(bytes: Uint8Array): Result<AddressesPart, string> {
-  const read = decoded(() => clustermesh.v1.AddressesStep.decode(bytes));
+  const read = decoded(() => clustermesh.v1.AddressesStep.decode(new FlatReader(bytes)));
   if (!read.ok) return read;
   const message = read.value;
   const to = parsePosition(message.to);

@@ -8,6 +8,7 @@ import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, NamedPort } from '../model/service.ts';
 import type { ServiceSpec } from '../snapshot/equality.ts';
+import { FlatReader } from './flat-reader.ts';
 import { clustermesh } from './gen/mesh.js';
 import type { ValueReader } from './mesh-values.ts';
 
@@ -74,7 +75,7 @@ export class ChunkReader {
 
   /** Of a message that `isChunk`. */
   read(message: Uint8Array): Result<readonly ChunkService[], string> {
-    const reader = protobuf.Reader.create(message);
+    const reader = new FlatReader(message);
     const services: ChunkService[] = [];
     try {
       reader.uint32();

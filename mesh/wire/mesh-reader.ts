@@ -12,6 +12,7 @@ import type { BackendRef } from '../snapshot/order.ts';
 import { ServiceMapBuilder } from '../snapshot/service-map.ts';
 import type { MeshSnapshot, Position } from '../snapshot/snapshot.ts';
 import { ChunkReader, isChunk } from './chunk-reader.ts';
+import { FlatReader } from './flat-reader.ts';
 import { clustermesh } from './gen/mesh.js';
 import { parseClusters, parsePosition, ValueReader } from './mesh-values.ts';
 
@@ -65,7 +66,7 @@ export class MeshReader {
     if (isChunk(bytes)) return this.#chunk(bytes);
     let message: clustermesh.v1.ServerMessage;
     try {
-      message = clustermesh.v1.ServerMessage.decode(bytes);
+      message = clustermesh.v1.ServerMessage.decode(new FlatReader(bytes));
     } catch (error) {
       return err(`not a server message: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -28,8 +28,8 @@ export type Changes = ReadonlyMap<ClusterName, ReadonlySet<string>>;
 
 export class MeshEvaluation {
   readonly local: ClusterName | undefined;
-  readonly indexes = new RecordIndexes();
   readonly workloads = new KnownWorkloads();
+  readonly indexes = new RecordIndexes((record, service) => this.workloads.forget(record, service));
   readonly #clusters = new Map<ClusterName, ClusterState>();
   readonly #standings = new Map<ClusterName, Standing>();
   #context: JudgeContext;

@@ -1,6 +1,7 @@
 // CM-SVC-011: a service of the local cluster whose backends are all in clusters that nobody vouches for at the moment. It
 // needs a point of view, because what is withheld depends on it.
 
+import type { ClusterName } from '../model/names.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Drafts } from './drafts.ts';
 import type { MeshEvaluation } from './evaluation.ts';
@@ -12,14 +13,17 @@ import { backendsOf, readRecord } from './record-value.ts';
 export function reachDrafts({ local, clusters, indexes }: MeshEvaluation, drafts: Drafts): void {
   if (local === undefined) return;
   for (const [key, constituents] of indexes.services.several()) {
-    const own = constituents.find(({ cluster }) => cluster === local);
-    if (own === undefined || hasBackends(own.record, indexes)) continue;
-    const holders = constituents.filter(({ record }) => record !== own.record && hasBackends(record, indexes));
-    const doubts = holders.map(
-      ({ cluster, record }) => [cluster, doubtOf(record, clusters.get(cluster), indexes)] as const,
-    );
+    const own = indexes.services.recordOf(key, local);
+    if (own === undefined || hasBackends(own, indexes)) continue;
+    const doubts: (readonly [cluster: ClusterName, doubt: string])[] = [];
+    const isVouchedFor = constituents.some(({ cluster, record }) => {
+      if (record === own || !hasBackends(record, indexes)) return false;
+      const doubt = doubtOf(record, clusters.get(cluster), indexes);
+      if (doubt !== undefined) doubts.push([cluster, doubt]);
+      return doubt === undefined;
+    });
     const [first] = doubts;
-    if (first === undefined || doubts.some(([, doubt]) => doubt === undefined)) continue;
+    if (isVouchedFor || first === undefined) continue;
     const names = doubts.map(([cluster]) => cluster).sort();
     const code = 'CM-SVC-011';
     drafts.add(code, local, () => ({
@@ -33,7 +37,7 @@ export function reachDrafts({ local, clusters, indexes }: MeshEvaluation, drafts
       },
       evidence: {
         service: key,
-        clusters: Object.fromEntries(doubts.map(([cluster, doubt]) => [cluster, doubt ?? ''])),
+        clusters: Object.fromEntries(doubts),
       },
       winner: null,
       fingerprint: soleFingerprint(code, local, key),

@@ -34,7 +34,7 @@ export function recordDrafts(evaluation: MeshEvaluation, drafts: Drafts): void {
   const claim = (cluster: ClusterName) => ({ cluster, sound: !holds.forfeitsAll(cluster) });
   const wins = (a: ClusterName, b: ClusterName) => better(claim(a), claim(b), standings) === a;
   for (const [key, constituents] of indexes.services.several()) {
-    serviceDrafts(key, constituents, wins, drafts);
+    if (indexes.services.disagrees(key)) serviceDrafts(key, constituents, wins, drafts);
     workloadDrafts(key, constituents, evaluation, drafts);
   }
   const forfeits = (cluster: ClusterName) => holds.forfeitsAll(cluster);

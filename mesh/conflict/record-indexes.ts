@@ -3,7 +3,7 @@
 
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { serviceSpecKey } from '../wire/service-spec.ts';
-import { type Claims, sameClaims } from './claim-list.ts';
+import { addressesOf, type Claims, sameClaims } from './claim-list.ts';
 import { ClaimIndex } from './claims.ts';
 import { SliceIndex } from './pieces.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
@@ -13,6 +13,9 @@ import { SpecIndex } from './spec-index.ts';
 
 const NOBODY: readonly RecordState[] = [];
 
+/** The workloads behind a record of backends may be others; `service` is the record or head that it is a part of. */
+export type WorkloadListener = (record: RecordState, service: RecordState | undefined) => void;
+
 export class RecordIndexes {
   readonly claims = new ClaimIndex<RecordState>();
   readonly services = new ServiceIndex();
@@ -20,10 +23,13 @@ export class RecordIndexes {
   readonly slices = new SliceIndex();
   readonly #publishers = new Map<number, Map<ClusterName, RecordState>>();
   readonly #endpoints = new Map<ClusterName, Map<number, Set<RecordState>>>();
-  /** Counts, for each cluster, what may have other labels at some address than before. */
-  readonly #labelChanges = new Map<ClusterName, number>();
   /** Numbers that several clusters publish. */
   readonly #collisions = new Set<number>();
+  readonly #onWorkloads: WorkloadListener;
+
+  constructor(onWorkloads: WorkloadListener) {
+    this.#onWorkloads = onWorkloads;
+  }
 
   /** All records that publish the number, one a cluster. */
   publishers(identity: number): readonly RecordState[] {
@@ -38,11 +44,6 @@ export class RecordIndexes {
   /** The cluster's endpoints that carry the number. */
   endpoints(cluster: ClusterName, identity: number): Iterable<RecordState> {
     return this.#endpoints.get(cluster)?.get(identity) ?? NOBODY;
-  }
-
-  /** Stays the same for as long as each address of the cluster has the labels that it had. */
-  labelChanges(cluster: ClusterName): number {
-    return this.#labelChanges.get(cluster) ?? 0;
   }
 
   /** In ascending order. */
@@ -88,12 +89,27 @@ export class RecordIndexes {
 
   claim(record: RecordState, claims: Claims): Iterable<RecordState> {
     if (sameClaims(record.claims, claims)) return NOBODY;
+    const before = record.claims;
     const changed = this.claims.replace(record, claims);
+    // Nodes have no workloads behind them.
+    if (record.kind === 'ip') {
+      for (const address of [...addressesOf(before), ...addressesOf(claims)]) this.#relabelled(record.cluster, address);
+    }
     return changed.flatMap((address) => this.claims.users(address));
   }
 
-  #relabelled(cluster: ClusterName): void {
-    this.#labelChanges.set(cluster, this.labelChanges(cluster) + 1);
+  /** What is at the address has other labels than before, or may have: whoever sends there is told of. */
+  #relabelled(cluster: ClusterName, address: string): void {
+    for (const user of this.claims.users(address)) {
+      const isBackend = user.kind === 'services' || user.kind === 'slices';
+      if (isBackend && user.cluster === cluster) this.#tellOf(user, user.good?.value);
+    }
+  }
+
+  /** `value`: of the record, as it is or was. */
+  #tellOf(record: RecordState, value: RecordValue | undefined): void {
+    const isPart = record.kind === 'slices' && value?.kind === 'slices';
+    this.#onWorkloads(record, isPart ? this.services.recordOf(value.key, record.cluster) : record);
   }
 
   #disagreeing(key: ServiceKey): readonly RecordState[] {
@@ -107,6 +123,7 @@ export class RecordIndexes {
   #updateService(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
     const value = after ?? before;
     if (value?.kind !== 'services' && value?.kind !== 'heads') return NOBODY;
+    this.#tellOf(record, value);
     const now = after?.kind === 'services' || after?.kind === 'heads' ? after : undefined;
     this.services.setUnshared(value.key, record.cluster, now !== undefined && now.shape === undefined);
     const changed = this.services.set(value.key, record, now?.shape);
@@ -117,6 +134,7 @@ export class RecordIndexes {
   #updateSlice(record: RecordState, before?: RecordValue, after?: RecordValue): void {
     if (before?.kind === 'slices' && after === undefined) this.slices.delete(before.key, record);
     if (after?.kind === 'slices') this.slices.add(after.key, record);
+    this.#tellOf(record, after ?? before);
   }
 
   #updateSpec(record: RecordState, before?: RecordValue, after?: RecordValue): void {
@@ -139,15 +157,18 @@ export class RecordIndexes {
     else this.#collisions.delete(number);
     const same = before !== undefined && after !== undefined && identityText(before) === identityText(after);
     if (same) return NOBODY;
-    this.#relabelled(record.cluster);
-    return [...this.publishers(number), ...this.endpoints(record.cluster, number)];
+    const endpoints = [...this.endpoints(record.cluster, number)];
+    for (const { claims } of endpoints) {
+      for (const address of addressesOf(claims)) this.#relabelled(record.cluster, address);
+    }
+    return [...this.publishers(number), ...endpoints];
   }
 
   #updateEndpoint(record: RecordState, before?: RecordValue, after?: RecordValue): void {
     const [old, now] = [before, after].map((value) => (value?.kind === 'ip' ? value.identity : undefined));
-    const moved = before?.kind === 'ip' && after?.kind === 'ip' && before.text !== after.text;
-    if (old !== now || moved) this.#relabelled(record.cluster);
     if (old === now) return;
+    // Where it is, and that it is there at all, its claims say.
+    for (const address of addressesOf(record.claims)) this.#relabelled(record.cluster, address);
     const byNumber = this.#endpoints.get(record.cluster) ?? new Map<number, Set<RecordState>>();
     this.#endpoints.set(record.cluster, byNumber);
     if (old !== undefined) {

@@ -54,6 +54,11 @@ export class ServiceIndex {
     return service === undefined ? NOBODY : [...service.clusters.values()];
   }
 
+  /** The cluster's part. */
+  recordOf(key: ServiceKey, cluster: ClusterName): RecordState | undefined {
+    return this.#services.get(key)?.clusters.get(cluster)?.record;
+  }
+
   disagrees(key: ServiceKey): boolean {
     return (this.#services.get(key)?.shapes.size ?? 0) > 1;
   }

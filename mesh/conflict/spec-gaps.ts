@@ -27,7 +27,7 @@ export function specGaps(
     for (const { cluster } of constituents) {
       const traits = specs.of(key, cluster);
       if (traits === undefined) without.add(cluster);
-      else
+      else if (!traits.whole)
         for (const { code, property } of SPEC_RULES) if (traits[property] === undefined) unsaid.get(code)?.add(cluster);
     }
   }

@@ -23,6 +23,8 @@ export interface SpecTraits extends SpecProperties {
   readonly exportedAt: number | undefined;
   /** Equal texts, equal properties, whatever the age. */
   readonly text: string;
+  /** Whether every property is said. */
+  readonly whole: boolean;
 }
 
 /** One cluster's part in a service that several export. */
@@ -45,7 +47,12 @@ export function specTraits(spec: ServiceSpecRecord): SpecTraits {
     // Which family is preferred is each cluster's own affair; which ones there are decides whom clients reach.
     ipFamilies: ipFamilies?.length ? [...ipFamilies].sort().join(', ') : undefined,
   };
-  return { ...properties, exportedAt: time ? parseInstant(time) : undefined, text: JSON.stringify(properties) };
+  return {
+    ...properties,
+    exportedAt: time ? parseInstant(time) : undefined,
+    text: JSON.stringify(properties),
+    whole: Object.values(properties).every((value) => value !== undefined),
+  };
 }
 
 /** Only ClientIP has a configuration; what stands beside another affinity is not used. */

@@ -30,33 +30,44 @@ interface LabelSet {
 
 const NO_LABELS: LabelSet = { labels: [], text: '' };
 
-/** What is behind one record, and what it was found from. */
-interface Behind {
-  readonly good: GoodValue | undefined;
-  readonly labelChanges: number;
-  readonly workloads: Workloads;
-}
-
-/** The workloads behind each record, as they were found last: a mesh has many of them, and a report is drawn often. */
+/**
+ * The workloads behind each record, as they were found last: a mesh has many of them, and a report is drawn often. Whoever keeps the
+ * records says of which of them something changed.
+ */
 export class KnownWorkloads {
-  readonly #known = new WeakMap<RecordState, Behind>();
+  readonly #behind = new WeakMap<RecordState, Workloads>();
+  /** Behind a cluster's part of a service, by its record or head; mostly that of its only part. */
+  readonly #ofService = new WeakMap<RecordState, Workloads>();
   /** Of each identity, which many services share. */
   readonly #labels = new WeakMap<GoodValue, LabelSet>();
 
-  of({ record }: IndexedConstituent, indexes: RecordIndexes): Workloads {
-    const parts = indexes.partsOf(record).map((part) => this.#behind(part, indexes));
+  of(record: RecordState, indexes: RecordIndexes): Workloads {
+    const known = this.#ofService.get(record);
+    if (known !== undefined) return known;
+    const found = this.#ofParts(record, indexes);
+    this.#ofService.set(record, found);
+    return found;
+  }
+
+  /** What the record says, or what is at the addresses that it names, may be other than before. `service`: the record or head that it is a part of. */
+  forget(record: RecordState, service: RecordState | undefined): void {
+    this.#behind.delete(record);
+    if (service !== undefined) this.#ofService.delete(service);
+  }
+
+  #ofParts(record: RecordState, indexes: RecordIndexes): Workloads {
+    const parts = indexes.partsOf(record).map((part) => this.#behindOne(part, indexes));
     const [first, ...more] = parts.filter(({ identities }) => identities.length > 0);
     if (first !== undefined && more.length === 0) return first;
     const identities = new Set(parts.flatMap((part) => part.identities));
     return this.#workloadsOf(record.cluster, identities, indexes);
   }
 
-  #behind(record: RecordState, indexes: RecordIndexes): Workloads {
-    const labelChanges = indexes.labelChanges(record.cluster);
-    const known = this.#known.get(record);
-    if (known?.good === record.good && known?.labelChanges === labelChanges) return known.workloads;
+  #behindOne(record: RecordState, indexes: RecordIndexes): Workloads {
+    const known = this.#behind.get(record);
+    if (known !== undefined) return known;
     const workloads = this.#workloadsOf(record.cluster, identitiesBehind(record, indexes), indexes);
-    this.#known.set(record, { good: record.good, labelChanges, workloads });
+    this.#behind.set(record, workloads);
     return workloads;
   }
 
@@ -89,11 +100,14 @@ export function workloadDrafts(
   { indexes, workloads: known }: WorkloadSources,
   drafts: Drafts,
 ): void {
-  const all = constituents
-    .map((constituent) => known.of(constituent, indexes))
-    .filter((workloads) => workloads.identities.length > 0)
-    .sort((a, b) => compareText(a.cluster, b.cluster));
-  const [first] = all;
+  const all: Workloads[] = [];
+  for (const { record } of constituents) {
+    const workloads = known.of(record, indexes);
+    if (workloads.identities.length > 0) all.push(workloads);
+  }
+  // Nearly always all are the same, in whatever order.
+  if (all.every(({ text }) => text === all[0]?.text)) return;
+  const [first] = all.sort((a, b) => compareText(a.cluster, b.cluster));
   if (first === undefined) return;
   const others = all.filter(({ text }) => text !== first.text);
   const [second] = others;

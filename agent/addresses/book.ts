@@ -6,22 +6,27 @@ import type { ClusterName, IpAddress } from '../../mesh/model/names.ts';
 import type { PeerAddress, PeerNode, PeerNodeRef } from '../../mesh/model/peer-address.ts';
 import { makePrefix } from '../../mesh/model/prefix.ts';
 import type { AddressesPart } from '../../mesh/wire/addresses.ts';
+import { ByPrefix } from './by-prefix.ts';
+import { Claims } from './claims.ts';
 
 /** Mostly one; of several the first counts, and they are in the order of their clusters' names. */
 type Owners = PeerAddress | readonly PeerAddress[];
 
 interface Known {
-  /** By the text of the prefix. */
-  readonly owners: Map<string, Owners>;
-  /** What a cluster claims, owner of it or not. */
-  readonly claims: Map<ClusterName, Set<string>>;
-  /** By cluster and name. */
-  readonly nodes: Map<string, PeerNode>;
-  /** The name of a node by cluster and address. */
-  readonly names: Map<string, string>;
+  readonly owners: ByPrefix<Owners>;
+  readonly peers: Map<ClusterName, Peer>;
 }
 
-const NONE: ReadonlySet<string> = new Set();
+/** What one cluster says. */
+interface Peer {
+  /** Owner or not. */
+  readonly claims: Claims;
+  readonly nodes: Map<string, PeerNode>;
+  /** The name of a node by its address. */
+  readonly names: Map<IpAddress, string>;
+}
+
+const NONE: Iterable<string> = [];
 
 export class PeerAddresses {
   #known: Known = nothing();
@@ -56,9 +61,9 @@ export class PeerAddresses {
     return this.#known.owners.keys();
   }
 
-  /** What a cluster claims, whether it counts as its owner or not. */
+  /** What a cluster claims, whether it counts as its owner or not, and perhaps what it claimed before. */
   claimsOf(cluster: ClusterName): Iterable<string> {
-    return this.#known.claims.get(cluster) ?? NONE;
+    return this.#known.peers.get(cluster)?.claims ?? NONE;
   }
 
   owner(prefix: string): PeerAddress | undefined {
@@ -77,17 +82,18 @@ export class PeerAddresses {
   }
 
   nodeName(cluster: ClusterName, address: IpAddress): string | undefined {
-    return this.#known.names.get(`${cluster} ${address}`);
+    return this.#known.peers.get(cluster)?.names.get(address);
   }
 }
 
-const nothing = (): Known => ({ owners: new Map(), claims: new Map(), nodes: new Map(), names: new Map() });
+const nothing = (): Known => ({ owners: new ByPrefix(), peers: new Map() });
 
 function apply(known: Known, part: AddressesPart): readonly string[] {
   for (const node of part.nodes) {
     forgetNode(known, node);
-    known.nodes.set(nodeKey(node), node);
-    for (const address of node.addresses) known.names.set(`${node.cluster} ${address}`, node.name);
+    const { nodes, names } = peerOf(known, node.cluster);
+    nodes.set(node.name, node);
+    for (const address of node.addresses) names.set(address, node.name);
   }
   for (const ref of part.removedNodes) forgetNode(known, ref);
   const touched: string[] = [];
@@ -99,29 +105,46 @@ function apply(known: Known, part: AddressesPart): readonly string[] {
     replace(known, address.cluster, address.prefix, address);
     touched.push(address.prefix);
   }
+  for (const { cluster } of [...part.removedNodes, ...part.removed]) forgetPeer(known, cluster);
   return touched;
 }
 
-const nodeKey = ({ cluster, name }: PeerNodeRef): string => `${cluster} ${name}`;
+function peerOf({ peers }: Known, cluster: ClusterName): Peer {
+  let peer = peers.get(cluster);
+  if (peer === undefined) {
+    peer = { claims: new Claims(), nodes: new Map(), names: new Map() };
+    peers.set(cluster, peer);
+  }
+  return peer;
+}
 
-function forgetNode({ nodes, names }: Known, ref: PeerNodeRef): void {
-  const key = nodeKey(ref);
-  for (const address of nodes.get(key)?.addresses ?? []) names.delete(`${ref.cluster} ${address}`);
-  nodes.delete(key);
+function forgetNode({ peers }: Known, { cluster, name }: PeerNodeRef): void {
+  const peer = peers.get(cluster);
+  for (const address of peer?.nodes.get(name)?.addresses ?? []) peer?.names.delete(address);
+  peer?.nodes.delete(name);
+}
+
+/** One that says nothing any more. */
+function forgetPeer({ peers }: Known, cluster: ClusterName): void {
+  const peer = peers.get(cluster);
+  if (peer?.claims.isEmpty && peer.nodes.size === 0) peers.delete(cluster);
 }
 
 /** What a cluster says of a prefix, or that it says nothing of it any more. */
-function replace({ owners, claims }: Known, cluster: ClusterName, prefix: string, address?: PeerAddress): void {
-  const after = ownersAfter(owners.get(prefix), cluster, address);
+function replace(known: Known, cluster: ClusterName, prefix: string, address?: PeerAddress): void {
+  const { owners } = known;
+  const before = owners.get(prefix);
+  const after = ownersAfter(before, cluster, address);
   if (after === undefined) owners.delete(prefix);
   else owners.set(prefix, after);
-  const claimed = claims.get(cluster);
-  if (address === undefined) {
-    claimed?.delete(prefix);
-    if (claimed?.size === 0) claims.delete(cluster);
-  } else if (claimed === undefined) claims.set(cluster, new Set([prefix]));
-  else claimed.add(prefix);
+  const claimed = isClaimed(before, cluster);
+  if (address !== undefined && !claimed) peerOf(known, cluster).claims.add(prefix);
+  if (address === undefined && claimed)
+    known.peers.get(cluster)?.claims.drop((other) => isClaimed(owners.get(other), cluster));
 }
+
+const isClaimed = (owners: Owners | undefined, cluster: ClusterName): boolean =>
+  isContested(owners) ? owners.some((owner) => owner.cluster === cluster) : owners?.cluster === cluster;
 
 function ownersAfter(before: Owners | undefined, cluster: ClusterName, address?: PeerAddress): Owners | undefined {
   if (before === undefined || (!isContested(before) && before.cluster === cluster)) return address;

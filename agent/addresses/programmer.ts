@@ -15,7 +15,7 @@ import { addressKey } from '../maps/address-row.ts';
 import type { AddressMap, BatchOutcome, MapRow } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
 import { PeerAddresses } from './book.ts';
-import { type AddressImage, countDiffering, readImage, textOf } from './image.ts';
+import { type AddressImage, countDiffering, isValue, readImage } from './image.ts';
 import { rowValue } from './rows.ts';
 
 export interface AddressProgrammerDeps {
@@ -75,7 +75,7 @@ export class AddressProgrammer {
     return {
       known: this.book.complete,
       wanted: this.book.size,
-      entries: image && image.values.size + image.strays.length,
+      entries: image && image.size + image.strays.length,
       size: this.#deps.map.size,
       left_out: this.#waiting.size,
       ...this.#counters,
@@ -123,16 +123,12 @@ export class AddressProgrammer {
     if (!this.book.complete) return undefined;
     const found = await readImage(this.#deps.map, this.#deps.pause);
     const differences: AddressDifference[] = [];
-    for (const prefix of new Set([...this.book.prefixes(), ...found.values.keys()])) {
+    for (const prefix of new Set([...this.book.prefixes(), ...found.prefixes()])) {
       const wanted = this.#wanted(prefix);
-      const value = found.values.get(prefix);
-      if ((wanted && textOf(wanted)) === value) continue;
+      const value = found.get(prefix);
+      if (wanted === undefined ? value === undefined : isValue(value, wanted)) continue;
       const type = value === undefined ? 'missing' : wanted === undefined ? 'leftover' : 'wrong';
-      const cause = this.#waiting.has(prefix)
-        ? 'refused'
-        : this.#image?.values.get(prefix) === value
-          ? 'pending'
-          : 'foreign';
+      const cause = this.#waiting.has(prefix) ? 'refused' : this.#image?.get(prefix) === value ? 'pending' : 'foreign';
       differences.push({ prefix, type, cause });
     }
     return differences;
@@ -164,7 +160,7 @@ export class AddressProgrammer {
   #adopt(image: AddressImage): void {
     this.#image = image;
     this.#waiting.clear();
-    this.#mark([image.values.keys(), this.book.prefixes()]);
+    this.#mark([image.prefixes(), this.book.prefixes()]);
   }
 
   async #verify(): Promise<void> {
@@ -187,11 +183,11 @@ export class AddressProgrammer {
       if (puts.length + gone.length >= BATCH_ROWS_MAX) break;
       this.#dirty.delete(prefix);
       const value = this.#wanted(prefix);
-      const had = image.values.get(prefix);
+      const had = image.get(prefix);
       if (value === undefined) this.#waiting.delete(prefix);
       if (value === undefined && had !== undefined) gone.push(prefix);
-      if (value === undefined || textOf(value) === had) continue;
-      if (had === undefined && image.values.size + puts.length >= this.#deps.map.size) this.#waiting.add(prefix);
+      if (value === undefined || isValue(had, value)) continue;
+      if (had === undefined && image.size + puts.length >= this.#deps.map.size) this.#waiting.add(prefix);
       else puts.push({ prefix, row: { key: keyOf(prefix), value } });
     }
     await this.#remove(image, gone);
@@ -206,7 +202,7 @@ export class AddressProgrammer {
     if (keys.length === 0) return;
     const { applied, failure } = await this.#deps.map.remove(keys);
     this.#counters.rows_removed += applied;
-    for (const prefix of gone.slice(0, Math.max(applied - strays.length, 0))) image.values.delete(prefix);
+    for (const prefix of gone.slice(0, Math.max(applied - strays.length, 0))) image.delete(prefix);
     if (failure !== undefined) throw mapFailed(failure);
     for (const prefix of this.#waiting) this.#dirty.add(prefix);
     this.#waiting.clear();
@@ -217,7 +213,7 @@ export class AddressProgrammer {
     const { applied, failure } = await this.#deps.map.update(puts.map(({ row }) => row));
     this.#counters.rows_written += applied;
     for (const { prefix, row } of puts.slice(0, applied)) {
-      image.values.set(prefix, textOf(row.value));
+      image.set(prefix, row.value);
       this.#waiting.delete(prefix);
     }
     if (failure === undefined) return;

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { IpAddress } from '../../mesh/model/names.ts';
 import { parsePrefix } from '../../mesh/model/prefix.ts';
-import { addressKey, addressValue, lookupKey, parseAddressKey, parseAddressValue } from './address-row.ts';
+import {
+  addressKey,
+  addressValue,
+  lookupKey,
+  parseAddressKey,
+  parseAddressValue,
+  singleAddress,
+} from './address-row.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const prefixOf = (text: string) => {
@@ -18,6 +25,7 @@ describe('the bytes are the ones of Cilium', () => {
   ])('key of %s', (text, bytes) => {
     expect(hex(addressKey(prefixOf(text)))).toBe(bytes);
     expect(parseAddressKey(addressKey(prefixOf(text)))?.text).toBe(text);
+    expect(singleAddress(addressKey(prefixOf(text)))).toBe(text === '10.244.1.5/32' ? 0x0af4_0105 : undefined);
   });
 
   test('an address is asked for with its full length', () => {
@@ -49,6 +57,7 @@ test.each([
   ['bytes behind an IPv4 address', key((bytes) => bytes.set([1], 20))],
 ])('a key with %s is not ours', (_, bytes) => {
   expect(parseAddressKey(bytes)).toBeUndefined();
+  expect(singleAddress(bytes)).toBeUndefined();
 });
 
 function key(change: (bytes: Uint8Array) => void): Uint8Array {

@@ -4,7 +4,7 @@
 import { addressFromBytes } from '../../mesh/model/address.ts';
 import type { IpAddress } from '../../mesh/model/names.ts';
 import { makePrefix, type Prefix, singlePrefix } from '../../mesh/model/prefix.ts';
-import { byte, host16, host32, putAddress, putHost16, putHost32 } from './bytes.ts';
+import { byte, host16, host32, network32, putAddress, putHost16, putHost32 } from './bytes.ts';
 import { IPCACHE_KEY, IPCACHE_VALUE } from './structs.ts';
 
 export interface AddressRow {
@@ -47,6 +47,15 @@ export function parseAddressKey(key: Uint8Array): Prefix | undefined {
   if (key.subarray(KEY.address + size).some((rest) => rest !== 0)) return undefined;
   const { prefix, hostBits } = makePrefix(key.slice(KEY.address, KEY.address + size), length);
   return hostBits ? undefined : prefix;
+}
+
+/** The number of a single IPv4 address; undefined for every other key, also for one that `addressKey` would not write. */
+export function singleAddress(key: Uint8Array): number | undefined {
+  if (key.length !== IPCACHE_KEY.size || byte(key, KEY.family) !== FAMILY_CODES[4]) return undefined;
+  if (host32(key, KEY.prefix_length) !== STATIC_BITS + 32) return undefined;
+  if (host16(key, KEY.cluster_id) !== 0 || byte(key, KEY.pad) !== 0) return undefined;
+  for (let at = KEY.address + 4; at < key.length; at += 1) if (key[at] !== 0) return undefined;
+  return network32(key, KEY.address);
 }
 
 export function addressValue({ identity, clusterId, node, keyIndex }: AddressRow): Uint8Array {

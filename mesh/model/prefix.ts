@@ -59,7 +59,7 @@ class Range implements Prefix {
   }
 
   get text(): string {
-    this.#text ??= `${formatNetwork(this.bytes)}/${this.length}`;
+    this.#text ??= `${this.family === 4 ? formatV4(this.a) : formatNetwork(this.bytes)}/${this.length}`;
     return this.#text;
   }
 }
@@ -164,6 +164,9 @@ export function intersection(a: Prefix, b: Prefix): Prefix | undefined {
 }
 
 export const overlaps = (a: Prefix, b: Prefix): boolean => intersection(a, b) !== undefined;
+
+const formatV4 = (word: number): string =>
+  `${word >>> 24}.${(word >>> 16) & 0xff}.${(word >>> 8) & 0xff}.${word & 0xff}`;
 
 /** A range above IPv4-mapped space keeps its IPv6 text, `::/0` for one. */
 function formatNetwork(bytes: Uint8Array): string {

@@ -25,13 +25,15 @@ function peerOutcome(
 ): ReflectedPeer | undefined {
   const link = peers.pulse(name);
   if (link === undefined) return undefined;
-  const id = admission.standing(name)?.id;
-  const { freshness, synced } = link;
   return {
-    record: { name, ...(id === undefined ? {} : { id }), freshness, synced },
     admitted: admission.admitted(name),
     quarantined: admission.encodedQuarantine(name),
     // Only when asked for: a changed record does not change these, and is looked up by the same way.
+    get record() {
+      const id = admission.standing(name)?.id;
+      const { freshness, synced } = link;
+      return { name, ...(id === undefined ? {} : { id }), freshness, synced };
+    },
     get config() {
       return configOf(admission.admittedConfig(name));
     },
@@ -39,8 +41,12 @@ function peerOutcome(
       return admission.admittedCard(name);
     },
     pieces: (wholeKey) => admission.admittedPieces(name, wholeKey),
-    inPieces: link.inPieces,
-    complete: synced && !admission.isFrozen(name),
+    get inPieces() {
+      return link.inPieces;
+    },
+    get complete() {
+      return link.synced && !admission.isFrozen(name);
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import { backendsOf, kindOfRecord } from '../../mesh/conflict/record-value.ts';
 import type { Report } from '../../mesh/conflict/report.ts';
 import type { Standing } from '../../mesh/conflict/standing.ts';
 import { compareBytes } from '../../mesh/model/address.ts';
+import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { cardKey, encodeCard } from '../../mesh/wire/card.ts';
 import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
@@ -55,6 +56,7 @@ export class AdmissionEngine implements PeerIntake {
   readonly #deps: AdmissionDeps;
   readonly #evaluation: MeshEvaluation;
   readonly #known = new Map<ClusterName, KnownCluster>();
+  readonly #encodedCards = new WeakMap<ClusterCard, Uint8Array>();
   readonly #memory = new FindingMemory();
   /** Of the evaluation, when declarations were looked at last. */
   #rulingsSeen = -1;
@@ -206,7 +208,16 @@ export class AdmissionEngine implements PeerIntake {
   /** The card as last admitted. */
   admittedCard(peer: ClusterName): Uint8Array | undefined {
     const card = this.#known.get(peer)?.admittedCard;
-    return card === undefined ? undefined : encodeCard(card);
+    return card === undefined ? undefined : this.#encodedCard(card);
+  }
+
+  /** Asked for with every change of the peer's records, and made once. */
+  #encodedCard(card: ClusterCard): Uint8Array {
+    const known = this.#encodedCards.get(card);
+    if (known !== undefined) return known;
+    const encoded = encodeCard(card);
+    this.#encodedCards.set(card, encoded);
+    return encoded;
   }
 
   /** The cluster-config as last admitted; undefined while the peer is held back whole. */

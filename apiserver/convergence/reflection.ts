@@ -24,15 +24,21 @@ interface Change {
 }
 
 interface WaitingKey {
-  readonly change: Change;
-  readonly inWork: boolean;
+  change: Change;
+  inWork: boolean;
   /** Came while the one before was being written, and may be missing from what is. */
-  readonly next: Change | undefined;
+  next: Change | undefined;
 }
+
+/**
+ * So often what was seen of every peer is noted, and not with each batch of keys: that is what a peer is said to be behind by at most, for as
+ * long as its first change after a silence waits. Of a peer that changes, each batch of its keys notes it.
+ */
+export const NOTED_EVERY_MS = 100;
 
 /** What waits of one peer. A change names many keys, and counts until the last of them is written. */
 class Waiting {
-  readonly keys = new Map<string, WaitingKey>();
+  readonly #keys = new Map<string, WaitingKey>();
   /** How many keys wait under each change. */
   readonly #changes = new Map<Change, number>();
 
@@ -40,16 +46,33 @@ class Waiting {
     return this.#changes.keys();
   }
 
-  set(key: string, waiting: WaitingKey | undefined): void {
-    const before = this.keys.get(key)?.change;
-    if (waiting === undefined) this.keys.delete(key);
-    else this.keys.set(key, waiting);
-    if (before === waiting?.change) return;
-    if (waiting !== undefined) this.#changes.set(waiting.change, (this.#changes.get(waiting.change) ?? 0) + 1);
-    if (before === undefined) return;
-    const left = (this.#changes.get(before) ?? 1) - 1;
-    if (left === 0) this.#changes.delete(before);
-    else this.#changes.set(before, left);
+  add(key: string, change: Change): void {
+    const known = this.#keys.get(key);
+    if (known === undefined) {
+      this.#keys.set(key, { change, inWork: false, next: undefined });
+      this.#changes.set(change, (this.#changes.get(change) ?? 0) + 1);
+    } else if (known.inWork) known.next ??= change;
+  }
+
+  takeUp(key: string): void {
+    const known = this.#keys.get(key);
+    if (known === undefined) return;
+    known.inWork = true;
+    known.next = undefined;
+  }
+
+  written(key: string): void {
+    const known = this.#keys.get(key);
+    if (known === undefined) return;
+    const { change, next } = known;
+    if (next === undefined) this.#keys.delete(key);
+    else {
+      this.#keys.set(key, { change: next, inWork: false, next: undefined });
+      this.#changes.set(next, (this.#changes.get(next) ?? 0) + 1);
+    }
+    const left = (this.#changes.get(change) ?? 1) - 1;
+    if (left === 0) this.#changes.delete(change);
+    else this.#changes.set(change, left);
   }
 }
 
@@ -58,6 +81,7 @@ export class ReflectionProgress {
   readonly #waiting = new Map<ClusterName, Waiting>();
   readonly #handedOn = new Map<ClusterName, number | undefined>();
   #writing = false;
+  #notedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ReflectionProgressDeps) {
     this.#deps = deps;
@@ -68,6 +92,7 @@ export class ReflectionProgress {
     this.#writing = writing;
     this.#waiting.clear();
     this.#handedOn.clear();
+    this.#notedAt = Number.NEGATIVE_INFINITY;
   }
 
   changed(peer: ClusterName, keys: Iterable<string>): void {
@@ -75,29 +100,31 @@ export class ReflectionProgress {
     const change = { at: this.#deps.clock.monotonic(), after: this.#handedOn.get(peer) };
     const waiting = this.#waiting.get(peer) ?? new Waiting();
     this.#waiting.set(peer, waiting);
-    for (const key of keys) {
-      const known = waiting.keys.get(key);
-      if (known === undefined) waiting.set(key, { change, inWork: false, next: undefined });
-      else if (known.inWork && known.next === undefined) waiting.set(key, { ...known, next: change });
-    }
+    for (const key of keys) waiting.add(key, change);
   }
 
   /** The newest values of these keys are being written. When that fails, they wait on, and are taken up again. */
   takenUp(peerOf: (key: string) => ClusterName | undefined, keys: readonly string[]): void {
+    const peers = new Set<ClusterName>();
     for (const key of keys) {
-      const waiting = this.#waitingOf(peerOf(key));
-      const known = waiting?.keys.get(key);
-      if (known !== undefined) waiting?.set(key, { ...known, inWork: true, next: undefined });
+      const peer = peerOf(key);
+      if (peer === undefined) continue;
+      peers.add(peer);
+      this.#waiting.get(peer)?.takeUp(key);
     }
     // Between two batches of the doors: all that was seen has been handed on.
-    for (const peer of this.#waiting.keys()) this.#handedOn.set(peer, this.#deps.seen(peer));
+    const now = this.#deps.clock.monotonic();
+    const isDue = now - this.#notedAt >= NOTED_EVERY_MS;
+    if (isDue) this.#notedAt = now;
+    for (const peer of isDue ? this.#waiting.keys() : peers) {
+      if (this.#waiting.has(peer)) this.#handedOn.set(peer, this.#deps.seen(peer));
+    }
   }
 
   written(peerOf: (key: string) => ClusterName | undefined, keys: readonly string[]): void {
     for (const key of keys) {
-      const waiting = this.#waitingOf(peerOf(key));
-      const next = waiting?.keys.get(key)?.next;
-      waiting?.set(key, next && { change: next, inWork: false, next: undefined });
+      const peer = peerOf(key);
+      if (peer !== undefined) this.#waiting.get(peer)?.written(key);
     }
   }
 
@@ -113,9 +140,5 @@ export class ReflectionProgress {
       reflected = after === undefined || reflected === undefined ? undefined : Math.min(reflected, after);
     }
     return { reflected, lagMs: Math.max(0, this.#deps.clock.monotonic() - oldest) };
-  }
-
-  #waitingOf(peer: ClusterName | undefined): Waiting | undefined {
-    return peer === undefined ? undefined : this.#waiting.get(peer);
   }
 }

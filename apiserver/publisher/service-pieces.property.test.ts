@@ -138,7 +138,7 @@ test('head and slices say what the whole value says, after every change', async 
         await become(present.values());
         const [pieces, wholes] = [viewOf(content, true), viewOf(content, false)];
         for (const service of SERVICES as readonly string[] as readonly ServiceKey[]) {
-          expect(pieces.merge(service)).toEqual(wholes.merge(service));
+          expect(pieces.step(service, undefined)?.service).toEqual(wholes.step(service, undefined)?.service);
           const whole = content.get(clusterServiceKey(WEST, service));
           const head = content.get(serviceHeadKey(WEST, service));
           const slices = under(stateKey(KEY_LAYOUTS.slices, WEST, `${service}/`)).map(([key, value]) => {

@@ -115,14 +115,6 @@ function valueFor({ key, peer: name, source }: PeersKey, peer: ReflectedPeer): U
   return peer.quarantined.get(key.slice(quarantineKey(name, '').length));
 }
 
-/** The keys for which a change of one of the peer's own records matters here: where it is when admitted, and when withheld. */
-export function keysOfRecord(
-  peer: ClusterName,
-  key: string,
-): { readonly cached: string | undefined; readonly withheld: string } {
-  return { cached: cacheKeyOf(peer, key), withheld: quarantineKey(peer, key) };
-}
-
 /** The copy of the whole service that a piece is part of. */
 export function wholeCopyOf(peer: ClusterName, key: string): string | undefined {
   const kind = kindOfKey(key);

@@ -21,7 +21,9 @@ export interface ReflectedPeer {
   readonly inPieces: boolean;
   /** Encoded quarantine records, by the peer's own key. */
   readonly quarantined: ReadonlyMap<string, Uint8Array>;
+  /** The same bytes, and not only equal ones, for as long as it says the same. */
   readonly config: Uint8Array | undefined;
+  /** Likewise. */
   readonly card: Uint8Array | undefined;
   /** What is absent above is really absent: only then may something be taken away. */
   readonly complete: boolean;

@@ -6,6 +6,8 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { QUARANTINE_PREFIX, quarantineKey } from '../../mesh/wire/quarantine.ts';
+import { cacheKeyOf } from '../../mesh/wire/record-kinds.ts';
 import { encodeTime } from '../../mesh/wire/synced.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
@@ -20,7 +22,6 @@ import {
   canariesOfPeer,
   declarationKeys,
   keysOfPeer,
-  keysOfRecord,
   type LandedForm,
   landedForm,
   locate,
@@ -62,6 +63,10 @@ export class Reflector {
   /** Peers of which that may be another form than is known, or none is. */
   readonly #landing = new Set<ClusterName>();
   readonly #composed: ComposedCopies;
+  /** What each peer declared of itself when it was last looked at. */
+  readonly #declared = new Map<ClusterName, Declared>();
+  /** Withheld records of peers that the own etcd has: hardly any. */
+  readonly #withheld = new Set<string>();
   /** Keys that are there although their peer does not ask for them, as long as it may still do so. */
   readonly #undecided = new Map<ClusterName, Set<string>>();
   /** While this replica leads: what must still hold for its writes to be carried out. */
@@ -98,16 +103,19 @@ export class Reflector {
   /** Records of a peer were admitted, withheld, changed or taken away. */
   onRecords(name: ClusterName, keys: Iterable<string>): void {
     if (this.#fence === undefined) return;
-    const quarantined = this.#deps.peers.peer(name)?.quarantined;
+    const quarantined = this.#deps.peers.peer(name)?.quarantined ?? NOTHING;
+    const maybeWithheld = quarantined.size > 0 || this.#withheld.size > 0;
     const changed: string[] = [];
     const wholes = new Set<string>();
     for (const key of keys) {
       const whole = wholeCopyOf(name, key);
       if (whole !== undefined) wholes.add(whole);
-      const { cached, withheld } = keysOfRecord(name, key);
+      const cached = cacheKeyOf(name, key);
       if (cached !== undefined) changed.push(cached);
-      // Hardly any record has one. Where one is on its way into the etcd, its arrival has it looked at again.
-      if (quarantined?.has(key) || this.#deps.observed.has(withheld)) changed.push(withheld);
+      if (!maybeWithheld) continue;
+      // Where one is on its way into the etcd, its arrival has it looked at again.
+      const withheld = quarantineKey(name, key);
+      if (quarantined.has(key) || this.#withheld.has(withheld)) changed.push(withheld);
     }
     this.#addChanged(name, changed);
     // For readers of Cilium's schema, and written when it may be: nobody's progress waits for it.
@@ -115,8 +123,18 @@ export class Reflector {
   }
 
   /** What a peer declares about itself may be admitted otherwise than before. */
-  onDeclarations(peer: ClusterName): void {
-    this.#addChanged(peer, declarationKeys(peer));
+  onDeclarations(name: ClusterName): void {
+    if (this.#fence === undefined) return;
+    const peer = this.#deps.peers.peer(name);
+    const before = this.#declared.get(name);
+    if (peer === undefined) this.#declared.delete(name);
+    else {
+      const declared = declaredBy(peer);
+      // Nearly always it was a record that changed.
+      if (before !== undefined && sameDeclared(before, declared)) return;
+      this.#declared.set(name, declared);
+    }
+    this.#addChanged(name, declarationKeys(name));
   }
 
   /**
@@ -148,6 +166,7 @@ export class Reflector {
     for (const event of batch.events) {
       const located = locate(event.type === 'put' ? event.kv.key : event.key, this.#deps.self);
       if (located === undefined) continue;
+      this.#noteWithheld(located, event.type === 'put');
       // Nearly always it is what was just written, and there is nothing to do.
       if (this.#isOpen(located, outcomes)) this.#queue.add(located.key);
       if (located.key === piecesCanary(located.peer)) this.#formChanged(located.peer);
@@ -174,6 +193,8 @@ export class Reflector {
     this.#landing.clear();
     for (const name of this.#deps.peers.names()) this.#landing.add(name);
     this.#undecided.clear();
+    this.#declared.clear();
+    this.#withheld.clear();
     try {
       await Promise.all([this.#queue.run(signal), this.resync(signal)]);
     } finally {
@@ -197,7 +218,11 @@ export class Reflector {
     }
     let looked = 0;
     for (const key of observed.keys()) {
-      if (locate(key, self) !== undefined) this.#queue.add(key);
+      const located = locate(key, self);
+      if (located !== undefined) {
+        this.#noteWithheld(located, true);
+        this.#queue.add(key);
+      }
       looked += 1;
       if (looked % RESYNC_KEYS_PER_TURN !== 0) continue;
       await setImmediate();
@@ -205,6 +230,12 @@ export class Reflector {
     }
     this.#resyncing = false;
     this.#noteReflected([]);
+  }
+
+  #noteWithheld({ key }: PeersKey, isThere: boolean): void {
+    if (!key.startsWith(QUARANTINE_PREFIX)) return;
+    if (isThere) this.#withheld.add(key);
+    else this.#withheld.delete(key);
   }
 
   #decide(name: ClusterName): void {
@@ -328,6 +359,22 @@ export class Reflector {
     }
   }
 }
+
+/** All that the keys of a peer itself are made of; its parts are the same objects for as long as they say the same. */
+type Declared = readonly unknown[];
+
+const declaredBy = ({ record, config, card, complete }: ReflectedPeer): Declared => [
+  record.name,
+  record.id,
+  record.freshness,
+  record.synced,
+  config,
+  card,
+  complete,
+];
+const sameDeclared = (a: Declared, b: Declared): boolean => a.every((part, at) => part === b[at]);
+
+const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
 
 /** What a whole service is made of that the peer does not say whole. */
 function piecesFor({ isWhole, source, peer }: PeersKey, outcomes: Outcomes): AdmittedPieces | undefined {

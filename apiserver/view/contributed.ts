@@ -3,7 +3,7 @@
 // and a slice that did not change is not looked at again.
 
 import type { ClusterId } from '../../mesh/model/names.ts';
-import type { Backend } from '../../mesh/model/service.ts';
+import type { Backend, RemoteService } from '../../mesh/model/service.ts';
 import { compareText } from '../../mesh/snapshot/order.ts';
 import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { uniteBackends } from './backends.ts';
@@ -22,6 +22,8 @@ export class Contributed {
   #unread: Uint8Array | undefined;
   #whole: Contribution | undefined;
   #pieces: Contribution | undefined;
+  /** As it was last merged. */
+  #remote: { readonly of: Contribution; readonly as: RemoteService } | undefined;
 
   constructor(ports: PortLists) {
     this.#ports = ports;
@@ -76,6 +78,16 @@ export class Contributed {
   value(form: Form): Contribution | undefined {
     if (form === 'pieces') return this.#fromPieces() ?? this.#fromWhole();
     return this.#fromWhole() ?? this.#fromPieces();
+  }
+
+  /** The value as the merge takes it: the same object for as long as it says the same. */
+  remote(form: Form, fresh: boolean): RemoteService | undefined {
+    const value = this.value(form);
+    if (value === undefined) return undefined;
+    if (this.#remote?.of !== value || this.#remote.as.fresh !== fresh) {
+      this.#remote = { of: value, as: { ...value, fresh } };
+    }
+    return this.#remote.as;
   }
 
   #fromPieces(): Contribution | undefined {

@@ -2,14 +2,17 @@
 // standing concerns all that it contributes to.
 
 import type { ClusterId, ClusterName, ServiceKey } from '../../mesh/model/names.ts';
+import type { RemoteService } from '../../mesh/model/service.ts';
+import { compareText } from '../../mesh/snapshot/order.ts';
 import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { Contributed, type Form } from './contributed.ts';
-import type { Contribution } from './records.ts';
 
 export class Contributions {
   readonly #ports: PortLists;
   readonly #byService = new Map<ServiceKey, Map<ClusterName, Contributed>>();
   readonly #byCluster = new Map<ClusterName, Map<ServiceKey, Contributed>>();
+  /** In the order of the merge, so that it has nothing to sort; until a cluster begins or ceases to contribute. */
+  readonly #inOrder = new Map<ServiceKey, readonly (readonly [ClusterName, Contributed])[]>();
   /** Clusters of which everything is there in pieces. */
   readonly #inPieces = new Set<ClusterName>();
 
@@ -35,19 +38,28 @@ export class Contributions {
     const contributed = this.get(cluster, key) ?? new Contributed(this.#ports);
     change(contributed);
     if (contributed.isEmpty) {
+      this.#inOrder.delete(key);
       take(this.#byService, key, cluster);
       take(this.#byCluster, cluster, key);
-    } else {
+    } else if (this.get(cluster, key) === undefined) {
+      this.#inOrder.delete(key);
       put(this.#byService, key, cluster, contributed);
       put(this.#byCluster, cluster, key, contributed);
     }
   }
 
-  *to(key: ServiceKey): Iterable<Contribution> {
-    for (const [cluster, contributed] of this.#byService.get(key) ?? []) {
-      const value = contributed.value(this.form(cluster));
-      if (value !== undefined) yield value;
+  to(key: ServiceKey, isFresh: (cluster: ClusterName) => boolean): readonly RemoteService[] {
+    let contributed = this.#inOrder.get(key);
+    if (contributed === undefined) {
+      contributed = [...(this.#byService.get(key) ?? [])].sort(([a], [b]) => compareText(a, b));
+      if (contributed.length > 0) this.#inOrder.set(key, contributed);
     }
+    const remotes: RemoteService[] = [];
+    for (const [cluster, own] of contributed) {
+      const remote = own.remote(this.form(cluster), isFresh(cluster));
+      if (remote !== undefined) remotes.push(remote);
+    }
+    return remotes;
   }
 
   /** The services that the cluster has records of. */

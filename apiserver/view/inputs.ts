@@ -1,5 +1,5 @@
 // What the view merges, by the own etcd's keys: the local services, what each peer contributes, and how fresh each peer is. It
-// says which services a changed key touches, and gives a service's merge. A value that cannot be read leaves the previous one.
+// says which services a changed key touches, and gives a service's step to its merge. A value that cannot be read leaves the previous one.
 
 import { Parts } from '../../mesh/merge/parts.ts';
 import { mergeService } from '../../mesh/merge/service.ts';
@@ -11,7 +11,9 @@ import {
   type ServiceKey,
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
-import type { Backend, MeshService, RemoteService } from '../../mesh/model/service.ts';
+import type { Backend, MeshService } from '../../mesh/model/service.ts';
+import { type ServiceStep, stepService } from '../../mesh/snapshot/composition.ts';
+import { sameClusters } from '../../mesh/snapshot/equality.ts';
 import { compareText } from '../../mesh/snapshot/order.ts';
 import { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { LOCAL_SERVICES_PREFIX } from '../../mesh/wire/local-service.ts';
@@ -61,8 +63,9 @@ export class ViewInputs {
   readonly #contributions = new Contributions(this.#portLists);
   readonly #parts = new Parts();
   readonly #peers = new Map<ClusterName, PeerStanding>();
-  /** Until a record comes that may say otherwise: in a large mesh nearly every batch has none. */
-  #clusters: ReadonlyMap<ClusterName, ClusterId> | undefined;
+  #clusters: ReadonlyMap<ClusterName, ClusterId> = new Map();
+  /** A record came that may say otherwise: in a large mesh nearly every batch has none. */
+  #claimsChanged = true;
 
   constructor(own: OwnCluster) {
     this.#own = own;
@@ -87,22 +90,25 @@ export class ViewInputs {
     [PEERS_PREFIX, (suffix, value) => this.#applyPeer(suffix, value)],
   ];
 
-  merge(key: ServiceKey): MeshService | undefined {
+  /** The step of a service from what it was; absent when there is none to program now. */
+  step(key: ServiceKey, before: MeshService | undefined): ServiceStep | undefined {
     const local = this.#locals.get(key);
     if (local === undefined) return undefined;
-    const remotes: RemoteService[] = [];
-    for (const contribution of this.#contributions.to(key)) {
-      remotes.push({ ...contribution, fresh: this.#isFresh(contribution.cluster) });
-    }
-    return mergeService({ cluster: this.#own.name, local, remotes }, this.#parts);
+    const remotes = this.#contributions.to(key, (cluster) => this.#isFresh(cluster));
+    const merged = mergeService({ cluster: this.#own.name, local, remotes }, this.#parts);
+    return merged && stepService(before, merged, this.#parts.compositions);
   }
 
   /**
    * The own cluster, whoever contributes (a cache may be filled by a program that keeps no peer records), and the peers. An id
-   * belongs to one cluster: the first in this order, then by name.
+   * belongs to one cluster: the first in this order, then by name. The same object for as long as it says the same.
    */
   clusters(): ReadonlyMap<ClusterName, ClusterId> {
-    this.#clusters ??= this.#claimedIds();
+    if (this.#claimsChanged) {
+      const claimed = this.#claimedIds();
+      if (!sameClusters(this.#clusters, claimed)) this.#clusters = claimed;
+      this.#claimsChanged = false;
+    }
     return this.#clusters;
   }
 
@@ -121,13 +127,19 @@ export class ViewInputs {
     return clusters;
   }
 
+  /** A record of the cluster says an id, where `before` was said: most say what is known. */
+  #claims(cluster: ClusterName, before: ClusterId | undefined, id: ClusterId | undefined): void {
+    const isKnown = id !== undefined && this.#clusters.get(cluster) === id && (before ?? id) === id;
+    if (!isKnown) this.#claimsChanged = true;
+  }
+
   #applyWhole(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
-    this.#clusters = undefined;
     const place = placeOf(suffix, parseServiceKey);
     if (!place.ok) return place;
     const { cluster, of: key } = place.value;
     const known = this.#contributions.get(cluster, key);
     if (value === undefined) {
+      this.#claims(cluster, known?.clusterId, undefined);
       this.#contributions.change(cluster, key, (one) => one.setWhole(undefined));
     } else if (known?.hides(this.#contributions.form(cluster)) === true) {
       known.setUnread(value);
@@ -137,13 +149,13 @@ export class ViewInputs {
       if (!whole.ok) return whole;
       const misplaced = elsewhere(whole.value, cluster, key);
       if (misplaced !== undefined) return err(misplaced);
+      this.#claims(cluster, known?.clusterId, whole.value.clusterId);
       this.#contributions.change(cluster, key, (one) => one.setWhole(whole.value));
     }
     return ok([key]);
   }
 
   #applyHead(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
-    this.#clusters = undefined;
     const place = placeOf(suffix, parseServiceKey);
     if (!place.ok) return place;
     const { cluster, of: key } = place.value;
@@ -151,6 +163,7 @@ export class ViewInputs {
     if (!head.ok) return head;
     const misplaced = head.value && elsewhere(head.value, cluster, key);
     if (misplaced !== undefined) return err(misplaced);
+    this.#claims(cluster, this.#contributions.get(cluster, key)?.clusterId, head.value?.clusterId);
     this.#contributions.change(cluster, key, (one) => one.setHead(head.value));
     return ok([key]);
   }
@@ -182,9 +195,9 @@ export class ViewInputs {
   }
 
   #applyPeer(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
-    this.#clusters = undefined;
     const cluster = parseClusterName(suffix);
     if (!cluster.ok) return err(`cluster name ${cluster.error}`);
+    const before = this.#peers.get(cluster.value);
     const wasFresh = this.#isFresh(cluster.value);
     if (value === undefined) this.#peers.delete(cluster.value);
     else {
@@ -192,6 +205,7 @@ export class ViewInputs {
       if (!standing.ok) return standing;
       this.#peers.set(cluster.value, standing.value);
     }
+    if (before?.id !== this.#peers.get(cluster.value)?.id) this.#claimsChanged = true;
     return ok(wasFresh === this.#isFresh(cluster.value) ? [] : this.#contributions.of(cluster.value));
   }
 

@@ -1,13 +1,13 @@
 // The view: the own etcd's records merged into the snapshot that agents program. It is fed by a mirror, looks again at the
 // services that a batch touches, and publishes one immutable snapshot at the batch's revision when something in it has
 // changed. It writes nothing. Batches that come close together become one snapshot: under load it publishes at most once per
-// COALESCE_MS, more rarely where merging takes long, and it lets the event loop turn while it works through a large list.
+// COALESCE_MS, more rarely where a pass takes long or brings much, and it lets the event loop turn while it works through a large list.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MeshService } from '../../mesh/model/service.ts';
 import { checkChange } from '../../mesh/snapshot/consistent.ts';
-import { diffService, isEmpty, type ServiceDelta, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
-import { sameClusters, shareService } from '../../mesh/snapshot/equality.ts';
+import { isEmpty, type ServiceDelta, type SnapshotDelta } from '../../mesh/snapshot/delta.ts';
+import { sameClusters } from '../../mesh/snapshot/equality.ts';
 import { compareText } from '../../mesh/snapshot/order.ts';
 import { ServiceMap } from '../../mesh/snapshot/service-map.ts';
 import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
@@ -33,9 +33,11 @@ export interface View extends SnapshotFeed, MirrorObserver {
 /** Under load a change waits at least this long for others; at idle it does not wait. */
 const COALESCE_MS = 5;
 /**
- * After a pass that took long, twice as long, but no longer than this: while a mesh is listed, each of its services changes
- * with every peer, and is not merged for each.
+ * After a pass that took long, twice as long. After one that brought many backends, this long for each of them: while a mesh is
+ * listed, each of its services changes with every peer, and every step goes the whole way to the kernel of every node.
  */
+const COALESCE_MS_PER_BACKEND = 0.2;
+/** But no longer than this. */
 const COALESCE_MS_MAX = 500;
 /** Longest uninterrupted piece of work, so that heartbeats and acknowledgements go on while a large list is read. */
 const SLICE_MS = 10;
@@ -120,7 +122,8 @@ class MirroredView implements View {
       const merged = await this.#merge();
       if (position !== undefined) this.#publish(position, merged);
       const endedAt = clock.monotonic();
-      this.#nextPassAt = endedAt + Math.min(COALESCE_MS_MAX, Math.max(COALESCE_MS, 2 * (endedAt - begunAt)));
+      const pauseMs = Math.max(COALESCE_MS, 2 * (endedAt - begunAt), COALESCE_MS_PER_BACKEND * backendsIn(merged));
+      this.#nextPassAt = endedAt + Math.min(COALESCE_MS_MAX, pauseMs);
     } while (this.#pending.size > 0 || this.#received !== position);
     this.#pass = undefined;
   }
@@ -140,10 +143,8 @@ class MirroredView implements View {
     const removed: ServiceKey[] = [];
     await this.#inSlices(this.#touched, (key) => {
       const before = this.#current?.services.get(key);
-      const merged = this.#inputs.merge(key);
-      const service = merged && shareService(before, merged);
+      const { service, change } = this.#inputs.step(key, before) ?? { service: undefined, change: undefined };
       if (service === before) return;
-      const change = service && diffService(before, service);
       const [problem] = change === undefined ? [] : checkChange(service, change);
       if (problem !== undefined) {
         this.#deps.log.error('merged service is not sound', { reason: problem });
@@ -212,6 +213,9 @@ class MirroredView implements View {
     return { next, delta: { from: before.position, to: position, changed, removed, clusters } };
   }
 }
+
+const backendsIn = ({ changed }: Merged): number =>
+  changed.reduce((backends, { upserted, removed }) => backends + upserted.length + removed.length, 0);
 
 /** The services that differ from the current snapshot, and how. */
 interface Merged extends Pick<SnapshotDelta, 'changed' | 'removed'> {

@@ -1,8 +1,10 @@
-// What the merge asks of the backends that one cluster has behind a service. It is found by looking at each of them once, and known
-// for as long as the list is the same object: of 250 clusters commonly one has changed since the last merge.
+// What the merge asks of the backends that one cluster has behind a service, and what it made of them. It is found by looking at
+// each of them once, and known for as long as the list is the same object: of 250 clusters commonly one has changed since the
+// last merge.
 
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, NamedPort } from '../model/service.ts';
+import { Compositions } from '../snapshot/composition.ts';
 import { compareBackends, isAscending } from '../snapshot/order.ts';
 
 export interface Part {
@@ -15,7 +17,10 @@ export interface Part {
 }
 
 export class Parts {
+  /** What merges put together, for those who compare one with the next. */
+  readonly compositions = new Compositions();
   readonly #known = new WeakMap<readonly Backend[], Part>();
+  readonly #selected = new WeakMap<readonly Backend[], Selected>();
 
   of(backends: readonly Backend[]): Part {
     let part = this.#known.get(backends);
@@ -25,6 +30,24 @@ export class Parts {
     }
     return part;
   }
+
+  /** What `select` makes of the backends for a service with these ports. Remembered for the ports that it was asked for last. */
+  selected(
+    backends: readonly Backend[],
+    ports: readonly NamedPort[],
+    select: () => readonly Backend[],
+  ): readonly Backend[] {
+    const known = this.#selected.get(backends);
+    if (known !== undefined && known.ports === ports) return known.backends;
+    const selected = select();
+    this.#selected.set(backends, { ports, backends: selected });
+    return selected;
+  }
+}
+
+interface Selected {
+  readonly ports: readonly NamedPort[];
+  readonly backends: readonly Backend[];
 }
 
 function partOf(backends: readonly Backend[]): Part {

@@ -80,7 +80,7 @@ function takeUntilActive(inOrder: readonly Tier[], parts: Parts): Tier {
 function portSelector(ports: readonly NamedPort[], parts: Parts): (backends: Backends) => Backends {
   const matches = ({ name, protocol }: NamedPort) =>
     ports.some((port) => port.name === name && port.protocol === protocol);
-  return (backends) => {
+  const select = (backends: Backends): Backends => {
     const kept = new Map<readonly NamedPort[], readonly NamedPort[]>();
     let all = true;
     for (const list of parts.of(backends).ports) {
@@ -95,6 +95,7 @@ function portSelector(ports: readonly NamedPort[], parts: Parts): (backends: Bac
       return own.length === 0 ? [] : { ...backend, ports: own };
     });
   };
+  return (backends) => parts.selected(backends, ports, () => select(backends));
 }
 
 /** Sorted, with each address once per cluster. Lists of one cluster each, which are so already, are put one after the other. */
@@ -107,11 +108,8 @@ function inOrder(lists: Tier, parts: Parts): Backends {
   }
   if (new Set(ofClusters.map(([cluster]) => cluster)).size < filled.length) return canonical(filled.flat());
   ofClusters.sort(([a], [b]) => compareText(a, b));
-  const [first = NO_BACKENDS, ...rest] = ofClusters.map(([, backends]) => backends);
-  return rest.length === 0 ? first : first.concat(...rest);
+  return parts.compositions.compose(ofClusters.map(([, backends]) => backends));
 }
-
-const NO_BACKENDS: Backends = [];
 
 /** Whatever the lists were; of two that claim one place, an active one, then the lower ports. */
 function canonical(backends: Backend[]): readonly Backend[] {

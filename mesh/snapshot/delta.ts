@@ -61,17 +61,24 @@ export function diffService(before: MeshService | undefined, after: MeshService)
   if (before !== undefined && sameService(before, after)) return undefined;
   const spec = specOf(after);
   if (before === undefined) return { key: after.key, spec, upserted: after.backends, removed: [] };
-  return { key: after.key, spec: sameSpec(before, after) ? undefined : spec, ...diffBackends(before, after) };
+  return {
+    key: after.key,
+    spec: sameSpec(before, after) ? undefined : spec,
+    ...diffBackends(before.backends, after.backends),
+  };
 }
 
 /** One walk over both lists, which are in canonical order. */
-function diffBackends(before: MeshService, after: MeshService): Pick<ServiceDelta, 'upserted' | 'removed'> {
+export function diffBackends(
+  before: readonly Backend[],
+  after: readonly Backend[],
+): Pick<ServiceDelta, 'upserted' | 'removed'> {
   const upserted: Backend[] = [];
   const removed: BackendRef[] = [];
   let [i, j] = [0, 0];
   for (;;) {
-    const old = before.backends[i];
-    const now = after.backends[j];
+    const old = before[i];
+    const now = after[j];
     if (old === undefined && now === undefined) return { upserted, removed };
     const order = old === now ? 0 : old === undefined ? 1 : now === undefined ? -1 : compareBackends(old, now);
     if (order < 0 && old !== undefined) removed.push({ address: old.address, cluster: old.cluster });

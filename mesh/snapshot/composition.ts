@@ -1,0 +1,106 @@
+// Of which lists the backends of a service were put together: one for each cluster that has any, in canonical order. A service of 250
+// clusters is commonly made anew because of one of them. Where it is known what the value before was made of, the lists that
+// are the same objects need no look at what is in them: sharing and difference cost by what changed, and come out as they
+// would without that knowledge.
+
+import type { ClusterName } from '../model/names.ts';
+import type { Backend, MeshService } from '../model/service.ts';
+import { diffBackends, diffService, type ServiceDelta } from './delta.ts';
+import { sameSpec, shareBackends, shareService, specOf } from './equality.ts';
+import { type BackendRef, compareText } from './order.ts';
+
+type Backends = readonly Backend[];
+
+/** None of them empty, each of one cluster, and each cluster's after those of the clusters before it. */
+export type ClusterLists = readonly Backends[];
+
+export class Compositions {
+  readonly #lists = new WeakMap<Backends, ClusterLists>();
+
+  compose(lists: ClusterLists): Backends {
+    const [first = NO_BACKENDS, ...rest] = lists;
+    const backends = rest.length === 0 ? first : first.concat(...rest);
+    this.#lists.set(backends, lists);
+    return backends;
+  }
+
+  /** Absent of a list that was not composed here. */
+  of(backends: Backends): ClusterLists | undefined {
+    return this.#lists.get(backends);
+  }
+}
+
+export interface ServiceStep {
+  /** Says what `merged` says, with the parts of the value before wherever they say the same; that value itself when all of it does. */
+  readonly service: MeshService;
+  /** Absent where nothing changed. */
+  readonly change: ServiceDelta | undefined;
+}
+
+export function stepService(
+  before: MeshService | undefined,
+  merged: MeshService,
+  compositions: Compositions,
+): ServiceStep {
+  const old = before && compositions.of(before.backends);
+  const now = compositions.of(merged.backends);
+  if (before === undefined || old === undefined || now === undefined) {
+    const service = shareService(before, merged);
+    return { service, change: service === before ? undefined : diffService(before, service) };
+  }
+  const { lists, upserted, removed } = stepLists(old, now);
+  const isSame = upserted.length === 0 && removed.length === 0;
+  const backends = isSame ? before.backends : lists === now ? merged.backends : compositions.compose(lists);
+  const hasSpec = sameSpec(before, merged);
+  if (isSame && hasSpec) return { service: before, change: undefined };
+  return {
+    service: { ...(hasSpec ? before : merged), backends },
+    change: { key: merged.key, spec: hasSpec ? undefined : specOf(merged), upserted, removed },
+  };
+}
+
+interface ListsStep extends Pick<ServiceDelta, 'upserted' | 'removed'> {
+  /** `now`, with what is in the lists before wherever it says the same. */
+  readonly lists: ClusterLists;
+}
+
+/** One walk over the clusters of both. */
+function stepLists(old: ClusterLists, now: ClusterLists): ListsStep {
+  const upserted: Backend[] = [];
+  const removed: BackendRef[] = [];
+  const lists: Backends[] = [];
+  let shared = false;
+  let [i, j] = [0, 0];
+  for (;;) {
+    const before = old[i];
+    const after = now[j];
+    if (before === undefined && after === undefined) return { lists: shared ? lists : now, upserted, removed };
+    const order = before === after ? 0 : compareLists(before, after);
+    const [left, come] = [
+      order <= 0 ? (before ?? NO_BACKENDS) : NO_BACKENDS,
+      order >= 0 ? (after ?? NO_BACKENDS) : NO_BACKENDS,
+    ];
+    if (left === come) lists.push(come);
+    else {
+      const kept = shareBackends(left, come);
+      shared ||= kept !== come;
+      if (kept.length > 0) lists.push(kept);
+      const step = diffBackends(left, kept);
+      for (const backend of step.upserted) upserted.push(backend);
+      for (const ref of step.removed) removed.push(ref);
+    }
+    if (order <= 0) i += 1;
+    if (order >= 0) j += 1;
+  }
+}
+
+function compareLists(a: Backends | undefined, b: Backends | undefined): number {
+  const [one, other] = [clusterOf(a), clusterOf(b)];
+  if (one === undefined) return 1;
+  if (other === undefined) return -1;
+  return compareText(one, other);
+}
+
+const clusterOf = (backends: Backends | undefined): ClusterName | undefined => backends?.[0]?.cluster;
+
+const NO_BACKENDS: Backends = [];

@@ -25,7 +25,8 @@ export function peerIntake(
       admission.addPeer(peer);
     },
     applyPeerBatch: (peer, events) => admission.applyPeerBatch(peer, events),
-    retainRecords: (peer, entries) => admission.retainRecords(peer, entries),
+    retainRecords: (peer, keys) => admission.retainRecords(peer, keys),
+    recordCount: (peer) => admission.recordCount(peer),
     setCard(peer, bytes, writtenNow) {
       admission.setCard(peer, bytes, writtenNow);
       onDeclarations(peer);

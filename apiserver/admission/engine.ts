@@ -16,7 +16,7 @@ import { cardKey, encodeCard } from '../../mesh/wire/card.ts';
 import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import type { QuarantinedRecord } from '../../mesh/wire/quarantine.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { PeerFreshness, PeerIntake } from '../peers/port.ts';
+import type { KnownKeys, PeerFreshness, PeerIntake } from '../peers/port.ts';
 import type { AdmittedPieces } from '../reflect/port.ts';
 import type { StoreEvent } from '../store/port.ts';
 import { FindingMemory } from './finding-memory.ts';
@@ -86,18 +86,23 @@ export class AdmissionEngine implements PeerIntake {
     );
   }
 
-  retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void {
+  retainRecords(peer: ClusterName, keys: KnownKeys): void {
     const known = this.#knownOf(peer);
     const { quota, pace } = known.limits ?? {};
     const gone = new Set<string>();
     for (const { key, raw } of this.#evaluation.clusters.get(peer)?.records.values() ?? [])
-      if (raw !== undefined && !entries.has(key)) gone.add(key);
-    for (const key of quota?.excessKeys ?? []) if (!entries.has(key)) gone.add(key);
-    for (const key of pace?.waitingKeys ?? []) if (kindOfRecord(key) && !entries.has(key)) gone.add(key);
+      if (raw !== undefined && !keys.has(key)) gone.add(key);
+    for (const key of quota?.excessKeys ?? []) if (!keys.has(key)) gone.add(key);
+    for (const key of pace?.waitingKeys ?? []) if (kindOfRecord(key) && !keys.has(key)) gone.add(key);
     this.#receive(
       known,
       [...gone].map((key) => ({ key, value: undefined })),
     );
+  }
+
+  recordCount(peer: ClusterName): number {
+    const { excess = 0, records = 0 } = this.#known.get(peer)?.limits?.quota.fact ?? {};
+    return records + excess;
   }
 
   setConfig(peer: ClusterName, bytes: Uint8Array | undefined): void {

@@ -18,7 +18,7 @@ import { seededRandom } from '../../runtime/random.ts';
 import { CertificateSource, serverCredentials } from '../../runtime/tls/certificate-source.ts';
 import { createDoor } from '../door/server.ts';
 import { MemoryStore } from '../store/memory-store.ts';
-import type { Mirror, MirrorBatch } from '../store/port.ts';
+import type { Mirror, MirrorBatch, MirrorObserver } from '../store/port.ts';
 import { doorOpener } from './door-client.ts';
 import { peerKeys } from './peer-keys.ts';
 import type { DoorClient } from './port.ts';
@@ -115,10 +115,11 @@ beforeEach(async () => {
     serverName: 'east.mesh.cilium.io',
   });
   closers.push(() => client.close());
-  mirror = client.mirror(peerKeys(EAST).prefixes, {
+  const observer: MirrorObserver = {
     onBatch: (batch) => void batches.push(batch),
     onState: ({ phase }) => void phases.add(phase),
-  });
+  };
+  mirror = client.mirror(peerKeys(EAST).prefixes, observer, () => true);
   void mirror.run(stop.signal);
   await expect.poll(() => mirror.state.phase, WITHIN).toBe('live');
   phases.clear();

@@ -55,8 +55,8 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
       get shown() {
         return shown;
       },
-      mirror(prefixes, observer) {
-        const mirror = etcd.createMirror({ prefixes, observer });
+      mirror(prefixes, observer, keeps) {
+        const mirror = etcd.createMirror({ prefixes, observer, keeps });
         mirrors.add(mirror);
         return mirror;
       },

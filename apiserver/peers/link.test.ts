@@ -60,9 +60,9 @@ function follow(): PeerLink {
         status: () => store.status(),
         get: (key) => (hiddenCard || (oldDoor && isNewKey(key)) ? Promise.reject(denied()) : store.get(key)),
       },
-      mirror(prefixes, observer) {
+      mirror(prefixes, observer, keeps) {
         if (oldDoor && prefixes.some(isNewKey)) return refusedMirror(observer);
-        const mirror = store.createMirror({ prefixes, observer });
+        const mirror = store.createMirror({ prefixes, observer, keeps });
         refuse = () => observer.onState?.({ ...mirror.state, lastError: denied() });
         return mirror;
       },
@@ -75,6 +75,7 @@ function follow(): PeerLink {
         busyMs += events.length * RECORD_MS;
       },
       retainRecords: (_, entries) => seen.retained.push([...entries.keys()].filter(isStateKey).sort()),
+      recordCount: () => seen.records.length,
       setCard(_, card, writtenNow = false) {
         seen.card.push(text(card));
         seen.writtenNow.push(writtenNow);
@@ -278,6 +279,46 @@ test('a lost connection takes nothing away', async () => {
   await vi.waitFor(() => expect(link.state.phase).toBe('reconnecting'));
   expect(seen.records).toEqual(before);
   expect(link.state.synced).toBe(true);
+});
+
+test('a list that was made anew brings all records, and no sign of life that was seen before', async () => {
+  await put('cilium/state/services/v1/east/prod/gone');
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true }));
+  clock.advance(11_000);
+  expect(link.state.freshness).toBe('ageing');
+  seen.retained = [];
+  seen.records = [];
+  seen.config = [];
+  store.breakStreams();
+  await store.transact([{ type: 'delete', key: 'cilium/state/services/v1/east/prod/gone' }]);
+  await put('cilium/state/services/v1/east/prod/new');
+  store.compact();
+  await later(() => expect(seen.retained).toHaveLength(1));
+  const now = ['cilium/state/services/v1/east/prod/echo', 'cilium/state/services/v1/east/prod/new'];
+  expect(seen).toMatchObject({ retained: [now], records: now, config: [] });
+  expect(link.state.freshness).toBe('ageing');
+});
+
+test('what a peer deletes while it is not whole goes once it is whole again, unless it came back', async () => {
+  const [gone, back] = ['gone', 'back'].map((name) => `cilium/state/services/v1/east/prod/${name}`) as [string, string];
+  await put(gone);
+  await put(back);
+  await publish();
+  const link = follow();
+  await vi.waitFor(() => expect(link.state.synced).toBe(true));
+  seen.records = [];
+  await store.transact([{ type: 'delete', key: keys.canaries[0] ?? '' }]);
+  await vi.waitFor(() => expect(link.state.unsynced).toEqual([keys.canaries[0]]));
+  await store.transact([gone, back].map((key) => ({ type: 'delete', key })));
+  await put(back);
+  await put(keys.canaries[0] ?? '');
+  await vi.waitFor(() => expect(link.state.unsynced).toEqual([]));
+  clock.advance(1_000);
+  expect(seen.records).toEqual([back]);
+  clock.advance(10_000);
+  expect(seen.records).toEqual([back, `-${gone}`]);
 });
 
 test('a peer whose etcd was emptied loses nothing until it is whole again, and then what it no longer has', async () => {

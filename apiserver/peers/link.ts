@@ -16,13 +16,14 @@ import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { Turns } from '../../runtime/turns.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
-import type { Mirror, MirrorBatch, MirrorState, StoreEvent } from '../store/port.ts';
+import type { Mirror, MirrorBatch, MirrorObserver, MirrorState, StoreEvent } from '../store/port.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { OfferedKeys } from './offered-keys.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import { Piecework } from './piecework.ts';
 import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase, PeerPulse } from './port.ts';
+import { Refill } from './refill.ts';
 
 export interface PeerLinkDeps {
   readonly spec: PeerSpec;
@@ -57,12 +58,6 @@ const REFILLED_MS = 5_000;
 /** Once it has followed the peer for so long, a link has caught up with what was written while it was away. */
 const CAUGHT_UP_MS = 5_000;
 
-/** What a session has listed, and in which form it asked for services. */
-interface Listed {
-  readonly entries: Mirror['entries'];
-  readonly inPieces: boolean;
-}
-
 export class PeerLink implements PeerPulse {
   readonly #deps: PeerLinkDeps;
   readonly #keys: PeerKeys;
@@ -86,7 +81,7 @@ export class PeerLink implements PeerPulse {
   /** How services were handed on with the last complete list. */
   #inPieces = false;
   /** It was whole, and says so no longer, or only since a moment. */
-  #refilling = false;
+  #refill: Refill | undefined;
   #refilledSince: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
@@ -114,7 +109,7 @@ export class PeerLink implements PeerPulse {
       unsynced: this.#canariesAsked.filter((key) => !this.#canaries.has(key)),
       storeId: mirror?.position?.storeId,
       revision: this.#revision,
-      records: this.#mirror?.entries.size ?? 0,
+      records: this.#deps.intake.recordCount(spec.name),
       disconnects: mirror?.disconnects ?? 0,
       shown: this.#client?.shown,
       failures: this.#failures,
@@ -231,10 +226,12 @@ export class PeerLink implements PeerPulse {
       ];
       this.#offered = { specs, bundle, pieces };
       this.#revision = undefined;
-      this.#mirror = client.mirror(prefixes, {
+      const observer: MirrorObserver = {
         onBatch: (batch) => this.#receive(batch),
         onState: (state) => this.#followed(state),
-      });
+      };
+      // Whoever takes the records in has them: here they would be held a second time.
+      this.#mirror = client.mirror(prefixes, observer, this.#keys.isStatement);
       this.#enter('listing');
       await this.#mirror.run(both);
       if (!signal.aborted && isFailure(over.signal.reason, Meanings.denied)) throw over.signal.reason;
@@ -275,12 +272,10 @@ export class PeerLink implements PeerPulse {
       this.#heartbeatAt = this.#deps.clock.monotonic();
     }
     // The session, and with it the mirror, may be another one by the time.
-    const session = { entries: this.#mirror?.entries ?? NOTHING, inPieces: this.#offered?.pieces.asked === true };
-    this.#piecework.add(this.#takeIn(batch, session));
+    this.#piecework.add(this.#takeIn(batch, this.#mirror?.entries ?? NOTHING, this.#offered?.pieces.asked === true));
   }
 
-  *#takeIn(batch: MirrorBatch, session: Listed): Generator<undefined, void> {
-    const { entries } = session;
+  *#takeIn(batch: MirrorBatch, entries: Mirror['entries'], inPieces: boolean): Generator<undefined, void> {
     const { intake, spec } = this.#deps;
     const { name } = spec;
     this.#history.reached(batch.position);
@@ -289,39 +284,48 @@ export class PeerLink implements PeerPulse {
     // The card and config decide how records are judged: they go first, whatever their place in the batch.
     const records: StoreEvent[] = [];
     for (const event of batch.events) {
-      const key = event.type === 'put' ? event.kv.key : event.key;
+      const key = keyOf(event);
       const value = event.type === 'put' ? event.kv.value : undefined;
-      if (key === this.#keys.heartbeat || this.#keys.isCanary(key) || (value === undefined && this.#refilling))
+      if (!this.#keys.isStatement(key)) {
+        this.#refill?.note(event);
+        if (value !== undefined || this.#refill === undefined) records.push(event);
         continue;
+      }
+      if (key === this.#keys.heartbeat || this.#keys.isCanary(key)) continue;
+      if (value === undefined && this.#refill !== undefined) continue;
       if (key === this.#keys.card) {
         if (value !== undefined) this.#plain = false;
         for (const keys of this.#offers) keys.cardCame(value);
         intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
       } else if (key === this.#keys.config) intake.setConfig(name, value);
       else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
-      else records.push(event);
     }
     const ordered = batch.relisted ? this.#headsLast(records) : records;
     for (let at = 0; at < ordered.length; at += PIECE_RECORDS) {
       if (at > 0) yield;
       intake.applyPeerBatch(name, ordered.slice(at, at + PIECE_RECORDS));
     }
-    // The mirror of a link that was set up anew does not know what the one before it had handed over.
-    if (batch.relisted && !this.#refilling) this.#retain(session);
+    if (batch.relisted) this.#listed(new Set(records.map(keyOf)), inPieces);
     this.#revision = batch.position.revision;
   }
 
   /** A head makes its service one in pieces: they are to be there by then. */
   #headsLast(records: readonly StoreEvent[]): readonly StoreEvent[] {
-    const isHead = (event: StoreEvent) => (event.type === 'put' ? event.kv.key : event.key).startsWith(HEADS_ROOT);
+    const isHead = (event: StoreEvent) => keyOf(event).startsWith(HEADS_ROOT);
     return [...records.filter((event) => !isHead(event)), ...records.filter(isHead)];
   }
 
-  /** All of the list was handed on: what it does not have is taken away, and with it the other form of services. */
-  #retain({ entries, inPieces }: Listed): void {
+  /** All of a list was handed on. */
+  #listed(keys: ReadonlySet<string>, inPieces: boolean): void {
+    if (this.#refill === undefined) this.#retain(keys, inPieces);
+    else this.#refill.list(keys);
+  }
+
+  /** What is not in the list is taken away, and with it the other form of services. */
+  #retain(keys: ReadonlySet<string>, inPieces: boolean): void {
     const switched = inPieces !== this.#inPieces;
     this.#inPieces = inPieces;
-    this.#deps.intake.retainRecords(this.#deps.spec.name, entries);
+    this.#deps.intake.retainRecords(this.#deps.spec.name, keys);
     if (switched) this.#deps.onChange();
   }
 
@@ -335,13 +339,13 @@ export class PeerLink implements PeerPulse {
       if (this.#keys.isCanary(key)) this.#canaries.add(key);
     }
     for (const event of relisted ? [] : events) {
-      const key = event.type === 'put' ? event.kv.key : event.key;
+      const key = keyOf(event);
       if (!this.#keys.isCanary(key)) continue;
       if (event.type === 'put') this.#canaries.add(key);
       else this.#canaries.delete(key);
     }
     // A peer's etcd was emptied: until it says that it is whole again, what is missing is not gone.
-    this.#refilling ||= this.#synced && !this.#hasAllCanaries;
+    if (this.#synced && !this.#hasAllCanaries) this.#refill ??= new Refill();
   }
 
   get #hasAllCanaries(): boolean {
@@ -364,17 +368,19 @@ export class PeerLink implements PeerPulse {
   /** Canaries and records come by different watches: the last records get a moment to arrive before the rest is taken away. */
   #settleRefilling(): void {
     const { clock, intake, spec } = this.#deps;
-    if (!this.#refilling || !this.#hasAllCanaries || !this.#piecework.isDone) {
+    const refill = this.#refill;
+    if (refill === undefined || !this.#hasAllCanaries || !this.#piecework.isDone) {
       this.#refilledSince = undefined;
       return;
     }
     this.#refilledSince ??= clock.monotonic();
     if (clock.monotonic() - this.#refilledSince < REFILLED_MS) return;
-    this.#refilling = false;
+    this.#refill = undefined;
     if (this.#mirror?.entries.has(this.#keys.card) === false) intake.setCard(spec.name, undefined);
     if (this.#mirror?.entries.has(this.#keys.config) === false) intake.setConfig(spec.name, undefined);
-    if (this.#mirror !== undefined)
-      this.#retain({ entries: this.#mirror.entries, inPieces: this.#offered?.pieces.asked === true });
+    const { lost } = refill;
+    if ('allBut' in lost) this.#retain(lost.allBut, this.#offered?.pieces.asked === true);
+    else intake.applyPeerBatch(spec.name, lost.deletions);
   }
 
   #followed(state: MirrorState): void {
@@ -409,7 +415,7 @@ export class PeerLink implements PeerPulse {
     const listed = this.#mirror?.state.position !== undefined && this.#piecework.isDone;
     if (listed) this.#place?.leave();
     const synced = this.#synced || (listed && this.#canariesAsked.every((key) => this.#canaries.has(key)));
-    const historyLost = this.#history.look(!this.#refilling && this.#mirror?.state.phase === 'live');
+    const historyLost = this.#history.look(this.#refill === undefined && this.#mirror?.state.phase === 'live');
     if (freshness === this.#freshness && synced === this.#synced && historyLost === this.#historyLost) return;
     this.#freshness = freshness;
     this.#synced = synced;
@@ -428,3 +434,4 @@ export class PeerLink implements PeerPulse {
 
 const HEADS_ROOT = OWN_STATE_ROOTS.heads;
 const NOTHING: Mirror['entries'] = new Map();
+const keyOf = (event: StoreEvent): string => (event.type === 'put' ? event.kv.key : event.key);

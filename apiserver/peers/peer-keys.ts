@@ -25,6 +25,8 @@ export interface PeerKeys {
   readonly heartbeat: string;
   readonly canaries: readonly string[];
   readonly isCanary: (key: string) => boolean;
+  /** What the peer says of itself, of which there is little; else it is a record. */
+  readonly isStatement: (key: string) => boolean;
   readonly prefixes: readonly string[];
   /** Without the card, which a plain Cilium cluster's etcd refuses to show. */
   readonly plainPrefixes: readonly string[];
@@ -44,6 +46,7 @@ export function peerKeys(peer: ClusterName): PeerKeys {
   const bundle = bundleKey(peer);
   const heartbeat = 'cilium/.heartbeat';
   const synced = `cilium/synced/${peer}/`;
+  const statements = new Set([config, card, bundle, heartbeat]);
   const plainPrefixes = [STATE_ROOT, config, synced, heartbeat];
   return {
     config,
@@ -52,6 +55,7 @@ export function peerKeys(peer: ClusterName): PeerKeys {
     heartbeat,
     canaries: CANARY_PREFIXES.map((prefix) => synced + prefix),
     isCanary: (key) => key.startsWith(synced),
+    isStatement: (key) => statements.has(key) || key.startsWith(synced),
     prefixes: [...plainPrefixes, card],
     plainPrefixes,
     pieces: {

@@ -22,6 +22,7 @@ test('a peer whose document changes is here at every moment that anybody is told
     addPeer: () => {},
     applyPeerBatch: () => {},
     retainRecords: () => {},
+    recordCount: () => 0,
     setConfig: () => {},
     setCard: () => {},
     setFreshness: () => {},

@@ -10,13 +10,15 @@ export interface DoorClient {
   readonly store: Pick<Store, 'get' | 'status'>;
   /** SHA-256 of the certificate that this side has shown on the connection in use, as Node writes it. */
   readonly shown?: string | undefined;
-  /** One watch per prefix; see the store's mirror. */
-  mirror(prefixes: readonly string[], observer: MirrorObserver): Mirror;
+  /** One watch per prefix, and of what is not kept no entries; see the store's mirror. */
+  mirror(prefixes: readonly string[], observer: MirrorObserver, keeps: (key: string) => boolean): Mirror;
   close(): void;
 }
 
 /** Reads the peer's trust store and makes a client; connects when first used. */
 export type OpenDoor = (spec: PeerSpec) => Promise<DoorClient>;
+
+export type KnownKeys = Pick<ReadonlySet<string>, 'has' | 'keys'>;
 
 /** Takes the raw facts of a peer, as they come; the one writer of what is admitted. */
 export interface PeerIntake {
@@ -24,8 +26,10 @@ export interface PeerIntake {
   addPeer(peer: ClusterName): void;
   /** Changes under `cilium/state/`. */
   applyPeerBatch(peer: ClusterName, events: readonly StoreEvent[]): void;
-  /** Forgets the records that are not in `entries`: the peer was listed from scratch, and this is everything it has. */
-  retainRecords(peer: ClusterName, entries: ReadonlyMap<string, unknown>): void;
+  /** Forgets the records that are not in `keys`: the peer was listed from scratch, and this is everything it has. */
+  retainRecords(peer: ClusterName, keys: KnownKeys): void;
+  /** How many records of the peer are held, used or not. */
+  recordCount(peer: ClusterName): number;
   setConfig(peer: ClusterName, bytes: Uint8Array | undefined): void;
   /**
    * `undefined`: the peer has no card, a plain Cilium cluster. `writtenNow`: it came as it was written, and not from a list or out of

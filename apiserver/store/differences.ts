@@ -15,13 +15,15 @@ export function differences(
     else if (!sameEntry(previous, kv)) puts.push({ type: 'put', kv, previous });
   }
   // Where nothing was known there is nothing to make before something breaks, and a whole etcd takes long to sort.
-  if (known.size > 0) puts.sort((a, b) => a.kv.modRevision - b.kv.modRevision);
+  if (known.size > 0) puts.sort((a, b) => byRevision(a.kv, b.kv));
   const events: StoreEvent[] = puts;
   for (const [key, previous] of known) {
     if (!listed.has(key)) events.push({ type: 'delete', key, modRevision: revision, previous });
   }
   return events;
 }
+
+export const byRevision = (a: KeyValue, b: KeyValue): number => a.modRevision - b.modRevision;
 
 /** Puts the known objects in the place of those that say the same: others may hold them, and share their bytes. */
 export function keepUnchanged(known: ReadonlyMap<string, KeyValue>, listed: Map<string, KeyValue>): void {

@@ -8,6 +8,7 @@ import { isFailure, Meanings } from './failures.ts';
 import { singleKey } from './key-range.ts';
 import type { MirrorSource } from './mirror-port.ts';
 import type { KeyValue } from './port.ts';
+import { newestUpTo } from './witnesses.ts';
 
 /**
  * `compacted`: too old to be read, perhaps not too old to be watched. `behind`: the position is not reached yet. `unknown`:
@@ -17,7 +18,7 @@ export type HistoryVerdict = 'same' | 'other' | 'compacted' | 'behind' | 'unknow
 
 export async function checkHistory(
   source: Pick<MirrorSource, 'readPage'>,
-  entries: ReadonlyMap<string, KeyValue>,
+  entries: Iterable<KeyValue>,
   position: Position,
   signal: AbortSignal,
 ): Promise<HistoryVerdict> {
@@ -34,12 +35,4 @@ export async function checkHistory(
     if (isFailure(error, Meanings.compacted)) return 'compacted';
     throw error;
   }
-}
-
-function newestUpTo(entries: ReadonlyMap<string, KeyValue>, revision: number): KeyValue | undefined {
-  let newest: KeyValue | undefined;
-  for (const kv of entries.values()) {
-    if (kv.modRevision <= revision && kv.modRevision > (newest?.modRevision ?? 0)) newest = kv;
-  }
-  return newest;
 }

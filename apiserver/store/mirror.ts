@@ -17,7 +17,7 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
-import { differences, keepUnchanged } from './differences.ts';
+import { byRevision, differences, keepUnchanged } from './differences.ts';
 import { Entries } from './entries.ts';
 import { isFailure, Meanings, storeChanged, storeFailure } from './failures.ts';
 import { checkHistory } from './history-check.ts';
@@ -27,6 +27,7 @@ import type { MirrorSource } from './mirror-port.ts';
 import { pagesOf } from './pages.ts';
 import type { KeyValue, Mirror, MirrorLimits, MirrorOptions, MirrorState, StoreEvent } from './port.ts';
 import { WatchSession } from './watch-session.ts';
+import { Witnesses } from './witnesses.ts';
 
 const LIMITS: MirrorLimits = {
   establishTimeoutMs: 10_000,
@@ -52,6 +53,8 @@ interface MirrorLane {
   passed: number;
 }
 
+const ALL = (): boolean => true;
+
 /** Why a stream ended that is to be followed by another at once. */
 const RESUMED = Symbol('resumed');
 
@@ -69,6 +72,8 @@ class EtcdMirror implements Mirror {
   readonly #backoff: Backoff;
   readonly #health: MirrorHealth;
   readonly #entries = new Entries();
+  /** Of what is passed on and not kept. */
+  readonly #witnesses = new Witnesses();
   readonly #lanes: readonly MirrorLane[];
   #storeId: string | undefined;
   /** The revision of the last batch. */
@@ -179,14 +184,19 @@ class EtcdMirror implements Mirror {
     const { source, log } = this.#deps;
     const { pageKeys } = this.#limits;
     this.#health.listing(0);
+    const { keeps = ALL } = this.#options;
     const listed = new Map<string, KeyValue>();
+    const passed: KeyValue[] = [];
     let at: Position | undefined;
     for (const name of this.#options.prefixes) {
       for await (const page of pagesOf(source, { range: rangeOf(name), at, pageKeys, signal })) {
         at ??= this.#notBehind(page.position);
-        for (const kv of page.entries) listed.set(kv.key, kv);
+        for (const kv of page.entries) {
+          if (keeps(kv.key)) listed.set(kv.key, kv);
+          else passed.push(kv);
+        }
         this.#health.heard();
-        this.#health.listing(listed.size);
+        this.#health.listing(listed.size + passed.length);
       }
     }
     if (at === undefined) throw new Error('a mirror needs at least one prefix');
@@ -194,13 +204,17 @@ class EtcdMirror implements Mirror {
       log.warn('another etcd answers', { known: this.#storeId, seen: at.storeId });
     }
     keepUnchanged(this.#entries, listed);
-    const events = differences(this.#entries.replace(listed), listed, at.revision);
+    const known = this.#storeId !== undefined;
+    this.#witnesses.listed(passed);
+    const found = differences(this.#entries.replace(listed), listed, at.revision);
+    const puts = (known ? passed.sort(byRevision) : passed).map((kv): StoreEvent => ({ type: 'put', kv }));
+    const events = puts.length === 0 ? found : puts.concat(found);
     this.#health.listComplete();
     this.#storeId = at.storeId;
     this.#mustList = false;
     this.#reported = at.revision;
     for (const lane of this.#lanes) lane.passed = at.revision;
-    log.debug('listed etcd', { entries: listed.size, changes: events.length, revision: at.revision });
+    log.debug('listed etcd', { entries: listed.size + passed.length, changes: events.length, revision: at.revision });
     await this.#tellListed(at, events, signal);
   }
 
@@ -221,7 +235,7 @@ class EtcdMirror implements Mirror {
     const { source, log } = this.#deps;
     const position = this.#position();
     if (position === undefined) return false;
-    const verdict = await checkHistory(source, this.#entries, position, signal);
+    const verdict = await checkHistory(source, this.#known(), position, signal);
     this.#health.heard();
     if (verdict === 'behind' && this.#health.mayLag(this.#limits.lagGraceMs)) throw behind(position);
     if (verdict === 'behind' || verdict === 'other')
@@ -253,10 +267,17 @@ class EtcdMirror implements Mirror {
   #applyEvents(index: number, received: readonly StoreEvent[], lastRevision: number): void {
     const lane = this.#lanes[index];
     if (lane === undefined) return;
+    const { prefixes, keeps = ALL } = this.#options;
+    const position = this.#position()?.revision ?? 0;
     const events: StoreEvent[] = [];
     for (const event of received) {
       const key = event.type === 'put' ? event.kv.key : event.key;
-      if (this.#options.prefixes.some((name) => belongsTo(name, key))) events.push(this.#apply(event));
+      if (!prefixes.some((name) => belongsTo(name, key))) continue;
+      if (keeps(key)) events.push(this.#apply(event));
+      else {
+        this.#witnesses.follow(event, position);
+        events.push(event);
+      }
     }
     lane.passed = Math.max(lane.passed, lastRevision);
     this.#deliver(events);
@@ -284,6 +305,11 @@ class EtcdMirror implements Mirror {
     if (event.type === 'put') this.#entries.set(key, event.kv);
     else this.#entries.delete(key);
     return previous === undefined ? event : { ...event, previous };
+  }
+
+  *#known(): Generator<KeyValue> {
+    yield* this.#entries.values();
+    yield* this.#witnesses.values();
   }
 
   #position(): Position | undefined {

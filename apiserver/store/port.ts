@@ -104,10 +104,10 @@ export interface MirrorBatch {
   readonly position: Position;
   /**
    * In revision order (of each prefix, where every prefix has a watch of its own); after a re-list, the differences to what
-   * was known: puts first. May be empty (progress). `previous` is filled in from the entries.
+   * was known, and all that is not kept: puts first. May be empty (progress). `previous` is filled in from the entries.
    */
   readonly events: readonly StoreEvent[];
-  /** True for the differences found by a complete list: the first, or one after compaction or a changed etcd. */
+  /** True for what a complete list has found: the first, or one after compaction or a changed etcd. */
   readonly relisted: boolean;
   /** True where further differences of the same list follow, before anything else: nothing is complete before the last. */
   readonly more?: boolean;
@@ -168,6 +168,11 @@ export interface MirrorOptions {
    * before etcd 3.4.25 and 3.5.8. Progress that the other side sends by itself always counts. @default false
    */
   readonly trustRequestedProgress?: boolean;
+  /**
+   * Which entries are kept: all, unless others hold what they are told and look for themselves what of it is new. The rest is passed
+   * on without a `previous`; a list tells all of it as put, whatever was known, and what is not in it is for others to miss.
+   */
+  readonly keeps?: ((key: string) => boolean) | undefined;
   /** Differences found by a list that are told in one turn; others have theirs in between. @default all */
   readonly differencesPerTurn?: number;
   readonly limits?: Partial<MirrorLimits>;

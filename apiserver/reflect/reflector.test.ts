@@ -292,3 +292,49 @@ test('a replica that no longer leads writes nothing', async () => {
   await vi.waitFor(() => expect(String(reflector.lastError)).toContain('LEADERSHIP_LOST'));
   expect(await value(CACHED)).toBeUndefined();
 });
+
+test('a batch that takes long to read leaves others their turn', async () => {
+  let now = 0;
+  let readInTurn = 0;
+  let most = 0;
+  /** Each look at a record takes a millisecond. */
+  class Slow extends Map<string, Buffer> {
+    override get(key: string): Buffer | undefined {
+      now += 1;
+      readInTurn += 1;
+      most = Math.max(most, readInTurn);
+      return super.get(key);
+    }
+  }
+  const services = Array.from({ length: 100 }, (_, at) => clusterServiceKey(east, serviceKey('prod', `echo-${at}`)));
+  const observer = { onBatch: () => {} };
+  const own = store.createMirror({ prefixes: ['cilium/', 'clustermesh/'], spanning: true, observer });
+  const slow = new Reflector({
+    self: west,
+    store,
+    observed: own.entries,
+    peers: {
+      known: true,
+      names: () => [east],
+      peer: () => peerState({ admitted: new Slow(services.map((key) => [key, bytes('service')])) }),
+    },
+    clock: { now: systemClock.now, monotonic: () => now, after: systemClock.after },
+    random: seededRandom(1),
+    log: silentLog,
+  });
+  let turning = true;
+  const count = () => {
+    readInTurn = 0;
+    if (turning) setImmediate(count);
+  };
+  setImmediate(count);
+  try {
+    void own.run(stop.signal);
+    void slow.lead(stop.signal, FENCE);
+    await expect.poll(() => value('cilium/cache/services/v1/east/prod/echo-99')).toBe('service');
+    expect(now).toBeGreaterThanOrEqual(100);
+    expect(most).toBeLessThan(20);
+  } finally {
+    turning = false;
+  }
+});

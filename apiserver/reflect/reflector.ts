@@ -53,6 +53,9 @@ const TRANSACTIONS_MAX = 4;
 /** Of the keys that are there: looking where a key belongs takes about a microsecond. */
 const RESYNC_KEYS_PER_TURN = 1_000;
 
+/** Composing the copy of a service takes about a millisecond, and a batch has up to 128 of them; what else is due goes between. */
+const TURN_MS = 5;
+
 /** What is known of the peers at one moment, looked up once each. */
 type Outcomes = (name: ClusterName) => ReflectedPeer | undefined;
 
@@ -275,10 +278,11 @@ export class Reflector {
     const located = new Map(keys.map((key) => [key, locate(key, self)]));
     const peerOf = (key: string) => located.get(key)?.peer;
     progress?.takenUp(peerOf, keys);
-    const outcomes = this.#outcomes();
-    const writes = [...located.values()].map((one) => one && this.#writeFor(one, outcomes));
+    const writes = await this.#writesFor([...located.values()].filter((one) => one !== undefined));
+    // Another replica may lead by now, or this one once more.
+    if (this.#fence !== fence) return [];
     let wrote = false;
-    for (const group of groupsOf(writes.filter((write) => write !== undefined))) {
+    for (const group of groupsOf(writes)) {
       wrote = true;
       const { succeeded } = await store.transact(group, [fence], signal);
       if (!succeeded) throw leadershipLost();
@@ -289,6 +293,23 @@ export class Reflector {
     progress?.written(peerOf, keys);
     this.#noteReflected(keys);
     return [];
+  }
+
+  /** What changes while the others of a batch are read is in the queue again. */
+  async #writesFor(keys: readonly PeersKey[]): Promise<readonly Write[]> {
+    const { clock } = this.#deps;
+    const writes: Write[] = [];
+    let outcomes = this.#outcomes();
+    let begunAt = clock.monotonic();
+    for (const located of keys) {
+      const write = this.#writeFor(located, outcomes);
+      if (write !== undefined) writes.push(write);
+      if (clock.monotonic() - begunAt < TURN_MS) continue;
+      await setImmediate();
+      outcomes = this.#outcomes();
+      begunAt = clock.monotonic();
+    }
+    return writes;
   }
 
   /** Whether something else is to stand there than does. */

@@ -5,7 +5,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver, performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -54,6 +54,7 @@ if (dir !== undefined) {
   if (process.env.LOOP_PROBE_PROFILE !== undefined) {
     profileUntilExit(dir);
     noteStalls(dir);
+    noteCollections(dir);
   }
 }
 
@@ -73,6 +74,27 @@ function noteStalls(folder: string): void {
     lookedAt = now();
   }, RESOLUTION_MS).unref();
   process.once('exit', () => writeFileSync(join(folder, `stalls-${process.pid}.json`), JSON.stringify(stalls)));
+}
+
+/** A collection of garbage that nothing else ran beside: when, on the profile's clock, and for how long, in microseconds; see `perf_hooks`. */
+export type Collection = readonly [begunAt: number, lasted: number, kind: number, flags: number];
+
+const COLLECTION_MS_MIN = 10;
+
+function noteCollections(folder: string): void {
+  const collections: Collection[] = [];
+  const note = (entry: PerformanceEntry) => {
+    const { kind = 0, flags = 0 } = (entry as { readonly detail?: { kind?: number; flags?: number } }).detail ?? {};
+    const beganAgo = performance.now() - entry.startTime;
+    const begunAt = Number(process.hrtime.bigint() / 1_000n) - Math.round(beganAgo * 1_000);
+    collections.push([begunAt, Math.round(entry.duration * 1_000), kind, flags]);
+  };
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (entry.duration >= COLLECTION_MS_MIN) note(entry);
+  }).observe({ entryTypes: ['gc'] });
+  process.once('exit', () =>
+    writeFileSync(join(folder, `collections-${process.pid}.json`), JSON.stringify(collections)),
+  );
 }
 
 /** In one step, since it is read at any time. */

@@ -3,10 +3,11 @@
 //
 //   npm run -s bench:stalls -- FOLDER [how many]
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Profiler } from 'node:inspector';
 import { join } from 'node:path';
-import type { Stall } from './loop-probe.ts';
+import { constants } from 'node:perf_hooks';
+import type { Collection, Stall } from './loop-probe.ts';
 
 /** Functions told of each stall. */
 const FUNCTIONS = 8;
@@ -47,12 +48,37 @@ class Samples {
 
 const read = (folder: string, name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
 
+const { NODE_PERFORMANCE_GC_FLAGS_ALL_EXTERNAL_MEMORY, NODE_PERFORMANCE_GC_FLAGS_FORCED, ...KINDS } = constants;
+
+function nameOf(kind: number, flags: number): string {
+  const [name = String(kind)] = Object.entries(KINDS).find(([, value]) => value === kind) ?? [];
+  return [
+    name.replace('NODE_PERFORMANCE_GC_', '').toLowerCase(),
+    flags & NODE_PERFORMANCE_GC_FLAGS_FORCED ? 'asked for' : '',
+    flags & NODE_PERFORMANCE_GC_FLAGS_ALL_EXTERNAL_MEMORY ? 'for memory outside of the heap' : '',
+  ].join(' ');
+}
+
+/** How long collections of garbage kept everything else waiting, by kind. */
+function tellCollections(collections: readonly Collection[]): void {
+  const byName = new Map<string, number[]>();
+  for (const [, lasted, kind, flags] of collections) {
+    const name = nameOf(kind, flags);
+    byName.set(name, [...(byName.get(name) ?? []), lasted / 1_000]);
+  }
+  for (const [name, lasted] of byName) {
+    const longest = lasted.sort((a, b) => b - a).slice(0, FUNCTIONS);
+    process.stdout.write(`  ${lasted.length} × ${name}: ${longest.map((ms) => ms.toFixed(0)).join(' ')} ms\n`);
+  }
+}
+
 const [folder = '.', count = '10'] = process.argv.slice(2);
 for (const file of readdirSync(folder).filter((name) => name.startsWith('stalls-'))) {
   const pid = /\d+/.exec(file)?.[0];
   const stalls = read(folder, file) as Stall[];
   const samples = new Samples(read(folder, `cpu-${pid}.cpuprofile`));
   process.stdout.write(`process ${pid}: ${stalls.length} stalls\n`);
+  if (existsSync(join(folder, `collections-${pid}.json`))) tellCollections(read(folder, `collections-${pid}.json`));
   for (const stall of stalls.sort(([, a], [, b]) => b - a).slice(0, Number(count))) {
     process.stdout.write(`\n  ${(stall[1] / 1_000).toFixed(0)} ms\n`);
     for (const [name, took] of samples.within(stall).slice(0, FUNCTIONS)) {

@@ -12,6 +12,7 @@ import type { Part } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { serverCredentials } from '../runtime/tls/certificate-source.ts';
+import { Turns } from '../runtime/turns.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { AddressBook } from './addresses/book.ts';
 import { AdmissionEngine } from './admission/engine.ts';
@@ -21,6 +22,7 @@ import type { ApiServerConfig } from './config.ts';
 import { ReflectionProgress } from './convergence/reflection.ts';
 import { FindingLog } from './diagnostics/finding-log.ts';
 import { kernelsOf } from './diagnostics/kernels.ts';
+import { paced } from './diagnostics/paced.ts';
 import { recentReport } from './diagnostics/recent-report.ts';
 import { releaseFinding } from './diagnostics/release.ts';
 import { withheldCounts } from './diagnostics/withheld.ts';
@@ -49,6 +51,7 @@ import { OwnPairs } from './peers/own-pairs.ts';
 import { PeerFiles } from './peers/peer-files.ts';
 import { PeerSet } from './peers/peer-set.ts';
 import { peersDocument } from './peers/peers-document.ts';
+import { Piecework } from './peers/piecework.ts';
 import { createPublisher } from './publisher/publisher.ts';
 import { Reflector } from './reflect/reflector.ts';
 import { createMeshServer } from './rpc/server.ts';
@@ -310,8 +313,12 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       for (const stop of stops) stop();
     };
   };
+  const reportTurns = new Turns(clock);
+  const prepareReport = () =>
+    new Promise<void>((resolve) => new Piecework(reportTurns, resolve).add(admission.prepareReport()));
   const scraped = recentReport(report, clock);
-  const measure = (): Measures => {
+  const measure = async (): Promise<Measures> => {
+    await prepareReport();
     lookAtHealth();
     return {
       leader,
@@ -343,13 +350,22 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       },
     };
   };
-  const findingLog = new FindingLog({ report, onFindings, clock, log: log.child({ part: 'findings' }) });
+  const findingLog = new FindingLog({
+    report,
+    prepare: prepareReport,
+    onFindings,
+    clock,
+    log: log.child({ part: 'findings' }),
+  });
   const routes = apiRoutes({
     health,
     status,
-    report,
+    report: async () => {
+      await prepareReport();
+      return report();
+    },
     services: () => servicesDocument(view.current, (key) => localServiceOf(etcd.mirror.entries, key)),
-    onFindings,
+    onFindings: paced(onFindings, clock),
     quarantine: () => quarantineEntries(admission),
     release: (fingerprint) =>
       releaseFinding(fingerprint, { admission, report, own: etcd.mirror.entries, leading: () => leader, clock, log }),

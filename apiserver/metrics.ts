@@ -40,9 +40,12 @@ export interface Measures {
 }
 
 /** The exposition text, made anew at each call but for what the process says of itself. */
-export function createMetrics(measure: () => Measures, clock: Pick<Clock, 'monotonic'>): () => Promise<string> {
+export function createMetrics(
+  measure: () => Measures | Promise<Measures>,
+  clock: Pick<Clock, 'monotonic'>,
+): () => Promise<string> {
   const processText = processMetrics(clock);
-  return async () => [await processText(), ...meshMetrics(measure())].join('\n');
+  return async () => [await processText(), ...meshMetrics(await measure())].join('\n');
 }
 
 /** Memory, open files, handles: each sample walks over all handles and files of the process, of which there are several a peer. */

@@ -255,6 +255,11 @@ export class AdmissionEngine implements PeerIntake {
     return report;
   }
 
+  /** In pieces, what makes a report long to draw: the report that is drawn next is short. */
+  prepareReport(): Iterator<undefined, void> {
+    return this.#evaluation.workloads.prepare(this.#evaluation.indexes);
+  }
+
   /** Since when the findings of the last report are there, and those that may be found again. */
   get findingDates(): ReadonlyMap<string, number> {
     return this.#memory.firstSeen;

@@ -34,7 +34,9 @@ beforeEach(async () => {
     changed = listener;
     return () => {};
   };
-  void new FindingLog({ report: () => ({ findings }), onFindings, clock, log }).run(stop.signal);
+  void new FindingLog({ report: () => ({ findings }), prepare: async () => {}, onFindings, clock, log }).run(
+    stop.signal,
+  );
   await Promise.resolve();
 });
 afterEach(() => stop.abort());

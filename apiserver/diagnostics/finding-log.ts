@@ -9,6 +9,8 @@ import type { Log } from '../../runtime/log.ts';
 
 export interface FindingLogDeps {
   readonly report: () => Pick<Report, 'findings'>;
+  /** Before a report is drawn: what would take long then is done in turns. */
+  readonly prepare: () => Promise<void>;
   /** Calls when findings may have changed; returns how to stop. */
   readonly onFindings: (listener: () => void) => () => void;
   readonly clock: Clock;
@@ -34,7 +36,7 @@ export class FindingLog {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onFindings } = this.#deps;
+    const { clock, onFindings, prepare } = this.#deps;
     const stop = onFindings(() => {
       this.#changed = true;
     });
@@ -43,6 +45,7 @@ export class FindingLog {
       for (let waited = 0; !signal.aborted; waited += pauseMs) {
         if (this.#changed || waited >= UNPROMPTED_MS) {
           waited = 0;
+          await prepare();
           const begun = clock.monotonic();
           this.#look();
           pauseMs = Math.min(UNPROMPTED_MS, Math.max(PAUSE_MS, PAUSE_PER_LOOK * (clock.monotonic() - begun)));

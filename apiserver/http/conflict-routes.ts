@@ -7,7 +7,7 @@ import { filterSchema, quarantineFilterSchema } from './schema/filter.ts';
 import type { QuarantineEntry, ReleaseDocument } from './schema/quarantine.ts';
 
 export interface ConflictRouteDeps {
-  readonly report: () => Report;
+  readonly report: () => Report | Promise<Report>;
   /** Calls when findings may have changed; returns how to stop. */
   readonly onFindings: (listener: () => void) => () => void;
   readonly quarantine: () => readonly QuarantineEntry[];
@@ -19,18 +19,19 @@ export function conflictRoutes(deps: ConflictRouteDeps): readonly Route[] {
     {
       method: 'GET',
       path: '/v1/conflicts',
-      handle: ({ query, accept }) => {
+      handle: async ({ query, accept }) => {
         const filter = filterSchema.safeParse(Object.fromEntries(query));
         if (!filter.success) return badFilter(filter.error.issues);
         if (accept.includes('text/event-stream')) return followReport(deps, filter.data);
-        return reportAnswer(deps.report(), filter.data);
+        return reportAnswer(await deps.report(), filter.data);
       },
     },
     {
       method: 'GET',
       path: '/v1/conflicts/{fingerprint}',
-      handle: ({ params }) => {
-        const finding = deps.report().findings.find(({ fingerprint }) => fingerprint === params.fingerprint);
+      handle: async ({ params }) => {
+        const { findings } = await deps.report();
+        const finding = findings.find(({ fingerprint }) => fingerprint === params.fingerprint);
         if (finding === undefined) return { problem: notPresent(params.fingerprint) };
         const { last_seen: _seen, ...version } = finding;
         return { json: finding, version };
@@ -76,15 +77,17 @@ function followReport(deps: ConflictRouteDeps, filter: ReportFilter): HttpAnswer
   return {
     events(send, signal) {
       let sent = '';
-      const look = () => {
-        const report = filterReport(deps.report(), filter);
+      const show = (whole: Report) => {
+        const report = filterReport(whole, filter);
         const version = JSON.stringify(versionOf(report));
-        if (version === sent) return;
+        if (version === sent || signal.aborted) return;
         sent = version;
         send('report', report);
       };
-      look();
-      signal.addEventListener('abort', deps.onFindings(look), { once: true });
+      const look = async () => show(await deps.report());
+      const looks = () => void look();
+      looks();
+      signal.addEventListener('abort', deps.onFindings(looks), { once: true });
     },
   };
 }

@@ -212,6 +212,58 @@ describe('certificates from files', () => {
   });
 });
 
+describe('the authorities of many peers', () => {
+  const JOINING = 60;
+
+  /** A door's files, and a way to write the authority of a peer; `told`: how often a server would make its secure context anew. */
+  async function doorOfMany() {
+    const own = await authorityOf('west');
+    await writeCa('server', own);
+    await writeLeaf('server', await leafOf(own, 'door'));
+    const follower = await openTlsFiles(filesOf('server'), deps);
+    let told = 0;
+    follower.source.addCaCertificateListener(() => {
+      told += 1;
+    });
+    await expect.poll(() => told).toBe(1);
+    const peer = async (name: string) => {
+      const authority = await authorityOf(name);
+      await writeCa(name, authority);
+      return { path: join(dir, `${name}-ca.pem`), certificate: authority.certificate };
+    };
+    return { follower, told: () => told - 1, peer };
+  }
+
+  test('are taken over together, the first at once, and all of them count when that is said', async () => {
+    const { follower, told, peer } = await doorOfMany();
+    const peers = await Promise.all(Array.from({ length: JOINING }, (_, at) => peer(`east${at}`)));
+    const paths: string[] = [];
+    const counting: Promise<void>[] = [];
+    for (const { path } of peers) {
+      paths.push(path);
+      counting.push(follower.setFurtherCa([...paths]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await counting[0];
+    expect(follower.source.material.ca).toContain(peers[0]?.certificate.trimEnd());
+    await Promise.all(counting);
+    for (const { certificate } of peers) expect(follower.source.material.ca).toContain(certificate.trimEnd());
+    expect(told()).toBeLessThan(JOINING / 4);
+  });
+
+  test('vouch for nobody from the moment they are taken out, also while others come', async () => {
+    const { follower, peer } = await doorOfMany();
+    const [revoked, stays, comes] = [await peer('revoked'), await peer('stays'), await peer('comes')];
+    await follower.setFurtherCa([revoked.path, stays.path]);
+    const coming = follower.setFurtherCa([stays.path, comes.path]);
+    expect(follower.source.material.ca).not.toContain(revoked.certificate.trimEnd());
+    expect(follower.source.material.ca).toContain(stays.certificate.trimEnd());
+    await coming;
+    expect(follower.source.material.ca).toContain(comes.certificate.trimEnd());
+    expect(follower.source.material.ca).not.toContain(revoked.certificate.trimEnd());
+  });
+});
+
 // The reason why serverCredentials takes one source. When this fails, grpc-js has changed what it forwards.
 test('grpc-js still swaps the two providers of a server', async () => {
   const ca = await authorityOf('west');

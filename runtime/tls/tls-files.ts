@@ -2,14 +2,13 @@
 // its last good state: the pair as a unit, each CA file by itself. What could not be taken over is reported until it is
 // repaired. The set of CA files may change while it runs (a server whose peers come and go).
 
-import { type FSWatcher, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
 import { type Clock, sleep } from '../clock.ts';
-import { OperationalError, reasonOf } from '../errors.ts';
+import { OperationalError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { CertificateSource } from './certificate-source.ts';
+import { FolderWatches } from './folder-watches.ts';
 import { caProblem, expiryOf, pairProblem, type TlsPair } from './material.ts';
+import { sharedTexts, type TextFiles, type TextRead } from './text-files.ts';
 
 /** Paths of PEM files. */
 export interface TlsFiles {
@@ -33,12 +32,19 @@ export interface TlsFilesDeps {
   readonly log: Log;
   /** How late a change can be noticed that no notification came for. @default POLL_MS */
   readonly pollMs?: number;
+  /** @default sharedTexts */
+  readonly texts?: Pick<TextFiles, 'read'>;
 }
 
 /** Notifications miss what happens on network file systems and behind symlinks (Kubernetes swaps those). */
 const POLL_MS = 10_000;
 /** Certificate and key are written one after the other: look once both have had the time. */
 const QUIET_MS = 50;
+/**
+ * Authorities that come together (of a whole mesh, at a start) are taken over together, the first of them at once: each time the
+ * server makes a secure context of all of them, some ten milliseconds for hundreds.
+ */
+const TOGETHER_MS = 250;
 
 /** Reads the files once; throws TLS_FILES when they cannot serve. Call `run` to follow them. */
 export async function openTlsFiles(files: TlsFiles, deps: TlsFilesDeps): Promise<TlsFilesFollower> {
@@ -52,6 +58,7 @@ export class TlsFilesFollower {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #pollMs: number;
+  readonly #texts: Pick<TextFiles, 'read'>;
   /** The last good text of each CA file that counts. */
   readonly #ca = new Map<string, string>();
   #furtherCa: readonly string[] = [];
@@ -62,13 +69,19 @@ export class TlsFilesFollower {
   #reloading: Promise<void> = Promise.resolve();
   /** A reload that has not begun: whoever asks for one meanwhile is served by it. */
   #next: Promise<void> | undefined;
-  #look = () => {};
+  /** When further authorities were last taken over. */
+  #joinedAt = Number.NEGATIVE_INFINITY;
+  /** A takeover of further authorities that has not begun, or else the last one. */
+  #joining: Promise<void> = Promise.resolve();
+  #joins = false;
+  #watch = () => {};
 
-  constructor(files: TlsFiles, { clock, log, pollMs = POLL_MS }: TlsFilesDeps) {
+  constructor(files: TlsFiles, { clock, log, pollMs = POLL_MS, texts = sharedTexts }: TlsFilesDeps) {
     this.#files = files;
     this.#clock = clock;
     this.#log = log;
     this.#pollMs = pollMs;
+    this.#texts = texts;
   }
 
   /** For `serverCredentials` and `channelCredentials`; the same object for as long as this lives. */
@@ -120,15 +133,37 @@ export class TlsFilesFollower {
 
   /**
    * Replaces the set of CA files that count beside the first ones. One that leaves it vouches for no new handshake from the
-   * moment this resolves; connections that are open stay open, and are the caller's to end. The set that counts already costs
-   * nothing: what changes within its files is followed anyway.
+   * moment this returns; connections that are open stay open, and are the caller's to end. One that comes counts when this
+   * resolves, TOGETHER_MS later at most than by itself. The set that counts already costs nothing: what changes within its
+   * files is followed anyway.
    */
-  async setFurtherCa(paths: readonly string[]): Promise<void> {
-    if (sameSet(this.#furtherCa, paths)) return this.#reloading;
+  setFurtherCa(paths: readonly string[]): Promise<void> {
+    if (sameSet(this.#furtherCa, paths)) return Promise.all([this.#joining, this.#reloading]).then(() => {});
+    const before = this.#furtherCa;
     this.#furtherCa = paths;
+    this.#leave(before);
+    const known = new Set(before);
+    if (!this.#joins && paths.some((path) => !known.has(path))) this.#joining = this.#join();
+    return this.#joining;
+  }
+
+  /** Of these, what does not count any more. */
+  #leave(before: readonly string[]): void {
     const counting = new Set(this.#caPaths);
-    for (const path of this.#ca.keys()) if (!counting.has(path)) this.#ca.delete(path);
-    this.#look();
+    const leaving = new Set(before.filter((path) => !counting.has(path)));
+    if (leaving.size === 0) return;
+    for (const path of leaving) this.#ca.delete(path);
+    this.#report(new Map([...this.#problems].filter(([path]) => !leaving.has(path))));
+    this.#publish();
+  }
+
+  async #join(): Promise<void> {
+    this.#joins = true;
+    const waitMs = this.#joinedAt + TOGETHER_MS - this.#clock.monotonic();
+    if (waitMs > 0) await sleep(this.#clock, waitMs);
+    this.#joins = false;
+    this.#joinedAt = this.#clock.monotonic();
+    this.#watch();
     await this.reload();
   }
 
@@ -136,15 +171,35 @@ export class TlsFilesFollower {
     return [...new Set([...this.#files.ca, ...this.#furtherCa])];
   }
 
+  get #paths(): readonly string[] {
+    return [this.#files.cert, this.#files.key, ...this.#caPaths];
+  }
+
   /** Follows the files until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    let ring = (_told: boolean) => {};
+    const watches = new FolderWatches(() => ring(true));
+    const abort = () => ring(false);
+    signal.addEventListener('abort', abort, { once: true });
+    this.#watch = () => watches.follow(this.#paths);
+    let told = true;
     while (!signal.aborted) {
-      const changed = this.#notification(signal);
+      const bell = new Promise<boolean>((resolve) => {
+        ring = resolve;
+      });
+      const cancel = this.#clock.after(this.#pollMs, () => ring(false));
+      const before = this.#source?.material;
+      // Before the files are read, so that a change during the read is not missed.
+      this.#watch();
       await this.reload();
-      await Promise.race([changed.promise, sleep(this.#clock, this.#pollMs, signal).catch(() => {})]);
-      changed.close();
+      if (!told && this.#source?.material !== before) watches.doubt();
+      told = await bell;
+      cancel();
       if (!signal.aborted) await sleep(this.#clock, QUIET_MS, signal).catch(() => {});
     }
+    signal.removeEventListener('abort', abort);
+    this.#watch = () => {};
+    watches.close();
   }
 
   /** Reads everything again: from now on, or a moment later when somebody is reading already. */
@@ -161,7 +216,8 @@ export class TlsFilesFollower {
   async #reload(): Promise<void> {
     const problems = new Map<string, string>();
     const paths = this.#caPaths;
-    const texts = await Promise.all([this.#files.cert, this.#files.key, ...paths].map(readText));
+    const now = this.#clock.now();
+    const texts = await Promise.all(this.#paths.map((path) => this.#texts.read(path, now)));
     const [certificate, key, ...ca] = texts;
     this.#takePair(certificate, key, problems);
     // The set may have changed while the files were read.
@@ -171,7 +227,7 @@ export class TlsFilesFollower {
     this.#publish();
   }
 
-  #takePair(certificate: Read | undefined, key: Read | undefined, problems: Map<string, string>): void {
+  #takePair(certificate: TextRead | undefined, key: TextRead | undefined, problems: Map<string, string>): void {
     if (certificate?.text === undefined) problems.set(this.#files.cert, certificate?.problem ?? 'cannot be read');
     if (key?.text === undefined) problems.set(this.#files.key, key?.problem ?? 'cannot be read');
     if (certificate?.text === undefined || key?.text === undefined) return;
@@ -188,7 +244,7 @@ export class TlsFilesFollower {
     }
   }
 
-  #takeCa(path: string, read: Read | undefined, problems: Map<string, string>): void {
+  #takeCa(path: string, read: TextRead | undefined, problems: Map<string, string>): void {
     // What counts was found good, which time does not change: with hundreds of peers, reading them all again is most of a start.
     if (read?.text !== undefined && read.text === this.#ca.get(path)) return;
     const problem = read?.text === undefined ? (read?.problem ?? 'cannot be read') : caProblem(read.text);
@@ -220,50 +276,9 @@ export class TlsFilesFollower {
       this.#log.info('certificates taken over', { path: this.#files.cert });
     }
   }
-
-  /** Set up before the files are read, so that a change during the read is not missed. Folders, since files get replaced. */
-  #notification(signal: AbortSignal): { readonly promise: Promise<void>; readonly close: () => void } {
-    const watchers: FSWatcher[] = [];
-    const promise = new Promise<void>((resolve) => {
-      this.#look = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      const paths = [this.#files.cert, this.#files.key, ...this.#caPaths];
-      const names = new Set(paths.map((path) => basename(path)));
-      for (const folder of new Set(paths.map((path) => dirname(path)))) {
-        try {
-          // A folder may be full of other people's files. Kubernetes swaps `..data`, which the files are links into.
-          const concerns = (name: string | null) => name === null || names.has(name) || name.startsWith('..');
-          const watcher = watch(folder, (_, name) => concerns(name) && resolve());
-          watcher.on('error', () => {});
-          watchers.push(watcher);
-        } catch {
-          // A folder that is not there yet is found by the periodic look.
-        }
-      }
-    });
-    return {
-      promise,
-      close: () => {
-        for (const watcher of watchers) watcher.close();
-      },
-    };
-  }
 }
 
 const sameSet = (a: readonly string[], b: readonly string[]): boolean => {
   const [left, right] = [new Set(a), new Set(b)];
   return left.size === right.size && b.every((path) => left.has(path));
 };
-
-interface Read {
-  readonly text?: string;
-  readonly problem?: string;
-}
-
-async function readText(path: string): Promise<Read> {
-  try {
-    return { text: await readFile(path, 'utf8') };
-  } catch (error) {
-    return { problem: reasonOf(error) };
-  }
-}

@@ -7,8 +7,8 @@ import { AdmittedRecords } from './admitted-records.ts';
 import type { Declarations } from './facts.ts';
 import { ObservedRanges } from './observed-ranges.ts';
 import type { ClusterRange } from './ranges.ts';
-import { newRecord, type RecordState } from './record-state.ts';
-import { kindOfRecord } from './record-value.ts';
+import { type RecordOwner, RecordState } from './record-state.ts';
+import { kindOfRecord, type RecordValue } from './record-value.ts';
 import { type Standing, standingOf } from './standing.ts';
 
 export class ClusterState {
@@ -31,6 +31,7 @@ export class ClusterState {
   readonly observed: ObservedRanges;
   /** The declared ranges as they are compared with those of others. */
   placed: readonly ClusterRange[] = [];
+  readonly #owners = new Map<RecordValue['kind'], RecordOwner>();
   readonly #observedIds = new Map<number, number>();
 
   constructor(name: ClusterName) {
@@ -45,9 +46,17 @@ export class ClusterState {
     if (known !== undefined) return known;
     const kind = kindOfRecord(key);
     if (kind === undefined) return undefined;
-    const record = newRecord(this.name, key, kind);
+    const record = new RecordState(this.#ownerOf(kind), key);
     this.records.set(key, record);
     return record;
+  }
+
+  #ownerOf(kind: RecordValue['kind']): RecordOwner {
+    const known = this.#owners.get(kind);
+    if (known !== undefined) return known;
+    const owner: RecordOwner = { cluster: this.name, kind };
+    this.#owners.set(kind, owner);
+    return owner;
   }
 
   /** How old it is decides nothing about its standing, so that a heartbeat costs nothing. */

@@ -2,6 +2,7 @@
 // here. Mutable, and owned by the evaluation (evaluation.ts), which is its one writer.
 
 import type { ClusterName } from '../model/names.ts';
+import { addressInKey, ipKey } from '../wire/ip-identity.ts';
 import type { RecordProblem } from '../wire/record.ts';
 import { type Claims, NO_CLAIMS } from './claim-list.ts';
 import type { Json, Party, Severity } from './finding.ts';
@@ -34,45 +35,129 @@ export interface GoodValue {
   readonly problems: readonly RecordProblem[];
 }
 
-export interface RecordState {
+/** What most records have nothing of. */
+interface Unusual {
+  readonly rejected: readonly RecordProblem[];
+  readonly faults: readonly Fault[];
+  readonly holds: readonly Hold[];
+  readonly heldSince: number | undefined;
+  readonly observedId: number | undefined;
+}
+
+/** One for all records of a kind in a cluster. */
+export interface RecordOwner {
   readonly cluster: ClusterName;
-  readonly key: string;
   readonly kind: RecordValue['kind'];
-  /** As it is stored at its cluster; undefined once it is deleted there. */
-  raw: Uint8Array | undefined;
-  /** Why `raw` cannot be used (CM-REC-001); then `good` is an earlier value, or there is none. */
-  rejected: readonly RecordProblem[];
-  good: GoodValue | undefined;
+}
+
+/** There are as many as there are endpoints in a mesh, so that what can be told from its bytes or its key is not kept beside them. */
+export class RecordState {
+  readonly #owner: RecordOwner;
+  readonly key: string;
   /** As the index of claims has them; its to write. */
-  claims: Claims;
-  faults: readonly Fault[];
-  holds: readonly Hold[];
+  claims: Claims = NO_CLAIMS;
   /** What goes on to this cluster's own state; undefined while nothing may. See AdmittedRecords, which writes it. */
-  admitted: Uint8Array | undefined;
+  admitted: Uint8Array | undefined = undefined;
   /** The stored bytes that `admitted` was made from. */
-  admittedFrom: Uint8Array | undefined;
+  admittedFrom: Uint8Array | undefined = undefined;
+  #raw: Uint8Array | undefined = undefined;
+  /** The number alone: the good value is that of `raw`, an endpoint that has this identity and the address that the key names. */
+  #good: GoodValue | number | undefined = undefined;
+  #unusual: Unusual | undefined = undefined;
+
+  constructor(owner: RecordOwner, key: string) {
+    this.#owner = owner;
+    this.key = key;
+  }
+
+  get cluster(): ClusterName {
+    return this.#owner.cluster;
+  }
+
+  get kind(): RecordValue['kind'] {
+    return this.#owner.kind;
+  }
+
+  /** The address, or the range, that the key of an endpoint names. */
+  get address(): string {
+    return addressInKey(this.key);
+  }
+
+  /** As it is stored at its cluster; undefined once it is deleted there. */
+  get raw(): Uint8Array | undefined {
+    return this.#raw;
+  }
+
+  set raw(bytes: Uint8Array | undefined) {
+    // The good value stays that of the bytes before, until the new ones are read.
+    if (bytes !== this.#raw) this.#good = this.good;
+    this.#raw = bytes;
+  }
+
+  get good(): GoodValue | undefined {
+    if (typeof this.#good !== 'number') return this.#good;
+    if (this.#raw === undefined) return undefined;
+    return { bytes: this.#raw, value: { kind: 'ip', identity: this.#good, text: this.address }, problems: NONE };
+  }
+
+  set good(good: GoodValue | undefined) {
+    const usual = good !== undefined && good.bytes === this.#raw && good.problems.length === 0;
+    const named = usual && good.value.kind === 'ip' && this.key === ipKey(good.value.text);
+    this.#good = named && good.value.kind === 'ip' ? good.value.identity : good;
+  }
+
+  /** Why `raw` cannot be used (CM-REC-001); then `good` is an earlier value, or there is none. */
+  get rejected(): readonly RecordProblem[] {
+    return this.#unusual?.rejected ?? NONE;
+  }
+
+  set rejected(rejected: readonly RecordProblem[]) {
+    if (this.#unusual !== undefined || rejected.length > 0) this.#set({ rejected });
+  }
+
+  get faults(): readonly Fault[] {
+    return this.#unusual?.faults ?? NONE;
+  }
+
+  set faults(faults: readonly Fault[]) {
+    if (this.#unusual !== undefined || faults.length > 0) this.#set({ faults });
+  }
+
+  get holds(): readonly Hold[] {
+    return this.#unusual?.holds ?? NONE;
+  }
+
+  set holds(holds: readonly Hold[]) {
+    if (this.#unusual !== undefined || holds.length > 0) this.#set({ holds });
+  }
+
   /** Since when something of it has been withheld. */
-  heldSince: number | undefined;
+  get heldSince(): number | undefined {
+    return this.#unusual?.heldSince;
+  }
+
+  set heldSince(heldSince: number | undefined) {
+    if (this.#unusual !== undefined || heldSince !== undefined) this.#set({ heldSince });
+  }
+
   /** The cluster id that `raw` carries, where that is of interest. */
-  observedId: number | undefined;
+  get observedId(): number | undefined {
+    return this.#unusual?.observedId;
+  }
+
+  set observedId(observedId: number | undefined) {
+    if (this.#unusual !== undefined || observedId !== undefined) this.#set({ observedId });
+  }
+
+  #set(change: Partial<Unusual>): void {
+    const unusual = { ...USUAL, ...this.#unusual, ...change };
+    const { rejected, faults, holds, heldSince, observedId } = unusual;
+    const isUsual = rejected.length + faults.length + holds.length === 0 && (heldSince ?? observedId) === undefined;
+    this.#unusual = isUsual ? undefined : unusual;
+  }
 }
 
 /** Nearly every record has nothing of most lists; one empty list for all of them is a tenth of what a large mesh takes. */
 const NONE: readonly never[] = [];
 export const orNone = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NONE : list);
-
-export const newRecord = (cluster: ClusterName, key: string, kind: RecordValue['kind']): RecordState => ({
-  cluster,
-  key,
-  kind,
-  raw: undefined,
-  rejected: NONE,
-  good: undefined,
-  claims: NO_CLAIMS,
-  faults: NONE,
-  holds: NONE,
-  admitted: undefined,
-  admittedFrom: undefined,
-  heldSince: undefined,
-  observedId: undefined,
-});
+const USUAL: Unusual = { rejected: NONE, faults: NONE, holds: NONE, heldSince: undefined, observedId: undefined };

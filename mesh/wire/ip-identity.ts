@@ -71,6 +71,9 @@ const LAYOUT = KEY_LAYOUTS.ip;
 
 /** `address` may be a range, `<address>/<length>`. */
 export const ipKey = (address: string): string => stateKey(LAYOUT, '', address);
+const BEFORE_ADDRESS = ipKey('').length;
+/** The other way round, of a key that is known to be one. */
+export const addressInKey = (key: string): string => key.slice(BEFORE_ADDRESS);
 
 export const ipIdentityKind: RecordKind<IpIdentityRecord> = {
   ...recordKeys(LAYOUT),

@@ -3,7 +3,8 @@
 // service only uses it. A pure data structure: it knows nothing of who wins.
 
 import type { ClusterName } from '../model/names.ts';
-import { type Claim, type Claims, changeBetween, claimTo } from './claim-list.ts';
+import { AddressTable } from './address-table.ts';
+import { type Addressed, type Claim, type Claims, changeBetween, claimTo } from './claim-list.ts';
 
 export interface Claimant {
   readonly cluster: ClusterName;
@@ -11,7 +12,7 @@ export interface Claimant {
 }
 
 /** A record with its claims. The index writes them. */
-export interface Claiming {
+export interface Claiming extends Addressed {
   readonly cluster: ClusterName;
   claims: Claims;
 }
@@ -24,7 +25,7 @@ interface Tally {
   uses: number;
 }
 
-const NOBODY: readonly Claimant[] = [];
+const NOBODY: readonly Standpoint[] = [];
 /** So few users of an address are a list, whose tallies are taken when asked for: nearly all addresses have one or two. */
 const LISTED_MAX = 4;
 
@@ -59,69 +60,69 @@ class Crowd<R extends Claiming> {
   }
 }
 
-/** Whoever uses an address, in the form that takes least: a mesh has as many addresses as it has endpoints. */
+/** Whoever claims or uses an address, in the form that takes least: a mesh has as many addresses as it has endpoints. */
 type Users<R extends Claiming> = R | readonly R[] | Crowd<R>;
 
 const isList = <R extends Claiming>(users: Users<R>): users is readonly R[] => Array.isArray(users);
 
+/** What is judged of the claims of one cluster to one address. */
+interface Standpoint extends Claimant {
+  readonly isNode: boolean;
+}
+
+/** Nobody is judged by who uses an address, so that claims and uses are kept apart, and a use concerns nobody but its record. */
 export class ClaimIndex<R extends Claiming> {
-  readonly #users = new Map<string, Users<R>>();
+  readonly #claiming = new AddressTable<Users<R>>();
+  readonly #using = new AddressTable<Users<R>>();
   readonly #contested = new Set<string>();
 
-  /** Sets all claims of a record at once. Returns the addresses whose users must look again. */
-  replace(record: R, claims: Claims): readonly string[] {
-    const { taken, put } = changeBetween(record.claims, claims);
-    const [only, ...more] = put;
-    if (taken.length === 0 && more.length === 0 && only !== undefined && !this.#users.has(only.address)) {
-      // As it is for nearly every endpoint of a list: nobody else is concerned.
-      record.claims = claims;
-      this.#users.set(only.address, record);
-      return [only.address];
+  /** Sets all claims of a record at once. Returns whoever is to be judged again because of that, beside the record. */
+  replace(record: R, claims: Claims): readonly R[] {
+    const { taken, put } = changeBetween(record, claims);
+    const changes = [...taken, ...put];
+    const before = new Map<string, readonly Standpoint[]>();
+    for (const { address, strength } of changes) {
+      if (strength !== 'use' && !before.has(address)) before.set(address, this.#standpoints(address));
     }
-    const touched = new Map<string, string>();
-    for (const { address } of [...taken, ...put]) touched.set(address, this.#rivalry(address));
-    for (const claim of taken) this.#take(record, claim);
+    for (const claim of taken) take(this.#tableOf(claim), record, claim);
     record.claims = claims;
-    for (const claim of put) this.#put(record, claim);
-    const changed: string[] = [];
-    for (const [address, before] of touched) {
-      if (this.#rivalry(address) !== before) changed.push(address);
-      if (this.claimants(address).length > 1) this.#contested.add(address);
-      else this.#contested.delete(address);
+    for (const claim of put) add(this.#tableOf(claim), record, claim);
+    const concerned: R[] = [];
+    for (const [address, standpoints] of before) {
+      const after = this.#standpoints(address);
+      concerned.push(...this.#concerned(address, standpoints, after));
+      if (after.length > 1) this.#contested.add(address);
+      else if (standpoints.length > 1) this.#contested.delete(address);
     }
-    return changed;
+    return concerned;
   }
 
   /** Clusters whose endpoints or nodes have the address. */
   claimants(address: string): readonly Claimant[] {
-    const users = this.#users.get(address);
-    if (users === undefined) return NOBODY;
-    if (isList(users) || users instanceof Crowd) {
-      const claiming = [...talliesOf(users, address)].filter(([, { sound, unsound }]) => sound + unsound > 0);
-      return claiming.map(([cluster, { sound }]) => ({ cluster, sound: sound > 0 }));
-    }
-    const claim = claimTo(users.claims, address);
-    return claim.strength === 'use' ? NOBODY : [{ cluster: users.cluster, sound: claim.sound }];
+    return this.#standpoints(address);
   }
 
   hasNode(address: string, cluster: ClusterName): boolean {
-    const users = this.#users.get(address);
-    if (users === undefined) return false;
-    if (users instanceof Crowd) return (users.tallies.get(cluster)?.nodes ?? 0) > 0;
-    const isNode = (user: R) => user.cluster === cluster && claimTo(user.claims, address).strength === 'node';
-    return isList(users) ? users.some(isNode) : isNode(users);
+    return this.#standpoints(address).some((standpoint) => standpoint.isNode && standpoint.cluster === cluster);
+  }
+
+  /** The records that claim the address. */
+  claiming(address: string): readonly R[] {
+    return listOf(this.#claiming.get(address));
+  }
+
+  /** The records that only use it. */
+  using(address: string): readonly R[] {
+    return listOf(this.#using.get(address));
   }
 
   users(address: string): readonly R[] {
-    const users = this.#users.get(address);
-    if (users === undefined) return [];
-    if (isList(users)) return users;
-    return users instanceof Crowd ? [...users.users] : [users];
+    return [...this.claiming(address), ...this.using(address)];
   }
 
-  /** The first of those who claim or use the address that is wanted. */
+  /** The first of those who claim the address that is wanted. */
   find(address: string, wanted: (user: R) => boolean): R | undefined {
-    const users = this.#users.get(address);
+    const users = this.#claiming.get(address);
     if (users === undefined) return undefined;
     if (isList(users)) return users.find(wanted);
     if (!(users instanceof Crowd)) return wanted(users) ? users : undefined;
@@ -131,10 +132,12 @@ export class ClaimIndex<R extends Claiming> {
 
   /** Whether records of several clusters claim or use the address. */
   isShared(address: string): boolean {
-    const users = this.#users.get(address);
-    if (users === undefined) return false;
-    if (users instanceof Crowd) return users.tallies.size > 1;
-    return isList(users) && users.some(({ cluster }) => cluster !== users[0]?.cluster);
+    const clusters = new Set<ClusterName>();
+    for (const users of [this.#claiming.get(address), this.#using.get(address)]) {
+      if (users instanceof Crowd) for (const cluster of users.tallies.keys()) clusters.add(cluster);
+      else for (const { cluster } of listOf(users)) clusters.add(cluster);
+    }
+    return clusters.size > 1;
   }
 
   /** Addresses with several claimants. */
@@ -142,57 +145,76 @@ export class ClaimIndex<R extends Claiming> {
     return [...this.#contested];
   }
 
-  #put(record: R, claim: Claim): void {
-    const { address } = claim;
-    const users = this.#users.get(address);
-    if (users instanceof Crowd) {
-      users.put(record, claim);
-      return;
-    }
-    // Lists are made in their size: one that grew has room for many more, at each of very many addresses.
-    if (users === undefined) this.#users.set(address, record);
-    else if (!isList(users)) this.#users.set(address, [users, record]);
-    else if (users.length < LISTED_MAX) this.#users.set(address, users.concat(record));
-    else {
-      const crowd = new Crowd<R>();
-      for (const user of users) crowd.put(user, claimTo(user.claims, address));
-      crowd.put(record, claim);
-      this.#users.set(address, crowd);
-    }
+  #tableOf({ strength }: Weight): AddressTable<Users<R>> {
+    return strength === 'use' ? this.#using : this.#claiming;
   }
 
-  #take(record: R, claim: Claim): void {
-    const users = this.#users.get(claim.address);
-    if (users instanceof Crowd) {
-      users.take(record, claim);
-      if (users.users.size > LISTED_MAX) return;
+  #standpoints(address: string): readonly Standpoint[] {
+    const users = this.#claiming.get(address);
+    if (users === undefined) return NOBODY;
+    if (isList(users) || users instanceof Crowd) {
+      return [...talliesOf(users, address)].map(([cluster, { sound, nodes }]) => {
+        return { cluster, sound: sound > 0, isNode: nodes > 0 };
+      });
     }
-    const left = this.users(claim.address).filter((user) => user !== record);
-    const [first] = left;
-    if (first === undefined) this.#users.delete(claim.address);
-    else if (left.length === 1) this.#users.set(claim.address, first);
-    else this.#users.set(claim.address, left);
+    const { strength, sound } = claimTo(users.claims, address);
+    return [{ cluster: users.cluster, sound, isNode: strength === 'node' }];
   }
 
-  /**
-   * Everything that users judge the address by; two texts are equal when nobody needs to look again. As long as it is one
-   * cluster's own affair, that is only whether it is a node's.
-   */
-  #rivalry(address: string): string {
-    const users = this.#users.get(address);
-    if (users === undefined) return '';
-    if (!isList(users) && !(users instanceof Crowd)) {
-      return `${users.cluster} ${claimTo(users.claims, address).strength === 'node'}`;
-    }
-    const tallies = talliesOf(users, address);
-    const alone = tallies.size === 1;
-    return [...tallies]
-      .map(([cluster, { sound, unsound, nodes }]) =>
-        alone ? `${cluster} ${nodes > 0}` : `${cluster} ${sound > 0} ${unsound > 0} ${nodes > 0}`,
-      )
-      .sort()
-      .join(',');
+  /** As long as it is one cluster's own affair, its records are judged by no more than whether the address is a node's. */
+  #concerned(address: string, before: readonly Standpoint[], after: readonly Standpoint[]): readonly R[] {
+    if (sameStandpoints(before, after)) return [];
+    const [only] = [...before, ...after];
+    const users = this.users(address);
+    if (only === undefined || [...before, ...after].some(({ cluster }) => cluster !== only.cluster)) return users;
+    const isNodeNow = after[0]?.isNode === true;
+    return isNodeNow === (before[0]?.isNode === true) ? users.filter(({ cluster }) => cluster !== only.cluster) : users;
   }
+}
+
+/** In whatever order they are told. */
+function sameStandpoints(a: readonly Standpoint[], b: readonly Standpoint[]): boolean {
+  const sameAs = (one: Standpoint) => (other: Standpoint) =>
+    one.cluster === other.cluster && one.sound === other.sound && one.isNode === other.isNode;
+  return a.length === b.length && a.every((standpoint) => b.some(sameAs(standpoint)));
+}
+
+function listOf<R extends Claiming>(users: Users<R> | undefined): readonly R[] {
+  if (users === undefined) return [];
+  if (isList(users)) return users;
+  return users instanceof Crowd ? [...users.users] : [users];
+}
+
+function add<R extends Claiming>(table: AddressTable<Users<R>>, record: R, claim: Claim): void {
+  const { address } = claim;
+  const users = table.get(address);
+  if (users instanceof Crowd) {
+    users.put(record, claim);
+    return;
+  }
+  // Lists are made in their size: one that grew has room for many more, at each of very many addresses.
+  if (users === undefined) table.set(address, record);
+  else if (!isList(users)) table.set(address, [users, record]);
+  else if (users.length < LISTED_MAX) table.set(address, users.concat(record));
+  else {
+    const crowd = new Crowd<R>();
+    for (const user of users) crowd.put(user, claimTo(user.claims, address));
+    crowd.put(record, claim);
+    table.set(address, crowd);
+  }
+}
+
+function take<R extends Claiming>(table: AddressTable<Users<R>>, record: R, claim: Claim): void {
+  const { address } = claim;
+  const users = table.get(address);
+  if (users instanceof Crowd) {
+    users.take(record, claim);
+    if (users.users.size > LISTED_MAX) return;
+  }
+  const left = listOf(users).filter((user) => user !== record);
+  const [first] = left;
+  if (first === undefined) table.delete(address);
+  else table.set(address, left.length === 1 ? first : left);
 }
 
 /** What each cluster's records say of the address. */

@@ -284,7 +284,7 @@ export class MeshEvaluation {
   /** Whoever was compared with the record by the place that its cluster had. */
   #touchRivals(record: RecordState): void {
     this.#touchAll(this.indexes.neighbours(record));
-    for (const address of addressesOf(record.claims)) {
+    for (const address of addressesOf(record)) {
       if (this.indexes.claims.isShared(address)) this.#touchAll(this.indexes.claims.users(address));
     }
   }
@@ -312,7 +312,7 @@ export class MeshEvaluation {
     const claim = (record: RecordState) => {
       const standing = this.#standings.get(record.cluster);
       if (standing === undefined || standing.unconfirmed) return;
-      this.#touchAll(this.indexes.claim(record, claimsOf(record.good, standing, this.#context)));
+      this.#touchAll(this.indexes.claim(record, claimsOf(record, standing, this.#context)));
     };
     for (const record of this.#touched) if (record.kind === 'nodes') claim(record);
     for (const record of this.#touched) {

@@ -2,13 +2,13 @@
 // that is withheld, and whether an earlier cluster claims it too (CM-CIDR-007).
 
 import type { ClusterName } from '../model/names.ts';
-import { type Claim, type Claims, NO_CLAIMS } from './claim-list.ts';
+import { type Claim, type Claims, NO_CLAIMS, OWN_ENDPOINT } from './claim-list.ts';
 import type { ClaimIndex } from './claims.ts';
 import { type Party, pairFingerprint, soleFingerprint } from './finding.ts';
 import type { Cause } from './holds.ts';
 import { type JudgeContext, lostAgainst, type Pad, type Subject } from './judgement.ts';
 import { namedKey, namedKind } from './pieces.ts';
-import type { GoodValue, Hold, RecordState } from './record-state.ts';
+import type { Hold, RecordState } from './record-state.ts';
 import { type AddressUse, addressUses } from './record-value.ts';
 import type { Standing } from './standing.ts';
 
@@ -55,7 +55,8 @@ export function claimFingerprint(address: string, a: ClusterName, b: ClusterName
 }
 
 /** The claims of a record's value; unsound ones stand behind everybody else's. */
-export function claimsOf(good: GoodValue | undefined, standing: Standing, context: JudgeContext): Claims {
+export function claimsOf(record: RecordState, standing: Standing, context: JudgeContext): Claims {
+  const { good } = record;
   if (good === undefined) return NO_CLAIMS;
   if (good.value.kind === 'services' || good.value.kind === 'slices') return { used: good.value.backends };
   const claims = new Map<string, Claim>();
@@ -66,6 +67,7 @@ export function claimsOf(good: GoodValue | undefined, standing: Standing, contex
       good.problems.length === 0 &&
       !context.holds.forfeits(standing.name, use.prefix) &&
       (isDeclared(use, standing, context.indexes.claims) || (strength === 'node' && !standing.declaresNodes));
+    if (record.kind === 'ip' && use.text === record.address) return OWN_ENDPOINT[sound ? 'sound' : 'unsound'];
     claims.set(use.text, { address: use.text, strength, sound });
   }
   const [first, second] = claims.values();

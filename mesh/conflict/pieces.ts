@@ -4,6 +4,7 @@
 
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { KEY_LAYOUTS, parseRecordKey, stateKey } from '../wire/state-keys.ts';
+import { type Few, itemsOf, withItem, withoutItem } from './few.ts';
 import type { RecordState } from './record-state.ts';
 
 /** The key of the service's whole record; undefined for records that are no pieces. */
@@ -31,29 +32,26 @@ export function headKeyBeside(wholeKey: string): string | undefined {
     : undefined;
 }
 
-const NOBODY: ReadonlySet<RecordState> = new Set();
-
 /** The slices of each cluster's services, whether their heads are there or not. */
 export class SliceIndex {
-  readonly #slices = new Map<ClusterName, Map<ServiceKey, Set<RecordState>>>();
+  readonly #slices = new Map<ClusterName, Map<ServiceKey, Few<RecordState>>>();
 
   add(key: ServiceKey, record: RecordState): void {
-    const services = this.#slices.get(record.cluster) ?? new Map<ServiceKey, Set<RecordState>>();
+    const services = this.#slices.get(record.cluster) ?? new Map<ServiceKey, Few<RecordState>>();
     this.#slices.set(record.cluster, services);
-    const slices = services.get(key);
-    if (slices === undefined) services.set(key, new Set([record]));
-    else slices.add(record);
+    services.set(key, withItem(services.get(key), record));
   }
 
   delete(key: ServiceKey, record: RecordState): void {
     const services = this.#slices.get(record.cluster);
-    const slices = services?.get(key);
-    slices?.delete(record);
-    if (slices?.size === 0) services?.delete(key);
-    if (services?.size === 0) this.#slices.delete(record.cluster);
+    if (services === undefined) return;
+    const left = withoutItem(services.get(key), record);
+    if (left !== undefined) services.set(key, left);
+    else services.delete(key);
+    if (services.size === 0) this.#slices.delete(record.cluster);
   }
 
-  of(cluster: ClusterName, key: ServiceKey): ReadonlySet<RecordState> {
-    return this.#slices.get(cluster)?.get(key) ?? NOBODY;
+  of(cluster: ClusterName, key: ServiceKey): Iterable<RecordState> {
+    return itemsOf(this.#slices.get(cluster)?.get(key));
   }
 }

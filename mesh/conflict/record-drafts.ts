@@ -109,7 +109,7 @@ function addressDrafts({ context, indexes }: MeshEvaluation, drafts: Drafts): vo
   const code = 'CM-CIDR-007';
   for (const address of [...indexes.claims.contested()].sort()) {
     const claimants = [...indexes.claims.claimants(address)].sort((a, b) => compareText(a.cluster, b.cluster));
-    const users = indexes.claims.users(address);
+    const users = indexes.claims.claiming(address);
     const party = (cluster: ClusterName): Party => {
       const [key = ''] = keysOf(users, cluster);
       return { cluster, kind: 'address', key, value: address };
@@ -136,7 +136,7 @@ function addressDrafts({ context, indexes }: MeshEvaluation, drafts: Drafts): vo
 
 const keysOf = (users: readonly RecordState[], name: ClusterName): readonly string[] =>
   users
-    .filter(({ cluster, kind }) => cluster === name && kind !== 'services' && kind !== 'slices')
+    .filter(({ cluster }) => cluster === name)
     .map(({ key }) => key)
     .sort()
     .slice(0, EXAMPLES_MAX);

@@ -5,6 +5,7 @@ import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { serviceSpecKey } from '../wire/service-spec.ts';
 import { addressesOf, type Claims, sameClaims } from './claim-list.ts';
 import { ClaimIndex } from './claims.ts';
+import { type Few, itemsOf, withItem, withoutItem } from './few.ts';
 import { SliceIndex } from './pieces.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
 import { identityText, type RecordValue } from './record-value.ts';
@@ -21,8 +22,9 @@ export class RecordIndexes {
   readonly services = new ServiceIndex();
   readonly specs = new SpecIndex();
   readonly slices = new SliceIndex();
-  readonly #publishers = new Map<number, Map<ClusterName, RecordState>>();
-  readonly #endpoints = new Map<ClusterName, Map<number, Set<RecordState>>>();
+  /** One a cluster. */
+  readonly #publishers = new Map<number, Few<RecordState>>();
+  readonly #endpoints = new Map<ClusterName, Map<number, Few<RecordState>>>();
   /** Numbers that several clusters publish. */
   readonly #collisions = new Set<number>();
   readonly #onWorkloads: WorkloadListener;
@@ -33,17 +35,17 @@ export class RecordIndexes {
 
   /** All records that publish the number, one a cluster. */
   publishers(identity: number): readonly RecordState[] {
-    const byCluster = this.#publishers.get(identity);
-    return byCluster === undefined ? NOBODY : [...byCluster.values()];
+    return [...itemsOf(this.#publishers.get(identity))];
   }
 
   publisher(identity: number, cluster: ClusterName): RecordState | undefined {
-    return this.#publishers.get(identity)?.get(cluster);
+    for (const record of itemsOf(this.#publishers.get(identity))) if (record.cluster === cluster) return record;
+    return undefined;
   }
 
   /** The cluster's endpoints that carry the number. */
   endpoints(cluster: ClusterName, identity: number): Iterable<RecordState> {
-    return this.#endpoints.get(cluster)?.get(identity) ?? NOBODY;
+    return itemsOf(this.#endpoints.get(cluster)?.get(identity));
   }
 
   /** In ascending order. */
@@ -88,21 +90,19 @@ export class RecordIndexes {
   }
 
   claim(record: RecordState, claims: Claims): Iterable<RecordState> {
-    if (sameClaims(record.claims, claims)) return NOBODY;
-    const before = record.claims;
-    const changed = this.claims.replace(record, claims);
+    if (sameClaims(record, claims)) return NOBODY;
     // Nodes have no workloads behind them.
-    if (record.kind === 'ip') {
-      for (const address of [...addressesOf(before), ...addressesOf(claims)]) this.#relabelled(record.cluster, address);
-    }
-    return changed.flatMap((address) => this.claims.users(address));
+    if (record.kind !== 'ip') return this.claims.replace(record, claims);
+    const before = [...addressesOf(record)];
+    const concerned = this.claims.replace(record, claims);
+    for (const address of [...before, ...addressesOf(record)]) this.#relabelled(record.cluster, address);
+    return concerned;
   }
 
   /** What is at the address has other labels than before, or may have: whoever sends there is told of. */
   #relabelled(cluster: ClusterName, address: string): void {
-    for (const user of this.claims.users(address)) {
-      const isBackend = user.kind === 'services' || user.kind === 'slices';
-      if (isBackend && user.cluster === cluster) this.#tellOf(user, user.good?.value);
+    for (const user of this.claims.using(address)) {
+      if (user.cluster === cluster) this.#tellOf(user, user.good?.value);
     }
   }
 
@@ -148,18 +148,15 @@ export class RecordIndexes {
     const value = after ?? before;
     if (value?.kind !== 'identities') return NOBODY;
     const { number } = value;
-    const byCluster = this.#publishers.get(number) ?? new Map<ClusterName, RecordState>();
-    if (after === undefined) byCluster.delete(record.cluster);
-    else byCluster.set(record.cluster, record);
-    if (byCluster.size === 0) this.#publishers.delete(number);
-    else this.#publishers.set(number, byCluster);
-    if (byCluster.size > 1) this.#collisions.add(number);
+    if (after === undefined) drop(this.#publishers, number, record);
+    else this.#publishers.set(number, withItem(this.#publishers.get(number), record));
+    if (this.publishers(number).length > 1) this.#collisions.add(number);
     else this.#collisions.delete(number);
     const same = before !== undefined && after !== undefined && identityText(before) === identityText(after);
     if (same) return NOBODY;
     const endpoints = [...this.endpoints(record.cluster, number)];
-    for (const { claims } of endpoints) {
-      for (const address of addressesOf(claims)) this.#relabelled(record.cluster, address);
+    for (const endpoint of endpoints) {
+      for (const address of addressesOf(endpoint)) this.#relabelled(record.cluster, address);
     }
     return [...this.publishers(number), ...endpoints];
   }
@@ -168,19 +165,17 @@ export class RecordIndexes {
     const [old, now] = [before, after].map((value) => (value?.kind === 'ip' ? value.identity : undefined));
     if (old === now) return;
     // Where it is, and that it is there at all, its claims say.
-    for (const address of addressesOf(record.claims)) this.#relabelled(record.cluster, address);
-    const byNumber = this.#endpoints.get(record.cluster) ?? new Map<number, Set<RecordState>>();
+    for (const address of addressesOf(record)) this.#relabelled(record.cluster, address);
+    const byNumber = this.#endpoints.get(record.cluster) ?? new Map<number, Few<RecordState>>();
     this.#endpoints.set(record.cluster, byNumber);
-    if (old !== undefined) {
-      const endpoints = byNumber.get(old);
-      endpoints?.delete(record);
-      if (endpoints?.size === 0) byNumber.delete(old);
-    }
-    if (now !== undefined) {
-      const endpoints = byNumber.get(now);
-      if (endpoints === undefined) byNumber.set(now, new Set([record]));
-      else endpoints.add(record);
-    }
+    if (old !== undefined) drop(byNumber, old, record);
+    if (now !== undefined) byNumber.set(now, withItem(byNumber.get(now), record));
     if (byNumber.size === 0) this.#endpoints.delete(record.cluster);
   }
+}
+
+function drop<K>(table: Map<K, Few<RecordState>>, key: K, record: RecordState): void {
+  const left = withoutItem(table.get(key), record);
+  if (left === undefined) table.delete(key);
+  else table.set(key, left);
 }

@@ -44,6 +44,14 @@ const problem = (file: string, reason: string): PeerProblem => ({ file, line: 1,
 
 /** Each handshake takes some ten milliseconds of the processor: more at once would run into their deadlines and begin anew. */
 const BEGUN_AT_ONCE = 16;
+/** Reading a document takes a quarter of a millisecond; what else is due goes between. */
+const DOCUMENTS_PER_TURN = 16;
+
+/** A document as it was read last. */
+interface ReadDocument {
+  readonly text: string;
+  readonly fault: string | undefined;
+}
 
 interface RunningPeer {
   readonly spec: PeerSpec;
@@ -56,7 +64,9 @@ export class PeerSet {
   readonly #turns: Turns;
   readonly #gate: Gate;
   readonly #peers = new Map<ClusterName, RunningPeer>();
+  /** The last good one of each file. */
   readonly #specs = new Map<string, PeerSpec>();
+  readonly #documents = new Map<string, ReadDocument>();
   #problems: readonly PeerProblem[] = [];
   #revoked: ReadonlySet<ClusterName> = new Set();
   /** Revoked by this process, and not seen in the folder yet: a look that began before must not bring them back. */
@@ -152,7 +162,7 @@ export class PeerSet {
   async #apply(read: FolderRead): Promise<void> {
     this.#revoked = revokedPeers([...read.texts.keys(), ...read.unreadable.keys()]);
     for (const name of this.#revoked) this.#revoking.delete(name);
-    const wanted = this.#readSpecs(read);
+    const wanted = await this.#readSpecs(read);
     for (const [name, peer] of this.#peers) {
       const spec = wanted.get(name);
       if (spec !== undefined && JSON.stringify(spec) === JSON.stringify(peer.spec)) continue;
@@ -185,23 +195,23 @@ export class PeerSet {
     this.#deps.onChange(name);
   }
 
-  #readSpecs(read: FolderRead): ReadonlyMap<ClusterName, PeerSpec> {
+  async #readSpecs(read: FolderRead): Promise<ReadonlyMap<ClusterName, PeerSpec>> {
     const problems: PeerProblem[] = [...read.unreadable].map(([file, reason]) => problem(file, reason));
-    const { revoked } = this;
-    for (const file of this.#specs.keys()) {
-      if (!read.texts.has(file) && !read.unreadable.has(file)) this.#specs.delete(file);
+    for (const files of [this.#specs, this.#documents]) {
+      for (const file of files.keys()) if (!read.texts.has(file) && !read.unreadable.has(file)) files.delete(file);
     }
+    let parsed = 0;
     for (const [file, text] of read.texts) {
       if (isRevokedDocument(file)) continue;
-      const cilium = isCiliumConfigName(basename(file));
-      if (cilium && !isCiliumConfigText(text)) {
-        this.#specs.delete(file);
-        continue;
+      if (this.#documents.get(file)?.text !== text) {
+        this.#documents.set(file, { text, fault: this.#readSpec(file, text) });
+        parsed += 1;
+        if (parsed % DOCUMENTS_PER_TURN === 0) await setImmediate();
       }
-      const spec = cilium ? parseCiliumConfig(file, text) : parsePeerSpec(file, text);
-      if (spec.ok) this.#specs.set(file, spec.value);
-      else problems.push(problem(file, spec.error));
+      const fault = this.#documents.get(file)?.fault;
+      if (fault !== undefined) problems.push(problem(file, fault));
     }
+    const { revoked } = this;
     const wanted = new Map<ClusterName, PeerSpec>();
     for (const [file, spec] of [...this.#specs].sort(([a], [b]) => (a < b ? -1 : 1))) {
       // The own name in a shared folder of peers is no mistake: every cluster may be given the same one.
@@ -217,6 +227,19 @@ export class PeerSet {
     for (const { file, reason } of problems) this.#deps.log.warn('peer document ignored', { path: file, reason });
     this.#problems = problems;
     return wanted;
+  }
+
+  /** Why the document cannot be used, if so. */
+  #readSpec(file: string, text: string): string | undefined {
+    const cilium = isCiliumConfigName(basename(file));
+    if (cilium && !isCiliumConfigText(text)) {
+      this.#specs.delete(file);
+      return undefined;
+    }
+    const spec = cilium ? parseCiliumConfig(file, text) : parsePeerSpec(file, text);
+    if (!spec.ok) return spec.error;
+    this.#specs.set(file, spec.value);
+    return undefined;
   }
 
   #start(name: ClusterName, spec: PeerSpec): void {

@@ -7,7 +7,6 @@ import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MapName } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
 import { Demand, type MapCounts } from './demand.ts';
-import { countedOf } from './differing.ts';
 import { type DesiredFrontend, REFUSAL_CODES, type Refusal } from './frontend.ts';
 
 export interface Candidate {
@@ -38,10 +37,9 @@ export async function admit(candidates: Candidate[], sizes: MapCounts, pause: Pa
   const wanted = new Demand();
   const left: { readonly key: ServiceKey; readonly map: MapName }[] = [];
   await visitAll(candidates.sort(byPrecedence), pause, ({ key, frontends }) => {
-    const counted = frontends.map(countedOf);
-    wanted.add(counted);
-    const map = demand.overflow(counted, sizes);
-    if (map === undefined) demand.add(counted);
+    wanted.add(frontends);
+    const map = demand.overflow(frontends, sizes);
+    if (map === undefined) demand.add(frontends);
     else left.push({ key, map });
   });
   const counts = wanted.counts;

@@ -28,24 +28,25 @@ export class Demand {
     return { ...this.#counts };
   }
 
-  add(frontends: Iterable<Counted>): void {
+  add(frontends: readonly Counted[]): void {
     this.#count(frontends, 1);
   }
 
   /** Takes back what was added. */
-  remove(frontends: Iterable<Counted>): void {
+  remove(frontends: readonly Counted[]): void {
     this.#count(frontends, -1);
   }
 
   /** The map that would be too small if the frontends came in, if any. */
-  overflow(frontends: Iterable<Counted>, sizes: MapCounts): MapName | undefined {
+  overflow(frontends: readonly Counted[], sizes: MapCounts): MapName | undefined {
     if (this.#fitsUnshared(frontends, sizes)) return undefined;
     const counts = this.counts as Record<MapName, number>;
     const fresh = new Set<Target>();
-    for (const { family, active, terminating } of frontends) {
+    for (const { entrance, backends } of frontends) {
+      const { family } = entrance;
       counts[mapNameOf('reverseNat', family)] += 1;
-      counts[mapNameOf('services', family)] += 1 + active.length + terminating.length;
-      for (const target of [...active, ...terminating]) {
+      counts[mapNameOf('services', family)] += 1 + backends.length;
+      for (const target of backends) {
         if (this.#isUsed(target) || fresh.has(target)) continue;
         fresh.add(target);
         counts[mapNameOf('backends', family)] += 1;
@@ -55,13 +56,10 @@ export class Demand {
   }
 
   /** Whether they fit even if they share no target with anybody, and all were of either family: most do. */
-  #fitsUnshared(frontends: Iterable<Counted>, sizes: MapCounts): boolean {
+  #fitsUnshared(frontends: readonly Counted[], sizes: MapCounts): boolean {
+    const reverse = frontends.length;
     let backends = 0;
-    let reverse = 0;
-    for (const { active, terminating } of frontends) {
-      reverse += 1;
-      backends += active.length + terminating.length;
-    }
+    for (const frontend of frontends) backends += frontend.backends.length;
     const services = reverse + backends;
     const counts = this.#counts;
     return (
@@ -79,15 +77,11 @@ export class Demand {
     return STATES[this.#stateAt(target.index)];
   }
 
-  /**
-   * Targets whose state is another one than at the last call, but for those that came and have no number yet: they have no row
-   * that could say something else.
-   */
+  /** Targets whose state is another one than at the last call, but for those that came and have no number yet. */
   async takeChanged(pause: Pause): Promise<Target[]> {
     const changed: Target[] = [];
     await visitAll(this.#touched.splice(0), pause, (target) => {
-      const before = this.#before[target.index];
-      if (before !== this.#stateAt(target.index) && (before !== 0 || target.id !== 0)) changed.push(target);
+      if (this.#before[target.index] !== this.#stateAt(target.index)) changed.push(target);
       this.#before[target.index] = UNTOUCHED;
     });
     return changed;
@@ -102,23 +96,28 @@ export class Demand {
     return (this.#active[index] ?? 0) > 0 ? 1 : 2;
   }
 
-  #count(frontends: Iterable<Counted>, by: 1 | -1): void {
-    for (const { family, active, terminating } of frontends) {
+  #count(frontends: readonly Counted[], by: 1 | -1): void {
+    for (const { entrance, backends, active } of frontends) {
+      const { family } = entrance;
       this.#counts[mapNameOf('reverseNat', family)] += by;
-      this.#counts[mapNameOf('services', family)] += by * (1 + active.length + terminating.length);
-      for (const target of active) this.#use(target, family, true, by);
-      for (const target of terminating) this.#use(target, family, false, by);
+      this.#counts[mapNameOf('services', family)] += by * (1 + backends.length);
+      let left = active;
+      for (const target of backends) {
+        this.#use(target, family, left > 0, by);
+        left -= 1;
+      }
     }
   }
 
   #use(target: Target, family: Family, isActive: boolean, by: 1 | -1): void {
     const { index } = target;
     if (index >= this.#users.length) this.#grow(index);
-    if (this.#before[index] === UNTOUCHED) {
+    const users = this.#users[index] ?? 0;
+    // Most come for the first time: they have no row that could say something else.
+    if (this.#before[index] === UNTOUCHED && (users > 0 || target.id !== 0)) {
       this.#before[index] = this.#stateAt(index);
       this.#touched.push(target);
     }
-    const users = this.#users[index] ?? 0;
     this.#users[index] = users + by;
     if (isActive) this.#active[index] = (this.#active[index] ?? 0) + by;
     if (users === 0) this.#counts[mapNameOf('backends', family)] += 1;

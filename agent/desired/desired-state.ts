@@ -7,7 +7,7 @@ import { type Pause, visitAll } from '../pause.ts';
 import { type Admission, admit, type Candidate } from './admit.ts';
 import { FrontendClaims } from './claims.ts';
 import { Demand, type MapCounts } from './demand.ts';
-import { type Counted, countedOf, differing, wantedDifference } from './differing.ts';
+import { type Counted, differing, wantedDifference } from './differing.ts';
 import { EntranceTable } from './entrances.ts';
 import type { DesiredFrontend, DesiredService, Entrance, Refusal } from './frontend.ts';
 import { type Frontend, type FrontendName, parseFrontendName } from './names.ts';
@@ -34,8 +34,8 @@ interface Entry {
 interface Arrival {
   readonly entry: Entry;
   readonly frontends: readonly DesiredFrontend[];
-  /** What of them is not counted yet; absent where nothing is. */
-  readonly more: readonly Counted[] | undefined;
+  /** What of them is not counted yet. */
+  readonly more: readonly Counted[];
 }
 
 const NO_FRONTENDS: readonly DesiredFrontend[] = [];
@@ -91,12 +91,22 @@ export class DesiredState {
     const changed: Entrance[] = [];
     const arriving: Arrival[] = [];
     const withdrawn: (readonly DesiredFrontend[])[] = [];
+    let fits = this.#leftOut.size === 0;
+    const comesIn = (entry: Entry, frontends: readonly DesiredFrontend[], more: readonly Counted[]): boolean => {
+      if (!fits || this.#demand.overflow(more, this.#sizes) !== undefined) return false;
+      this.#demand.add(more);
+      this.#place(entry, frontends, changed);
+      return true;
+    };
     await visitAll(this.#unsettled.splice(0), pause, (entry) => {
       const before = entry.admitted;
       const frontends = this.#ownFrontends(entry);
       entry.isUnsettled = false;
       if (before.length === 0) {
-        if (frontends.length > 0) arriving.push({ entry, frontends, more: undefined });
+        // What fits beside everything that goes surely fits when that is gone.
+        if (frontends.length > 0 && !comesIn(entry, frontends, frontends)) {
+          arriving.push({ entry, frontends, more: frontends });
+        }
       } else {
         withdrawn.push(before);
         const { less, more } = differing(before, frontends);
@@ -106,12 +116,8 @@ export class DesiredState {
       }
       if (entry.service === undefined) this.#services.delete(entry.key);
     });
-    let fits = this.#leftOut.size === 0;
-    await visitAll(arriving, pause, ({ entry, frontends, more = frontends.map(countedOf) }) => {
-      if (fits) fits = this.#demand.overflow(more, this.#sizes) === undefined;
-      if (!fits) return;
-      this.#demand.add(more);
-      this.#place(entry, frontends, changed);
+    await visitAll(arriving, pause, ({ entry, frontends, more }) => {
+      fits = comesIn(entry, frontends, more);
     });
     const targets = await this.#demand.takeChanged(pause);
     if (!fits) {

@@ -1,15 +1,12 @@
 // What of a service's frontends has to be looked at anew. Snapshots share the backends that did not change, so that where one
 // of thousands did, all the others are passed by with a comparison of references.
 
-import type { Family } from '../../mesh/model/address.ts';
-import { type Behind, behindOf, type DesiredFrontend, type DesiredService, NO_TARGETS } from './frontend.ts';
+import { behindOf, type DesiredFrontend, type DesiredService, type Entrance, NO_TARGETS } from './frontend.ts';
 import type { Target } from './targets.ts';
 import { type Unshared, unshared } from './unshared.ts';
 
 /** Frontends as far as they are counted. */
-export interface Counted extends Behind {
-  readonly family: Family;
-}
+export type Counted = Pick<DesiredFrontend, 'entrance' | 'backends' | 'active'>;
 
 export interface Difference {
   /** To take away from a demand that holds `before`; each frontend without backends that both have. */
@@ -18,26 +15,27 @@ export interface Difference {
   readonly more: readonly Counted[];
 }
 
-export function countedOf(frontend: DesiredFrontend): Counted {
-  const { active, terminating } = behindOf(frontend);
-  return { family: frontend.entrance.family, active, terminating };
-}
-
 export function differing(before: readonly DesiredFrontend[], after: readonly DesiredFrontend[]): Difference {
-  if (before.length === 0 || after.length === 0) return { less: before.map(countedOf), more: after.map(countedOf) };
-  const known = new Map(before.map((frontend) => [frontend.entrance, countedOf(frontend)]));
-  const less = new Map(known);
-  const more = after.map((frontend) => {
-    const now = countedOf(frontend);
-    const old = known.get(frontend.entrance);
-    if (old === undefined) return now;
-    const active = unshared(old.active, now.active);
-    const terminating = unshared(old.terminating, now.terminating);
-    less.set(frontend.entrance, { family: old.family, active: active.less, terminating: terminating.less });
-    return { family: now.family, active: active.more, terminating: terminating.more };
+  if (before.length === 0 || after.length === 0) return { less: before, more: after };
+  const less = new Map<Entrance, Counted>(before.map((frontend) => [frontend.entrance, frontend]));
+  const more = after.map((frontend): Counted => {
+    const { entrance } = frontend;
+    const old = before.find((known) => known.entrance === entrance);
+    if (old === undefined) return frontend;
+    const [was, is] = [behindOf(old), behindOf(frontend)];
+    const active = unshared(was.active, is.active);
+    const terminating = unshared(was.terminating, is.terminating);
+    less.set(entrance, counted(entrance, active.less, terminating.less));
+    return counted(entrance, active.more, terminating.more);
   });
   return { less: [...less.values()], more };
 }
+
+const counted = (entrance: Entrance, active: readonly Target[], terminating: readonly Target[]): Counted => ({
+  entrance,
+  backends: [...active, ...terminating],
+  active: active.length,
+});
 
 /** The targets that a service wants no more, and those that it wants now, port by port. */
 export function wantedDifference(
@@ -65,7 +63,7 @@ export function wantedDifference(
 
 function wantedBy(service: DesiredService | undefined): readonly Target[] {
   if (service === undefined) return NO_TARGETS;
-  const [only, ...others] = service.behinds;
-  if (only !== undefined && others.length === 0 && only.terminating.length === 0) return only.active;
+  const [first] = service.behinds;
+  if (first !== undefined && service.behinds.length === 1 && first.terminating.length === 0) return first.active;
   return service.behinds.flatMap(({ active, terminating }) => [...active, ...terminating]);
 }

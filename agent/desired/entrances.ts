@@ -4,7 +4,7 @@
 
 import { address, network32 } from '../maps/bytes.ts';
 import type { ServiceSlot } from '../maps/layout.ts';
-import { ByAddress } from './by-address.ts';
+import { ByAddress, v4NumberOf } from './by-address.ts';
 import { Entrance } from './frontend.ts';
 import type { Frontend } from './names.ts';
 import { NO_INDEX } from './targets.ts';
@@ -17,12 +17,13 @@ export class EntranceTable {
 
   /** The one entrance at this place. Nobody holds it yet where it is new. */
   at(place: Frontend): Entrance {
-    const first = this.#entrances.get(place.address);
+    const v4 = v4NumberOf(place.address);
+    const first = this.#entrances.get(place.address, v4);
     const known = follow(first, place);
     if (known !== undefined) return known;
-    const entrance = new Entrance(place, this.#newIndex());
+    const entrance = new Entrance(place, v4, this.#newIndex());
     entrance.next = first;
-    this.#entrances.set(place.address, entrance);
+    this.#entrances.set(entrance);
     return entrance;
   }
 
@@ -38,11 +39,11 @@ export class EntranceTable {
   findRow(bytes: Uint8Array, from: number, slot: ServiceSlot): Entrance | undefined {
     if (slot.family === 4) return follow(this.#entrances.getV4(network32(bytes, from)), slot);
     const own = address(bytes, from, slot.family);
-    return own && follow(this.#entrances.get(own), slot);
+    return own && follow(this.#entrances.get(own, undefined), slot);
   }
 
   find(place: Frontend): Entrance | undefined {
-    return follow(this.#entrances.get(place.address), place);
+    return follow(this.#entrances.get(place.address, v4NumberOf(place.address)), place);
   }
 
   hold(entrance: Entrance): void {
@@ -57,21 +58,20 @@ export class EntranceTable {
 
   /** The same object is found again, unless another one has taken its place. */
   #remember(entrance: Entrance): void {
-    const first = this.#entrances.get(entrance.address);
+    const first = this.#entrances.get(entrance.address, entrance.v4);
     entrance.index = this.#newIndex();
     if (follow(first, entrance) !== undefined) return;
     entrance.next = first;
-    this.#entrances.set(entrance.address, entrance);
+    this.#entrances.set(entrance);
   }
 
   #forget(entrance: Entrance): void {
     this.#freeIndexes.push(entrance.index);
     entrance.index = NO_INDEX;
-    const { address } = entrance;
-    const first = this.#entrances.get(address);
+    const first = this.#entrances.get(entrance.address, entrance.v4);
     if (first === entrance) {
-      if (entrance.next === undefined) this.#entrances.delete(address);
-      else this.#entrances.set(address, entrance.next);
+      if (entrance.next === undefined) this.#entrances.delete(entrance);
+      else this.#entrances.set(entrance.next);
     } else for (let at = first; at !== undefined; at = at.next) if (at.next === entrance) at.next = entrance.next;
     entrance.next = undefined;
   }

@@ -1,10 +1,11 @@
 // What is to be programmed, before it has ids and bytes: where connections come in, and the targets behind it.
 
-import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { Family } from '../../mesh/model/address.ts';
 import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
 import type { MapName } from '../maps/port.ts';
+import type { Addressed } from './by-address.ts';
 import { type Frontend, type FrontendName, frontendName, type MapProtocol, type NamedFrontend } from './names.ts';
 import type { Target } from './targets.ts';
 
@@ -30,8 +31,9 @@ export interface Placed {
 }
 
 /** Where connections come in. What is known of a place stands with the object. */
-export class Entrance implements NamedFrontend {
+export class Entrance implements NamedFrontend, Addressed {
   readonly address: IpAddress;
+  readonly v4: number | undefined;
   readonly port: number;
   readonly protocol: MapProtocol;
   readonly family: Family;
@@ -47,12 +49,19 @@ export class Entrance implements NamedFrontend {
   claimants: ServiceKey | ReadonlySet<ServiceKey> | undefined = undefined;
   /** Whose frontend is to be programmed here. The DesiredState's to write. */
   placed: Placed | undefined = undefined;
+  /** How it was last programmed whole. Programmed's to write. */
+  programmed: DesiredFrontend | undefined = undefined;
+  /** After which reading of the maps; 0 where its rows may stand otherwise. Programmed's to write. */
+  programmedAfter = 0;
+  /** It is to be looked at. Marked's to write. */
+  isMarked = false;
 
-  constructor({ address, port, protocol }: Frontend, index: number) {
+  constructor({ address, port, protocol }: Frontend, v4: number | undefined, index: number) {
     this.address = address;
+    this.v4 = v4;
     this.port = port;
     this.protocol = protocol;
-    this.family = familyOf(address);
+    this.family = v4 === undefined ? 6 : 4;
     this.index = index;
   }
 

@@ -12,6 +12,9 @@ interface Page<T> {
 
 export class Paged<T extends NonNullable<unknown>> {
   readonly #pages = new Map<number, Page<T>>();
+  /** The page that was looked for last, and what was found: mostly the next number is on it as well. */
+  #index = -1;
+  #page: Page<T> | undefined;
   #size = 0;
 
   get size(): number {
@@ -19,7 +22,7 @@ export class Paged<T extends NonNullable<unknown>> {
   }
 
   get(number: number): T | undefined {
-    return this.#pages.get(number >>> PAGE_BITS)?.values[number & (PAGE - 1)];
+    return this.#pageOf(number)?.values[number & (PAGE - 1)];
   }
 
   has(number: number): boolean {
@@ -27,10 +30,11 @@ export class Paged<T extends NonNullable<unknown>> {
   }
 
   set(number: number, value: T): void {
-    let page = this.#pages.get(number >>> PAGE_BITS);
+    let page = this.#pageOf(number);
     if (page === undefined) {
       page = { values: new Array<T | undefined>(PAGE).fill(undefined), used: 0 };
       this.#pages.set(number >>> PAGE_BITS, page);
+      this.#page = page;
     }
     const at = number & (PAGE - 1);
     if (page.values[at] === undefined) {
@@ -42,13 +46,16 @@ export class Paged<T extends NonNullable<unknown>> {
 
   /** Whether there was something. */
   delete(number: number): boolean {
-    const page = this.#pages.get(number >>> PAGE_BITS);
+    const page = this.#pageOf(number);
     const at = number & (PAGE - 1);
     if (page?.values[at] === undefined) return false;
     page.values[at] = undefined;
     page.used -= 1;
     this.#size -= 1;
-    if (page.used === 0) this.#pages.delete(number >>> PAGE_BITS);
+    if (page.used === 0) {
+      this.#pages.delete(number >>> PAGE_BITS);
+      this.#page = undefined;
+    }
     return true;
   }
 
@@ -61,5 +68,14 @@ export class Paged<T extends NonNullable<unknown>> {
         if (value !== undefined) yield [index * PAGE + at, value];
       }
     }
+  }
+
+  #pageOf(number: number): Page<T> | undefined {
+    const index = number >>> PAGE_BITS;
+    if (index !== this.#index) {
+      this.#index = index;
+      this.#page = this.#pages.get(index);
+    }
+    return this.#page;
   }
 }

@@ -2,9 +2,9 @@
 // that nobody compares or stores names. A target is found as long as something holds it: a service that wants it, or a number of
 // it in the maps. Forgotten, it stays what it was, and is only not found any more: asked for again, it is another object.
 
-import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { Family } from '../../mesh/model/address.ts';
 import type { ClusterId, IpAddress } from '../../mesh/model/names.ts';
-import { ByAddress } from './by-address.ts';
+import { type Addressed, ByAddress, v4NumberOf } from './by-address.ts';
 import { type Destination, type MapProtocol, type TargetName, targetName } from './names.ts';
 
 /** What targets have in common that differ only in their address. */
@@ -15,8 +15,9 @@ interface Port {
   readonly family: Family;
 }
 
-export class Target implements Destination {
+export class Target implements Destination, Addressed {
   readonly address: IpAddress;
+  readonly v4: number | undefined;
   readonly at: Port;
   /** Where it stands in arrays that say something of every target; NO_INDEX when it is forgotten. The table's to write. */
   index: number;
@@ -27,8 +28,9 @@ export class Target implements Destination {
   /** Another target at the same address. The table's to write. */
   next: Target | undefined = undefined;
 
-  constructor(address: IpAddress, at: Port, index: number) {
+  constructor(address: IpAddress, v4: number | undefined, at: Port, index: number) {
     this.address = address;
+    this.v4 = v4;
     this.at = at;
     this.index = index;
   }
@@ -69,21 +71,23 @@ export class TargetTable implements TargetSource {
 
   /** The one target with this address, port, protocol and cluster. Nobody holds it yet where it is new. */
   at(address: IpAddress, port: number, protocol: MapProtocol, clusterId: ClusterId): Target {
-    const shared = this.#portOf(port, protocol, clusterId, familyOf(address));
-    const first = this.#targets.get(address);
+    const v4 = v4NumberOf(address);
+    const shared = this.#portOf(port, protocol, clusterId, v4 === undefined ? 6 : 4);
+    const first = this.#targets.get(address, v4);
     const known = follow(first, shared);
     if (known !== undefined) return known;
-    const target = new Target(address, shared, this.#newIndex());
+    const target = new Target(address, v4, shared, this.#newIndex());
     target.next = first;
-    this.#targets.set(address, target);
+    this.#targets.set(target);
     return target;
   }
 
   /** For those who only look: a target that is not known stays unknown. */
   readonly onlooker: TargetSource = {
     at: (address, port, protocol, clusterId) => {
-      const shared = this.#portOf(port, protocol, clusterId, familyOf(address));
-      return follow(this.#targets.get(address), shared) ?? new Target(address, shared, NO_INDEX);
+      const v4 = v4NumberOf(address);
+      const shared = this.#portOf(port, protocol, clusterId, v4 === undefined ? 6 : 4);
+      return follow(this.#targets.get(address, v4), shared) ?? new Target(address, v4, shared, NO_INDEX);
     },
   };
 
@@ -99,20 +103,20 @@ export class TargetTable implements TargetSource {
 
   /** The same object is found again, unless another one has taken its place. */
   #remember(target: Target): void {
-    const first = this.#targets.get(target.address);
+    const first = this.#targets.get(target.address, target.v4);
     target.index = this.#newIndex();
     if (follow(first, target.at) !== undefined) return;
     target.next = first;
-    this.#targets.set(target.address, target);
+    this.#targets.set(target);
   }
 
   #forget(target: Target): void {
     this.#freeIndexes.push(target.index);
     target.index = NO_INDEX;
-    const first = this.#targets.get(target.address);
+    const first = this.#targets.get(target.address, target.v4);
     if (first === target) {
-      if (target.next === undefined) this.#targets.delete(target.address);
-      else this.#targets.set(target.address, target.next);
+      if (target.next === undefined) this.#targets.delete(target);
+      else this.#targets.set(target.next);
     } else for (let at = first; at !== undefined; at = at.next) if (at.next === target) at.next = target.next;
     target.next = undefined;
   }

@@ -30,6 +30,11 @@ export function putHost32(bytes: Uint8Array, at: number, value: number): void {
   putHost16(bytes, at + 2, value >>> 16);
 }
 
+export function putNetwork32(bytes: Uint8Array, at: number, value: number): void {
+  putNetwork16(bytes, at, value >>> 16);
+  putNetwork16(bytes, at + 2, value);
+}
+
 /** Undefined for an IPv4 address in an IPv6 row: it would be another service than the one of that IPv4 address. */
 export function address(bytes: Uint8Array, at: number, family: Family): IpAddress | undefined {
   const own = bytes.subarray(at, at + ADDRESS_BYTES[family]);
@@ -39,8 +44,12 @@ export function address(bytes: Uint8Array, at: number, family: Family): IpAddres
 const DOT = 0x2e;
 const ZERO = 0x30;
 
-/** Reads the canonical text of IPv4 itself: this runs for every row of every change. */
-export function putAddress(bytes: Uint8Array, at: number, text: IpAddress): void {
+/** `v4` is an IPv4 address as a number, where somebody read the text before. */
+export function putAddress(bytes: Uint8Array, at: number, text: IpAddress, v4?: number): void {
+  if (v4 !== undefined) {
+    putNetwork32(bytes, at, v4);
+    return;
+  }
   if (familyOf(text) === 6) {
     bytes.set(addressBytes(text), at);
     return;

@@ -34,6 +34,11 @@ const FLAG_AFFINITY = 0x10;
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17 } as const;
 const BACKEND_STATES: readonly BackendRowState[] = ['active', 'terminating', 'quarantined', 'maintenance'];
 
+/** Of an IPv4 address, the number, where it is known: then nobody reads the text again. */
+interface ReadAddress {
+  readonly v4?: number | undefined;
+}
+
 export interface ServiceRowKey {
   readonly address: IpAddress;
   readonly port: number;
@@ -54,11 +59,11 @@ export function putServiceKey(
   bytes: Uint8Array,
   from: number,
   family: Family,
-  { address, port, protocol }: Omit<ServiceRowKey, 'slot'>,
+  { address, v4, port, protocol }: Omit<ServiceRowKey, 'slot'> & ReadAddress,
   slot: number,
 ): void {
   const at = SERVICE_KEY[family].offsets;
-  putAddress(bytes, from + at.address, address);
+  putAddress(bytes, from + at.address, address, v4);
   putNetwork16(bytes, from + at.port, port);
   putHost16(bytes, from + at.slot, slot);
   bytes[from + at.protocol] = PROTOCOL_NUMBERS[protocol];
@@ -190,11 +195,11 @@ export function putBackendValue(
   bytes: Uint8Array,
   from: number,
   family: Family,
-  { address, port, protocol, clusterId }: Omit<BackendRow, 'state'>,
+  { address, v4, port, protocol, clusterId }: Omit<BackendRow, 'state'> & ReadAddress,
   state: BackendRowState,
 ): void {
   const at = BACKEND_VALUE[family].offsets;
-  putAddress(bytes, from + at.address, address);
+  putAddress(bytes, from + at.address, address, v4);
   putNetwork16(bytes, from + at.port, port);
   bytes[from + at.protocol] = PROTOCOL_NUMBERS[protocol];
   bytes[from + at.state] = BACKEND_STATES.indexOf(state);
@@ -243,10 +248,10 @@ export function putReverseNatValue(
   bytes: Uint8Array,
   from: number,
   family: Family,
-  { address, port }: ReverseNatRow,
+  { address, v4, port }: ReverseNatRow & ReadAddress,
 ): void {
   const at = REVERSE_NAT_VALUE[family].offsets;
-  putAddress(bytes, from + at.address, address);
+  putAddress(bytes, from + at.address, address, v4);
   putNetwork16(bytes, from + at.port, port);
 }
 

@@ -5,7 +5,7 @@ import type { Entrance } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
 
 export class Marked {
-  readonly frontends = new Set<Entrance>();
+  readonly frontends = new MarkedEntrances();
   readonly targets = new Set<Target>();
   /** Frontends with something to do later, and when; the earliest first. */
   readonly #later = new Map<Entrance, number>();
@@ -54,5 +54,46 @@ export class Marked {
     }
     for (const target of taken) this.targets.delete(target);
     return taken;
+  }
+}
+
+/** A set in the order in which it came together, of which each entrance knows whether it is in it. */
+class MarkedEntrances {
+  /** Also those that were unmarked out of turn, which are passed by. */
+  #queue: Entrance[] = [];
+  #next = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(entrance: Entrance): void {
+    if (entrance.isMarked) return;
+    entrance.isMarked = true;
+    this.#size += 1;
+    this.#queue.push(entrance);
+  }
+
+  /** Whether it was marked. */
+  delete(entrance: Entrance): boolean {
+    if (!entrance.isMarked) return false;
+    entrance.isMarked = false;
+    this.#size -= 1;
+    if (this.#size === 0) {
+      this.#queue = [];
+      this.#next = 0;
+    }
+    return true;
+  }
+
+  /** The one that was marked first. It stays marked. */
+  get first(): Entrance | undefined {
+    let entrance = this.#queue[this.#next];
+    while (entrance?.isMarked === false) {
+      this.#next += 1;
+      entrance = this.#queue[this.#next];
+    }
+    return entrance;
   }
 }

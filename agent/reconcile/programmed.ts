@@ -1,56 +1,46 @@
 // How frontends were last programmed whole: what a service goes back to when a map refuses its new state, and from where a step to
-// the next state starts (step.ts). What a predecessor programmed is read off the maps.
+// the next state starts (step.ts). What a predecessor programmed is read off the maps. It stands with the entrances themselves.
 
 import type { DesiredFrontend, Entrance } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
-import { type Pause, visitAll } from '../pause.ts';
 import type { MapImage } from './image.ts';
 
 export class Programmed {
-  readonly #frontends = new Map<Entrance, DesiredFrontend>();
-  /** What of it is not what is desired, or does not stand in the maps as this process left it. */
-  readonly #displaced = new Set<Entrance>();
-
-  has(entrance: Entrance): boolean {
-    return this.#frontends.has(entrance);
-  }
-
-  get(entrance: Entrance): DesiredFrontend | undefined {
-    return this.#frontends.get(entrance);
-  }
+  /** How often the maps were read. */
+  #reading = 1;
 
   /** The last desired state of a frontend whose rows are all in their place. */
-  inPlace(entrance: Entrance): DesiredFrontend | undefined {
-    return this.#displaced.has(entrance) ? undefined : this.#frontends.get(entrance);
+  inPlace({ programmed, programmedAfter }: Entrance): DesiredFrontend | undefined {
+    return programmedAfter === this.#reading ? programmed : undefined;
   }
 
   /** All of it stands as desired. */
   place(frontend: DesiredFrontend): void {
-    this.#frontends.set(frontend.entrance, frontend);
-    this.#displaced.delete(frontend.entrance);
+    this.#note(frontend.entrance, frontend, this.#reading);
   }
 
   /** It was programmed, and something else is desired by now. */
   placeOutdated(frontend: DesiredFrontend): void {
-    this.#frontends.set(frontend.entrance, frontend);
-    this.#displaced.add(frontend.entrance);
+    this.#note(frontend.entrance, frontend, 0);
   }
 
   /** The maps say how it stands: it does not fit, or a predecessor programmed it. */
   find(entrance: Entrance, image: MapImage): void {
-    const found = programmedFrontend(image, entrance);
-    if (found !== undefined) this.#frontends.set(entrance, found);
-    this.#displaced.add(entrance);
+    this.#note(entrance, programmedFrontend(image, entrance) ?? entrance.programmed, 0);
   }
 
   forget(entrance: Entrance): void {
-    this.#frontends.delete(entrance);
-    this.#displaced.delete(entrance);
+    this.#note(entrance, undefined, 0);
   }
 
   /** The maps were read anew: nobody knows whose rows these are. */
-  displaceAll(pause: Pause): Promise<void> {
-    return visitAll(this.#frontends.keys(), pause, (entrance) => this.#displaced.add(entrance));
+  displaceAll(): void {
+    this.#reading += 1;
+  }
+
+  #note(entrance: Entrance, programmed: DesiredFrontend | undefined, after: number): void {
+    entrance.programmed = programmed;
+    entrance.programmedAfter = after;
   }
 }
 

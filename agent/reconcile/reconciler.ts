@@ -156,7 +156,7 @@ export class Reconciler {
     this.#image = image;
     this.#adoptions += 1;
     this.#marked.forgetLater();
-    await this.#programmed.displaceAll(pause);
+    this.#programmed.displaceAll();
     const lone: number[] = [];
     await visitAll(image.reverses(), pause, ([id]) => {
       if (this.#isLone(id, image)) lone.push(id);
@@ -249,12 +249,13 @@ export class Reconciler {
     const remove: Entrance[] = [];
     let frontends = 0;
     let backends = 0;
-    for (const entrance of this.#marked.frontends) {
-      if (frontends >= ROUND_FRONTENDS_MAX || backends >= ROUND_BACKENDS_MAX) break;
+    while (frontends < ROUND_FRONTENDS_MAX && backends < ROUND_BACKENDS_MAX) {
+      const entrance = this.#marked.frontends.first;
+      if (entrance === undefined) break;
       const { placed } = entrance;
       if (placed === undefined) {
         this.#marked.frontends.delete(entrance);
-        if (image.frontend(entrance) !== undefined || this.#programmed.has(entrance)) remove.push(entrance);
+        if (image.frontend(entrance) !== undefined || entrance.programmed !== undefined) remove.push(entrance);
         else this.#releaseServiceId(entrance, image, this.#now());
         frontends += 1;
         continue;
@@ -266,8 +267,10 @@ export class Reconciler {
         const own = desired.entrance;
         if (!this.#marked.frontends.delete(own)) continue;
         // What a predecessor programmed is what to go back to, until this process has programmed something itself.
-        if (!this.#programmed.has(own) && image.frontend(own)?.master !== undefined) this.#programmed.find(own, image);
-        const intent = isRefused ? this.#programmed.get(own) : desired;
+        if (own.programmed === undefined && image.frontend(own)?.master !== undefined) {
+          this.#programmed.find(own, image);
+        }
+        const intent = isRefused ? own.programmed : desired;
         if (intent === undefined) remove.push(own);
         else intents.push(intent);
         frontends += 1;

@@ -43,7 +43,7 @@ export class Refusals {
 
   /** Whether the service stands as it was before a map refused it. */
   isRefused(service: ServiceKey): boolean {
-    return this.#refused.has(service);
+    return this.#refused.size > 0 && this.#refused.has(service);
   }
 
   waiting(): readonly ServiceKey[] {
@@ -60,8 +60,8 @@ export class Refusals {
 
   /** What a round made of the service: it waits, or it is programmed as far as it is wanted. */
   settle(service: ServiceKey, waiting: Refusal | undefined): void {
-    if (waiting === undefined) this.#waiting.delete(service);
-    else this.#waiting.set(service, waiting);
+    if (waiting !== undefined) this.#waiting.set(service, waiting);
+    else if (this.#waiting.size > 0) this.#waiting.delete(service);
   }
 
   /** The service has changed: it is a new attempt. */

@@ -79,6 +79,10 @@ export class ClaimIndex<R extends Claiming> {
   /** Sets all claims of a record at once. Returns whoever is to be judged again because of that, beside the record. */
   replace(record: R, claims: Claims): readonly R[] {
     const { taken, put } = changeBetween(record, claims);
+    const [first, ...more] = put;
+    if (first !== undefined && first.strength !== 'use' && taken.length + more.length === 0) {
+      if (!this.#claiming.has(first.address)) return this.#claimFirst(record, claims, first);
+    }
     const changes = [...taken, ...put];
     const before = new Map<string, readonly Standpoint[]>();
     for (const { address, strength } of changes) {
@@ -95,6 +99,16 @@ export class ClaimIndex<R extends Claiming> {
       else if (standpoints.length > 1) this.#contested.delete(address);
     }
     return concerned;
+  }
+
+  /** As it is for nearly every endpoint of a list: it is the only claim of its record, and nobody else claims the address. */
+  #claimFirst(record: R, claims: Claims, { address, strength }: Claim): readonly R[] {
+    record.claims = claims;
+    this.#claiming.set(address, record);
+    const using = this.#using.get(address);
+    if (using === undefined) return [];
+    const users = listOf(using);
+    return strength === 'node' ? users : users.filter(({ cluster }) => cluster !== record.cluster);
   }
 
   /** Clusters whose endpoints or nodes have the address. */

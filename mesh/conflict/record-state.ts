@@ -2,7 +2,7 @@
 // here. Mutable, and owned by the evaluation (evaluation.ts), which is its one writer.
 
 import type { ClusterName } from '../model/names.ts';
-import { addressInKey, ipKey } from '../wire/ip-identity.ts';
+import { addressInKey, isKeyOfAddress } from '../wire/ip-identity.ts';
 import type { RecordProblem } from '../wire/record.ts';
 import { type Claims, NO_CLAIMS } from './claim-list.ts';
 import type { Json, Party, Severity } from './finding.ts';
@@ -102,7 +102,7 @@ export class RecordState {
 
   set good(good: GoodValue | undefined) {
     const usual = good !== undefined && good.bytes === this.#raw && good.problems.length === 0;
-    const named = usual && good.value.kind === 'ip' && this.key === ipKey(good.value.text);
+    const named = usual && good.value.kind === 'ip' && isKeyOfAddress(this.key, good.value.text);
     this.#good = named && good.value.kind === 'ip' ? good.value.identity : good;
   }
 

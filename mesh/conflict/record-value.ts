@@ -8,7 +8,7 @@ import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { type ClusterServiceRecord, clusterServiceKind } from '../wire/cluster-service.ts';
 import { identityKind, labelText, parseIdentityNumber } from '../wire/identity.ts';
-import { ipIdentityKind, ipPrefix } from '../wire/ip-identity.ts';
+import { type IpIdentityRecord, ipIdentityKind, ipPrefix, singleAddress } from '../wire/ip-identity.ts';
 import { allocationPrefixes, NODE_ENDPOINT_FIELDS, nodeKind } from '../wire/node.ts';
 import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
 import { serviceHeadKind } from '../wire/service-head.ts';
@@ -104,9 +104,9 @@ const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
     }),
   ip: (_, bytes) =>
     decoded(ipIdentityKind, bytes, (ip) => {
-      const prefix = ipPrefix(ip);
-      if (!prefix.ok) return err(misfit('IP', prefix.error));
-      const value: RecordValue = { kind: 'ip', identity: ip.ID, text: addressOrRange(prefix.value) };
+      const text = singleAddress(ip) ?? rangeOrAddress(ip);
+      if (!text.ok) return err(misfit('IP', text.error));
+      const value: RecordValue = { kind: 'ip', identity: ip.ID, text: text.value };
       return ok({ value, clusterId: undefined });
     }),
   specs: (key, bytes) =>
@@ -142,7 +142,9 @@ function decoded<T>(
   const read = kind.decode(bytes);
   if (!read.ok) return err(misfit('value', read.error));
   const digested = digest(read.value);
-  return digested.ok ? ok({ ...digested.value, problems: (context) => kind.validate(read.value, context) }) : digested;
+  if (!digested.ok) return digested;
+  const { value, clusterId } = digested.value;
+  return ok({ value, clusterId, problems: (context) => kind.validate(read.value, context) });
 }
 
 const NONE: readonly never[] = [];
@@ -212,8 +214,10 @@ function range(role: AddressUse['role'], text: string): readonly AddressUse[] {
   return parsed.ok ? [{ role, prefix: parsed.value.prefix, text }] : [];
 }
 
-function addressOrRange(prefix: Prefix): string {
-  return prefix.length === (prefix.family === 4 ? 32 : 128)
-    ? prefix.text.slice(0, prefix.text.indexOf('/'))
-    : prefix.text;
+/** A range of one address is that address. */
+function rangeOrAddress(ip: IpIdentityRecord): Result<string, string> {
+  const prefix = ipPrefix(ip);
+  if (!prefix.ok) return prefix;
+  const { family, length, text } = prefix.value;
+  return ok(length === (family === 4 ? 32 : 128) ? text.slice(0, text.indexOf('/')) : text);
 }

@@ -3,7 +3,7 @@
 
 import { POLICY_CLUSTER_LABEL } from '../model/identity.ts';
 import type { ClusterName, ServiceKey } from '../model/names.ts';
-import { ipKey } from '../wire/ip-identity.ts';
+import { isKeyOfAddress } from '../wire/ip-identity.ts';
 import type { Drafts } from './drafts.ts';
 import { soleFingerprint } from './finding.ts';
 import { compareText } from './order.ts';
@@ -173,7 +173,7 @@ function identitiesBehind(record: RecordState, indexes: RecordIndexes): Readonly
 function identityAt(address: string, cluster: ClusterName, { claims }: RecordIndexes): number | undefined {
   const endpoint = claims.find(
     address,
-    (user) => user.kind === 'ip' && user.cluster === cluster && user.key === ipKey(address),
+    (user) => user.kind === 'ip' && user.cluster === cluster && isKeyOfAddress(user.key, address),
   );
   return endpoint?.good === undefined ? undefined : identityOf(endpoint.good.value);
 }

@@ -3,6 +3,7 @@
 
 import { parseAddress } from '../model/address.ts';
 import { identityRange, inRange, PEER_RESERVED_IDENTITIES, RESERVED_IDENTITY_END } from '../model/identity.ts';
+import type { IpAddress } from '../model/names.ts';
 import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import {
@@ -71,9 +72,12 @@ const LAYOUT = KEY_LAYOUTS.ip;
 
 /** `address` may be a range, `<address>/<length>`. */
 export const ipKey = (address: string): string => stateKey(LAYOUT, '', address);
-const BEFORE_ADDRESS = ipKey('').length;
+const BEFORE_ADDRESS = ipKey('');
 /** The other way round, of a key that is known to be one. */
-export const addressInKey = (key: string): string => key.slice(BEFORE_ADDRESS);
+export const addressInKey = (key: string): string => key.slice(BEFORE_ADDRESS.length);
+/** Whether it is the key of the address. Makes no text: it is asked of every endpoint. */
+export const isKeyOfAddress = (key: string, address: string): boolean =>
+  key.length === BEFORE_ADDRESS.length + address.length && key.endsWith(address) && key.startsWith(BEFORE_ADDRESS);
 
 export const ipIdentityKind: RecordKind<IpIdentityRecord> = {
   ...recordKeys(LAYOUT),
@@ -88,6 +92,11 @@ export const ipIdentityKind: RecordKind<IpIdentityRecord> = {
 /** `Mask` is not among them: its absence tells the newer shape. */
 const ZEROS = { HostIP: '', Key: 0, Metadata: '' };
 
+/** The address that the entry is for, where it is for one and written as such: nearly always, and read without a range then. */
+export function singleAddress(value: IpIdentityRecord): Result<IpAddress, string> | undefined {
+  return typeof value.Mask === 'string' || value.IP.includes('/') ? undefined : parseAddress(value.IP);
+}
+
 /** The range that the entry is for: a single address as /32 or /128. */
 export function ipPrefix(value: IpIdentityRecord): Result<Prefix, string> {
   if (typeof value.Mask === 'string') return networkPrefix({ IP: value.IP, Mask: value.Mask });
@@ -101,6 +110,11 @@ export function ipPrefix(value: IpIdentityRecord): Result<Prefix, string> {
   return address.ok ? ok(singlePrefix(address.value)) : address;
 }
 
+function rangeText(value: IpIdentityRecord): Result<string, string> {
+  const prefix = ipPrefix(value);
+  return prefix.ok ? ok(prefix.value.text) : prefix;
+}
+
 function validate(value: IpIdentityRecord, context: RecordContext): readonly RecordProblem[] {
   const parts = parseRecordKey(LAYOUT, context.key);
   if (!parts.ok) return [misfit('key', parts.error)];
@@ -108,19 +122,17 @@ function validate(value: IpIdentityRecord, context: RecordContext): readonly Rec
   if (cluster !== undefined && cluster !== context.cluster) {
     return [misfit('key', `names cluster ${cluster}, not ${context.cluster}`)];
   }
-  return [...addressProblems(value, suffix), ...identityProblems(value.ID, context)];
+  const problems = addressProblems(value, suffix);
+  return problems.length === 0
+    ? identityProblems(value.ID, context)
+    : [...problems, ...identityProblems(value.ID, context)];
 }
 
 function addressProblems(value: IpIdentityRecord, suffix: string): readonly RecordProblem[] {
   const problems: RecordProblem[] = [];
-  const prefix = ipPrefix(value);
-  if (!prefix.ok) problems.push(misfit('IP', `"${value.IP}": ${prefix.error}`));
-  else {
-    const ranged = typeof value.Mask === 'string' || value.IP.includes('/');
-    const { text: range } = prefix.value;
-    const named = ranged ? range : range.slice(0, range.indexOf('/'));
-    if (suffix !== named) problems.push(misfit('IP', `is ${named}, the key names ${suffix}`));
-  }
+  const named = singleAddress(value) ?? rangeText(value);
+  if (!named.ok) problems.push(misfit('IP', `"${value.IP}": ${named.error}`));
+  else if (suffix !== named.value) problems.push(misfit('IP', `is ${named.value}, the key names ${suffix}`));
   const host = value.HostIP ?? '';
   const parsed = host === '' ? ok(undefined) : parseAddress(host);
   if (!parsed.ok) problems.push(misfit('HostIP', `"${host}": ${parsed.error}`));

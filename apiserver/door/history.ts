@@ -7,7 +7,7 @@ import type { KeyValue, MirrorBatch, MirrorObserver, StoreEvent } from '../store
 import { type ByteKey, byteKeyOfText, holdsKey, type KeyInterval } from './byte-key.ts';
 import { EventRing, type KeptEvent, type RingLimits, sizeOf } from './event-ring.ts';
 import { type Interest, Interests } from './interests.ts';
-import { SortedKeys } from './sorted-keys.ts';
+import { SortedEntries } from './sorted-entries.ts';
 
 /**
  * At 300 changes a second, a busy mesh, 100,000 are five minutes: longer than a peer's reconnect, and about what a list of
@@ -18,8 +18,7 @@ export const HISTORY_LIMITS: RingLimits = { eventsMax: 100_000, bytesMax: 128 * 
 export type KeyOrder = 'ascending' | 'descending';
 
 export class DoorHistory implements MirrorObserver {
-  readonly #entries = new Map<ByteKey, KeyValue>();
-  readonly #keys = new SortedKeys();
+  readonly #entries = new SortedEntries();
   readonly #ring: EventRing;
   readonly #interests = new Interests();
   #position: Position | undefined;
@@ -105,7 +104,7 @@ export class DoorHistory implements MirrorObserver {
 
   /** How many keys of `interval` there were at `revision`. */
   countAt(interval: KeyInterval, revision: number): number {
-    let count = this.#keys.count(interval);
+    let count = this.#entries.count(interval);
     for (const { key, event } of this.#ring.from(revision + 1)) {
       if (!holdsKey(interval, key)) continue;
       count += (event.previous === undefined ? 0 : 1) - (event.type === 'put' ? 1 : 0);
@@ -120,16 +119,16 @@ export class DoorHistory implements MirrorObserver {
   *entriesAt(interval: KeyInterval, revision: number, order: KeyOrder = 'ascending'): Generator<KeyValue> {
     const before = this.#changedSince(interval, revision);
     const isBefore: (a: ByteKey, b: ByteKey) => boolean = order === 'ascending' ? (a, b) => a < b : (a, b) => a > b;
-    const keys = order === 'ascending' ? this.#keys.within(interval) : this.#keys.withinDescending(interval);
+    const entries = order === 'ascending' ? this.#entries.within(interval) : this.#entries.withinDescending(interval);
     const gone = [...before.keys()].filter((key) => !this.#entries.has(key)).sort((a, b) => (isBefore(a, b) ? -1 : 1));
     let next = 0;
-    for (const key of keys) {
+    for (const { key, kv: newest } of entries) {
       for (let other = gone[next]; other !== undefined && isBefore(other, key); other = gone[next]) {
         const kv = before.get(other);
         if (kv !== undefined) yield kv;
         next += 1;
       }
-      const kv = before.has(key) ? before.get(key) : this.#entries.get(key);
+      const kv = before.has(key) ? before.get(key) : newest;
       if (kv !== undefined) yield kv;
     }
     for (const other of gone.slice(next)) {
@@ -148,15 +147,8 @@ export class DoorHistory implements MirrorObserver {
   }
 
   #apply(key: ByteKey, event: StoreEvent): void {
-    const known = this.#entries.get(key);
+    const known = event.type === 'put' ? this.#entries.set(key, event.kv) : this.#entries.delete(key);
     if (known !== undefined) this.#bytes -= sizeOf(known);
-    if (event.type === 'delete') {
-      this.#entries.delete(key);
-      this.#keys.remove(key);
-      return;
-    }
-    this.#entries.set(key, event.kv);
-    this.#bytes += sizeOf(event.kv);
-    if (known === undefined) this.#keys.add(key);
+    if (event.type === 'put') this.#bytes += sizeOf(event.kv);
   }
 }

@@ -344,12 +344,14 @@ export class Reflector {
       case 'presence':
         return found === undefined ? { type: 'put', key, value: encodeTime(clock.now()) } : undefined;
       case 'value':
+        if (found?.value === wish.value) return undefined;
         if (found !== undefined && Buffer.compare(found.value, wish.value) === 0) {
           // The record is in memory once, for the peer and for the own etcd.
           keepOnce(found, wish.value);
           return undefined;
         }
-        return { type: 'put', key, value: wish.value };
+        // Admission holds what it has admitted, and replaces it instead of changing it.
+        return { type: 'put', key, value: wish.value, shared: located.source !== undefined };
       default:
         return wish satisfies never;
     }

@@ -1,5 +1,6 @@
 // etcd's messages to the values of port.ts and back. Values are copied out of the received message: they are kept for long,
-// and a view of 100 bytes would keep a message of megabytes alive. Those of one page share some memory (slab.ts). Keys that are no UTF-8 text are left out and reported:
+// and a view of 100 bytes would keep a message of megabytes alive. Those of one page share some memory (slab.ts), and
+// those that this program has written itself are the bytes that it holds (sent-values.ts). Keys that are no UTF-8 text are left out and reported:
 // nobody in a mesh writes any, and text could not name them without loss.
 
 import { isUtf8 } from 'node:buffer';
@@ -10,6 +11,7 @@ import { decimalOf, exactNumber, int64Of, storeIdOf, watchIdOf } from './int64.t
 import { keyBytes } from './key-range.ts';
 import type { WatchMessage } from './mirror-port.ts';
 import type { Condition, KeyValue, StoreEvent, Write } from './port.ts';
+import type { SentValues } from './sent-values.ts';
 import { Slab } from './slab.ts';
 
 type KeyValueMessage = messages.KeyValue.$Properties;
@@ -40,7 +42,11 @@ export function keyValuesOf(
   return entries;
 }
 
-export function watchMessageOf(response: messages.WatchResponse.$Properties, onForeignKey: OnForeignKey): WatchMessage {
+export function watchMessageOf(
+  response: messages.WatchResponse.$Properties,
+  onForeignKey: OnForeignKey,
+  sent: SentValues,
+): WatchMessage {
   const watchId = watchIdOf(response.watchId);
   if (response.canceled === true) {
     const compactRevision = exactNumber(response.compactRevision);
@@ -52,7 +58,7 @@ export function watchMessageOf(response: messages.WatchResponse.$Properties, onF
   if (last === undefined) return { type: 'progress', watchId, storeId, revision, requested: watchId === -1 };
   const events: StoreEvent[] = [];
   for (const event of response.events ?? []) {
-    const decoded = eventOf(event, onForeignKey);
+    const decoded = eventOf(event, onForeignKey, sent);
     if (decoded !== undefined) events.push(decoded);
   }
   const lastRevision = exactNumber(last.kv?.modRevision);
@@ -73,13 +79,13 @@ export function requestOf(write: Write): messages.RequestOp.$Properties {
 function keyValueOf(
   kv: KeyValueMessage,
   onForeignKey: OnForeignKey,
-  copy: (value: Uint8Array) => Uint8Array = (value) => new Uint8Array(value),
+  own: (value: Uint8Array, key: string) => Uint8Array,
 ): KeyValue | undefined {
   const key = keyTextOf(kv.key, onForeignKey);
   if (key === undefined) return undefined;
   return {
     key,
-    value: copy(kv.value ?? NO_BYTES),
+    value: own(kv.value ?? NO_BYTES, key),
     createRevision: exactNumber(kv.createRevision),
     modRevision: exactNumber(kv.modRevision),
     version: exactNumber(kv.version),
@@ -87,9 +93,9 @@ function keyValueOf(
   };
 }
 
-function eventOf(event: EventMessage, onForeignKey: OnForeignKey): StoreEvent | undefined {
+function eventOf(event: EventMessage, onForeignKey: OnForeignKey, sent: SentValues): StoreEvent | undefined {
   if (event.type !== DELETE) {
-    const kv = keyValueOf(event.kv ?? {}, onForeignKey);
+    const kv = keyValueOf(event.kv ?? {}, onForeignKey, (value, key) => sent.own(key, value));
     return kv === undefined ? undefined : { type: 'put', kv };
   }
   const key = keyTextOf(event.kv?.key, onForeignKey);

@@ -13,6 +13,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { createMirror } from './mirror.ts';
 import { pagesOf } from './pages.ts';
 import type { MirroringStore } from './port.ts';
+import { SentValues } from './sent-values.ts';
 import { openWatchStream } from './watch-stream.ts';
 
 export interface EtcdOptions {
@@ -45,11 +46,12 @@ export function openEtcd(options: EtcdOptions): EtcdClient {
   const connection = new EtcdConnection(options);
   const onForeignKey = (key: Uint8Array): void =>
     log.warn('ignored a key that is not UTF-8 text', { keyHex: Buffer.from(key).toString('hex') });
-  const keys = new EtcdKeys({ connection, onForeignKey });
+  const sent = new SentValues();
+  const keys = new EtcdKeys({ connection, onForeignKey, sent });
   const leases = new LeaseKeeper({ connection, clock, random, log });
   const source = {
     readPage: keys.readPage.bind(keys),
-    openWatch: openWatchStream.bind(undefined, { connection, onForeignKey }),
+    openWatch: openWatchStream.bind(undefined, { connection, onForeignKey, sent }),
   };
   return {
     get: (key, signal) => keys.get(key, signal),

@@ -9,6 +9,7 @@ import { exactNumber } from './int64.ts';
 import { restAfter, singleKey } from './key-range.ts';
 import type { Page, PageRequest } from './mirror-port.ts';
 import type { Condition, KeyValue, StoreStatus, TransactionOutcome, Write } from './port.ts';
+import type { SentValues } from './sent-values.ts';
 
 /** A page of 128 MiB over a slow link takes its time; a dead link is noticed by keepalive long before. */
 const PAGE_TIMEOUT_MS = 60_000;
@@ -16,10 +17,16 @@ const PAGE_TIMEOUT_MS = 60_000;
 export class EtcdKeys {
   readonly #connection: EtcdConnection;
   readonly #onForeignKey: OnForeignKey;
+  readonly #sent: SentValues;
 
-  constructor(deps: { readonly connection: EtcdConnection; readonly onForeignKey: OnForeignKey }) {
+  constructor(deps: {
+    readonly connection: EtcdConnection;
+    readonly onForeignKey: OnForeignKey;
+    readonly sent: SentValues;
+  }) {
     this.#connection = deps.connection;
     this.#onForeignKey = deps.onForeignKey;
+    this.#sent = deps.sent;
   }
 
   async readPage({ range, revision, limit }: PageRequest, signal?: AbortSignal): Promise<Page> {
@@ -52,6 +59,7 @@ export class EtcdKeys {
     signal?: AbortSignal,
   ): Promise<TransactionOutcome> {
     assertWritesFit(writes.length);
+    this.#sent.note(writes);
     const request = { compare: conditions.map(compareOf), success: writes.map(requestOf) };
     const subject = writes[0]?.key ?? conditions[0]?.key ?? 'nothing';
     const response = await this.#connection.unary(EtcdWire.txn, request, { operation: 'write', subject, signal });

@@ -25,7 +25,14 @@ export interface RangePage {
 
 /** One write of a transaction. */
 export type Write =
-  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array; readonly lease?: string }
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly value: Uint8Array;
+      readonly lease?: string;
+      /** The bytes never change and are held anyway: mirrors may hold them too, when they come back, instead of a copy. */
+      readonly shared?: boolean;
+    }
   | { readonly type: 'delete'; readonly key: string };
 
 /** What must hold for a transaction to be carried out; `modRevision` 0 means that the key does not exist. */

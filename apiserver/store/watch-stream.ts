@@ -5,14 +5,15 @@ import { type OnForeignKey, watchMessageOf } from './codec.ts';
 import type { EtcdConnection } from './connection.ts';
 import { EtcdWire } from './etcd-wire.ts';
 import type { WatchListener, WatchStream } from './mirror-port.ts';
+import type { SentValues } from './sent-values.ts';
 
 export function openWatchStream(
-  deps: { readonly connection: EtcdConnection; readonly onForeignKey: OnForeignKey },
+  deps: { readonly connection: EtcdConnection; readonly onForeignKey: OnForeignKey; readonly sent: SentValues },
   listener: WatchListener,
 ): WatchStream {
   const duplex = deps.connection.duplex(EtcdWire.watch, {
     operation: 'watch',
-    onMessage: (response) => listener.onMessage(watchMessageOf(response, deps.onForeignKey)),
+    onMessage: (response) => listener.onMessage(watchMessageOf(response, deps.onForeignKey, deps.sent)),
     onEnd: (error) => listener.onEnd(error),
   });
   return {

@@ -233,7 +233,7 @@ describe('a watch over the trust in a peer', () => {
     void state.watch.run(stop.signal);
     Object.assign(state, { link: undefined, failures: 1 });
     state.watch.peerChanged(EAST);
-    await expect.poll(() => codesOf(state.watch.assessment())).toEqual(['CM-TRUST-002']);
+    await expect.poll(() => codesOf(state.watch.assessment()), { timeout: 10_000 }).toEqual(['CM-TRUST-002']);
   });
 
   test('does not know what it could not see', async () => {

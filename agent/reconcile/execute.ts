@@ -3,13 +3,16 @@
 // else goes on. Any other failure ends the round, because nobody knows then what is in the maps.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
-import { type BatchOutcome, MAP_NAMES, type MapName, type ServiceMaps } from '../maps/port.ts';
+import type { PackedRows } from '../maps/packed.ts';
+import { type BatchOutcome, type MapName, mapNameOf, type ServiceMaps } from '../maps/port.ts';
 import type { Pause } from '../pause.ts';
-import { BATCH_ROWS_MAX, type Batch } from './batch.ts';
-import { byMap, type Change, encodeKey, mapOf, type Removal } from './change.ts';
+import { byMap, type Change, encodeKey, encodeRow, type Put, type Removal } from './change.ts';
 import type { MapImage } from './image.ts';
 import type { OwnedPuts, Owners } from './owned-puts.ts';
 import type { Steps } from './round.ts';
+
+/** Large enough that a call's own cost vanishes (measured: from 64 rows on), small enough to be over in half a millisecond. */
+export const BATCH_ROWS_MAX = 1_024;
 
 export type MapFailure = NonNullable<BatchOutcome['failure']> & { readonly map: MapName };
 
@@ -25,15 +28,18 @@ export interface Execution {
 export interface ExecutorDeps {
   readonly maps: ServiceMaps;
   readonly image: MapImage;
-  /** Empty ones, to write with; they are left empty. */
-  readonly batches: Readonly<Record<MapName, Batch>>;
+  /** Room for a batch of each map; what is in it means nothing. */
+  readonly buffers: Readonly<Record<MapName, PackedRows>>;
   readonly now: () => number;
   readonly pause: Pause;
 }
 
 export async function execute(steps: Steps, deps: ExecutorDeps): Promise<Execution> {
   const executor = new Executor(deps);
-  for (const puts of steps.puts) await executor.put(puts);
+  for (const puts of steps.puts) {
+    await executor.put(mapNameOf(puts.role, 4), puts[4]);
+    await executor.put(mapNameOf(puts.role, 6), puts[6]);
+  }
   for (const rows of steps.removals) await executor.remove(rows);
   return executor.outcome;
 }
@@ -53,33 +59,30 @@ class Executor {
     return { written: this.#written, removed: this.#removed, refused: this.#refused, failure: this.#failure };
   }
 
-  async put({ puts, owners }: OwnedPuts): Promise<void> {
-    const { batches } = this.#deps;
-    for (let row = 0; row < puts.length && this.#failure === undefined; row += 1) {
-      const put = puts[row];
-      const own = owners[row];
-      if (put === undefined || own === undefined || !this.#isWanted(own)) continue;
-      const map = mapOf(put);
-      batches[map].add(put, own);
-      if (batches[map].isFull) await this.#write(map, batches[map]);
+  async put(map: MapName, all: OwnedPuts): Promise<void> {
+    let rows = this.#refused.size === 0 ? all : all.wanted(0, this.#isWanted);
+    let from = 0;
+    while (from < rows.length && this.#failure === undefined) {
+      const { applied, failure } = await this.#write(map, rows.puts, from);
+      this.#written += applied;
+      this.#landed(rows.puts, from, applied);
+      await this.#deps.pause();
+      from += applied;
+      if (failure === undefined) continue;
+      for (const service of rows.owners[from] ?? []) this.#refused.set(service, { ...failure, map });
+      if (failure.code !== 'MAP_FULL') this.#failure = { ...failure, map };
+      rows = rows.wanted(from + 1, this.#isWanted);
+      from = 0;
     }
-    for (const map of MAP_NAMES) if (batches[map].puts.length > 0) await this.#write(map, batches[map]);
   }
 
-  /** Writes the rows of the batch that are still wanted, and leaves it empty. */
-  async #write(map: MapName, batch: Batch): Promise<void> {
-    if (this.#refused.size > 0) batch.keep(0, this.#isWanted);
-    while (batch.puts.length > 0 && this.#failure === undefined) {
-      const { applied, failure } = await this.#deps.maps.update(map, batch.rows);
-      this.#written += applied;
-      this.#landed(batch.puts, applied);
-      await this.#deps.pause();
-      if (failure === undefined) break;
-      for (const service of batch.ownersOf(applied)) this.#refused.set(service, { ...failure, map });
-      if (failure.code !== 'MAP_FULL') this.#failure = { ...failure, map };
-      batch.keep(applied + 1, this.#isWanted);
-    }
-    batch.clear();
+  /** As many rows as a batch takes. */
+  #write(map: MapName, puts: readonly Put[], from: number): Promise<BatchOutcome> {
+    const buffer = this.#deps.buffers[map];
+    buffer.clear();
+    const end = Math.min(from + buffer.capacity, puts.length);
+    for (let row = from; row < end; row += 1) encodeRow(puts[row] as Put, buffer);
+    return this.#deps.maps.update(map, buffer);
   }
 
   async remove(rows: readonly Removal[]): Promise<void> {
@@ -88,7 +91,7 @@ class Executor {
       for (const [map, changes] of byMap(batch)) {
         const { applied, failure } = await this.#deps.maps.remove(map, changes.map(encodeKey));
         this.#removed += applied;
-        this.#landed(changes, applied);
+        this.#landed(changes, 0, applied);
         if (failure === undefined) continue;
         this.#failure = { ...failure, map };
         return;
@@ -101,9 +104,9 @@ class Executor {
   readonly #isWanted = (owners: Owners): boolean =>
     this.#refused.size === 0 || owners.length === 0 || owners.some((service) => !this.#refused.has(service));
 
-  #landed(changes: readonly Change[], applied: number): void {
+  #landed(changes: readonly Change[], from: number, applied: number): void {
     const now = this.#deps.now();
-    for (let at = 0; at < applied; at += 1) {
+    for (let at = from; at < from + applied; at += 1) {
       const change = changes[at];
       if (change !== undefined) this.#deps.image.apply(change, now);
     }

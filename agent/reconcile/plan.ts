@@ -36,12 +36,15 @@ export interface FrontendPlan {
   readonly waits: boolean;
 }
 
+/** One for all plans: most have nothing to do in most of their parts. */
+const NONE: readonly never[] = [];
+
 export function planPut(desired: NumberedFrontend, image: MapImage, now: number): FrontendPlan {
   const { frontend, serviceId, affinityTimeout, selected, draining } = desired;
   const slots = image.frontend(frontend)?.slots;
   const backendIds =
     slots === undefined
-      ? [...selected, ...draining]
+      ? inOrder(selected, draining)
       : assignSlots((slot) => slots.backendIdAt(slot), selected, draining);
   const placed = { frontend, serviceId, affinityTimeout, count: selected.length, draining: draining.length };
   return planPlaces(placed, image, now, (place) => {
@@ -52,6 +55,9 @@ export function planPut(desired: NumberedFrontend, image: MapImage, now: number)
     }
   });
 }
+
+const inOrder = (selected: readonly number[], draining: readonly number[]): readonly number[] =>
+  draining.length === 0 ? selected : [...selected, ...draining];
 
 /** A frontend whose backends have their slots. */
 export interface PlacedFrontend {
@@ -88,13 +94,13 @@ export function planPlaces(
   return {
     newSlots,
     reverse: samePlace(image.reverse(serviceId), frontend)
-      ? []
+      ? NONE
       : [{ type: 'put-reverse', id: serviceId, place: frontend }],
     slots,
-    master: there !== undefined && sameMaster(there, master) ? [] : [master],
-    removedMaster: [],
+    master: there !== undefined && sameMaster(there, master) ? NONE : [master],
+    removedMaster: NONE,
     removedSlots: surplus.removable,
-    removedReverse: [],
+    removedReverse: NONE,
     waits: waits || surplus.waits,
   };
 }
@@ -110,13 +116,13 @@ export function planRemoval(
   const surplus = surplusSlots(frontend, observed, 0, image.readable(frontend, now));
   const gone = !surplus.waits;
   return {
-    newSlots: [],
-    reverse: [],
-    slots: [],
-    master: [],
-    removedMaster: observed?.master === undefined ? [] : [{ type: 'remove-master', frontend }],
+    newSlots: NONE,
+    reverse: NONE,
+    slots: NONE,
+    master: NONE,
+    removedMaster: observed?.master === undefined ? NONE : [{ type: 'remove-master', frontend }],
     removedSlots: surplus.removable,
-    removedReverse: gone && serviceId !== undefined ? image.removalOfReverse(serviceId) : [],
+    removedReverse: gone && serviceId !== undefined ? image.removalOfReverse(serviceId) : NONE,
     waits: surplus.waits,
   };
 }
@@ -126,17 +132,20 @@ interface Surplus {
   readonly waits: boolean;
 }
 
+const NO_SURPLUS: Surplus = { removable: NONE, waits: false };
+
 function surplusSlots(
   frontend: Entrance,
   observed: ObservedFrontend | undefined,
   last: number,
   readable: number,
 ): Surplus {
+  if (observed === undefined) return NO_SURPLUS;
   const removable: Removal[] = [];
   let waits = false;
-  const slots = observed?.slots;
-  for (let slot = last + 1; slot <= (slots?.last ?? 0); slot += 1) {
-    if (slots?.has(slot) !== true) continue;
+  const { slots } = observed;
+  for (let slot = last + 1; slot <= slots.last; slot += 1) {
+    if (!slots.has(slot)) continue;
     if (slot > readable) removable.push({ type: 'remove-slot', frontend, slot });
     else waits = true;
   }

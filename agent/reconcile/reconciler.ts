@@ -12,11 +12,11 @@ import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
 import type { DesiredFrontend, Entrance, Refusal } from '../desired/frontend.ts';
 import { BACKEND_IDS, IdSpace, numbersOf, SERVICE_IDS } from '../desired/ids.ts';
 import type { Target } from '../desired/targets.ts';
+import { PackedRows } from '../maps/packed.ts';
 import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
-import { Batch } from './batch.ts';
 import { countDrift } from './drift.ts';
-import { type Execution, execute, type MapFailure } from './execute.ts';
+import { BATCH_ROWS_MAX, type Execution, execute, type MapFailure } from './execute.ts';
 import { type MapImage, READER_GRACE_MS } from './image.ts';
 import { Marked } from './marked.ts';
 import { type IdSpaces, observe, restoreIds } from './observe.ts';
@@ -71,7 +71,7 @@ export class Reconciler {
   #image: MapImage | undefined;
   #adoptions = 0;
   /** Made when first used. */
-  #batches: Readonly<Record<MapName, Batch>> | undefined;
+  #buffers: Readonly<Record<MapName, PackedRows>> | undefined;
   #recoverAt: number | undefined;
   /** Before the first `mark` nobody has said what is desired, and everything would be taken away. */
   #wasMarked = false;
@@ -327,16 +327,15 @@ export class Reconciler {
 
   async #execute(steps: Pick<Round, 'puts' | 'removals'>, image: MapImage): Promise<Execution> {
     const { maps, pause } = this.#deps;
-    this.#batches ??= forEachMap((map) => new Batch(maps.info(map)));
+    this.#buffers ??= forEachMap((map) => new PackedRows(maps.info(map), BATCH_ROWS_MAX));
     try {
-      const execution = await execute(steps, { maps, image, batches: this.#batches, now: this.#now, pause });
+      const execution = await execute(steps, { maps, image, buffers: this.#buffers, now: this.#now, pause });
       this.#counters.written += execution.written;
       this.#counters.removed += execution.removed;
       return execution;
     } catch (error) {
-      // Rows may have landed that the image does not know of, and some stand in the batches.
+      // Rows may have landed that the image does not know of.
       this.#forgetImage();
-      this.#batches = undefined;
       throw error;
     }
   }

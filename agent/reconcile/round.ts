@@ -22,13 +22,13 @@ import { forEachMap, MAP_NAMES, type MapName, mapNameOf } from '../maps/port.ts'
 import type { PutBackend, Removal } from './change.ts';
 import type { MapImage } from './image.ts';
 import type { IdSpaces } from './observe.ts';
-import { OwnedPuts, type Owners } from './owned-puts.ts';
+import { type Owners, putsOf, type RolePuts } from './owned-puts.ts';
 import { type FrontendPlan, planPut, planRemoval } from './plan.ts';
 import { planStep, stepBetween } from './step.ts';
 
 /** Rows by step, in the order of the steps: each step is on the maps before the next begins. */
 export interface Steps {
-  readonly puts: readonly OwnedPuts[];
+  readonly puts: readonly RolePuts[];
   readonly removals: readonly (readonly Removal[])[];
 }
 
@@ -68,26 +68,27 @@ export function planRound(input: RoundInput): Round {
   return planner.round();
 }
 
-type DraftBackends = Map<number, PutBackend>;
+const NO_IDS: readonly number[] = [];
+
 type NumberBackends = (backends: readonly Target[]) => Result<readonly number[], string>;
 type Planned = Result<FrontendPlan, string>;
 
 /** One service's part of a round, before it is known to have room. */
 interface Draft {
-  readonly backends: Iterable<PutBackend>;
+  readonly backends: readonly PutBackend[];
   readonly plans: readonly (readonly [Entrance, FrontendPlan])[];
   readonly needs: MapCounts;
 }
 
 class RoundPlanner {
   readonly #input: RoundInput;
-  readonly #backends = new OwnedPuts();
-  /** Where the row of an id stands in `#backends`. */
+  readonly #backends = putsOf('backends');
+  /** Where the row of an id stands in those of its family. */
   readonly #backendAt = new Map<number, number>();
-  readonly #newSlots = new OwnedPuts();
-  readonly #reverse = new OwnedPuts();
-  readonly #slots = new OwnedPuts();
-  readonly #masters = new OwnedPuts();
+  readonly #newSlots = putsOf('services');
+  readonly #reverse = putsOf('reverseNat');
+  readonly #slots = putsOf('services');
+  readonly #masters = putsOf('services');
   readonly #removedMasters: Removal[] = [];
   readonly #removedSlots: Removal[] = [];
   readonly #removedReverse: Removal[] = [];
@@ -192,7 +193,7 @@ class RoundPlanner {
   #draft(frontends: readonly DesiredFrontend[]): Draft | string {
     const { image, ids, now } = this.#input;
     const needs = forEachMap(() => 0);
-    const backends: DraftBackends = new Map();
+    const backends: PutBackend[] = [];
     const plans: (readonly [Entrance, FrontendPlan])[] = [];
     for (const frontend of frontends) {
       const { entrance } = frontend;
@@ -210,7 +211,7 @@ class RoundPlanner {
       if (image.reverse(serviceId.value) === undefined) needs[mapNameOf('reverseNat', family)] += 1;
       plans.push([entrance, plan]);
     }
-    return { backends: backends.values(), plans, needs };
+    return { backends, plans, needs };
   }
 
   /** From what changed of a frontend that is in its place; absent where that does not suffice. */
@@ -230,7 +231,7 @@ class RoundPlanner {
     if (!numbered.ok) return numbered;
     const { value: numbers } = numbered;
     const selected = frontend.count === numbers.length ? numbers : numbers.slice(0, frontend.count);
-    const draining = numbers.slice(frontend.count);
+    const draining = frontend.count === numbers.length ? NO_IDS : numbers.slice(frontend.count);
     const { affinityTimeout } = frontend;
     return ok(
       planPut(
@@ -246,11 +247,13 @@ class RoundPlanner {
     frontend: DesiredFrontend,
     some: readonly Target[],
     needs: Record<MapName, number>,
-    backends: DraftBackends,
+    backends: PutBackend[],
   ): Result<readonly number[], string> {
     // A target that several services share has one row; what is held of a refused service may be desired by nobody.
     const { image, ids, now, targetState } = this.#input;
     const map = mapNameOf('backends', frontend.entrance.family);
+    // Within a frontend no target is there twice; another one of the service may have drafted its row.
+    const drafted = backends.length === 0 ? undefined : new Set(backends.map(({ id }) => id));
     const numbers: number[] = [];
     for (const target of some) {
       const claimed = ids.backends.claim(target, now);
@@ -258,9 +261,9 @@ class RoundPlanner {
       const id = claimed.value;
       numbers.push(id);
       const state = targetState(target) ?? stateOf(frontend, target);
-      if (image.holdsBackend(id, target, state) || backends.has(id)) continue;
+      if (image.holdsBackend(id, target, state) || drafted?.has(id) === true) continue;
       if (!image.hasBackend(id) && !this.#backendAt.has(id)) needs[map] += 1;
-      backends.set(id, { type: 'put-backend', id, target, state });
+      backends.push({ type: 'put-backend', id, target, state });
     }
     return ok(numbers);
   }
@@ -278,24 +281,26 @@ class RoundPlanner {
 
   /** Services that share a backend share its row, as the last one wants it. */
   #putBackend(put: PutBackend, owners: Owners): void {
+    const rows = this.#backends[put.target.family];
     const at = this.#backendAt.get(put.id);
     if (at === undefined) {
-      this.#backendAt.set(put.id, this.#backends.length);
-      this.#backends.add(put, owners);
+      this.#backendAt.set(put.id, rows.length);
+      rows.add(put, owners);
       return;
     }
-    this.#backends.puts[at] = put;
-    this.#backends.owners[at] = [...(this.#backends.owners[at] ?? []), ...owners];
+    rows.puts[at] = put;
+    rows.owners[at] = [...(rows.owners[at] ?? []), ...owners];
   }
 
   #takePlan(frontend: Entrance, plan: FrontendPlan, owners: Owners): void {
-    this.#newSlots.addAll(plan.newSlots, owners);
-    this.#reverse.addAll(plan.reverse, owners);
-    this.#slots.addAll(plan.slots, owners);
-    this.#masters.addAll(plan.master, owners);
-    this.#removedMasters.push(...plan.removedMaster);
+    const { family } = frontend;
+    this.#newSlots[family].addAll(plan.newSlots, owners);
+    this.#reverse[family].addAll(plan.reverse, owners);
+    this.#slots[family].addAll(plan.slots, owners);
+    this.#masters[family].addAll(plan.master, owners);
+    for (const change of plan.removedMaster) this.#removedMasters.push(change);
     for (const change of plan.removedSlots) this.#removedSlots.push(change);
-    this.#removedReverse.push(...plan.removedReverse);
+    for (const change of plan.removedReverse) this.#removedReverse.push(change);
     if (plan.waits) this.#later.push(frontend);
   }
 }

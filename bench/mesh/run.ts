@@ -86,7 +86,7 @@ async function measure(
   await wanted('churn', () => churn(stage, options.churn, signal));
   await wanted('large', () => largeService(stage, options.largeBackends, quietly, signal));
   await wanted('publish', () => publish(stage, options.largeBackends, quietly, signal));
-  await wanted('agents', () => manyAgents(stage, options.agents, signal));
+  await wanted('agents', () => manyAgents(stage, options.agents, quietly, signal));
   await wanted('storm', () => reconnectStorm(stage, signal));
   await wanted('silence', () => silentPeers(stage, signal));
   const loops = loopsOf(stage);

@@ -76,16 +76,16 @@ function stepLists(old: ClusterLists, now: ClusterLists): ListsStep {
     const after = now[j];
     if (before === undefined && after === undefined) return { lists: shared ? lists : now, upserted, removed };
     const order = before === after ? 0 : compareLists(before, after);
-    const [left, come] = [
-      order <= 0 ? (before ?? NO_BACKENDS) : NO_BACKENDS,
-      order >= 0 ? (after ?? NO_BACKENDS) : NO_BACKENDS,
-    ];
-    if (left === come) lists.push(come);
-    else {
-      const kept = shareBackends(left, come);
-      shared ||= kept !== come;
-      if (kept.length > 0) lists.push(kept);
-      const step = diffBackends(left, kept);
+    if (order < 0) {
+      for (const { address, cluster } of before ?? NO_BACKENDS) removed.push({ address, cluster });
+    } else if (order > 0 || before === after) {
+      if (after !== undefined) lists.push(after);
+      if (order > 0) for (const backend of after ?? NO_BACKENDS) upserted.push(backend);
+    } else if (before !== undefined && after !== undefined) {
+      const kept = shareBackends(before, after);
+      shared ||= kept !== after;
+      lists.push(kept);
+      const step = diffBackends(before, kept);
       for (const backend of step.upserted) upserted.push(backend);
       for (const ref of step.removed) removed.push(ref);
     }

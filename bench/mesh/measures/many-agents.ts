@@ -9,6 +9,7 @@ import { remoteBackends } from '../size.ts';
 import type { MeshStage } from '../stage.ts';
 import type { Received, SubscribersRequest, SubscribersSetup } from '../subscribers.ts';
 import { usedSince } from '../usage.ts';
+import { costOf, type Quietly } from './cost.ts';
 
 export interface ManyAgents {
   readonly agents: number;
@@ -18,7 +19,7 @@ export interface ManyAgents {
   /** From a put at the door to each agent, of all changes. */
   readonly putToAgent: Figures;
   readonly samples: readonly number[];
-  /** For each change, and for each change and agent. */
+  /** For each change beyond what an idle mesh uses, and for each change and agent. */
   readonly cpuMs: number;
   readonly bytes: number;
   readonly slow: {
@@ -38,7 +39,12 @@ const SLOW_CHANGES = 30;
 const SLOW_BACKENDS = 1_000;
 const BACK_WITHIN_MS = 30_000;
 
-export async function manyAgents(stage: MeshStage, agents: number, signal: AbortSignal): Promise<ManyAgents> {
+export async function manyAgents(
+  stage: MeshStage,
+  agents: number,
+  quietly: Quietly,
+  signal: AbortSignal,
+): Promise<ManyAgents> {
   const { layout, places, name } = stage.cluster;
   const [ports] = places.control.servers;
   const setup: SubscribersSetup = {
@@ -71,13 +77,20 @@ export async function manyAgents(stage: MeshStage, agents: number, signal: Abort
     const beforeOpen = stage.usage('apiserver');
     const openMs = await ask<number>({ type: 'open' });
     const opened = stage.usage('apiserver');
+    // Who joins may be given an earlier snapshot and the way from there: that belongs to its joining, and is over with these.
+    await change(0);
+    await change(1);
     const received = await ask<readonly Received[]>({ type: 'received' });
     const arrivals: number[] = [];
     for (let at = 0; at < CHANGES; at += 1) arrivals.push(...(await change(at)));
-    const cpuMs = usedSince(opened, stage.usage('apiserver')).cpuMs / CHANGES;
     const sent = await ask<readonly Received[]>({ type: 'received' });
     const total = (all: readonly Received[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
     const bytes = (total(sent) - total(received)) / (CHANGES * agents);
+    const costly = Array.from({ length: CHANGES }, (_, at) => {
+      return () => stage.play({ type: 'service', backends: usual + ((at + 1) % 2) });
+    });
+    const cost = await quietly(() => costOf(stage, costly, signal));
+    const beforeSlow = await ask<readonly Received[]>({ type: 'received' });
 
     await ask({ type: 'read', slow: true });
     const rssBefore = stage.usage('apiserver').rssBytes;
@@ -88,7 +101,7 @@ export async function manyAgents(stage: MeshStage, agents: number, signal: Abort
     // One more, which reaches all of them again.
     await change(SLOW_CHANGES);
     const [late] = await ask<readonly Received[]>({ type: 'received' });
-    const steps = (late?.steps ?? 0) - (sent[0]?.steps ?? 0);
+    const steps = (late?.steps ?? 0) - (beforeSlow[0]?.steps ?? 0);
     await change(1);
     // The agent that is real has it a moment later.
     await stage.until('what was before', () => stage.isWhole(), BACK_WITHIN_MS, signal);
@@ -99,7 +112,7 @@ export async function manyAgents(stage: MeshStage, agents: number, signal: Abort
         openCpuMs: usedSince(beforeOpen, opened).cpuMs,
         putToAgent: figuresOf(arrivals),
         samples: arrivals,
-        cpuMs,
+        cpuMs: cost.cpuMs.apiserver,
         bytes,
       },
       slow: { putToAgent: figuresOf(others), steps, changes: SLOW_CHANGES, memoryRatio },

@@ -11,7 +11,7 @@ import { type ProcessSample, type Sample, type Timeline, TimelineRecorder } from
 import { loopOf } from './usage.ts';
 
 const ASK_PAUSE_RATIO = 10;
-const ASK_PAUSE_MS = { min: 100, max: 2_000 };
+const ASK_PAUSE_MS = { min: 250, max: 2_000 };
 
 type Asked = Pick<Sample, 'queues' | 'admitted' | 'programmed'>;
 

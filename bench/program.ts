@@ -214,11 +214,12 @@ try {
 const largest = filled.at(-1) ?? { services: 0, ours: medianOf([]), c: medianOf([]) };
 const ratio = largest.ours.cpu / largest.c.cpu;
 const perSecond = largest.services / (largest.ours.cpu / 1_000);
+const perSecondByClock = largest.services / (largest.ours.wall / 1_000);
 const targets = [
   ['rows in the kernel, processor time against C', ratio.toFixed(2), `≤ ${RATIO_MAX}`, ratio <= RATIO_MAX],
   [
-    'services per second of processor time',
-    Math.round(perSecond).toLocaleString('en'),
+    'services per second of processor time (by the clock)',
+    `${Math.round(perSecond).toLocaleString('en')} (${Math.round(perSecondByClock).toLocaleString('en')})`,
     `≥ ${SERVICES_PER_SECOND_MIN.toLocaleString('en')}`,
     perSecond >= SERVICES_PER_SECOND_MIN,
   ],

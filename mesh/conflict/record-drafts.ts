@@ -170,7 +170,7 @@ function identityDrafts({ context, indexes }: MeshEvaluation, drafts: Drafts): v
   }
 }
 
-const labels = ({ good }: RecordState): readonly string[] => (good === undefined ? [] : identityLabels(good.value));
+const labels = ({ good }: RecordState): readonly string[] => (good === undefined ? [] : identityLabels(good.bytes));
 
 const labelsOf = (records: readonly RecordState[]): Json =>
   Object.fromEntries(records.map((record) => [record.cluster, labels(record)]));

@@ -1,6 +1,7 @@
 // What records of different clusters have to do with each other: the same address, the same identity number, the same service. Kept
 // current record by record. A change returns whoever must be judged again because of it, and nobody else.
 
+import { compareBytes } from '../model/address.ts';
 import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { serviceSpecKey } from '../wire/service-spec.ts';
 import { addressesOf, type Claims, sameClaims } from './claim-list.ts';
@@ -8,7 +9,7 @@ import { ClaimIndex } from './claims.ts';
 import { type Few, itemsOf, withItem, withoutItem } from './few.ts';
 import { SliceIndex } from './pieces.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
-import { identityText, type RecordValue } from './record-value.ts';
+import type { RecordValue } from './record-value.ts';
 import { ServiceIndex } from './service-index.ts';
 import { SpecIndex } from './spec-index.ts';
 
@@ -68,7 +69,7 @@ export class RecordIndexes {
       case 'heads':
         return this.#updateService(record, before?.value, after?.value);
       case 'identities':
-        return this.#updateIdentity(record, before?.value, after?.value);
+        return this.#updateIdentity(record, before, after);
       case 'ip':
         this.#updateEndpoint(record, before?.value, after?.value);
         return NOBODY;
@@ -144,15 +145,15 @@ export class RecordIndexes {
     this.specs.set(value.key, record.cluster, after?.kind === 'specs' ? after.traits : undefined);
   }
 
-  #updateIdentity(record: RecordState, before?: RecordValue, after?: RecordValue): Iterable<RecordState> {
-    const value = after ?? before;
+  #updateIdentity(record: RecordState, before?: GoodValue, after?: GoodValue): Iterable<RecordState> {
+    const value = (after ?? before)?.value;
     if (value?.kind !== 'identities') return NOBODY;
     const { number } = value;
     if (after === undefined) drop(this.#publishers, number, record);
     else this.#publishers.set(number, withItem(this.#publishers.get(number), record));
     if (this.publishers(number).length > 1) this.#collisions.add(number);
     else this.#collisions.delete(number);
-    const same = before !== undefined && after !== undefined && identityText(before) === identityText(after);
+    const same = before !== undefined && after !== undefined && compareBytes(before.bytes, after.bytes) === 0;
     if (same) return NOBODY;
     const endpoints = [...this.endpoints(record.cluster, number)];
     for (const endpoint of endpoints) {

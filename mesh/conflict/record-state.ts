@@ -61,7 +61,10 @@ export class RecordState {
   /** The stored bytes that `admitted` was made from. */
   admittedFrom: Uint8Array | undefined = undefined;
   #raw: Uint8Array | undefined = undefined;
-  /** The number alone: the good value is that of `raw`, an endpoint that has this identity and the address that the key names. */
+  /**
+   * The identity's number alone: the good value is that of `raw`, and either the identity, or an endpoint that has it and is at the
+   * address that the key names.
+   */
   #good: GoodValue | number | undefined = undefined;
   #unusual: Unusual | undefined = undefined;
 
@@ -97,13 +100,22 @@ export class RecordState {
   get good(): GoodValue | undefined {
     if (typeof this.#good !== 'number') return this.#good;
     if (this.#raw === undefined) return undefined;
-    return { bytes: this.#raw, value: { kind: 'ip', identity: this.#good, text: this.address }, problems: NONE };
+    const value: RecordValue =
+      this.kind === 'ip'
+        ? { kind: 'ip', identity: this.#good, text: this.address }
+        : { kind: 'identities', number: this.#good };
+    return { bytes: this.#raw, value, problems: NONE };
   }
 
   set good(good: GoodValue | undefined) {
-    const usual = good !== undefined && good.bytes === this.#raw && good.problems.length === 0;
-    const named = usual && good.value.kind === 'ip' && isKeyOfAddress(this.key, good.value.text);
-    this.#good = named && good.value.kind === 'ip' ? good.value.identity : good;
+    const isUsual = good !== undefined && good.bytes === this.#raw && good.problems.length === 0;
+    this.#good = isUsual ? (this.#numberIn(good.value) ?? good) : good;
+  }
+
+  /** Undefined where that is not all that the value says. */
+  #numberIn(value: RecordValue): number | undefined {
+    if (value.kind === 'identities') return value.number;
+    return value.kind === 'ip' && isKeyOfAddress(this.key, value.text) ? value.identity : undefined;
   }
 
   /** Why `raw` cannot be used (CM-REC-001); then `good` is an earlier value, or there is none. */

@@ -7,7 +7,7 @@ import { type IpAddress, type ServiceKey, serviceKey } from '../model/names.ts';
 import { type Prefix, parsePrefix, singlePrefix } from '../model/prefix.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { type ClusterServiceRecord, clusterServiceKind } from '../wire/cluster-service.ts';
-import { identityKind, labelText, parseIdentityNumber } from '../wire/identity.ts';
+import { identityKind, parseIdentityNumber } from '../wire/identity.ts';
 import { type IpIdentityRecord, ipIdentityKind, ipPrefix, singleAddress } from '../wire/ip-identity.ts';
 import { allocationPrefixes, NODE_ENDPOINT_FIELDS, nodeKind } from '../wire/node.ts';
 import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
@@ -38,7 +38,8 @@ export type RecordValue =
       /** Canonical ranges. */
       readonly allocations: readonly string[];
     }
-  | { readonly kind: 'identities'; readonly number: number; readonly labels: string }
+  /** Its labels are all that its bytes say: identityLabels. */
+  | { readonly kind: 'identities'; readonly number: number }
   | {
       readonly kind: 'ip';
       readonly identity: number;
@@ -96,11 +97,11 @@ const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
       return ok({ value: { kind: 'nodes', addresses, endpoints, allocations }, clusterId: node.ClusterID });
     }),
   identities: (key, bytes) =>
-    decoded(identityKind, bytes, ({ labels }) => {
+    decoded(identityKind, bytes, () => {
       const parts = identityKind.parseKey(key);
       const number = parts.ok ? parseIdentityNumber(parts.value.suffix) : undefined;
       if (number === undefined) return err(misfit('key', 'names no identity number'));
-      return ok({ value: { kind: 'identities', number, labels: labelText(labels) }, clusterId: undefined });
+      return ok({ value: { kind: 'identities', number }, clusterId: undefined });
     }),
   ip: (_, bytes) =>
     decoded(ipIdentityKind, bytes, (ip) => {
@@ -165,12 +166,11 @@ export function identityOf(value: RecordValue): number | undefined {
   return value.kind === 'ip' ? value.identity : undefined;
 }
 
-export const identityText = (value: RecordValue): string => (value.kind === 'identities' ? value.labels : '');
-
-export const identityLabels = (value: RecordValue): readonly string[] =>
-  identityText(value)
-    .split(';')
-    .filter((label) => label !== '');
+/** Of the bytes of an identity that was read before. */
+export function identityLabels(bytes: Uint8Array): readonly string[] {
+  const identity = identityKind.decode(bytes);
+  return identity.ok ? identity.value.labels : NONE;
+}
 
 export const backendsOf = (value: RecordValue): readonly IpAddress[] =>
   value.kind === 'services' || value.kind === 'slices' ? value.backends : NONE;

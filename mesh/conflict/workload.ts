@@ -41,8 +41,8 @@ export class KnownWorkloads {
   readonly #behind = new WeakMap<RecordState, Workloads>();
   /** Behind a cluster's part of a service, by its record or head; mostly that of its only part. */
   readonly #ofService = new WeakMap<RecordState, Workloads>();
-  /** Of each identity, which many services share. */
-  readonly #labels = new WeakMap<GoodValue, LabelSet>();
+  /** Of each identity, which many services share, by its bytes. */
+  readonly #labels = new WeakMap<Uint8Array, LabelSet>();
 
   of(record: RecordState, indexes: RecordIndexes): Workloads {
     const known = this.#ofService.get(record);
@@ -94,11 +94,11 @@ export class KnownWorkloads {
 
   #labelsOf(identity: GoodValue | undefined): LabelSet {
     if (identity === undefined) return NO_LABELS;
-    const known = this.#labels.get(identity);
+    const known = this.#labels.get(identity.bytes);
     if (known !== undefined) return known;
-    const labels = identityLabels(identity.value).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
+    const labels = identityLabels(identity.bytes).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
     const labelSet = { labels, text: labels.join(';') };
-    this.#labels.set(identity, labelSet);
+    this.#labels.set(identity.bytes, labelSet);
     return labelSet;
   }
 }

@@ -17,7 +17,7 @@ import { PeerTrustWatch } from './peers/trust-watch.ts';
 export interface PeerTrustDeps {
   readonly self: ClusterName;
   readonly config: ApiServerConfig;
-  readonly peers: Pick<PeerSet, 'specs' | 'state'>;
+  readonly peers: Pick<PeerSet, 'specs' | 'state' | 'handshake'>;
   readonly admission: Pick<AdmissionEngine, 'standing'>;
   readonly trust: Pick<DoorTrust, 'own' | 'storeOf'>;
   readonly openDoor: OpenDoor;
@@ -45,6 +45,7 @@ export function watchPeerTrust({
       return (state?.failures ?? 0) + (state?.disconnects ?? 0);
     },
     link: (peer) => linkOf(peers.state(peer)),
+    handshake: (peer) => peers.handshake(peer),
     known: (peer) => knownOf(peer, admission, trust),
     ownCa: () => trust.own,
     client: config.peers.client,
@@ -59,8 +60,9 @@ export function watchPeerTrust({
 /** What the state of a link says of reading at its door. */
 function linkOf(state: PeerLinkState | undefined): 'reads' | 'begins' | undefined {
   if (state?.phase === 'live') return 'reads';
-  const isOnItsWay = state?.phase === 'connecting' || state?.phase === 'verifying' || state?.phase === 'listing';
-  return isOnItsWay && state.failures + state.disconnects === 0 ? 'begins' : undefined;
+  // A mirror that has not asked yet is not there either, which is no failure before it has been there once.
+  const hasNotFailed = state !== undefined && state.failures + state.disconnects === 0;
+  return hasNotFailed && state.phase !== 'failed' ? 'begins' : undefined;
 }
 
 /** A peer of which no card was ever seen may be a plain one: it is given the benefit of the doubt until it has shown a card. */

@@ -3,7 +3,7 @@
 // not take costs nothing.
 
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -159,6 +159,17 @@ test('authorities and certificates are replaced on both sides, and nothing is dr
   doorClock.advance(JUDGED_AGAIN_MS);
   await changed();
   undisturbed();
+});
+
+test('a connection tells what both sides have shown, for as long as it is there', async () => {
+  const certificate = await readFile(join(dir, 'cert.pem'), 'utf8');
+  for (let look = 0; look < 3; look += 1) {
+    expect(client.handshake?.shown).toBe(certificate);
+    expect(client.handshake?.chain).toContain(doorSource.material.certificate.trim());
+    await changed();
+  }
+  await door.stop();
+  await expect.poll(() => client.handshake, WITHIN).toBeUndefined();
 });
 
 test('a certificate that the door does not take leaves the old connection in place', { timeout: 60_000 }, async () => {

@@ -6,12 +6,13 @@ import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
-import { channelCredentials } from '../../runtime/tls/shared-credentials.ts';
+import { channelCredentials, type Handshake } from '../../runtime/tls/shared-credentials.ts';
 import { openTlsFiles } from '../../runtime/tls/tls-files.ts';
 import { openEtcd } from '../store/etcd-client.ts';
 import type { Mirror } from '../store/port.ts';
 import { ConnectionRenewal } from './connection-renewal.ts';
-import type { OpenDoor } from './port.ts';
+import type { LinkHandshake, OpenDoor } from './port.ts';
+import { presentedBy } from './presented-chain.ts';
 
 export interface DoorClientDeps {
   /** What this cluster shows: paths of PEM files. Absent only where there are no peers. */
@@ -30,12 +31,15 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
     const closing = new AbortController();
     const following = files.run(closing.signal);
     let shown: string | undefined;
+    let last: (LinkHandshake & Pick<Handshake, 'socket'>) | undefined;
     const etcd = openEtcd({
       onConnect: () => {
         shown = fingerprintOf(files.source.material.certificate);
       },
       endpoints: spec.endpoints.map(addressOf),
-      credentials: channelCredentials(files.source),
+      credentials: channelCredentials(files.source, (handshake) => {
+        last = seenIn(handshake);
+      }),
       // A door is dialled by address and known by the name of its cluster.
       channelOptions: { 'grpc.ssl_target_name_override': spec.serverName, 'grpc.default_authority': spec.serverName },
       clock,
@@ -55,6 +59,9 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
       get shown() {
         return shown;
       },
+      get handshake() {
+        return last?.socket.destroyed === false ? last : undefined;
+      },
       mirror(prefixes, observer, keeps) {
         const mirror = etcd.createMirror({ prefixes, observer, keeps });
         mirrors.add(mirror);
@@ -62,12 +69,20 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
       },
       close() {
         closing.abort();
+        last = undefined;
         etcd.close();
         void Promise.all([following, renewing]);
       },
     };
   };
 }
+
+/** Looked at right away: once HTTP/2 has taken the socket over, it shows nothing more. */
+const seenIn = ({ socket, certificate }: Handshake) => ({
+  socket,
+  chain: presentedBy(socket).map(String).join('\n'),
+  shown: certificate,
+});
 
 const fingerprintOf = (pem: string): string | undefined => certificatesOf(pem)[0]?.fingerprint256;
 

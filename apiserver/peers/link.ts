@@ -22,7 +22,7 @@ import { OfferedKeys } from './offered-keys.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import { Piecework } from './piecework.ts';
-import type { DoorClient, OpenDoor, PeerIntake, PeerLinkState, PeerPhase, PeerPulse } from './port.ts';
+import type { DoorClient, LinkHandshake, OpenDoor, PeerIntake, PeerLinkState, PeerPhase, PeerPulse } from './port.ts';
 import { Refill } from './refill.ts';
 
 export interface PeerLinkDeps {
@@ -139,6 +139,11 @@ export class PeerLink implements PeerPulse {
 
   get revision(): number | undefined {
     return this.#revision;
+  }
+
+  /** What the connection in use has shown; undefined where there is none. */
+  get handshake(): LinkHandshake | undefined {
+    return this.#client?.handshake;
   }
 
   /** Batches that were received and not handed on. */

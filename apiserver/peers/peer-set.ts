@@ -14,7 +14,7 @@ import { type FolderRead, watchFolder } from '../../runtime/watched-folder.ts';
 import { isCiliumConfigName, isCiliumConfigText, parseCiliumConfig } from './cilium-config.ts';
 import { PeerLink, type PeerLinkDeps } from './link.ts';
 import { type PeerSpec, parsePeerSpec } from './peer-spec.ts';
-import type { OpenDoor, PeerIntake, PeerLinkState, PeerPulse } from './port.ts';
+import type { LinkHandshake, OpenDoor, PeerIntake, PeerLinkState, PeerPulse } from './port.ts';
 import { isRevokedDocument, revokedPeers } from './revoked.ts';
 
 export interface PeerSetDeps {
@@ -106,6 +106,11 @@ export class PeerSet {
 
   state(peer: ClusterName): PeerLinkState | undefined {
     return this.#peers.get(peer)?.link.state;
+  }
+
+  /** What the connection to the peer's door has shown, while there is one. */
+  handshake(peer: ClusterName): LinkHandshake | undefined {
+    return this.#peers.get(peer)?.link.handshake;
   }
 
   /** A live view of what is in the state too, and costs more there. */

@@ -5,11 +5,21 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Mirror, MirrorObserver, Store, StoreEvent } from '../store/port.ts';
 import type { PeerSpec } from './peer-spec.ts';
 
+/** What a connection that was made has shown to both sides. */
+export interface LinkHandshake {
+  /** PEM, as the door presented it, leaf first. */
+  readonly chain: string;
+  /** PEM of the certificate that this side has shown. */
+  readonly shown: string;
+}
+
 /** A connection to a peer's door, or to the etcd of a plain Cilium cluster. */
 export interface DoorClient {
   readonly store: Pick<Store, 'get' | 'status'>;
   /** SHA-256 of the certificate that this side has shown on the connection in use, as Node writes it. */
   readonly shown?: string | undefined;
+  /** Of the connection that was made last; undefined once it is gone. */
+  readonly handshake?: LinkHandshake | undefined;
   /** One watch per prefix, and of what is not kept no entries; see the store's mirror. */
   mirror(prefixes: readonly string[], observer: MirrorObserver, keeps: (key: string) => boolean): Mirror;
   close(): void;

@@ -10,6 +10,7 @@ import type { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { clientContext } from '../../runtime/tls/client-context.ts';
 import type { TlsPair } from '../../runtime/tls/material.ts';
+import { presentedBy } from './presented-chain.ts';
 
 export interface ProbedDoor {
   readonly host: string;
@@ -43,8 +44,6 @@ export type ProbeDoor = (door: ProbedDoor, signal: AbortSignal) => Promise<Probe
 const HANDSHAKE_MS = 5_000;
 /** For the first answer of HTTP/2, which every server gives at once. */
 const ANSWER_MS = 2_000;
-/** No server sends more; a hostile one could. */
-const CHAIN_MAX = 64;
 
 /** The beginning of every HTTP/2 connection (RFC 9113, 3.4), with empty settings. */
 const GREETING = Buffer.concat([
@@ -116,17 +115,3 @@ export const probeDoor: ProbeDoor = ({ host, port, serverName, store, client, ha
   });
 
 const CLOSED = 'it ended the connection right after the handshake, without an answer';
-
-function presentedBy(socket: ReturnType<typeof connect>): readonly X509Certificate[] {
-  const chain: X509Certificate[] = [];
-  try {
-    let next = socket.getPeerX509Certificate();
-    while (next !== undefined && chain.length < CHAIN_MAX) {
-      chain.push(next);
-      next = next.issuerCertificate;
-    }
-  } catch {
-    // A certificate that OpenSSL took and that cannot be shown: what came before it is what there is.
-  }
-  return chain;
-}

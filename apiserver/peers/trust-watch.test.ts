@@ -24,6 +24,7 @@ import {
   type Wish,
 } from '../../test/samples/certificates.ts';
 import type { PeerSpec } from './peer-spec.ts';
+import type { LinkHandshake } from './port.ts';
 import type { PeerKnowledge } from './seen-door.ts';
 import { probeDoor } from './trust-probe.ts';
 import { PeerTrustWatch } from './trust-watch.ts';
@@ -99,8 +100,10 @@ interface Watched {
   spec: PeerSpec;
   failures: number;
   link: 'reads' | 'begins' | undefined;
+  handshake: LinkHandshake | undefined;
   /** How often a door was asked whether we may read. */
   asked: number;
+  probed: number;
 }
 
 async function watched(port: number, known: PeerKnowledge = { plain: false }, store: Issued = east): Promise<Watched> {
@@ -117,16 +120,22 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
     spec,
     failures: 0,
     link: undefined,
+    handshake: undefined,
     asked: 0,
+    probed: 0,
     watch: new PeerTrustWatch({
       self: WEST,
       specs: () => [state.spec],
       failures: () => state.failures,
       link: () => state.link,
+      handshake: () => state.handshake,
       known: () => ({ ca: store.pem, ...known }),
       ownCa: () => [west.pem],
       client: { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') },
-      probe: (door, signal) => probeDoor({ ...door, handshakeMs: 500 }, signal),
+      probe: (door, signal) => {
+        state.probed += 1;
+        return probeDoor({ ...door, handshakeMs: 500 }, signal);
+      },
       // These doors speak HTTP/2, and nothing above it.
       ask: async () => {
         state.asked += 1;
@@ -225,6 +234,34 @@ describe('a watch over the trust in a peer', () => {
     state.watch.peerChanged(EAST);
     await expect.poll(() => checkOf(state.watch.assessment(), 'CM-TRUST-002')?.status).toBe('passed');
     expect(state.asked).toBe(0);
+  });
+
+  test('takes what a link that reads has seen for its first look, and judges that as it would judge a probe', async () => {
+    const leaf = await doorLeaf({ from: NOW - 9 * DAY, to: NOW + DAY });
+    const chain = leaf.pem + middle.pem;
+    const byProbe = await lookedAt(await watched(await startDoor([leaf, middle], west)));
+    const state = await watched(await startDoor([leaf, middle], west));
+    Object.assign(state, { link: 'reads', handshake: { chain, shown: west.pem } });
+    const byLink = await lookedAt(state);
+    expect(codesOf(byLink)).toEqual(['CM-TRUST-005']);
+    expect(codesOf(byLink)).toEqual(codesOf(byProbe));
+    const verdicts = ({ checks }: Assessment) => checks.map(({ code, status }) => [code, status]);
+    expect(verdicts(byLink)).toEqual(verdicts(byProbe));
+    expect([state.probed, state.asked]).toEqual([0, 0]);
+  });
+
+  test('probes a door where the link reads once the connection is gone, and where it is one of several', async () => {
+    const state = await watched(await startDoor([await doorLeaf(), middle], west));
+    const chain = (await doorLeaf()).pem;
+    Object.assign(state, { link: 'reads', handshake: { chain, shown: west.pem } });
+    const [endpoint = ''] = state.spec.endpoints;
+    state.spec = { ...state.spec, endpoints: [endpoint, `${endpoint}/`] };
+    expect(codesOf(await lookedAt(state))).toEqual([]);
+    expect(state.probed).toBe(2);
+    state.handshake = undefined;
+    state.spec = { ...state.spec, endpoints: [endpoint] };
+    state.watch.peerChanged(EAST);
+    await expect.poll(() => state.probed).toBe(3);
   });
 
   test('looks at once when a link that was about to begin does not', async () => {

@@ -16,6 +16,7 @@ import type { TlsPair } from '../../runtime/tls/material.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
 import type { AskDoor, ReadAnswer } from './may-read.ts';
 import type { PeerSpec } from './peer-spec.ts';
+import type { LinkHandshake } from './port.ts';
 import { type PeerKnowledge, SeenDoor } from './seen-door.ts';
 import type { ProbeDoor, ProbeOutcome } from './trust-probe.ts';
 
@@ -27,6 +28,8 @@ export interface TrustWatchDeps {
   readonly failures: (peer: ClusterName) => number;
   /** Whether the link of a peer reads there, or is about to for the first time. Absent where nothing is known of links. */
   readonly link?: (peer: ClusterName) => 'reads' | 'begins' | undefined;
+  /** What the connection of a link has shown, while there is one. */
+  readonly handshake?: (peer: ClusterName) => LinkHandshake | undefined;
   readonly known: (peer: ClusterName) => PeerKnowledge;
   /** PEM texts of the own authorities. */
   readonly ownCa: () => readonly string[];
@@ -150,8 +153,10 @@ export class PeerTrustWatch {
     const spec = specs().find((one) => one.name === name);
     if (watched === undefined || spec === undefined) return;
     watched.awaitsLink = false;
+    const first = watched.probedAt === Number.NEGATIVE_INFINITY;
     for (const endpoint of spec.endpoints.slice(0, ENDPOINTS_MAX)) {
-      const seen = await this.#look(spec, endpoint, watched.seen.get(endpoint)?.denied, signal);
+      const byLink = first ? this.#seenByLink(spec) : undefined;
+      const seen = byLink ?? (await this.#look(spec, endpoint, watched.seen.get(endpoint)?.denied, signal));
       if (signal.aborted || this.#peers.get(name) !== watched) return;
       // The last chain stays known while the door is away; what is wrong with the way there is the link's to say.
       if (seen.presented || watched.seen.get(endpoint)?.presented !== true) watched.seen.set(endpoint, seen);
@@ -164,11 +169,25 @@ export class PeerTrustWatch {
     this.#later(name, watched, pause * (1 - JITTER_SHARE + 2 * JITTER_SHARE * random.next()));
   }
 
+  /**
+   * What a probe would see at a door where the link reads: TLS took its chain, and it took our certificate. That saves a handshake
+   * for each of hundreds of peers that join; later looks are the probe's, since a connection shows what was true when it was made.
+   */
+  #seenByLink(spec: PeerSpec): SeenDoor | undefined {
+    const { self, link, handshake, known, clock } = this.#deps;
+    const [endpoint, ...more] = spec.endpoints;
+    const seen = link?.(spec.name) === 'reads' ? handshake?.(spec.name) : undefined;
+    if (endpoint === undefined || more.length > 0 || seen === undefined) return undefined;
+    const about = { cluster: spec.name, local: self, now: clock.now(), where: whereOf(spec, endpoint) };
+    const made = { serverName: spec.serverName, answered: true, clientShown: seen.shown };
+    const { ca: store = '' } = known(spec.name);
+    return new SeenDoor({ ...about, chain: seen.chain, handshake: made }, store);
+  }
+
   /** `denied`: what the door made of our wish to read when it was asked last. */
   async #look(spec: PeerSpec, endpoint: string, denied: string | undefined, signal: AbortSignal): Promise<SeenDoor> {
     const { self, known, clock } = this.#deps;
-    const where = { chain: endpoint, ca: spec.ca[0] ?? '' };
-    const about = { cluster: spec.name, local: self, now: clock.now(), where };
+    const about = { cluster: spec.name, local: self, now: clock.now(), where: whereOf(spec, endpoint) };
     const { ca: store = '' } = known(spec.name);
     try {
       const client = await this.#shown(spec);
@@ -232,6 +251,8 @@ export class PeerTrustWatch {
     for (const listener of this.#listeners) listener();
   }
 }
+
+const whereOf = ({ ca }: PeerSpec, endpoint: string) => ({ chain: endpoint, ca: ca[0] ?? '' });
 
 function refusalIn({ clientRefused, accepted }: ProbeOutcome, denied: string | undefined): ClientRefusal | undefined {
   if (clientRefused !== undefined) return { at: 'handshake', how: clientRefused };

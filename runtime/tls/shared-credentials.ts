@@ -3,17 +3,28 @@
 // connections that are made with the same material.
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { ChannelCredentials, credentials } from '@grpc/grpc-js';
 import type { CertificateSource } from './certificate-source.ts';
+
+/** A handshake that both sides were content with; `certificate`: PEM of what this side has shown. */
+export interface Handshake {
+  readonly socket: TLSSocket;
+  readonly certificate: string;
+}
+
+type OnHandshake = (handshake: Handshake) => void;
 
 type SecureConnector = ReturnType<ChannelCredentials['_createSecureConnector']>;
 
 class SharedCredentials extends ChannelCredentials {
   readonly #source: CertificateSource;
+  readonly #onHandshake: OnHandshake | undefined;
 
-  constructor(source: CertificateSource) {
+  constructor(source: CertificateSource, onHandshake: OnHandshake | undefined) {
     super();
     this.#source = source;
+    this.#onHandshake = onHandshake;
   }
 
   override _isSecure(): boolean {
@@ -21,7 +32,9 @@ class SharedCredentials extends ChannelCredentials {
   }
 
   override _equals(other: ChannelCredentials): boolean {
-    return other instanceof SharedCredentials && other.#source === this.#source;
+    return (
+      other instanceof SharedCredentials && other.#source === this.#source && other.#onHandshake === this.#onHandshake
+    );
   }
 
   override _createSecureConnector(
@@ -30,7 +43,12 @@ class SharedCredentials extends ChannelCredentials {
     const ofNow = () =>
       credentials.createFromSecureContext(this.#source.clientContext)._createSecureConnector(target, options, calls);
     return {
-      connect: async (socket: Socket) => ofNow().connect(socket),
+      connect: async (socket: Socket) => {
+        const { certificate } = this.#source.material;
+        const made = await ofNow().connect(socket);
+        if (made.socket instanceof TLSSocket) this.#onHandshake?.({ socket: made.socket, certificate });
+        return made;
+      },
       waitForReady: async () => {},
       getCallCredentials: () => calls ?? credentials.createEmpty(),
       destroy() {},
@@ -38,5 +56,6 @@ class SharedCredentials extends ChannelCredentials {
   }
 }
 
-/** Mutual TLS for a client. */
-export const channelCredentials = (source: CertificateSource): ChannelCredentials => new SharedCredentials(source);
+/** Mutual TLS for a client. `onHandshake`: each time that a connection was made, before anything is asked over it. */
+export const channelCredentials = (source: CertificateSource, onHandshake?: OnHandshake): ChannelCredentials =>
+  new SharedCredentials(source, onHandshake);

@@ -46,9 +46,9 @@ export function desireService(
   before?: DesiredService,
 ): DesiredService {
   const refused = unsupported(service);
-  const frontends: DesiredFrontend[] = [];
+  let frontends: readonly DesiredFrontend[] = [];
   const affinityTimeout = service.clientIPTimeoutSeconds ?? 0;
-  const behinds: BehindPort[] = [];
+  let behinds: readonly BehindPort[] = [];
   const known = before !== undefined && samePorts(before.source.ports, service.ports) ? before : undefined;
   const change = known === undefined ? undefined : changeOf(known.source.backends, service.backends);
   for (const { port, protocol, names } of portGroups(service.ports)) {
@@ -61,7 +61,7 @@ export function desireService(
         last === undefined || change === undefined ? behindAll(service.backends, way) : behindAfter(last, change, way);
       const { active, terminating } = behind;
       // Values that stay are written out: a spread would give each of them a shape of its own.
-      behinds.push({ port, protocol, family, active, terminating });
+      behinds = followedBy(behinds, { port, protocol, family, active, terminating });
       const total = active.length + terminating.length;
       if (total > BACKENDS_PER_FRONTEND_MAX) {
         refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(port, protocol, total)));
@@ -69,7 +69,7 @@ export function desireService(
       }
       const { backends, count } = ordered(behind);
       for (const address of addresses) {
-        frontends.push({
+        frontends = followedBy(frontends, {
           entrance: entrances.at({ address, port, protocol }),
           service: service.key,
           backends,
@@ -84,12 +84,15 @@ export function desireService(
   return {
     key: service.key,
     local,
-    frontends: frontends.slice(),
+    frontends,
     refused: refused.length === 0 ? NO_REFUSALS : refused,
     source: service,
-    behinds: behinds.slice(),
+    behinds,
   };
 }
+
+/** Lists of commonly one: an array that is pushed to takes room for 17, and would keep it as long as the service lives. */
+const followedBy = <T>(list: readonly T[], next: T): readonly T[] => (list.length === 0 ? [next] : [...list, next]);
 
 const ofFamily = (addresses: readonly IpAddress[], family: Family): readonly IpAddress[] =>
   addresses.every((address) => familyOf(address) === family)

@@ -72,6 +72,11 @@ class MarkedEntrances {
     if (entrance.isMarked) return;
     entrance.isMarked = true;
     this.#size += 1;
+    // Also where the queue never empties, because a map fails again and again, it stays as long as what is in it.
+    if (this.#next > this.#queue.length / 2) {
+      this.#queue = this.#queue.slice(this.#next);
+      this.#next = 0;
+    }
     this.#queue.push(entrance);
   }
 

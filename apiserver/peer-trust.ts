@@ -60,7 +60,7 @@ export function watchPeerTrust({
 /** What the state of a link says of reading at its door. */
 function linkOf(state: PeerLinkState | undefined): 'reads' | 'begins' | undefined {
   if (state?.phase === 'live') return 'reads';
-  // A mirror that has not asked yet is not there either, which is no failure before it has been there once.
+  // A mirror that has not begun to ask counts as reconnecting: without a failure, the link is on its way all the same.
   const hasNotFailed = state !== undefined && state.failures + state.disconnects === 0;
   return hasNotFailed && state.phase !== 'failed' ? 'begins' : undefined;
 }

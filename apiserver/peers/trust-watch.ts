@@ -1,6 +1,6 @@
 // Watches whether trust holds between this cluster and its peers: probes every door when a peer appears, when its link fails, and
 // every few minutes, and judges what was presented against the trust store that is bound to the peer. A door that takes our certificate is
-// asked whether we may read, unless the link does. The last chain and the last answer seen count until others are: a door that does not answer has not become
+// asked whether we may read, unless the link does. The first look at a door from which the link reads is at the link's own handshake. The last chain and the last answer seen count until others are: a door that does not answer has not become
 // trusted, nor untrusted.
 
 import { readFile } from 'node:fs/promises';

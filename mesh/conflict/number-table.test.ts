@@ -19,7 +19,7 @@ test('keeps what a Map keeps, whatever comes and goes', () => {
         else table.delete(key);
         if (type === 'set') map.set(key, value);
         else map.delete(key);
-        for (const { key: other } of steps) expect(table.get(other)).toBe(map.get(other));
+        expect(steps.find(({ key: other }) => table.get(other) !== map.get(other))).toBeUndefined();
       }
     }),
     { numRuns: 50 },

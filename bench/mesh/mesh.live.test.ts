@@ -10,7 +10,7 @@ import { runMesh } from './run.ts';
 import { SHORT } from './size.ts';
 
 describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
-  test('costs no more than its bounds', { timeout: 240_000 }, async () => {
+  test('costs no more than its bounds', { timeout: 300_000 }, async () => {
     const results = await runMesh(
       {
         size: SHORT,

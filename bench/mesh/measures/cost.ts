@@ -20,7 +20,9 @@ const PAUSE_MS = 300;
 /** Idle times and changes in turn: what an idle mesh uses comes in bursts, and what it is at one moment it is not a quarter of a minute later. */
 const ROUNDS = 5;
 const IDLE_MS = 2_000;
-/** What was asked before is answered by then, and what is done later, such as rows that are left for a second, is done. */
+/** V8 gives back memory some ten seconds after a load, in collections of the whole heap: they are of that load, and not of the changes. */
+const REST_MS = 15_000;
+/** What is done later, such as rows that are left for a second, is done by then. */
 const SETTLE_MS = 1_500;
 
 export async function costOf(
@@ -31,7 +33,7 @@ export async function costOf(
   const idle = new Used(stage);
   const busy = new Used(stage);
   const inRound = Math.ceil(changes.length / ROUNDS);
-  await sleep(systemClock, SETTLE_MS, signal);
+  await sleep(systemClock, REST_MS, signal);
   for (let at = 0; at < changes.length; at += inRound) {
     await idle.during(() => sleep(systemClock, IDLE_MS, signal));
     await busy.during(async () => {

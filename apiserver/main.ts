@@ -5,12 +5,10 @@ import { systemClock } from '../runtime/clock.ts';
 import { runLifecycle } from '../runtime/lifecycle.ts';
 import { processLog } from '../runtime/log.ts';
 import { systemRandom } from '../runtime/random.ts';
-import { limitYoungGeneration } from '../runtime/young-generation.ts';
 import { composeApiServer } from './app.ts';
 import type { ApiServerConfig } from './config.ts';
 
 export async function runApiServer(config: ApiServerConfig, signal: AbortSignal): Promise<void> {
-  limitYoungGeneration();
   const log = processLog(config.log.level, { cluster: config.cluster.name });
   const deps = { clock: systemClock, random: systemRandom, log, uuid: randomUUID };
   await runLifecycle(await composeApiServer(config, deps), deps, signal);

@@ -1,6 +1,6 @@
 // How fast one peer may change what it said. What comes faster waits, the latest of each key, and is taken in as the pace allows: a peer
 // that floods is late in its own affairs and takes no more of the process than its pace. Nothing is lost, because the value that
-// counts is the latest one; what waits are the bytes that the peer's mirror holds anyway.
+// counts is the latest one of each key, so that what waits is never more than what the peer has.
 
 import type { Clock } from '../../runtime/clock.ts';
 

@@ -1,5 +1,5 @@
-// How much of one peer is taken in. What goes beyond is kept aside, unread, and moves up when there is room: the bytes are those that
-// the peer's mirror holds anyway, so keeping them costs nothing more. How much each record takes is asked of whoever holds it.
+// How much of one peer is taken in. What goes beyond is kept aside, unread, and moves up when there is room: of each key the
+// latest bytes, of which nothing is made. How much each record takes is asked of whoever holds it.
 
 import type { QuotaFact } from '../../mesh/conflict/facts.ts';
 import type { Change } from './pace.ts';

@@ -58,7 +58,9 @@ export function watchPeerTrust({
 }
 
 /** What the state of a link says of reading at its door. */
-function linkOf(state: PeerLinkState | undefined): 'reads' | 'begins' | undefined {
+export function linkOf(
+  state: Pick<PeerLinkState, 'phase' | 'failures' | 'disconnects'> | undefined,
+): 'reads' | 'begins' | undefined {
   if (state?.phase === 'live') return 'reads';
   // A mirror that has not begun to ask counts as reconnecting: without a failure, the link is on its way all the same.
   const hasNotFailed = state !== undefined && state.failures + state.disconnects === 0;

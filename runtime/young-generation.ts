@@ -15,7 +15,8 @@ const GROWTH_FACTOR = 2;
 /**
  * For the whole process: from a collection on that finds it grown so far it stays as it is. V8 makes it smaller while little is
  * allocated, after which it may grow again as long as doubling it keeps it within its limit: one of a megabyte would be collected a
- * hundred times a second under load, and most of what is in it would still be in use.
+ * hundred times a second under load, and most of what is in it would still be in use. Where two collections come before the first is told
+ * of, it may have doubled once more; it keeps that until it rests.
  */
 export function limitYoungGeneration(): void {
   let factor = GROWTH_FACTOR;

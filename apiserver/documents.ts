@@ -110,6 +110,11 @@ function serviceDocument(service: MeshService, local: LocalService | undefined):
     affinity: local?.affinity ?? 'none',
     shared: local?.shared ?? false,
     backends_by_cluster: byCluster,
-    backends: service.backends.map(({ address, cluster, state, ports }) => ({ address, cluster, state, ports })),
+    backends: Array.from(service.backends, ({ address, cluster, state, ports }) => ({
+      address,
+      cluster,
+      state,
+      ports,
+    })),
   };
 }

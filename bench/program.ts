@@ -17,6 +17,7 @@ import { COMPILED_OBJECT, type Datapath, openDatapath } from '../agent/datapath/
 import { Rig } from '../agent/reconcile/rig.ts';
 import { mountBpffs, unmountBpffs } from '../lab/bpffs.ts';
 import { cgroup2Mount, createCgroup, removeCgroup } from '../lab/cgroup.ts';
+import { applyDelta, diffSnapshots } from '../mesh/snapshot/delta.ts';
 import type { MeshSnapshot } from '../mesh/snapshot/snapshot.ts';
 import { silentLog } from '../runtime/log.ts';
 import { packageRoot } from '../runtime/package-root.ts';
@@ -124,18 +125,23 @@ const medianOf = (all: readonly Took[]): Took => ({
 async function changeOne() {
   return withMaps(async (maps) => {
     const rig = new Rig(maps);
-    const { backends, ...rest } = serviceOf(0, 0, LARGE_SERVICE);
-    await rig.apply([{ ...rest, backends }]);
+    const service = serviceOf(0, 0, LARGE_SERVICE);
+    const backends = [...service.backends];
+    const usual = snapshotOf([service]);
+    await rig.apply([service]);
     const cpu: number[] = [];
     const rows: number[] = [];
     for (let turn = 0; turn < 50; turn += 1) {
-      const changed = backends.with(turn * 7, backendAt(LARGE_SERVICE + turn));
+      const changed = { ...service, backends: backends.with(turn * 7, backendAt(LARGE_SERVICE + turn)) };
+      const stepped = applyDelta(usual, diffSnapshots(usual, snapshotOf([changed])));
+      if (!stepped.ok) throw new Error(stepped.error);
+      const services = [...stepped.value.services.values()];
       const before = process.cpuUsage();
-      const { written, removed } = await rig.apply([{ ...rest, backends: changed }]);
+      const { written, removed } = await rig.apply(services);
       const { user, system } = process.cpuUsage(before);
       cpu.push((user + system) / 1_000);
       rows.push(written + removed);
-      await rig.apply([{ ...rest, backends }]);
+      await rig.apply([service]);
     }
     return { cpuMs: median(cpu), rows: Math.max(...rows) };
   });

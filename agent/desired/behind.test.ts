@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ClusterName } from '../../mesh/model/names.ts';
+import { inPieces, PIECE_ITEMS_MAX } from '../../mesh/model/list.ts';
+import type { ClusterName, Revision } from '../../mesh/model/names.ts';
 import type { Backend, BackendState, MeshService, NamedPort } from '../../mesh/model/service.ts';
+import { applyDelta, diffSnapshots } from '../../mesh/snapshot/delta.ts';
+import { ServiceMap } from '../../mesh/snapshot/service-map.ts';
+import type { MeshSnapshot } from '../../mesh/snapshot/snapshot.ts';
 import { EntranceTable } from './entrances.ts';
 import type { DesiredService } from './frontend.ts';
 import { backend, port, service } from './sample.ts';
@@ -24,7 +28,7 @@ test('what is made from an earlier state is what is made from nothing', () => {
   // Beside single ones, clusters come and go with all that they have.
   const cluster = fc.option(fc.integer({ min: 10, max: 14 }), { nil: undefined });
   const clusterOf = (number: number): readonly Backend[] =>
-    Array.from({ length: 15 }, (_, last) => backend(`10.${number}.0.${last}`, { ports: [port(80, 'a')] }));
+    Array.from({ length: 90 }, (_, last) => backend(`10.${number}.0.${last}`, { ports: [port(80, 'a')] }));
   const frontends = fc.subarray(['172.20.0.1', '172.20.0.2', 'fd00::1'], { minLength: 1 });
   const step = fc.record({
     backends,
@@ -40,15 +44,16 @@ test('what is made from an earlier state is what is made from nothing', () => {
       let kept: DesiredService | undefined;
       for (const { backends, stays, cluster, frontends, ports } of steps) {
         const inCluster = ({ address }: Backend) => cluster !== undefined && address.startsWith(`10.${cluster}.`);
-        const before = source?.backends ?? [];
+        const before = [...(source?.backends ?? [])];
         const stayed = before.filter((each, at) => stays[at] !== false && !inCluster(each));
         if (cluster !== undefined && !before.some(inCluster)) stayed.push(...clusterOf(cluster));
         const there = new Set(stayed.map(({ address }) => address));
-        source = service({
+        const wanted = service({
           frontends,
           ports: samePorts ? [port(80, 'a'), port(80, 'b')] : ports,
           backends: [...stayed, ...backends.filter(({ address }) => !there.has(address))],
         });
+        source = stepped(source, wanted);
         kept = desireService(source, WEST, tables, kept);
         expect(shown(kept)).toEqual(shown(desireService(source, WEST, tables)));
       }
@@ -57,19 +62,43 @@ test('what is made from an earlier state is what is made from nothing', () => {
   );
 });
 
-test('of 5,000 backends only the one that changed, and those next to it, are looked at', () => {
-  const looked = new Set<number>();
-  const all = service({
-    backends: Array.from({ length: 5_000 }, (_, at) => backend(`10.1.${at >> 8}.${at & 255}`)),
-  }).backends.map((each, at) => watched(each, () => looked.add(at)));
+test('of 5,000 backends only those in the piece of the one that changed are looked at', () => {
+  const looked = new Set<Backend>();
+  const large = service({
+    backends: Array.from({ length: 5_000 }, (_, at) => {
+      const each = backend(`10.1.${at >> 8}.${at & 255}`);
+      return watched(each, () => looked.add(each));
+    }),
+  });
+  const source = { ...large, backends: inPieces([...large.backends]) };
   const tables = { targets: new TargetTable(), entrances: new EntranceTable() };
-  const before = desireService(service({ backends: [...all] }), WEST, tables);
+  const before = desireService(source, WEST, tables);
+  const changed = stepped(source, {
+    ...source,
+    backends: [...source.backends].map((each) =>
+      each.address === '10.1.9.196' ? backend(each.address, { state: 'terminating' }) : each,
+    ),
+  });
   looked.clear();
-  const backends = [...all];
-  backends[2_500] = backend('10.1.9.196', { state: 'terminating' });
-  const after = desireService({ ...service({ backends: [] }), backends }, WEST, tables, before);
-  expect(looked.size).toBeLessThanOrEqual(4);
+  const after = desireService(changed, WEST, tables, before);
+  // And the first of some others, to see whether the own cluster has any.
+  expect(looked.size).toBeLessThanOrEqual(PIECE_ITEMS_MAX + Math.ceil(Math.log2(5_000)));
   expect(after.frontends[0]).toMatchObject({ count: 4_999 });
+});
+
+/** What an agent holds that was told of the change. */
+function stepped(before: MeshService | undefined, after: MeshService): MeshService {
+  const [from, to] = [snapshot(before === undefined ? [] : [before]), snapshot([after])];
+  const next = applyDelta(from, diffSnapshots(from, to));
+  if (!next.ok) throw new Error(next.error);
+  return next.value.services.get(after.key) ?? after;
+}
+
+const snapshot = (services: readonly MeshService[]): MeshSnapshot => ({
+  position: { storeId: '00000000000000aa', revision: 1 as Revision },
+  cluster: WEST,
+  clusters: new Map(),
+  services: ServiceMap.of(services),
 });
 
 function watched(each: Backend, look: () => void): Backend {

@@ -220,7 +220,7 @@ const summary = (state: DesiredState) => ({
 const shown = ({ entrance, ...frontend }: DesiredFrontend) => ({
   ...frontend,
   name: entrance.name,
-  backends: frontend.backends.map(({ name }) => name),
+  backends: Array.from(frontend.backends, ({ name }) => name),
 });
 
 function differing<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): readonly K[] {

@@ -1,6 +1,7 @@
 // What of a service's frontends has to be looked at anew. Snapshots share the backends that did not change, so that where one
 // of thousands did, all the others are passed by with a comparison of references.
 
+import { itemsOf } from '../../mesh/model/list.ts';
 import { behindOf, type DesiredFrontend, type DesiredService, type Entrance, NO_TARGETS } from './frontend.ts';
 import type { Target } from './targets.ts';
 import { type Unshared, unshared } from './unshared.ts';
@@ -64,6 +65,7 @@ export function wantedDifference(
 function wantedBy(service: DesiredService | undefined): readonly Target[] {
   if (service === undefined) return NO_TARGETS;
   const [first] = service.behinds;
-  if (first !== undefined && service.behinds.length === 1 && first.terminating.length === 0) return first.active;
+  if (first !== undefined && service.behinds.length === 1 && first.terminating.length === 0)
+    return itemsOf(first.active);
   return service.behinds.flatMap(({ active, terminating }) => [...active, ...terminating]);
 }

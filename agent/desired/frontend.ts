@@ -1,6 +1,7 @@
 // What is to be programmed, before it has ids and bytes: where connections come in, and the targets behind it.
 
 import type { Family } from '../../mesh/model/address.ts';
+import { itemsOf, type List, piecesOf, sliced } from '../../mesh/model/list.ts';
 import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { BackendState, MeshService } from '../../mesh/model/service.ts';
 import type { RefusedService } from '../../mesh/snapshot/ack.ts';
@@ -15,7 +16,7 @@ export interface DesiredFrontend {
   /** Whose frontend it is; absent in what was found in the maps. */
   readonly service: ServiceKey | undefined;
   /** Of the frontend's family. Active ones come first, then terminating ones, each part in a stable order; no target twice. */
-  readonly backends: readonly Target[];
+  readonly backends: List<Target>;
   /** How many of them are active. */
   readonly active: number;
   /** How many of them, from the first one on, new connections may get; with 0 a connection is rejected at once. */
@@ -92,12 +93,20 @@ export interface Refusal extends RefusedService {
 
 /** Targets by their state, each part in the order of the service's backends. */
 export interface Behind {
+  readonly active: List<Target>;
+  readonly terminating: List<Target>;
+}
+
+/** The same of one piece of them. */
+export interface BehindPiece {
   readonly active: readonly Target[];
   readonly terminating: readonly Target[];
 }
 
 /** What stands behind one port of a service in one family. */
 export interface BehindPort extends Behind {
+  /** What each piece of the service's backends comes to. */
+  readonly pieces: readonly BehindPiece[];
   readonly port: number;
   readonly protocol: MapProtocol;
   readonly family: Family;
@@ -119,20 +128,30 @@ export const NO_TARGETS: readonly Target[] = [];
 
 export function behindOf({ backends, active }: DesiredFrontend): Behind {
   if (active === backends.length) return { active: backends, terminating: NO_TARGETS };
-  return { active: backends.slice(0, active), terminating: backends.slice(active) };
+  return { active: sliced(backends, 0, active), terminating: sliced(backends, active) };
 }
 
 /** Those that new connections may get. */
-export const selectedOf = ({ backends, count }: DesiredFrontend): readonly Target[] =>
-  count === backends.length ? backends : backends.slice(0, count);
+export const selectedOf = ({ backends, count }: DesiredFrontend): List<Target> => sliced(backends, 0, count);
 
 /** Those that only keep the connections they have. */
 export const drainingOf = ({ backends, count }: DesiredFrontend): readonly Target[] =>
-  count === backends.length ? NO_TARGETS : backends.slice(count);
+  count === backends.length ? NO_TARGETS : itemsOf(sliced(backends, count));
 
 /** What the frontend says of one of its backends. */
 export const stateOf = ({ backends, active }: DesiredFrontend, target: Target): BackendState =>
-  backends.indexOf(target) < active ? 'active' : 'terminating';
+  isAmong(backends, target, active) ? 'active' : 'terminating';
+
+/** Whether it is one of the first. */
+function isAmong(targets: List<Target>, target: Target, first: number): boolean {
+  let from = 0;
+  for (const piece of piecesOf(targets)) {
+    const at = piece.indexOf(target);
+    if (at >= 0) return from + at < first;
+    from += piece.length;
+  }
+  return false;
+}
 
 /** Codes of refusals. CM-KERN-001 is a finding's; the others are shown as they are. */
 export const REFUSAL_CODES = {

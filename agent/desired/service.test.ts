@@ -13,7 +13,7 @@ const desire = (options: SampleService) =>
 /** `name: count of backends`, with a bar between those that new connections get and the rest. */
 const shown = (options: SampleService) =>
   desire(options).frontends.map(({ entrance: { name }, backends, count }) => {
-    const names = backends.map((b) => b.name);
+    const names = Array.from(backends, (b) => b.name);
     return `${name}: ${names.slice(0, count).join(' ')} | ${names.slice(count).join(' ')}`.trimEnd();
   });
 

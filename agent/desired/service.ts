@@ -2,9 +2,10 @@
 // backend of the same family: no socket of one family reaches an address of the other. What the datapath cannot carry yet is refused with a reason, never dropped silently.
 
 import { type Family, familyOf } from '../../mesh/model/address.ts';
+import { joined, type List, piecesOf } from '../../mesh/model/list.ts';
 import type { ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
-import type { MeshService, NamedPort } from '../../mesh/model/service.ts';
-import { behindAfter, behindAll, changeOf } from './behind.ts';
+import type { Backend, MeshService, NamedPort } from '../../mesh/model/service.ts';
+import { behindOf } from './behind.ts';
 import type { EntranceTable } from './entrances.ts';
 import {
   type Behind,
@@ -50,18 +51,17 @@ export function desireService(
   const affinityTimeout = service.clientIPTimeoutSeconds ?? 0;
   let behinds: readonly BehindPort[] = [];
   const known = before !== undefined && samePorts(before.source.ports, service.ports) ? before : undefined;
-  const change = known === undefined ? undefined : changeOf(known.source.backends, service.backends);
   for (const { port, protocol, names } of portGroups(service.ports)) {
     for (const family of FAMILIES) {
       const addresses = ofFamily(service.frontends, family);
       if (addresses.length === 0) continue;
       const way = { protocol, names, family, table: targets };
       const last = known?.behinds.find((b) => b.port === port && b.protocol === protocol && b.family === family);
-      const behind =
-        last === undefined || change === undefined ? behindAll(service.backends, way) : behindAfter(last, change, way);
-      const { active, terminating } = behind;
+      const source = last && known && { backends: known.source.backends, pieces: last.pieces };
+      const behind = behindOf(service.backends, way, source);
+      const { active, terminating, pieces } = behind;
       // Values that stay are written out: a spread would give each of them a shape of its own.
-      behinds = followedBy(behinds, { port, protocol, family, active, terminating });
+      behinds = followedBy(behinds, { port, protocol, family, active, terminating, pieces });
       const total = active.length + terminating.length;
       if (total > BACKENDS_PER_FRONTEND_MAX) {
         refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(port, protocol, total)));
@@ -80,7 +80,7 @@ export function desireService(
       }
     }
   }
-  const local = service.backends.some((backend) => backend.cluster === cluster);
+  const local = hasCluster(service.backends, cluster);
   return {
     key: service.key,
     local,
@@ -89,6 +89,20 @@ export function desireService(
     source: service,
     behinds,
   };
+}
+
+/** Backends are in the order of their clusters. */
+function hasCluster(backends: List<Backend>, cluster: ClusterName): boolean {
+  const cut = piecesOf(backends);
+  let [start, end] = [0, cut.length];
+  while (start < end) {
+    const middle = (start + end) >>> 1;
+    const first = cut[middle]?.[0];
+    if (first !== undefined && first.cluster < cluster) start = middle + 1;
+    else end = middle;
+  }
+  if (cut[start]?.[0]?.cluster === cluster) return true;
+  return cut[start - 1]?.some((backend) => backend.cluster === cluster) === true;
 }
 
 /** Lists of commonly one: an array that is pushed to takes room for 17, and would keep it as long as the service lives. */
@@ -145,7 +159,7 @@ function groupsOf(ports: readonly NamedPort[]): readonly PortGroup[] {
 function ordered({ active, terminating }: Behind): Pick<DesiredFrontend, 'backends' | 'count'> {
   if (terminating.length === 0) return { backends: active, count: active.length };
   if (active.length === 0) return { backends: terminating, count: terminating.length };
-  return { backends: [...active, ...terminating], count: active.length };
+  return { backends: joined(active, terminating), count: active.length };
 }
 
 const refusal = (service: ServiceKey, code: string, reason: string): Refusal => ({ service, code, reason });

@@ -1,6 +1,8 @@
 // How two lists differ that share most of their objects in the same order, found by comparing references: what of thousands of
-// backends came and went since the snapshot before. Work in the length of the lists, whatever changed; few changes are named
-// exactly, and so are long rows that came or went, as when a cluster joins or leaves.
+// backends came and went since the snapshot before. Pieces that both lists have are passed by as a whole; of the others, work in
+// their length, whatever changed. Few changes are named exactly, and so are long rows that came or went, as when a cluster joins or leaves.
+
+import { commonEnds, type List, piecesOf } from '../../mesh/model/list.ts';
 
 export interface Unshared<T> {
   /** In `before`, in its order. */
@@ -13,7 +15,19 @@ export interface Unshared<T> {
 const REPLACED_MAX = 8;
 
 /** `after` is `before` without `less` and with `more`. What is in both may be named in both, never in only one of them. */
-export function unshared<T extends object>(before: readonly T[], after: readonly T[]): Unshared<T> {
+export function unshared<T extends object>(before: List<T>, after: List<T>): Unshared<T> {
+  const [old, now] = [piecesOf(before), piecesOf(after)];
+  const { first, last } = commonEnds(old, now);
+  const [gone, came] = [old.slice(first, old.length - last), now.slice(first, now.length - last)];
+  if (gone.length <= 1 && came.length <= 1) return unsharedItems(gone[0] ?? [], came[0] ?? []);
+  const [there, here] = [new Set(gone), new Set(came)];
+  return unsharedItems(
+    gone.filter((piece) => !here.has(piece)).flat(),
+    came.filter((piece) => !there.has(piece)).flat(),
+  );
+}
+
+function unsharedItems<T extends object>(before: readonly T[], after: readonly T[]): Unshared<T> {
   const less: T[] = [];
   const more: T[] = [];
   let beforeEnd = before.length;

@@ -154,7 +154,7 @@ test('a session affinity has a column where there is one', async () => {
 test('clients are named with what they stay with, and whether that still holds', async () => {
   const kept = service({ key: 'shop/kept', clientIPTimeoutSeconds: 60, backends: ['10.1.0.1', '10.1.0.2'] });
   await rig.apply([kept]);
-  await rig.apply([{ ...kept, backends: kept.backends.slice(0, 1) }]);
+  await rig.apply([{ ...kept, backends: [...kept.backends].slice(0, 1) }]);
   await rig.settle();
   const image = await observe(
     maps,

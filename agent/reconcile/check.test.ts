@@ -8,7 +8,7 @@ import { READER_GRACE_MS } from './image.ts';
 import { Rig } from './rig.ts';
 
 const cart = service({ key: 'shop/cart', frontends: ['172.20.0.9'], backends: ['10.1.0.1', '10.2.0.1'] });
-const smaller = service({ ...cart, backends: cart.backends.slice(0, 1) });
+const smaller = service({ ...cart, backends: [...cart.backends].slice(0, 1) });
 
 let maps: MemoryMaps;
 let rig: Rig;

@@ -120,7 +120,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function selectedOf(services: readonly MeshService[], address: string): ReadonlySet<TargetName> {
   const of = services.find(({ frontends }) => frontends.includes(address as IpAddress));
-  const family = of?.backends.filter((b) => familyOf(b.address) === familyOf(address as IpAddress)) ?? [];
+  const family = [...(of?.backends ?? [])].filter((b) => familyOf(b.address) === familyOf(address as IpAddress));
   const active = family.filter(({ state }) => state === 'active');
   const chosen = active.length > 0 ? active : family;
   return new Set(chosen.map((b) => targetName({ ...b, port: 8080, protocol: 'TCP' })));

@@ -3,6 +3,7 @@
 // room, because its old backends are in its own way, first gives up those.
 
 import type { Family } from '../../mesh/model/address.ts';
+import { itemsOf } from '../../mesh/model/list.ts';
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
@@ -178,7 +179,7 @@ class RoundPlanner {
       return fresh[family].size < spare[family] && fresh[family].add(target).has(target);
     };
     return frontends.map((frontend) => {
-      const selected = selectedOf(frontend).filter(kept);
+      const selected = itemsOf(selectedOf(frontend)).filter(kept);
       const draining = drainingOf(frontend).filter((target) => this.#hasRow(target));
       const active = frontend.active > 0 ? selected.length : 0;
       return { ...frontend, backends: [...selected, ...draining], active, count: selected.length };
@@ -227,7 +228,7 @@ class RoundPlanner {
   }
 
   #plan(frontend: DesiredFrontend, serviceId: number, number: NumberBackends): Planned {
-    const numbered = number(frontend.backends);
+    const numbered = number(itemsOf(frontend.backends));
     if (!numbered.ok) return numbered;
     const { value: numbers } = numbered;
     const selected = frontend.count === numbers.length ? numbers : numbers.slice(0, frontend.count);

@@ -22,7 +22,7 @@ class Rows {
   now = 0;
 
   number(frontend: DesiredFrontend): readonly number[] {
-    return frontend.backends.map((target) => {
+    return Array.from(frontend.backends, (target) => {
       const claimed = this.ids.claim(target, this.now);
       if (!claimed.ok) throw new Error(claimed.error);
       return claimed.value;

@@ -4,6 +4,7 @@
 // known, it leaves the frontend to the whole plan. Rows that somebody else changed are found by a dump, after which nothing
 // counts as in its place.
 
+import { itemsOf } from '../../mesh/model/list.ts';
 import { type DesiredFrontend, drainingOf, selectedOf } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
 import { unshared } from '../desired/unshared.ts';
@@ -90,13 +91,13 @@ function selectedMoves(
     if (there !== undefined) {
       if (homeless.delete(there)) continue;
       // A slot that readers were leaving holds a backend that has another slot already: which one stays depends on all.
-      const wanted = backends[slot - 1];
+      const wanted = itemsOf(backends)[slot - 1];
       if (wanted !== undefined && ids.idOf(wanted) === there) return undefined;
     }
     free.push(slot);
   }
   if (free.length !== homeless.size) return undefined;
-  const moving = homeless.size > 1 && count < countBefore ? inOrder(homeless, backends, ids) : [...homeless];
+  const moving = homeless.size > 1 && count < countBefore ? inOrder(homeless, itemsOf(backends), ids) : [...homeless];
   return free.sort((a, b) => a - b).map((slot, index) => [slot, moving[index] as number] as const);
 }
 

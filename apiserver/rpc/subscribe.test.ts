@@ -100,7 +100,12 @@ function service(name: string, hosts: Iterable<number>, state: Backend['state'] 
 
 const range = (count: number, start = 0) => Array.from({ length: count }, (_, index) => start + index);
 const plain = (snapshot: MeshSnapshot | undefined) =>
-  snapshot && { ...snapshot, services: new Map([...snapshot.services].sort()) };
+  snapshot && {
+    ...snapshot,
+    services: new Map(
+      [...snapshot.services].sort().map(([key, one]) => [key, { ...one, backends: [...one.backends] }]),
+    ),
+  };
 
 // --- Certificates ---
 

@@ -39,7 +39,10 @@ export function fedView() {
     );
     view.onBatch({ position: { storeId, revision: revision as Revision }, events, relisted });
   };
-  const addresses = (service = cart) => view.current?.services.get(service)?.backends.map(({ address }) => address);
+  const addresses = (service = cart) => {
+    const there = view.current?.services.get(service);
+    return there && Array.from(there.backends, ({ address }) => address);
+  };
   return { view, published, feed, addresses };
 }
 

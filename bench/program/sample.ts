@@ -1,6 +1,7 @@
 // The services that bench/program measures with: one frontend each, and as many backends as asked for, no two alike. Port lists are
 // shared, as between the services that a stream brings.
 
+import { inPieces } from '../../mesh/model/list.ts';
 import type { ClusterId, ClusterName, IpAddress, Revision, ServiceKey } from '../../mesh/model/names.ts';
 import type { Backend, MeshService, NamedPort } from '../../mesh/model/service.ts';
 import { compareBackends } from '../../mesh/snapshot/order.ts';
@@ -30,7 +31,7 @@ export const serviceOf = (index: number, first: number, backends: number): MeshS
   key: `shop/s${index}` as ServiceKey,
   frontends: [quad(172, index)],
   ports: PORTS,
-  backends: Array.from({ length: backends }, (_, at) => backendAt(first + at)).sort(compareBackends),
+  backends: inPieces(Array.from({ length: backends }, (_, at) => backendAt(first + at)).sort(compareBackends)),
 });
 
 export const servicesOf = (count: number): readonly MeshService[] =>

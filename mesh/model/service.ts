@@ -1,6 +1,7 @@
 // Services as the mesh sees them: what the local cluster says (LocalService), what one remote cluster contributes
 // (RemoteService), and the merge of both that agents program (MeshService). All values are immutable.
 
+import type { List } from './list.ts';
 import type { ClusterId, ClusterName, IpAddress, ServiceKey } from './names.ts';
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
@@ -78,5 +79,5 @@ export interface MeshService {
    */
   readonly createdSeconds?: number;
   /** Sorted by cluster name, then address; an address appears once per cluster. */
-  readonly backends: readonly Backend[];
+  readonly backends: List<Backend>;
 }

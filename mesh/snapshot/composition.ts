@@ -3,6 +3,7 @@
 // are the same objects need no look at what is in them: sharing and difference cost by what changed, and come out as they
 // would without that knowledge.
 
+import type { List } from '../model/list.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, MeshService } from '../model/service.ts';
 import { diffBackends, diffService, type ServiceDelta } from './delta.ts';
@@ -15,7 +16,7 @@ type Backends = readonly Backend[];
 export type ClusterLists = readonly Backends[];
 
 export class Compositions {
-  readonly #lists = new WeakMap<Backends, ClusterLists>();
+  readonly #lists = new WeakMap<List<Backend>, ClusterLists>();
 
   compose(lists: ClusterLists): Backends {
     const [first = NO_BACKENDS, ...rest] = lists;
@@ -25,7 +26,7 @@ export class Compositions {
   }
 
   /** Absent of a list that was not composed here. */
-  of(backends: Backends): ClusterLists | undefined {
+  of(backends: List<Backend>): ClusterLists | undefined {
     return this.#lists.get(backends);
   }
 }

@@ -1,6 +1,7 @@
 // What must hold of every snapshot, whoever made it: checked before one is published and when one arrives. A violation is a
 // bug or damage, never a user's mistake; what users get wrong is found by mesh/conflict.
 
+import { itemsOf } from '../model/list.ts';
 import { parseServiceKey } from '../model/names.ts';
 import { type Backend, type MeshService, type NamedPort, PROTOCOLS } from '../model/service.ts';
 import type { ServiceDelta, SnapshotDelta } from './delta.ts';
@@ -66,7 +67,7 @@ export const checkDelta = (next: MeshSnapshot, delta: SnapshotDelta): string[] =
 export function checkChange(service: MeshService | undefined, { key, spec, upserted }: ServiceDelta): string[] {
   if (service === undefined) return [`${key}: changed, but is not there`];
   const problems =
-    spec === undefined ? upserted.flatMap((backend) => checkBackend(service, backend)) : checkService(service);
+    spec === undefined ? itemsOf(upserted).flatMap((backend) => checkBackend(service, backend)) : checkService(service);
   return problems.map((problem) => `${key}: ${problem}`);
 }
 

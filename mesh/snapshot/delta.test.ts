@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { itemsOf, piecesOf } from '../model/list.ts';
 import { type ClusterId, type ClusterName, type IpAddress, type Revision, serviceKey } from '../model/names.ts';
 import type { Backend, MeshService } from '../model/service.ts';
 import { check } from './consistent.ts';
@@ -104,7 +105,8 @@ describe('diff and apply', () => {
           const before = from.services.get(key);
           if (change === undefined) expect(after).toBe(before);
           const upserted = new Set(change?.upserted);
-          for (const one of after.backends) expect(upserted.has(one) || before?.backends.includes(one)).toBe(true);
+          const kept = new Set(before?.backends);
+          for (const one of after.backends) expect(upserted.has(one) || kept.has(one)).toBe(true);
         }
       }),
     );
@@ -118,9 +120,54 @@ describe('diff and apply', () => {
     const to = snapshot({ services: [{ ...big, backends: changed }], clusters: ['east'] }, 6);
     const delta = diffSnapshots(from, to);
     expect(delta.changed).toEqual([{ key: big.key, spec: undefined, upserted: [changed[1234]], removed: [] }]);
-    expect(applied(from, delta).services.get(big.key)?.backends).toEqual(changed);
+    expect(itemsOf(applied(from, delta).services.get(big.key)?.backends ?? [])).toEqual(changed);
+  });
+
+  test('steps of a large service lead where they should, and leave what they do not touch', () => {
+    const all = Array.from({ length: 600 }, (_, index) => endpoint(index)).sort(compareBackends);
+    const range = fc.tuple(fc.nat(600), fc.nat(200)).map(([start, length]) => all.slice(start, start + length));
+    // Single ones and rows, as when a cluster joins or leaves.
+    const change = fc.record({
+      toggled: fc.oneof(range, fc.subarray(all, { maxLength: 5 })),
+      ended: fc.subarray(all, { maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
+        let there: ReadonlySet<Backend> = new Set(all.slice(100, 400));
+        let now = snapshot({ services: [large([...there])], clusters: ['east'] }, 1);
+        for (const [at, { toggled, ended }] of changes.entries()) {
+          there = symmetricDifference(there, toggled);
+          const backends = all
+            .filter((one) => there.has(one))
+            .map((one) => (ended.includes(one) ? { ...one, state: 'terminating' as const } : one));
+          const to = snapshot({ services: [large(backends)], clusters: ['east'] }, at + 2);
+          const before = piecesOf(backendsIn(now));
+          now = applied(now, diffSnapshots(now, to));
+          expect(itemsOf(backendsIn(now))).toEqual(backends);
+          const kept = new Set(before);
+          const touched = piecesOf(backendsIn(now)).filter((piece) => !kept.has(piece));
+          // Each change has at most the piece that it is in made anew, in two, and one beside it.
+          expect(touched.length).toBeLessThanOrEqual(3 * (1 + toggled.length + 2 * ended.length));
+        }
+      }),
+    );
   });
 });
+
+const large = (backends: readonly Backend[]): MeshService => ({
+  key: serviceKey('shop', 'big'),
+  frontends: [],
+  ports: [http],
+  backends,
+});
+
+const backendsIn = ({ services }: MeshSnapshot) => services.get(serviceKey('shop', 'big'))?.backends ?? [];
+
+function symmetricDifference<T>(set: ReadonlySet<T>, other: readonly T[]): Set<T> {
+  const result = new Set(set);
+  for (const one of other) if (!result.delete(one)) result.add(one);
+  return result;
+}
 
 function endpoint(index: number): Backend {
   return {
@@ -169,7 +216,7 @@ test('sharing keeps every object that says the same', () => {
       expect(shareService(b, copy)).toBe(b);
       if (a.key !== b.key) return;
       for (const one of shared.backends) {
-        const before = a.backends.find((other) => compareBackends(other, one) === 0);
+        const before = [...a.backends].find((other) => compareBackends(other, one) === 0);
         if (before !== undefined && JSON.stringify(before) === JSON.stringify(one)) expect(one).toBe(before);
       }
     }),

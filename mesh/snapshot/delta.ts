@@ -2,12 +2,12 @@
 // applying the difference of two snapshots to the first gives the second. The result shares every unchanged service and
 // backend with what it was applied to. A delta that does not fit is refused whole: it never half-applies.
 
+import { inPieces, itemsOf, type List, ListBuilder, piecesOf } from '../model/list.ts';
 import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, MeshService } from '../model/service.ts';
 import { type ServiceSpec, sameBackend, sameClusters, sameService, sameSpec, specOf } from './equality.ts';
 import { type BackendRef, compareBackends, compareText, isAscending } from './order.ts';
-import { replaced } from './replaced.ts';
 import { ServiceMap } from './service-map.ts';
 import type { MeshSnapshot, Position } from './snapshot.ts';
 
@@ -16,7 +16,7 @@ export interface ServiceDelta {
   /** Absent when everything but the backends is as it was; always there for a new service. */
   readonly spec: ServiceSpec | undefined;
   /** New and changed backends, in canonical order. */
-  readonly upserted: readonly Backend[];
+  readonly upserted: List<Backend>;
   /** In canonical order; none of them is in `upserted`. */
   readonly removed: readonly BackendRef[];
 }
@@ -64,7 +64,7 @@ export function diffService(before: MeshService | undefined, after: MeshService)
   return {
     key: after.key,
     spec: sameSpec(before, after) ? undefined : spec,
-    ...diffBackends(before.backends, after.backends),
+    ...diffBackends(itemsOf(before.backends), itemsOf(after.backends)),
   };
 }
 
@@ -72,7 +72,7 @@ export function diffService(before: MeshService | undefined, after: MeshService)
 export function diffBackends(
   before: readonly Backend[],
   after: readonly Backend[],
-): Pick<ServiceDelta, 'upserted' | 'removed'> {
+): { readonly upserted: readonly Backend[]; readonly removed: readonly BackendRef[] } {
   const upserted: Backend[] = [];
   const removed: BackendRef[] = [];
   let [i, j] = [0, 0];
@@ -129,49 +129,74 @@ function applyService(before: MeshService | undefined, change: ServiceDelta): Re
 
 type Edit = { readonly ref: BackendRef; readonly backend: Backend | undefined };
 
-/**
- * Places the few changed backends by search. What lies before the first and behind the last of them is copied as a whole, into a list
- * that is as long as it needs to be: of thousands of backends, only the list itself is made anew.
- */
-function applyBackends(before: readonly Backend[], change: ServiceDelta): Result<readonly Backend[], string> {
-  if (change.upserted.length === 0 && change.removed.length === 0) return ok(before);
-  if (before.length === 0 && change.removed.length === 0 && isAscending(change.upserted, compareBackends))
-    return ok(change.upserted.slice());
-  const edits: Edit[] = [
-    ...change.upserted.map((backend) => ({ ref: backend, backend })),
-    ...change.removed.map((ref) => ({ ref, backend: undefined })),
-  ].sort((a, b) => compareBackends(a.ref, b.ref));
-  const start = edits[0] === undefined ? 0 : lowerBound(before, edits[0].ref, 0);
+/** Only the pieces are made anew in which something changed. */
+function applyBackends(before: List<Backend>, change: ServiceDelta): Result<List<Backend>, string> {
+  const { upserted, removed } = change;
+  if (upserted.length === 0 && removed.length === 0) return ok(before);
+  if (before.length === 0 && removed.length === 0 && isAscending(upserted, compareBackends))
+    return ok(inPieces(itemsOf(upserted)));
+  const edits: Edit[] = [];
+  for (const backend of upserted) edits.push({ ref: backend, backend });
+  for (const ref of removed) edits.push({ ref, backend: undefined });
+  edits.sort((a, b) => compareBackends(a.ref, b.ref));
+  const cut = piecesOf(before);
+  const after = new ListBuilder<Backend>();
+  let [at, edited] = [0, 0];
+  for (;;) {
+    const first = edits[edited];
+    if (first === undefined) break;
+    const place = pieceOf(cut, first.ref, at);
+    after.keep(cut, at, place);
+    const next = cut[place + 1]?.[0];
+    const end = next === undefined ? edits.length : firstNotBefore(edits, next, edited);
+    const items = applyEdits(cut[place] ?? [], edits.slice(edited, end));
+    if (!items.ok) return items;
+    after.put(items.value);
+    [at, edited] = [place + 1, end];
+  }
+  after.keep(cut, at, cut.length);
+  return ok(after.build());
+}
+
+/** Both in canonical order. */
+function applyEdits(items: readonly Backend[], edits: readonly Edit[]): Result<readonly Backend[], string> {
   const edited: Backend[] = [];
-  let copied = start;
+  let at = 0;
   let last: BackendRef | undefined;
   for (const { ref, backend } of edits) {
     if (last !== undefined && compareBackends(last, ref) === 0) return err(`backend ${nameOf(ref)} changed twice`);
     last = ref;
-    const place = lowerBound(before, ref, copied);
-    for (; copied < place; copied += 1) {
-      const kept = before[copied];
-      if (kept !== undefined) edited.push(kept);
+    let there = items[at];
+    for (; there !== undefined && compareBackends(there, ref) < 0; there = items[at]) {
+      edited.push(there);
+      at += 1;
     }
-    const there = before[place];
     const known = there !== undefined && compareBackends(there, ref) === 0;
     if (backend !== undefined) edited.push(backend);
     else if (!known) return err(`backend ${nameOf(ref)} removed, but was not there`);
-    if (known) copied += 1;
+    if (known) at += 1;
   }
-  return ok(replaced(before, start, copied, edited));
+  for (; at < items.length; at += 1) edited.push(items[at] as Backend);
+  return ok(edited);
 }
 
 const nameOf = (ref: BackendRef): string => `${ref.address} of ${ref.cluster}`;
 
-/** Index of the first backend that does not come before `ref`, from `low` on. */
-function lowerBound(backends: readonly Backend[], ref: BackendRef, low: number): number {
-  let [start, end] = [low, backends.length];
+/** The last piece, from `low` on, that does not begin after `ref`; `low` where all of them do. */
+function pieceOf(cut: readonly (readonly Backend[])[], ref: BackendRef, low: number): number {
+  let [start, end] = [low + 1, cut.length];
   while (start < end) {
     const middle = (start + end) >>> 1;
-    const backend = backends[middle];
-    if (backend !== undefined && compareBackends(backend, ref) < 0) start = middle + 1;
+    const first = cut[middle]?.[0];
+    if (first !== undefined && compareBackends(first, ref) <= 0) start = middle + 1;
     else end = middle;
   }
-  return start;
+  return start - 1;
+}
+
+/** Edits are few for a piece, and commonly one in all. */
+function firstNotBefore(edits: readonly Edit[], next: BackendRef, from: number): number {
+  let at = from;
+  for (let edit = edits[at]; edit !== undefined && compareBackends(edit.ref, next) < 0; edit = edits[at]) at += 1;
+  return at;
 }

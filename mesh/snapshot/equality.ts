@@ -1,6 +1,7 @@
 // When two values of a snapshot say the same, and how a new value takes over the unchanged parts of the one before. Shared
 // parts make snapshots cheap to keep, and let a difference be found by comparing references first.
 
+import { itemsOf, type List } from '../model/list.ts';
 import type { ClusterId, ClusterName } from '../model/names.ts';
 import type { Backend, MeshService, NamedPort } from '../model/service.ts';
 import { compareBackends } from './order.ts';
@@ -56,7 +57,10 @@ export const sameSpec = (a: ServiceSpec, b: ServiceSpec): boolean =>
   a.createdSeconds === b.createdSeconds;
 
 export const sameService = (a: MeshService, b: MeshService): boolean =>
-  a === b || (a.key === b.key && sameSpec(a, b) && sameItems(a.backends, b.backends, sameBackend));
+  a === b || (a.key === b.key && sameSpec(a, b) && sameBackends(a.backends, b.backends));
+
+const sameBackends = (a: List<Backend>, b: List<Backend>): boolean =>
+  a === b || (a.length === b.length && sameItems(itemsOf(a), itemsOf(b), sameBackend));
 
 export function sameClusters(a: ReadonlyMap<ClusterName, ClusterId>, b: ReadonlyMap<ClusterName, ClusterId>): boolean {
   return a === b || (a.size === b.size && [...a].every(([name, id]) => b.get(name) === id));
@@ -82,7 +86,9 @@ export function shareBackends(previous: readonly Backend[], next: readonly Backe
 /** `next`, with the parts of `previous` wherever they say the same; `previous` itself when all of it does. */
 export function shareService(previous: MeshService | undefined, next: MeshService): MeshService {
   if (previous === undefined || previous.key !== next.key) return next;
-  const backends = shareBackends(previous.backends, next.backends);
+  const before = itemsOf(previous.backends);
+  const shared = shareBackends(before, itemsOf(next.backends));
+  const backends = shared === before ? previous.backends : shared;
   if (!sameSpec(previous, next)) return { ...next, backends };
   if (backends === previous.backends) return previous;
   return { ...previous, backends };

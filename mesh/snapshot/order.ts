@@ -15,7 +15,7 @@ export const comparePorts = (a: NamedPort, b: NamedPort): number =>
   compareText(a.name, b.name) || compareText(a.protocol, b.protocol) || a.port - b.port;
 
 /** Whether each item comes strictly after the one before: sorted, and none twice. */
-export function isAscending<T>(items: readonly T[], compare: (a: T, b: T) => number): boolean {
+export function isAscending<T>(items: Iterable<T>, compare: (a: T, b: T) => number): boolean {
   let before: T | undefined;
   for (const item of items) {
     if (before !== undefined && compare(before, item) >= 0) return false;

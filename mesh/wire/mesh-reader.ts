@@ -1,6 +1,7 @@
 // STABLE: what a mesh API server sends (mesh.proto), from bytes to values: one reader per stream, fed message by message. It
 // gives a snapshot or a delta when that is whole. It never throws; after an error it has lost its place, and the stream with it.
 
+import { inPieces } from '../model/list.ts';
 import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
 import { parseClusterName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
@@ -108,8 +109,7 @@ export class MeshReader {
   #close(into: ServiceMapBuilder, count: number): Result<ServerEvent, string> {
     for (const { key, spec, upserted } of this.#services.splice(0, count)) {
       if (spec === undefined) return err(`${key}: a service without a spec`);
-      // A list that grew has room for more, which it would keep as long as the service lives.
-      const service = { key, ...spec, backends: upserted.slice() };
+      const service = { key, ...spec, backends: inPieces(upserted) };
       const [problem] = checkContent(service);
       if (problem !== undefined) return err(`${key}: ${problem}`);
       into.add(service);

@@ -86,7 +86,7 @@ async function programmed({ clusters, after }: ConflictCase): Promise<Programmed
   await desired.settle(() => undefined);
   const frontends = new Map<string, readonly string[]>();
   for (const { entrance, service, backends, count } of desired.frontends()) {
-    const addresses = backends.slice(0, count).map(({ address }) => String(address));
+    const addresses = [...backends].slice(0, count).map(({ address }) => String(address));
     frontends.set(`${service} ${entrance.name}`, addresses.sort());
   }
   const served = new Set([...frontends.values()].flat());

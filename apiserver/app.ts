@@ -91,6 +91,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     random,
     log: log.child({ part: 'peers' }),
     onChange: (peer) => peerChanged(peer),
+    onKnown: () => reflector.onPeersKnown(),
   });
   const outcomes = peerOutcomes(peers, admission);
   const progress = new ReflectionProgress({ clock, seen: (peer) => peers.pulse(peer)?.revision });

@@ -30,6 +30,8 @@ export interface PeerSetDeps {
   readonly log: Log;
   /** The set of peers, or what status shows of one, has changed. */
   readonly onChange: (peer: ClusterName) => void;
+  /** `known` is true from here on. */
+  readonly onKnown?: () => void;
 }
 
 /** A peer document that cannot be used, in the shape in which status shows faults of the own cluster's inputs. */
@@ -141,7 +143,7 @@ export class PeerSet {
   async run(signal: AbortSignal): Promise<void> {
     const { folder, clock, log } = this.#deps;
     if (folder === undefined) {
-      this.#known = true;
+      this.#knows();
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       return;
     }
@@ -185,7 +187,12 @@ export class PeerSet {
       // Each has all others looked at anew: hundreds of them would keep everything else from its turn.
       await setImmediate();
     }
+    if (!this.#known) this.#knows();
+  }
+
+  #knows(): void {
     this.#known = true;
+    this.#deps.onKnown?.();
   }
 
   /** Who may not come any more is sent away before anything else is waited for. */

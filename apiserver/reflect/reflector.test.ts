@@ -275,6 +275,26 @@ test('keys of clusters that are no peers are cleared only when the peers are kno
   await vi.waitFor(async () => expect(await value(CACHED)).toBeUndefined());
 });
 
+test('what a peer no longer has goes, though this replica led before it knew its peers', async () => {
+  const gone = CACHED.replace('/echo', '/gone');
+  const north = CACHED.replace('/east/', '/north/');
+  await store.transact([CACHED, gone, north].map((key) => ({ type: 'put', key, value: bytes('old') })));
+  known = false;
+  lead();
+  await vi.waitFor(() => expect(mirror.entries.has(north)).toBe(true));
+  await vi.waitFor(() => expect(reflector.depth).toBe(0));
+  peers.set(east, { ...peerState(), complete: false });
+  reflector.onPeer(east);
+  known = true;
+  reflector.onPeersKnown();
+  await vi.waitFor(async () => expect(await value(north)).toBeUndefined());
+  expect(await value(gone)).toBe('old');
+  peers.set(east, peerState());
+  reflector.onPeer(east);
+  await vi.waitFor(async () => expect(await value(gone)).toBeUndefined());
+  expect(mirror.entries.has(CACHED)).toBe(true);
+});
+
 test('a key that somebody else changed is put right', async () => {
   peers.set(east, peerState());
   lead();

@@ -162,6 +162,13 @@ export class Reflector {
     if (peer.complete) this.#decide(name);
   }
 
+  /** Who the peers are has become known: what is there of anybody else is left over. */
+  onPeersKnown(): void {
+    for (const name of [...this.#undecided.keys()]) {
+      if (this.#deps.peers.peer(name) === undefined) this.#decide(name);
+    }
+  }
+
   /** The own etcd changed: a key of ours that somebody else touched is put right. */
   onOwnBatch(batch: MirrorBatch): void {
     if (this.#fence === undefined) return;
@@ -337,7 +344,8 @@ export class Reflector {
     const wish = wishFor(located, peer, peers.known, landing);
     switch (wish.type) {
       case 'unknown':
-        if (found !== undefined && peer !== undefined) this.#leaveUndecided(located);
+        // Also of who is no peer yet: a replica may lead before it has read who its peers are.
+        if (found !== undefined) this.#leaveUndecided(located);
         return undefined;
       case 'absence':
         return found === undefined ? undefined : { type: 'delete', key };

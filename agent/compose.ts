@@ -4,6 +4,7 @@
 
 import { rpcDnsName } from '../mesh/model/certificate-names.ts';
 import { type ClusterName, parseClusterName } from '../mesh/model/names.ts';
+import { ADDRESS_STREAM, TOLD_CERTIFICATES } from '../mesh/wire/mesh-method.ts';
 import { OperationalError } from '../runtime/errors.ts';
 import { Health } from '../runtime/health.ts';
 import type { Route } from '../runtime/http.ts';
@@ -39,6 +40,7 @@ export async function composeAgent(
 ): Promise<readonly Part[]> {
   const { clock, random, log, start } = deps;
   const cluster = clusterName(config);
+  const withheld = new Set(config.withhold);
   const health = new Health(clock);
   const tls = await openTlsFiles(config.tls, { clock, log: log.child({ part: 'tls' }) });
   const servers = {
@@ -52,7 +54,7 @@ export async function composeAgent(
   const upstream = createGrpcUpstream({
     ...servers,
     software: SOFTWARE_VERSION,
-    trust: saidTrust(tls.source),
+    ...(withheld.has(TOLD_CERTIFICATES) ? {} : { trust: saidTrust(tls.source) }),
     log: log.child({ part: 'upstream' }),
     onState: (state) => {
       if (state.connected) start.reached('connected');
@@ -86,7 +88,7 @@ export async function composeAgent(
       health,
       observe: config.datapath.observe,
       closeSockets: protocolsToClose(config.datapath.closeSockets),
-      ...(config.datapath.ipcache ? { followAddresses } : {}),
+      ...(config.datapath.ipcache && !withheld.has(ADDRESS_STREAM) ? { followAddresses } : {}),
     };
     const app = createAgentApp(appDeps);
     opened = { maps, app, routes: routesOf(app, appDeps, tls) };

@@ -1,6 +1,7 @@
 // The configuration of a node's agent: its schema and defaults. What it says of itself is on loopback unless told otherwise.
 
 import { z } from 'zod';
+import { ADDRESS_STREAM, TOLD_CERTIFICATES } from '../mesh/wire/mesh-method.ts';
 import { httpListen, staysOnThisMachine } from '../runtime/http-reach.ts';
 
 /** Cilium's default for each of these maps. */
@@ -87,6 +88,8 @@ export const agentConfigSchema = z.strictObject({
     })
     .check(staysOnThisMachine(''))
     .prefault({}),
+  /** Capabilities to do without, as a version that does not have them. */
+  withhold: z.array(z.enum([ADDRESS_STREAM, TOLD_CERTIFICATES])).default([]),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
 

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { together } from '../mesh/conflict/assessments.ts';
 import { assessKernels } from '../mesh/conflict/kernel.ts';
 import type { ClusterName } from '../mesh/model/names.ts';
+import { ADDRESS_STREAM } from '../mesh/wire/mesh-method.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Health } from '../runtime/health.ts';
 import { httpPart } from '../runtime/http-part.ts';
@@ -59,6 +60,7 @@ import { clusterIdentity, clusterSettings, leavesOf, openTls } from './settings.
 import { createManifestSource } from './sources/manifests/manifest-source.ts';
 import { Election } from './store/election.ts';
 import { createView } from './view/view.ts';
+import type { Withheld } from './withheld.ts';
 
 export interface AppDeps {
   readonly clock: Clock;
@@ -76,7 +78,8 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   const etcd = new OwnEtcd({ endpoints: config.etcd.endpoints, tls: tls.etcd, clock, random, log, health });
   const source = createManifestSource({ folder: config.sources.manifests, clock, log: log.child({ part: 'source' }) });
   const admission = new AdmissionEngine({ local: name, clock });
-  const addresses = new AddressBook();
+  const withheld: Withheld = new Set(config.withhold);
+  const addresses = withheld.has(ADDRESS_STREAM) ? undefined : new AddressBook();
   const view = createView({ cluster: { name, id }, clock, log: log.child({ part: 'view' }) });
 
   const openDoor = doorOpener({ client: config.peers.client, clock, random, log: log.child({ part: 'peers' }) });
@@ -86,6 +89,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     openDoor,
     intake: peerIntake(admission, etcd.mirror.entries, (peer) => reflector.onDeclarations(peer)),
     onBundle: (peer, bytes) => bundles.receive(peer, bytes),
+    withheld,
     limits: { card: config.peers.freshness, plain: config.peers.plainFreshness },
     clock,
     random,
@@ -122,6 +126,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   const door = createDoor({
     cluster: name,
     trust,
+    withheld,
     credentials: serverCredentials(tls.door.source),
     listen: config.door.listen,
     clock,
@@ -190,7 +195,8 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     reflector.onDeclarations(peer);
   });
   let leader = false;
-  for (const observer of [new FilledHistory(view), new FilledHistory(addresses), door.observer]) etcd.observe(observer);
+  const told = [view, ...(addresses === undefined ? [] : [addresses])].map((reader) => new FilledHistory(reader));
+  for (const observer of [...told, door.observer]) etcd.observe(observer);
   const remembered = new Remembered({ self: name, admission, leading: () => leader, clock });
   const kept = new KeptValues({
     store: etcd.store,

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CARD_LIMITS, PLAIN_LIMITS } from '../mesh/conflict/freshness.ts';
 import { ENDPOINTS_MAX, isEndpoint } from '../pki/join/token.ts';
 import { httpListen, staysOnThisMachine } from '../runtime/http-reach.ts';
+import { WITHHOLDABLE } from './withheld.ts';
 
 const files = z.array(z.string().min(1)).min(1);
 const pair = { cert: z.string().min(1), key: z.string().min(1) };
@@ -90,6 +91,8 @@ export const apiServerConfigSchema = z.strictObject({
     })
     .check(staysOnThisMachine('give it certificates (http.tls), '))
     .prefault({}),
+  /** Capabilities to do without, as a version that does not have them: neither offered nor used. */
+  withhold: z.array(z.enum(WITHHOLDABLE)).default([]),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
 

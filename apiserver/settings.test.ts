@@ -1,10 +1,12 @@
-// What the cluster says of itself follows its files: an authority that is announced beside the old one is pinned from then on.
+// What the cluster says of itself follows its files, and what it is told to do without.
 
 import { expect, test } from 'vitest';
 import type { ClusterName } from '../mesh/model/names.ts';
+import { offeredBy } from '../mesh/wire/card.ts';
 import { createAuthority } from '../pki/authority.ts';
 import { spkiPins } from '../pki/spki.ts';
 import { apiServerConfigSchema } from './config.ts';
+import { clusterCard } from './publisher/convert/cluster.ts';
 import { clusterSettings } from './settings.ts';
 
 const files = { ca: ['ca.pem'], cert: 'cert.pem', key: 'key.pem' };
@@ -27,4 +29,14 @@ test('the pins are those of the authorities that are in use now', async () => {
   expect(settings.spkiPins).toEqual(pinsOf(old.certificate, next.certificate));
   ca = next.certificate;
   expect(settings.spkiPins).toEqual(pinsOf(next.certificate));
+});
+
+test('what is withheld is not offered', () => {
+  const offered = (...withhold: readonly string[]) => {
+    const settings = clusterSettings(apiServerConfigSchema.parse({ ...config, withhold }), { caText: () => undefined });
+    return offeredBy(clusterCard(settings, { uid: 'u', joinedAt: undefined }, 0));
+  };
+  expect(offered()).toEqual(['synced-canaries', 'service-specs', 'service-pieces', 'trust-bundle']);
+  expect(offered('service-pieces', 'trust-bundle', 'address-stream')).toEqual(['synced-canaries', 'service-specs']);
+  expect(() => offered('service-peaces')).toThrow(/withhold/);
 });

@@ -3,7 +3,7 @@
 
 import { type ClusterId, type ClusterName, parseClusterId, parseClusterName } from '../mesh/model/names.ts';
 import { MESH_PROTOCOL } from '../mesh/wire/agent-message.ts';
-import { SERVICE_PIECES, SERVICE_SPECS } from '../mesh/wire/card.ts';
+import { SERVICE_PIECES, SERVICE_SPECS, TRUST_BUNDLE } from '../mesh/wire/card.ts';
 import { spkiPins } from '../pki/spki.ts';
 import type { OwnLeaf } from '../pki/trust/own-leaf.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -36,6 +36,7 @@ function invalid(setting: string, value: string, reason: string): OperationalErr
 export function clusterSettings(config: ApiServerConfig, door: Pick<TlsFilesFollower, 'caText'>): ClusterSettings {
   const { mode, encryption, tunnelProtocol, tunnelPort } = config.cluster.datapath;
   const { podCIDRs, serviceCIDRs, nodeCIDRs, maxConnectedClusters, defaultGlobalNamespace } = config.cluster;
+  const withheld: ReadonlySet<string> = new Set(config.withhold);
   return {
     ...clusterIdentity(config),
     maxConnectedClusters,
@@ -50,7 +51,8 @@ export function clusterSettings(config: ApiServerConfig, door: Pick<TlsFilesFoll
     },
     defaultGlobalNamespace,
     versions: { software: SOFTWARE_VERSION, protocol: MESH_PROTOCOL },
-    capabilities: ['synced-canaries', SERVICE_SPECS, SERVICE_PIECES],
+    capabilities: ['synced-canaries', ...[SERVICE_SPECS, SERVICE_PIECES].filter((name) => !withheld.has(name))],
+    announcesBundle: !withheld.has(TRUST_BUNDLE),
     get spkiPins() {
       return spkiPins(config.door.tls.ca.flatMap((path) => door.caText(path) ?? []));
     },

@@ -11,7 +11,8 @@ interface ProgramOptions {
 }
 
 export function apiServerCommand(): Command {
-  return programCommand('apiserver', 'run the mesh API server of one cluster').action(
+  const withheld = 'service-specs, service-pieces, trust-bundle, address-stream';
+  return programCommand('apiserver', 'run the mesh API server of one cluster', withheld).action(
     async (options: ProgramOptions) => {
       const { apiServerConfigSchema } = await import('../apiserver/config.ts');
       const { runApiServer } = await import('../apiserver/main.ts');
@@ -21,7 +22,8 @@ export function apiServerCommand(): Command {
 }
 
 export function agentCommand(): Command {
-  return programCommand('agent', "run the agent of one node: programs the node's eBPF service maps").action(
+  const withheld = 'address-stream, told-certificates';
+  return programCommand('agent', "run the agent of one node: programs the node's eBPF service maps", withheld).action(
     async (options: ProgramOptions) => {
       const { agentConfigSchema } = await import('../agent/config.ts');
       const { runAgent } = await import('../agent/main.ts');
@@ -30,7 +32,8 @@ export function agentCommand(): Command {
   );
 }
 
-function programCommand(name: string, description: string): Command {
+/** `withheld`: what the setting of that name may have. */
+function programCommand(name: string, description: string, withheld: string): Command {
   return new Command(name)
     .description(description)
     .option('-c, --config <file>', 'configuration, YAML')
@@ -41,7 +44,11 @@ function programCommand(name: string, description: string): Command {
       [],
     )
     .option('--print-config', 'print what is in force and where each value comes from, and end')
-    .addHelpText('after', '\nEnvironment: CLUSTERMESH_HTTP__LISTEN sets http.listen, and so on for every setting.');
+    .addHelpText('after', '\nEnvironment: CLUSTERMESH_HTTP__LISTEN sets http.listen, and so on for every setting.')
+    .addHelpText(
+      'after',
+      `To do without a capability, as an older version does: --set withhold=[NAME], of ${withheld}.`,
+    );
 }
 
 async function run<S extends z.ZodType>(

@@ -81,6 +81,7 @@ export function apiServerConfig({ plan, control, folder, layout }: ConfigInput, 
       listen: [`unix:${folder.apiServerSocket(replica)}`, `${control.listenAddress}:${ports.http}`],
       tls: { ca, ...layout.leaf('http') },
     },
+    withhold: spec.tuning?.withhold ?? [],
     log: { level: 'info' },
   };
 }
@@ -93,6 +94,7 @@ export function agentConfig({ plan, control, folder, layout }: ConfigInput, node
     tls: { ca: [layout.authority.cert], ...layout.agent(node.plan.name) },
     datapath: node.kernel === undefined ? { kind: 'memory' } : { kind: 'ebpf', ...node.kernel },
     http: { listen: `unix:${folder.agentSocket(node.plan.name)}` },
+    withhold: plan.spec.tuning?.agentsWithhold ?? [],
     log: { level: 'info' },
   };
 }

@@ -7,6 +7,9 @@ export interface ObservedStatus {
     readonly phase: string;
     readonly synced: boolean;
     readonly freshness: string;
+    readonly inPieces: boolean;
+    readonly disconnects: number;
+    readonly failures: number;
     readonly admitted: number;
     readonly quarantined: number;
   }[];

@@ -23,6 +23,10 @@ export interface ClusterTuning {
   readonly replicas?: number;
   /** How long a peer may be silent. @default the API server's own */
   readonly freshness?: { readonly ageingMs: number; readonly staleMs: number; readonly expiredMs: number };
+  /** What its API servers do without. @default nothing */
+  readonly withhold?: readonly string[];
+  /** What its agents do without. @default nothing */
+  readonly agentsWithhold?: readonly string[];
   /** Further arguments of the cluster's etcd. */
   readonly etcdArgs?: readonly string[];
 }

@@ -2,7 +2,7 @@
 // A stream of its own beside the snapshot's: neither waits for the other. What it hears it hands on; it keeps nothing but its
 // place.
 
-import { type ChannelCredentials, Client, type ServiceError } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, type ServiceError, status } from '@grpc/grpc-js';
 import type { Result } from '../../mesh/model/result.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import { type AddressesPart, encodeFollowAddresses, parseAddressesPart } from '../../mesh/wire/addresses.ts';
@@ -84,7 +84,9 @@ export class AddressUpstream {
           if (taken.ok) onHeard();
           else reject(lost(server, taken.error));
         });
-        call.on('error', (error: ServiceError) => reject(lost(server, error.details || error.message)));
+        call.on('error', (error: ServiceError) =>
+          reject(error.code === status.UNIMPLEMENTED ? older(server) : lost(server, error.details || error.message)),
+        );
         call.on('end', () => reject(lost(server, 'it ended the stream')));
         const abort = () => reject(signal.reason);
         signal.addEventListener('abort', abort, { once: true });
@@ -116,5 +118,16 @@ const lost = (server: string, reason: string): OperationalError =>
     operation: 'follow addresses',
     subject: server,
     reason,
+    retryable: true,
+  });
+
+/** It is asked again and again, at little cost: the next one may be of a newer version, and this one be upgraded. */
+const older = (server: string): OperationalError =>
+  new OperationalError({
+    code: 'UPSTREAM_OLDER',
+    operation: 'follow addresses',
+    subject: server,
+    reason: 'this API server does not tell them',
+    hint: "services are programmed all the same, and peers' pods have no names here: upgrade it, or take address-stream out of its setting withhold",
     retryable: true,
   });

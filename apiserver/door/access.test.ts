@@ -1,11 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import type { Withholdable } from '../withheld.ts';
 import { accessOf, type ClientKind } from './access.ts';
 import { byteKeyOf, holdsKey, requestedInterval, singleKey } from './byte-key.ts';
 
 const west = 'west' as ClusterName;
 const check = (kind: ClientKind, key: string, end = '') =>
   accessOf(kind, west).check(requestedInterval(Buffer.from(key), Buffer.from(end, 'latin1')));
+
+test('a peer is refused what is withheld, and nothing else', () => {
+  const allowed = (...withheld: readonly Withholdable[]) =>
+    ['services', 'heads', 'slices', 'bundles', 'cards'].filter((kind) => {
+      const key = `clustermesh/v1/${kind}/west`;
+      const single = kind === 'bundles' || kind === 'cards';
+      const interval = requestedInterval(Buffer.from(single ? key : `${key}/`), Buffer.from(single ? '' : `${key}0`));
+      return accessOf('peer', west, new Set(withheld)).check(interval).ok;
+    });
+  expect(allowed()).toEqual(['services', 'heads', 'slices', 'bundles', 'cards']);
+  expect(allowed('service-pieces')).toEqual(['services', 'bundles', 'cards']);
+  expect(allowed('service-specs', 'trust-bundle')).toEqual(['heads', 'slices', 'cards']);
+});
 
 type Row = readonly [key: string, end: string, who: string];
 

@@ -3,11 +3,12 @@
 
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
-import { CARDS_PREFIX, cardKey } from '../../mesh/wire/card.ts';
+import { CARDS_PREFIX, cardKey, SERVICE_PIECES, SERVICE_SPECS, TRUST_BUNDLE } from '../../mesh/wire/card.ts';
 import { CLUSTER_CONFIG_PREFIX, clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import { CACHE_ROOT, OWN_CACHE_ROOTS, OWN_STATE_ROOTS, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import { HEARTBEAT_KEY, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
 import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
+import { NOTHING_WITHHELD, type Withheld } from '../withheld.ts';
 import { byteKeyOfText, holdsInterval, intervalText, type KeyInterval, prefixInterval, singleKey } from './byte-key.ts';
 
 /**
@@ -21,9 +22,9 @@ export interface Access {
   check(interval: KeyInterval): Result<undefined, string>;
 }
 
-/** `own` is the cluster whose door this is. */
-export function accessOf(kind: ClientKind, own: ClusterName): Access {
-  const grants = grantsOf(kind, own);
+/** `own` is the cluster whose door this is; what is withheld is refused to peers, as by the door of a version that does not have it. */
+export function accessOf(kind: ClientKind, own: ClusterName, withheld: Withheld = NOTHING_WITHHELD): Access {
+  const grants = grantsOf(kind, own, withheld);
   const allowed = grants.map(({ name }) => name).join(', ');
   return {
     check(interval) {
@@ -38,17 +39,17 @@ interface Grant {
   readonly interval: KeyInterval;
 }
 
-function grantsOf(kind: ClientKind, own: ClusterName): readonly Grant[] {
+function grantsOf(kind: ClientKind, own: ClusterName, withheld: Withheld): readonly Grant[] {
   switch (kind) {
     case 'peer':
       return [
         prefix(STATE_ROOT),
-        ...Object.values(OWN_STATE_ROOTS).map((root) => prefix(`${root}${own}/`)),
+        ...OFFERED_ROOTS.filter(({ by }) => !withheld.has(by)).map(({ root }) => prefix(`${root}${own}/`)),
         key(clusterConfigKey(own)),
         prefix(`${SYNCED_ROOT}${own}/`),
         HEARTBEAT,
         key(cardKey(own)),
-        key(bundleKey(own)),
+        ...(withheld.has(TRUST_BUNDLE) ? [] : [key(bundleKey(own))]),
         HEALTH_PROBE,
       ];
     case 'local':
@@ -63,6 +64,13 @@ function grantsOf(kind: ClientKind, own: ClusterName): readonly Grant[] {
       return kind satisfies never;
   }
 }
+
+/** What is there for peers beyond Cilium's schema, by the capability that tells of it. */
+const OFFERED_ROOTS = [
+  { root: OWN_STATE_ROOTS.specs, by: SERVICE_SPECS },
+  { root: OWN_STATE_ROOTS.heads, by: SERVICE_PIECES },
+  { root: OWN_STATE_ROOTS.slices, by: SERVICE_PIECES },
+] as const;
 
 const prefix = (name: string): Grant => ({ name: `${name}*`, interval: prefixInterval(name) });
 const key = (name: string): Grant => ({ name, interval: singleKey(byteKeyOfText(name)) });

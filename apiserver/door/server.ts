@@ -14,6 +14,7 @@ import type { Log } from '../../runtime/log.ts';
 import { RefusalLog } from '../refusal-log.ts';
 import { EtcdWire, type messages } from '../store/etcd-wire.ts';
 import type { MirrorObserver } from '../store/port.ts';
+import type { Withheld } from '../withheld.ts';
 import { type Access, accessOf, type ClientKind } from './access.ts';
 import { type KeyInterval, requestedInterval } from './byte-key.ts';
 import { type AnyCall, endCall, onCallEnd } from './calls.ts';
@@ -34,6 +35,8 @@ export interface DoorDeps {
   readonly trust: DoorTrust;
   /** Must ask for client certificates, and check them against all stores of `trust` together. */
   readonly credentials: ServerCredentials;
+  /** @default nothing */
+  readonly withheld?: Withheld;
   /** `address:port`; port 0 takes a free one. */
   readonly listen: string;
   readonly clock: Clock;
@@ -247,7 +250,7 @@ class GrpcDoor implements Door {
       return undefined;
     }
     onCallEnd(call, () => slot.value.close());
-    const access = accessOf(judged.value.kind, this.#deps.cluster);
+    const access = accessOf(judged.value.kind, this.#deps.cluster, this.#deps.withheld);
     return { access, slot: slot.value, identity: judged.value, certificate: { raw, fingerprint256 } };
   }
 

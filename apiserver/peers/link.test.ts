@@ -9,6 +9,7 @@ import { seededRandom } from '../../runtime/random.ts';
 import { Turns } from '../../runtime/turns.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import type { Mirror, MirrorObserver, StoreEvent } from '../store/port.ts';
+import type { Withholdable } from '../withheld.ts';
 import { PeerLink } from './link.ts';
 import { peerKeys } from './peer-keys.ts';
 import type { PeerFreshness } from './port.ts';
@@ -50,7 +51,7 @@ afterEach(() => stop.abort());
 const RECORD_MS = 0.04;
 let busyMs = 0;
 
-function follow(): PeerLink {
+function follow(...withhold: readonly Withholdable[]): PeerLink {
   const timers = { now: () => clock.now(), after: (delayMs: number, task: () => void) => clock.after(delayMs, task) };
   const text = (value: Uint8Array | undefined) => (value === undefined ? undefined : Buffer.from(value).toString());
   const link = new PeerLink({
@@ -85,6 +86,7 @@ function follow(): PeerLink {
       removePeer() {},
     },
     onBundle: (_, bundle) => seen.bundles.push(text(bundle)),
+    withheld: new Set(withhold),
     limits: { card: LIMITS, plain: LIMITS },
     clock,
     random: seededRandom(1),
@@ -437,6 +439,17 @@ describe('services in pieces', () => {
     await card('service-pieces');
     await later(() => expect(link.state).toMatchObject({ synced: true, inPieces: true }));
     expect(seen.retained.at(-1)).toEqual([HEAD, SLICE]);
+  });
+
+  test('are not asked for where they are withheld, whatever the card says', async () => {
+    await card('service-pieces');
+    await publishPieces();
+    await publish();
+    const link = follow('service-pieces');
+    await vi.waitFor(() => expect(link.state).toMatchObject({ phase: 'live', synced: true, inPieces: false }));
+    await card('service-pieces');
+    await later(() => expect(seen.card).toHaveLength(2));
+    expect(seen.records).toEqual([WHOLE]);
   });
 
   test('are not asked of a replica that refuses them', async () => {

@@ -6,7 +6,14 @@ import type { Freshness, HistoryLoss } from '../../mesh/conflict/facts.ts';
 import { type FreshnessLimits, freshnessAt } from '../../mesh/conflict/freshness.ts';
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { announcesBundle, publishesPieces, publishesSpecs } from '../../mesh/wire/card.ts';
+import {
+  announcesBundle,
+  publishesPieces,
+  publishesSpecs,
+  SERVICE_PIECES,
+  SERVICE_SPECS,
+  TRUST_BUNDLE,
+} from '../../mesh/wire/card.ts';
 import { OWN_STATE_ROOTS, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
@@ -17,6 +24,7 @@ import type { Random } from '../../runtime/random.ts';
 import type { Turns } from '../../runtime/turns.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
 import type { Mirror, MirrorBatch, MirrorObserver, MirrorState, StoreEvent } from '../store/port.ts';
+import { NOTHING_WITHHELD, type Withheld } from '../withheld.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { OfferedKeys } from './offered-keys.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
@@ -31,6 +39,8 @@ export interface PeerLinkDeps {
   readonly intake: PeerIntake;
   /** The peer's bundle of authorities, as its key stands; undefined where there is none. */
   readonly onBundle?: ((peer: ClusterName, bytes: Uint8Array | undefined) => void) | undefined;
+  /** What is not asked for, whoever offers it. @default nothing */
+  readonly withheld?: Withheld | undefined;
   readonly limits: { readonly card: FreshnessLimits; readonly plain: FreshnessLimits };
   readonly clock: Clock;
   readonly random: Random;
@@ -195,16 +205,17 @@ export class PeerLink implements PeerPulse {
     this.#client = client;
     const over = new AbortController();
     const both = AbortSignal.any([signal, over.signal]);
+    const { withheld = NOTHING_WITHHELD } = this.#deps;
     const offered = (key: string, offers: (card: ClusterCard) => boolean) =>
       new OfferedKeys({
         offers,
         probe: () => this.#withDeadline(both, (deadline) => client.store.get(key, deadline)),
         onChange: (refusal) => over.abort(refusal),
       });
-    const specs = offered(this.#keys.specs.prefix, publishesSpecs);
-    const bundle = offered(this.#keys.bundle, announcesBundle);
+    const specs = offered(this.#keys.specs.prefix, (card) => !withheld.has(SERVICE_SPECS) && publishesSpecs(card));
+    const bundle = offered(this.#keys.bundle, (card) => !withheld.has(TRUST_BUNDLE) && announcesBundle(card));
     const pieces = new OfferedKeys({
-      offers: publishesPieces,
+      offers: (card) => !withheld.has(SERVICE_PIECES) && publishesPieces(card),
       probe: () => this.#withDeadline(both, (deadline) => this.#hasPieces(client, deadline)),
       instead: true,
       onChange: (refusal) => over.abort(refusal),

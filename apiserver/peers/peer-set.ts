@@ -24,6 +24,7 @@ export interface PeerSetDeps {
   readonly openDoor: OpenDoor;
   readonly intake: PeerIntake;
   readonly onBundle?: PeerLinkDeps['onBundle'];
+  readonly withheld?: PeerLinkDeps['withheld'];
   readonly limits: { readonly card: FreshnessLimits; readonly plain: FreshnessLimits };
   readonly clock: Clock;
   readonly random: Random;
@@ -255,7 +256,7 @@ export class PeerSet {
   }
 
   #start(name: ClusterName, spec: PeerSpec): void {
-    const { openDoor, intake, onBundle, limits, clock, random, log, onChange } = this.#deps;
+    const { openDoor, intake, onBundle, withheld, limits, clock, random, log, onChange } = this.#deps;
     const stopping = new AbortController();
     const peerLog = log.child({ peer: name });
     const link = new PeerLink({
@@ -263,6 +264,7 @@ export class PeerSet {
       openDoor,
       intake,
       onBundle,
+      withheld,
       limits,
       clock,
       random,

@@ -26,6 +26,7 @@ const cluster: ClusterSettings = {
   defaultGlobalNamespace: true,
   versions: { software: '0.1.0', protocol: 1 },
   capabilities: [],
+  announcesBundle: true,
   spkiPins: [],
 };
 

@@ -15,6 +15,8 @@ export interface ClusterSettings {
   readonly defaultGlobalNamespace: boolean;
   readonly versions: ClusterCard['versions'];
   readonly capabilities: readonly string[];
+  /** Peers may watch the bundle of its authorities. */
+  readonly announcesBundle: boolean;
   /** `sha256/BASE64` of the SPKI of each CA of this cluster, as of the moment of asking: authorities are rotated. */
   readonly spkiPins: readonly string[];
 }

@@ -19,7 +19,8 @@ import { Encodings } from './encodings.ts';
 
 export interface MeshServerDeps {
   readonly feed: SnapshotFeed;
-  readonly addresses: AddressFeed;
+  /** Absent: agents that ask are answered as by a server that does not know of it. */
+  readonly addresses?: AddressFeed | undefined;
   readonly cluster: ClusterName;
   /** Must ask for client certificates, and check them against the own cluster's authority. */
   readonly credentials: ServerCredentials;
@@ -87,20 +88,23 @@ class GrpcMeshServer implements MeshServer {
   }
 
   async start(): Promise<number> {
-    const { feed, listen, credentials } = this.#deps;
-    const addresses = new AddressService(this.#deps);
-    this.#server.addService(
-      { subscribe: SUBSCRIBE, followAddresses: FOLLOW_ADDRESSES },
-      { subscribe: (call: Call) => this.#accept(call), followAddresses: (call: AddressCall) => addresses.accept(call) },
-    );
+    const { feed, addresses, listen, credentials } = this.#deps;
+    const told = addresses && new AddressService({ ...this.#deps, addresses });
+    this.#server.addService({ subscribe: SUBSCRIBE }, { subscribe: (call: Call) => this.#accept(call) });
+    if (told !== undefined) {
+      this.#server.addService(
+        { followAddresses: FOLLOW_ADDRESSES },
+        { followAddresses: (call: AddressCall) => told.accept(call) },
+      );
+    }
     const port = await listenGrpc(this.#server, listen, credentials);
     const unsubscribe = feed.subscribe(() => {
       for (const stream of this.#streams.keys()) stream.wake();
     });
     const stopBeating = this.#beat();
-    const stopAddresses = addresses.start();
+    const stopAddresses = told?.start();
     this.#release = () => {
-      stopAddresses();
+      stopAddresses?.();
       unsubscribe();
       stopBeating();
     };

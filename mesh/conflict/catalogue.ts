@@ -302,7 +302,7 @@ const ROWS: readonly CatalogueRow[] = [
     'Capabilities of two clusters differ',
     'What only one side has does not work across the two.',
     NOTHING,
-    'Switch on the same capabilities in {subject} and {other}.',
+    'Upgrade the one of {subject} and {other} that lacks them, or end its setting `withhold`.',
   ),
   row(
     'CM-CFG-004',

@@ -2,12 +2,12 @@
 // A plain Cilium peer declares none of this and is not compared.
 
 import type { ClusterCard } from '../model/cluster.ts';
-import { cardKey } from '../wire/card.ts';
+import { cardKey, offeredBy, SERVICE_PIECES, SERVICE_SPECS, TRUST_BUNDLE } from '../wire/card.ts';
 import { type ClusterRuleInput, differingPairs } from './cluster-id.ts';
 import type { Drafts } from './drafts.ts';
 import { type Json, type Party, pairFingerprint, type Severity, soleFingerprint } from './finding.ts';
 import type { Cause } from './holds.ts';
-import { compareRanks } from './order.ts';
+import { compareRanks, compareText } from './order.ts';
 import type { Standing } from './standing.ts';
 
 type WithCard = Standing & { readonly card: ClusterCard };
@@ -27,7 +27,7 @@ interface PairRule {
 const RULES: readonly PairRule[] = [
   { code: 'CM-CFG-001', compare: compareDatapaths, value: datapathText },
   { code: 'CM-CFG-002', compare: compareVersions, value: versionText },
-  { code: 'CM-CFG-003', compare: compareCapabilities, value: (card) => [...card.capabilities].sort().join(', ') },
+  { code: 'CM-CFG-003', compare: compareCapabilities, value: (card) => [...offeredBy(card)].sort().join(', ') },
 ];
 
 export function configRules(input: ClusterRuleInput): void {
@@ -100,13 +100,37 @@ function minorOf(software: string): { readonly major: number; readonly minor: nu
   return parts === null ? undefined : { major: Number(parts[1]), minor: Number(parts[2]) };
 }
 
-function compareCapabilities(
-  { capabilities: a }: ClusterCard,
-  { capabilities: b }: ClusterCard,
-): Disagreement | undefined {
-  const [ofA, ofB] = [new Set(a), new Set(b)];
-  const onlyOne = [...a.filter((name) => !ofB.has(name)), ...b.filter((name) => !ofA.has(name))];
-  return onlyOne.length === 0 ? undefined : { evidence: { only_one_side: [...new Set(onlyOne)].sort() } };
+/** What two clusters do instead while one of them lacks a capability, in both directions: it is used only where both have it. */
+const COST_OF: Readonly<Record<string, string>> = {
+  [SERVICE_PIECES]:
+    'services are read whole: one changed endpoint of a large service costs as much as all of them, and comes later',
+  [SERVICE_SPECS]: 'how the two export a service is not compared: CM-SVC-003 to 009 are skipped',
+  [TRUST_BUNDLE]: 'neither takes the next authority of the other by itself: people copy it before and after a rotation',
+};
+
+function compareCapabilities(a: ClusterCard, b: ClusterCard): Disagreement | undefined {
+  const missing = [
+    [a.name, without(a, b)],
+    [b.name, without(b, a)],
+  ] as const;
+  const onlyOne = [...new Set(missing.flatMap(([, names]) => names))].sort();
+  if (onlyOne.length === 0) return undefined;
+  const costs = onlyOne.flatMap((name) => (COST_OF[name] === undefined ? [] : [[name, COST_OF[name]] as const]));
+  return {
+    evidence: {
+      only_one_side: onlyOne,
+      missing: Object.fromEntries(
+        missing.filter(([, names]) => names.length > 0).sort(([x], [y]) => compareText(x, y)),
+      ),
+      ...(costs.length === 0 ? {} : { cost: Object.fromEntries(costs) }),
+    },
+  };
+}
+
+/** What the other has, and `card` does not. */
+function without(card: ClusterCard, other: ClusterCard): readonly string[] {
+  const has = new Set(offeredBy(card));
+  return [...new Set(offeredBy(other))].filter((name) => !has.has(name)).sort();
 }
 
 function datapathText({ datapath }: ClusterCard): string {

@@ -414,7 +414,10 @@ describe('configuration, services, freshness', () => {
     const odd = { name: 'odd', id: 9, card: { capabilities: ['service-exports'] }, clockOffsetMs: 31_000 };
     const { report } = judged('west', [west, odd]);
     expect(codes(report)).toEqual(['CM-CFG-003', 'CM-CFG-004']);
-    expect(only(report, 'CM-CFG-003').evidence).toEqual({ only_one_side: ['service-exports'] });
+    expect(only(report, 'CM-CFG-003').evidence).toEqual({
+      only_one_side: ['service-exports'],
+      missing: { west: ['service-exports'] },
+    });
   });
 
   test('CM-SVC-001: the contested port of the later cluster is withheld, its other ports are not', () => {

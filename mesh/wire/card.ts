@@ -27,8 +27,17 @@ export const SERVICE_PIECES = 'service-pieces';
 export const publishesPieces = (card: Pick<ClusterCard, 'capabilities'> | undefined): boolean =>
   card?.capabilities.includes(SERVICE_PIECES) === true;
 
+/** How what `trust.bundle` says is called where capabilities are compared; the list on the card does not have it. */
+export const TRUST_BUNDLE = 'trust-bundle';
+
 /** The cluster announces its authorities as a bundle (trust-bundle.ts), and its door answers for that. */
 export const announcesBundle = (card: Pick<ClusterCard, 'trust'>): boolean => card.trust.bundle === true;
+
+/** Everything that the card offers, by name. */
+export const offeredBy = (card: Pick<ClusterCard, 'capabilities' | 'trust'>): readonly string[] => [
+  ...card.capabilities,
+  ...(announcesBundle(card) ? [TRUST_BUNDLE] : []),
+];
 
 /** STABLE: the own card as it was admitted last, which is not always as it is; a peer's is the one under its `cardKey`. Not visible to peers. */
 export const admittedCardKey = (own: ClusterName): string => `clustermesh/v1/admitted/${own}`;

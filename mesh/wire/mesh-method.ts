@@ -20,6 +20,11 @@ export const FOLLOW_ADDRESSES = {
   requestStream: false,
 } as const;
 
+/** Whose the addresses of peers' pods are is told on a stream of its own. */
+export const ADDRESS_STREAM = 'address-stream';
+/** An agent tells on its stream which certificate it shows and which authorities it accepts. */
+export const TOLD_CERTIFICATES = 'told-certificates';
+
 /** A server that has nothing else to say says so this often; see SILENCE_MS. */
 export const HEARTBEAT_MS = 2_000;
 /** An agent that hears nothing for this long takes the server for gone: three beats may be lost or late. */

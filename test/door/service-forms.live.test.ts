@@ -30,6 +30,7 @@ const SLICES = 'clustermesh/v1/slices/west/shop/cart/';
 const CLUSTER: ClusterSettings = {
   ...{ name: OWN, id: 1 as ClusterId, maxConnectedClusters: 255, podCIDRs: [], serviceCIDRs: [], nodeCIDRs: [] },
   ...{ datapath: { mode: 'native', encryption: 'none' }, defaultGlobalNamespace: true, capabilities: [], spkiPins: [] },
+  announcesBundle: true,
   versions: { software: '0.1.0', protocol: 1 },
 };
 const SLICES_COUNT = 5;

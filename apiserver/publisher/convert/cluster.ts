@@ -29,7 +29,7 @@ export function clusterCard(settings: ClusterSettings, origin: ClusterOrigin, no
     datapath: settings.datapath,
     versions: settings.versions,
     capabilities: settings.capabilities,
-    trust: { spkiPins: settings.spkiPins, bundle: true },
+    trust: { spkiPins: settings.spkiPins, ...(settings.announcesBundle ? { bundle: true } : {}) },
     time: formatTime(nowMs),
   };
 }

@@ -95,6 +95,46 @@ test('failed keys come back, the others do not', async () => {
   await end();
 });
 
+test('keys that keep coming share a batch, while one after a pause and full batches go at once', async () => {
+  const clock = new ManualClock();
+  const stop = new AbortController();
+  const batches: (readonly string[])[] = [];
+  const made = new WorkQueue<string>({
+    ...{ name: 'test', clock, random: seededRandom(1), batchMax: 3, paceMs: 10 },
+    work: async (keys) => void batches.push(keys),
+  });
+  const running = made.run(stop.signal);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  made.add('a');
+  await turn();
+  expect(batches).toEqual([['a']]);
+  made.add('b');
+  clock.advance(9);
+  made.add('c');
+  await turn();
+  expect(batches).toHaveLength(1);
+  clock.advance(1);
+  await turn();
+  expect(batches.slice(1)).toEqual([['b', 'c']]);
+
+  made.addAll(['d', 'e']);
+  await turn();
+  expect(batches).toHaveLength(2);
+  made.add('f');
+  await turn();
+  expect(batches.slice(2)).toEqual([['d', 'e', 'f']]);
+  clock.advance(10);
+  made.add('g');
+  await turn();
+  expect(batches.slice(3)).toEqual([['g']]);
+  made.add('h');
+  await turn();
+  stop.abort();
+  await running;
+  expect(batches).toHaveLength(4);
+});
+
 test('stops while it gathers', async () => {
   const stop = new AbortController();
   const made = new WorkQueue<string>({

@@ -19,6 +19,11 @@ export interface WorkQueueOptions<K> {
   readonly parallelMax?: number;
   /** Waits this long after the first key, to gather more. @default 0 */
   readonly gatherMs?: number;
+  /**
+   * Begins a batch that is not full this long after the one before at the earliest: a single key after a pause does not wait, and keys
+   * that keep coming share what a batch costs. @default 0
+   */
+  readonly paceMs?: number;
   readonly backoff?: BackoffOptions;
   readonly onError?: (error: unknown, keys: readonly K[]) => void;
 }
@@ -30,6 +35,9 @@ export class WorkQueue<K> {
   readonly #idleWaiters: (() => void)[] = [];
   readonly #working = new Set<K>();
   #wake: (() => void) | undefined;
+  #begunAt = Number.NEGATIVE_INFINITY;
+  /** A batch that is not full waits for its time. */
+  #cancelPace: (() => void) | undefined;
 
   constructor(options: WorkQueueOptions<K>) {
     this.#options = options;
@@ -69,8 +77,9 @@ export class WorkQueue<K> {
         const mayBegin = workers.size === 0 ? free.length > 0 : free.length >= batchMax;
         if (mayBegin && gatherMs > 0 && free.length < batchMax) await sleep(clock, gatherMs, signal).catch(() => {});
         if (signal.aborted) break;
-        const keys = mayBegin ? this.#free(batchMax) : [];
+        const keys = mayBegin && this.#isTime(free.length) ? this.#free(batchMax) : [];
         if (keys.length > 0) {
+          this.#begunAt = clock.monotonic();
           for (const key of keys) this.#waiting.delete(key);
           const worker = this.#workOnce(keys, signal).finally(() => {
             workers.delete(worker);
@@ -89,9 +98,22 @@ export class WorkQueue<K> {
       await Promise.all(workers);
     } finally {
       signal.removeEventListener('abort', stop);
+      this.#cancelPace?.();
       for (const retry of this.#retries.values()) retry.cancel();
       for (const resolve of this.#idleWaiters.splice(0)) resolve();
     }
+  }
+
+  /** Whether so many keys may be begun now; otherwise the queue looks again when they may. */
+  #isTime(keys: number): boolean {
+    const { clock, batchMax = 1, paceMs = 0 } = this.#options;
+    const waitMs = keys >= batchMax ? 0 : this.#begunAt + paceMs - clock.monotonic();
+    if (waitMs <= 0) return true;
+    this.#cancelPace ??= clock.after(waitMs, () => {
+      this.#cancelPace = undefined;
+      this.#wake?.();
+    });
+    return false;
   }
 
   /** What may be begun: what is in work waits until that is over. */

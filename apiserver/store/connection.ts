@@ -8,7 +8,6 @@ import {
   Client,
   Metadata,
   type MethodDefinition,
-  type ServiceError,
   type StatusObject,
 } from '@grpc/grpc-js';
 import type { Clock } from '../../runtime/clock.ts';
@@ -16,6 +15,7 @@ import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { isFailure, Meanings } from './failures.ts';
 import { type Attempt, attemptFailed, failureOf } from './grpc-failures.ts';
+import { callUnary } from './unary-call.ts';
 
 /** etcd puts up to 1000 revisions into one watch message and pages hold 5000 keys: gRPC's 4 MiB would break both. */
 const RECEIVE_BYTES_MAX = 128 * 1024 * 1024;
@@ -142,22 +142,10 @@ export class EtcdConnection {
     try {
       return await new Promise<Res>((resolve, reject) => {
         const deadline = this.#deps.clock.now() + (options.timeoutMs ?? CALL_TIMEOUT_MS);
-        const answer = (error: ServiceError | null, response?: Res): void => {
-          if (error !== null) reject(failureOf(attempt, error));
-          else if (response === undefined) reject(unreachable(attempt, 'an empty answer'));
-          else resolve(response);
-        };
-        const { path, requestSerialize, responseDeserialize } = method;
-        const call = channel.client.makeUnaryRequest(
-          path,
-          requestSerialize,
-          responseDeserialize,
-          request,
-          new Metadata(),
-          { deadline },
-          answer,
-        );
-        stop = () => call.cancel();
+        stop = callUnary(channel.client, method, request, deadline, (answer) => {
+          if ('response' in answer) resolve(answer.response);
+          else reject(failureOf(attempt, answer.refusal));
+        });
         signal?.addEventListener('abort', stop, { once: true });
       });
     } finally {

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials, InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import { Channel, type ChannelOptions, credentials } from '@grpc/grpc-js';
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CutProxy, startCutProxy } from '../../lab/cut-proxy.ts';
@@ -232,7 +232,7 @@ describe.skipIf(skippedWithout('etcd'))('mirror of a real etcd', () => {
     await direct.transact([put('cilium/seen')]);
     const { admin, token } = await withAuthentication(independent, etcd.endpoints);
     endings.push(() => admin.close());
-    const following = follow({ spanning: false }, { interceptors: [carrying(token)] });
+    const following = follow({ spanning: false }, carrying(token));
     await following.live();
     const reader = admin.role('reader');
     await reader.revoke({ permission: 'Read', range: admin.range({ prefix: 'clustermesh/' }) });
@@ -395,12 +395,21 @@ async function withAuthentication(etcd: Etcd3, hosts: readonly string[]): Promis
   return { token, admin: new Etcd3({ hosts: [...hosts], auth: { username: 'root', password: 'secret' } }) };
 }
 
-function carrying(token: string): Interceptor {
-  return (options, next) =>
-    new InterceptingCall(next(options), {
-      start(metadata, listener, go) {
+/** Every call of the channel says who asks. */
+function carrying(token: string): ChannelOptions {
+  const channelFactoryOverride = (...made: ConstructorParameters<typeof Channel>): Channel => {
+    const channel = new Channel(...made);
+    const createCall = channel.createCall.bind(channel);
+    channel.createCall = (...asked) => {
+      const call = createCall(...asked);
+      const start = call.start.bind(call);
+      call.start = (metadata, listener) => {
         metadata.set('token', token);
-        go(metadata, listener);
-      },
-    });
+        start(metadata, listener);
+      };
+      return call;
+    };
+    return channel;
+  };
+  return { channelFactoryOverride };
 }

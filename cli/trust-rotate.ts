@@ -109,7 +109,7 @@ async function rotate(options: RotateOptions): Promise<void> {
 }
 
 function documentOf(
-  { cluster, phase, steps, waiting, passedOver }: RotateOutcome,
+  { cluster, phase, steps, waiting, passedOver, notAsked }: RotateOutcome,
   { dir, dryRun }: RotateRequest,
   pending: readonly string[],
 ) {
@@ -124,12 +124,13 @@ function documentOf(
     })),
     waiting_for: waiting,
     passed_over: passedOver,
+    not_asked: notAsked,
     pending,
   };
 }
 
 function render(
-  { cluster, phase, steps, waiting, passedOver }: RotateOutcome,
+  { cluster, phase, steps, waiting, passedOver, notAsked }: RotateOutcome,
   { dryRun }: RotateRequest,
   pending: readonly string[],
 ): string {
@@ -145,6 +146,7 @@ function render(
     ...failed,
     ...listed('passed over:', passedOver),
     ...listed('in the way of the next phase:', waiting),
+    ...listed('not asked, and not waited for:', notAsked),
     ...listed('the old authority is gone; not taken yet:', pending),
     `${cluster}: ${MEANINGS[phase]}`,
   ].join('\n\n');

@@ -60,6 +60,40 @@ export function untilShown(servers: readonly AskedServer[], folder: FolderState)
   return distinct([...untilAnnounced(servers, folder), ...wrong]);
 }
 
+/** Names that a sentence has; more are counted. */
+const NAMED_MAX = 5;
+
+/** Agents that nobody waits for, because they cannot be asked: nothing stands in the way for them, and a person has to know of them. */
+export function notAsked(servers: readonly AskedServer[], { agents }: FolderState): readonly string[] {
+  const told = new Map<string, boolean>();
+  for (const { node, authorities } of servers.flatMap(({ document }) => agentsOf(document))) {
+    told.set(node, told.get(node) === true || authorities !== null);
+  }
+  const away = [...agents.keys()].filter((node) => !told.has(node));
+  const silent = [...told].filter(([, says]) => !says).map(([node]) => node);
+  const known = new Set([...agents.keys(), ...told.keys()]).size;
+  const said = (nodes: readonly string[], what: string, fix: string) =>
+    nodes.length === 0 ? [] : [`${nodes.length} of ${known} agents ${what}: ${someOf(nodes)}: ${fix}`];
+  return [
+    ...said(
+      away,
+      'are not connected to an API server that was asked',
+      'copy ca/ca.pem and agents/NODE/ to their nodes before they come back, else they may be refused; of a node that is gone for good remove agents/NODE/',
+    ),
+    ...said(
+      silent,
+      'do not say what they accept, being of an older version or told not to',
+      'see to it that their nodes have ca/ca.pem and agents/NODE/ before the next phase',
+    ),
+  ];
+}
+
+function someOf(nodes: readonly string[]): string {
+  const sorted = [...nodes].sort();
+  const more = sorted.length - NAMED_MAX;
+  return more > 0 ? `${sorted.slice(0, NAMED_MAX).join(', ')} and ${more} more` : sorted.join(', ');
+}
+
 function notTaken({ name, announced, acknowledged }: PeerTrustEntry, { bundle }: TrustDocument): string {
   const wanted = bundle?.sequence ?? 'what is announced';
   if (acknowledged !== null) return `${name} trusts bundle ${acknowledged}, and not yet ${wanted}`;

@@ -97,8 +97,8 @@ const phase = async () => (await readRotation(dir)).phase;
 describe('rotate-ca', () => {
   test('does all of it where nothing stands in the way', async () => {
     const before = await readFile(join(dir, 'ca/ca.pem'), 'utf8');
-    const { phase, waiting, steps } = await run(ALL);
-    expect([phase, waiting]).toEqual(['settled', []]);
+    const { phase, waiting, notAsked, steps } = await run(ALL);
+    expect([phase, waiting, notAsked]).toEqual(['settled', [], []]);
     expect(steps.map(({ step }) => step.do)).toEqual([
       'create',
       'publish',
@@ -166,7 +166,25 @@ describe('rotate-ca', () => {
 
   test('does not wait for an agent of before, which does not say what it has', async () => {
     agent = { certificate: null, authorities: null };
-    expect(await run(ALL)).toMatchObject({ phase: 'settled', waiting: [] });
+    expect(await run(ALL)).toMatchObject({
+      ...{ phase: 'settled', waiting: [] },
+      notAsked: [expect.stringMatching(/^1 of 1 agents do not say what they accept.*: n1: /)],
+    });
+  });
+
+  test('counts and names agents that it could not ask, before and behind each phase, and does not wait for them', async () => {
+    const addresses = { etcd: [], door: [], rpc: [] };
+    const nodes = Array.from({ length: 7 }, (_, at) => `away-${at}`);
+    await initCluster({ dir, cluster: 'west' as ClusterName, nodes, addresses, now: Date.now() });
+    const notAsked = [
+      expect.stringMatching(
+        /^7 of 8 agents are not connected.*: away-0, away-1, away-2, away-3, away-4 and 2 more: copy/,
+      ),
+    ];
+    expect(await run(ALL, { dryRun: true })).toMatchObject({ phase: 'settled', notAsked });
+    expect(await run(ALL)).toMatchObject({ phase: 'settled', waiting: [], notAsked });
+    unreachable = true;
+    expect(await run(['prepare'])).toMatchObject({ phase: 'prepared', notAsked: [] });
   });
 
   test('waits, says once for what, and goes on when it is over', async () => {

@@ -13,7 +13,7 @@ import { spkiPins } from '../../pki/spki.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
-import { type AskedServer, type FolderState, untilAnnounced, untilShown } from './agreement.ts';
+import { type AskedServer, type FolderState, notAsked, untilAnnounced, untilShown } from './agreement.ts';
 
 export type PhaseName = 'prepare' | 'activate' | 'retire';
 
@@ -55,6 +55,8 @@ export interface RotateOutcome {
   readonly waiting: readonly string[];
   /** What stood in the way and was passed over. */
   readonly passedOver: readonly string[];
+  /** Agents that nobody waits for, because they cannot be asked. */
+  readonly notAsked: readonly string[];
 }
 
 const PAUSE_MS = 500;
@@ -64,8 +66,12 @@ export async function runPhases(request: RotateRequest, deps: RotateDeps): Promi
   const done: StepOutcome[] = [];
   const passedOver: string[] = [];
   const outcome = async (waiting: readonly string[] = []): Promise<RotateOutcome> => {
-    const { cluster, phase } = await readRotation(dir);
-    return { cluster, phase, steps: done, waiting, passedOver };
+    const rotation = await readRotation(dir);
+    const [servers, folder] = await folderAndServers(rotation, request, deps);
+    const { cluster, phase } = rotation;
+    // Where no API server answers, nothing is known of agents; where one was needed, that stands in the way already.
+    const unasked = servers.length === 0 ? [] : notAsked(servers, folder);
+    return { cluster, phase, steps: done, waiting, passedOver, notAsked: unasked };
   };
   for (const phase of request.phases) {
     const rotation = await readRotation(dir);

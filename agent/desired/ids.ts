@@ -2,7 +2,6 @@
 // number rests before another owner gets it, since sockets and readers may still hold it, and goes back to the same owner
 // meanwhile. Numbers are given in ascending order and start over at the end. Knows no clock: times come with the calls.
 
-import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { BACKEND_ID_MAX, REV_NAT_ID_MAX } from '../maps/layout.ts';
 import { type Pause, visitAll } from '../pause.ts';
 import { Paged } from './paged.ts';
@@ -98,19 +97,22 @@ export class IdSpace<Owner extends string | object> {
     if (id >= this.#next) this.#next = this.#after(id);
   }
 
-  /** The owner's number, a new one if it has none; the error says why there is none left. */
-  claim(owner: Owner, now: number): Result<number, string> {
+  /** The owner's number, a new one if it has none; absent where there is none left. */
+  claim(owner: Owner, now: number): number | undefined {
     const known = this.#ids.get(owner);
-    if (known !== undefined) return ok(known);
+    if (known !== undefined) return known;
     // Mostly none rests: then there is nothing to look through for each of thousands of new owners.
     if (this.#resting.size > 0) this.#wake(now);
     const id = this.#restingFor(owner) ?? this.#free();
-    if (id === undefined) {
-      return err(`all ${this.#size} ids are taken: ${this.#owners.size} in use, ${this.#resting.size} resting`);
-    }
+    if (id === undefined) return undefined;
     this.#give(owner, id);
     this.#stopResting(id);
-    return ok(id);
+    return id;
+  }
+
+  /** Why there is none left where there is none. */
+  get shortage(): string {
+    return `all ${this.#size} ids are taken: ${this.#owners.size} in use, ${this.#resting.size} resting`;
   }
 
   /** The number's last row is gone. */

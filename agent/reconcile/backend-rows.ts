@@ -18,6 +18,10 @@ export class BackendRows {
   readonly #facts = new Paged<number>();
   /** Since when; the oldest first. */
   readonly #orphans = new Map<number, number>();
+  /** Rows that came before the slots that are to lead to them, as nearly all do: orphans only where those did not follow. */
+  #newcomers: number[] = [];
+  /** When the last of them came. */
+  #newestAt = 0;
 
   get size(): number {
     return this.#targets.size;
@@ -25,6 +29,7 @@ export class BackendRows {
 
   /** Rows that slots lead to. */
   get inUse(): number {
+    this.#sift();
     return this.#targets.size - this.#orphans.size;
   }
 
@@ -48,11 +53,14 @@ export class BackendRows {
     const references = this.#references(id);
     this.#targets.set(id, target);
     this.#facts.set(id, references * REFERENCE + bitsOf(state, exact));
-    if (references === 0 && !this.#orphans.has(id)) this.#orphans.set(id, now);
+    if (references !== 0) return;
+    this.#newestAt = now;
+    this.#newcomers.push(id);
   }
 
   /** Whether there was one. */
   delete(id: number): boolean {
+    this.#sift();
     this.#orphans.delete(id);
     const references = this.#references(id);
     if (references === 0) this.#facts.delete(id);
@@ -65,10 +73,11 @@ export class BackendRows {
     const facts = this.#factsOf(id) + by * REFERENCE;
     if (facts >= REFERENCE) {
       this.#facts.set(id, facts);
-      this.#orphans.delete(id);
+      if (this.#orphans.size > 0) this.#orphans.delete(id);
       return;
     }
     if (this.#targets.has(id)) {
+      this.#sift();
       this.#facts.set(id, facts);
       this.#orphans.set(id, now);
     } else this.#facts.delete(id);
@@ -83,6 +92,7 @@ export class BackendRows {
 
   /** Takes away those that no slot has led to for that long. */
   *removalsOfOrphans(forMs: number, now: number): Iterable<Extract<Removal, { type: 'remove-backend' }>> {
+    this.#sift();
     for (const [id, since] of this.#orphans) {
       if (since + forMs > now) return;
       const target = this.#targets.get(id);
@@ -92,8 +102,18 @@ export class BackendRows {
 
   /** Since when there is an orphan. */
   get orphanSince(): number | undefined {
+    this.#sift();
     for (const since of this.#orphans.values()) return since;
     return undefined;
+  }
+
+  /** Newcomers that no slot leads to are orphans; since all of them were there is early enough. */
+  #sift(): void {
+    if (this.#newcomers.length === 0) return;
+    for (const id of this.#newcomers) {
+      if (this.#references(id) === 0 && !this.#orphans.has(id)) this.#orphans.set(id, this.#newestAt);
+    }
+    this.#newcomers = [];
   }
 
   #factsOf(id: number): number {

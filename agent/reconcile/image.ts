@@ -22,6 +22,7 @@ import {
   type SlotRecord,
 } from './change.ts';
 import { FrontendRows, type Observed, type ObservedFrontend } from './frontend-rows.ts';
+import { SlotColumn } from './slot-column.ts';
 
 export type { Observed, ObservedFrontend };
 
@@ -39,6 +40,7 @@ export class MapImage {
   readonly #entrances: EntranceTable;
   /** By the indexes of their entrances, which are held as long as there are rows. */
   readonly #frontends = new Paged<FrontendRows>();
+  readonly #slots = new SlotColumn();
   /** The last one that was looked for, and whether it was there. */
   #foundAt: Entrance | undefined;
   #found: FrontendRows | undefined;
@@ -150,7 +152,7 @@ export class MapImage {
   apply(change: Change, now: number, exact = true): void {
     switch (change.type) {
       case 'put-master':
-        this.#putMaster(change, observedMaster(change, exact), now);
+        this.#putMaster(change, change, exact, now);
         return;
       case 'put-slot':
         this.#putSlot(change, change, exact, now);
@@ -166,7 +168,7 @@ export class MapImage {
         this.#reverse.set(change.id, change.place);
         return;
       case 'remove-master':
-        this.#putMaster(change, undefined, now);
+        this.#putMaster(change, undefined, true, now);
         return;
       case 'remove-slot':
         this.#putSlot(change, undefined, true, now);
@@ -198,19 +200,17 @@ export class MapImage {
   hold(entrance: Entrance, now: number): void {
     const rows = this.#find(entrance);
     if (rows === undefined) return;
-    rows.slots.fit();
     rows.held = { count: rows.slots.last, until: now + READER_GRACE_MS };
   }
 
-  #putMaster(change: FrontendChange, master: Observed<MasterRecord> | undefined, now: number): void {
+  #putMaster(change: FrontendChange, master: MasterRecord | undefined, exact: boolean, now: number): void {
     const { frontend } = change;
     const rows = this.#rowsOf(frontend);
     const readable = rows.readable(now);
     if (readable > (master?.count ?? 0)) rows.held = { count: readable, until: now + READER_GRACE_MS };
-    this.#rows[mapOf(change)] += Number(master !== undefined) - Number(rows.master !== undefined);
-    // Its slots came before it: there will hardly be more of them soon.
-    if (rows.master === undefined) rows.slots.fit();
-    rows.master = master;
+    this.#rows[mapOf(change)] += Number(master !== undefined) - Number(rows.hasMaster);
+    if (master === undefined) rows.deleteMaster();
+    else rows.setMaster(master, exact);
     this.#forgetEmpty(rows);
   }
 
@@ -243,7 +243,7 @@ export class MapImage {
   #rowsOf(entrance: Entrance): FrontendRows {
     const known = this.#find(entrance);
     if (known !== undefined) return known;
-    const rows = new FrontendRows(entrance);
+    const rows = new FrontendRows(entrance, this.#slots);
     this.#entrances.hold(entrance);
     this.#frontends.set(entrance.index, rows);
     this.#found = rows;
@@ -263,12 +263,6 @@ export class MapImage {
     this.#found = undefined;
     this.#foundAt = undefined;
   }
-}
-
-/** Written out: a spread would give each record a shape of its own. */
-function observedMaster(master: MasterRecord, exact: boolean): Observed<MasterRecord> {
-  const { count, draining, affinityTimeout, serviceId } = master;
-  return { count, draining, affinityTimeout, serviceId, exact };
 }
 
 const nameOf = (key: Uint8Array): string => key.join('.');

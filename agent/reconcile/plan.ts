@@ -42,10 +42,8 @@ const NONE: readonly never[] = [];
 export function planPut(desired: NumberedFrontend, image: MapImage, now: number): FrontendPlan {
   const { frontend, serviceId, affinityTimeout, selected, draining } = desired;
   const slots = image.frontend(frontend)?.slots;
-  const backendIds =
-    slots === undefined
-      ? inOrder(selected, draining)
-      : assignSlots((slot) => slots.backendIdAt(slot), selected, draining);
+  if (slots === undefined) return planFirst(desired, image);
+  const backendIds = assignSlots((slot) => slots.backendIdAt(slot), selected, draining);
   const placed = { frontend, serviceId, affinityTimeout, count: selected.length, draining: draining.length };
   return planPlaces(placed, image, now, (place) => {
     let slot = 0;
@@ -56,8 +54,25 @@ export function planPut(desired: NumberedFrontend, image: MapImage, now: number)
   });
 }
 
-const inOrder = (selected: readonly number[], draining: readonly number[]): readonly number[] =>
-  draining.length === 0 ? selected : [...selected, ...draining];
+/** Nothing of the frontend is there, as of all of them when a node joins: nothing has to be looked at. */
+function planFirst(desired: NumberedFrontend, image: MapImage): FrontendPlan {
+  const { frontend, serviceId, affinityTimeout, selected, draining } = desired;
+  const backendIds = draining.length === 0 ? selected : [...selected, ...draining];
+  const [count, kept] = [selected.length, draining.length];
+  return {
+    newSlots: backendIds.map((backendId, at) => ({ type: 'put-slot', frontend, slot: at + 1, backendId, serviceId })),
+    reverse: reverseOf(frontend, serviceId, image),
+    slots: NONE,
+    master: [{ type: 'put-master', frontend, count, draining: kept, affinityTimeout, serviceId }],
+    removedMaster: NONE,
+    removedSlots: NONE,
+    removedReverse: NONE,
+    waits: false,
+  };
+}
+
+const reverseOf = (frontend: Entrance, serviceId: number, image: MapImage): readonly Put[] =>
+  samePlace(image.reverse(serviceId), frontend) ? NONE : [{ type: 'put-reverse', id: serviceId, place: frontend }];
 
 /** A frontend whose backends have their slots. */
 export interface PlacedFrontend {
@@ -93,9 +108,7 @@ export function planPlaces(
   const there = observed?.master;
   return {
     newSlots,
-    reverse: samePlace(image.reverse(serviceId), frontend)
-      ? NONE
-      : [{ type: 'put-reverse', id: serviceId, place: frontend }],
+    reverse: reverseOf(frontend, serviceId, image),
     slots,
     master: there !== undefined && sameMaster(there, master) ? NONE : [master],
     removedMaster: NONE,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { SlotColumn } from './slot-column.ts';
 import { Slots } from './slots.ts';
 
 test('hold what a Map of records holds', () => {
@@ -9,12 +10,19 @@ test('hold what a Map of records holds', () => {
     serviceId: fc.constantFrom(7, 7, 7, 8),
     exact: fc.constantFrom(true, true, true, false),
   });
-  const steps = fc.array(fc.record({ slot, record: fc.option(record, { nil: undefined }) }), { maxLength: 40 });
+  const steps = fc.array(
+    fc.record({ slot, record: fc.option(record, { nil: undefined }), beside: fc.integer({ min: -12, max: 12 }) }),
+    { maxLength: 40 },
+  );
   fc.assert(
     fc.property(steps, (steps) => {
-      const slots = new Slots();
+      const column = new SlotColumn();
+      const slots = new Slots(column);
+      const neighbour = new Slots(column);
       const map = new Map<number, { backendId: number; serviceId: number; exact: boolean }>();
-      for (const { slot, record } of steps) {
+      for (const { slot, record, beside } of steps) {
+        if (beside > 0) neighbour.set(beside, { backendId: 99, serviceId: 7 }, true);
+        else if (beside < 0) neighbour.delete(-beside);
         if (record === undefined) {
           slots.delete(slot);
           map.delete(slot);

@@ -24,8 +24,8 @@ class Rows {
   number(frontend: DesiredFrontend): readonly number[] {
     return Array.from(frontend.backends, (target) => {
       const claimed = this.ids.claim(target, this.now);
-      if (!claimed.ok) throw new Error(claimed.error);
-      return claimed.value;
+      if (claimed === undefined) throw new Error(this.ids.shortage);
+      return claimed;
     });
   }
 

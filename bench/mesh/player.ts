@@ -14,6 +14,7 @@ import { RECORD_KIND_NAMES } from '../../mesh/wire/record-kinds.ts';
 import { statePrefix } from '../../mesh/wire/state-keys.ts';
 import { encodeTime, HEARTBEAT_KEY, syncedKey } from '../../mesh/wire/synced.ts';
 import { createAuthority, DAY_MS } from '../../pki/authority.ts';
+import { AUTHORITY_DAYS } from '../../pki/init.ts';
 import { issue } from '../../pki/issue.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
@@ -160,7 +161,7 @@ function* initialOf(id: number): Generator<readonly [string, Uint8Array]> {
 
 async function open(id: number): Promise<PlayedDoor> {
   const name = clusterName(id) as ClusterName;
-  const authority = await createAuthority({ cluster: name, now: Date.now(), days: 1 });
+  const authority = await createAuthority({ cluster: name, now: Date.now(), days: AUTHORITY_DAYS });
   const leaf = await issue({ authority, profile: 'door', now: Date.now(), ttlMs: DAY_MS, ips: ['127.0.0.1'] });
   const material = { ca: `${authority.certificate}${setup.reader.ca}`, ...leaf };
   const door = (cluster: ClusterName) =>

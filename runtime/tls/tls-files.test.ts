@@ -20,6 +20,7 @@ import { systemClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
 import { CertificateSource, serverCredentials } from './certificate-source.ts';
 import { channelCredentials } from './shared-credentials.ts';
+import { TextFiles } from './text-files.ts';
 import { openTlsFiles, type TlsFilesFollower } from './tls-files.ts';
 
 const deps = { clock: systemClock, log: silentLog };
@@ -220,7 +221,13 @@ describe('the authorities of many peers', () => {
     const own = await authorityOf('west');
     await writeCa('server', own);
     await writeLeaf('server', await leafOf(own, 'door'));
-    const follower = await openTlsFiles(filesOf('server'), deps);
+    const texts = new TextFiles();
+    const looked: string[] = [];
+    const read = (path: string, now: number) => {
+      looked.push(path);
+      return texts.read(path, now);
+    };
+    const follower = await openTlsFiles(filesOf('server'), { ...deps, texts: { read } });
     let told = 0;
     follower.source.addCaCertificateListener(() => {
       told += 1;
@@ -231,7 +238,7 @@ describe('the authorities of many peers', () => {
       await writeCa(name, authority);
       return { path: join(dir, `${name}-ca.pem`), certificate: authority.certificate };
     };
-    return { follower, told: () => told - 1, peer };
+    return { follower, told: () => told - 1, peer, looked };
   }
 
   test('are taken over together, the first at once, and all of them count when that is said', async () => {
@@ -249,6 +256,22 @@ describe('the authorities of many peers', () => {
     await Promise.all(counting);
     for (const { certificate } of peers) expect(follower.source.material.ca).toContain(certificate.trimEnd());
     expect(told()).toBeLessThan(JOINING / 4);
+  });
+
+  test('are looked at when they come, and not with each that comes after them', async () => {
+    const { follower, peer, looked } = await doorOfMany();
+    const [first, broken, last] = [await peer('first'), await peer('broken'), await peer('last')];
+    await writeFile(broken.path, 'garbage');
+    await follower.setFurtherCa([first.path, broken.path]);
+    expect([...follower.problems.keys()]).toEqual([broken.path]);
+    looked.length = 0;
+    await follower.setFurtherCa([first.path, broken.path, last.path]);
+    expect(looked).toEqual([broken.path, last.path]);
+    expect([...follower.problems.keys()]).toEqual([broken.path]);
+    const { ca } = follower.source.material;
+    for (const { certificate } of [first, last]) expect(ca).toContain(certificate.trimEnd());
+    await follower.reload();
+    expect(looked).toContain(first.path);
   });
 
   test('vouch for nobody from the moment they are taken out, also while others come', async () => {

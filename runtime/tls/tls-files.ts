@@ -164,7 +164,21 @@ export class TlsFilesFollower {
     this.#joins = false;
     this.#joinedAt = this.#clock.monotonic();
     this.#watch();
-    await this.reload();
+    // What counts already is followed: with hundreds of peers that come one behind the other, looking at all of it each time would
+    // be most of what their files cost.
+    const joining = this.#reloading.then(() => this.#takeJoined());
+    this.#reloading = joining;
+    await joining;
+  }
+
+  /** Reads the further authorities of which nothing good is known. */
+  async #takeJoined(): Promise<void> {
+    const paths = this.#furtherCa.filter((path) => !this.#ca.has(path));
+    const problems = new Map(this.#problems);
+    for (const path of paths) problems.delete(path);
+    this.#takeCas(paths, await this.#readAll(paths), problems);
+    this.#report(problems);
+    this.#publish();
   }
 
   get #caPaths(): readonly string[] {
@@ -216,15 +230,22 @@ export class TlsFilesFollower {
   async #reload(): Promise<void> {
     const problems = new Map<string, string>();
     const paths = this.#caPaths;
-    const now = this.#clock.now();
-    const texts = await Promise.all(this.#paths.map((path) => this.#texts.read(path, now)));
-    const [certificate, key, ...ca] = texts;
+    const [certificate, key, ...ca] = await this.#readAll(this.#paths);
     this.#takePair(certificate, key, problems);
-    // The set may have changed while the files were read.
-    const counting = new Set(this.#caPaths);
-    for (const [index, path] of paths.entries()) if (counting.has(path)) this.#takeCa(path, ca[index], problems);
+    this.#takeCas(paths, ca, problems);
     this.#report(problems);
     this.#publish();
+  }
+
+  #readAll(paths: readonly string[]): Promise<readonly TextRead[]> {
+    const now = this.#clock.now();
+    return Promise.all(paths.map((path) => this.#texts.read(path, now)));
+  }
+
+  /** The set may have changed while the files were read. */
+  #takeCas(paths: readonly string[], reads: readonly TextRead[], problems: Map<string, string>): void {
+    const counting = new Set(this.#caPaths);
+    for (const [index, path] of paths.entries()) if (counting.has(path)) this.#takeCa(path, reads[index], problems);
   }
 
   #takePair(certificate: TextRead | undefined, key: TextRead | undefined, problems: Map<string, string>): void {

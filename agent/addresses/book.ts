@@ -48,7 +48,7 @@ export class PeerAddresses {
     if (part.whole) this.#coming = nothing();
     const known = this.#coming ?? this.#known;
     const touched = apply(known, part);
-    if (this.#coming === undefined) return [touched];
+    if (this.#coming === undefined) return touched.length === 0 ? [] : [touched];
     if (part.more) return [];
     const before = this.#known;
     this.#known = this.#coming;

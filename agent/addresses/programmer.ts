@@ -135,6 +135,8 @@ export class AddressProgrammer {
   }
 
   #mark(prefixes: readonly Iterable<string>[]): void {
+    // A heartbeat says nothing of any address: the loop sleeps on.
+    if (prefixes.length === 0) return;
     this.#marked.push(...prefixes);
     this.#wake?.();
   }

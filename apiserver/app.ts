@@ -79,7 +79,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   const source = createManifestSource({ folder: config.sources.manifests, clock, log: log.child({ part: 'source' }) });
   const admission = new AdmissionEngine({ local: name, clock });
   const withheld: Withheld = new Set(config.withhold);
-  const addresses = withheld.has(ADDRESS_STREAM) ? undefined : new AddressBook();
+  const addresses = withheld.has(ADDRESS_STREAM) ? undefined : new AddressBook(() => etcd.mirror.content);
   const view = createView({ cluster: { name, id }, clock, log: log.child({ part: 'view' }) });
 
   const openDoor = doorOpener({ client: config.peers.client, clock, random, log: log.child({ part: 'peers' }) });

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Revision } from '../../mesh/model/names.ts';
+import { EPOCH_KEY } from '../../mesh/wire/epoch.ts';
 import { keepOnce } from '../store/keep-once.ts';
-import type { StoreEvent } from '../store/port.ts';
+import type { KeyValue, MirrorBatch, StoreEvent } from '../store/port.ts';
 import { AddressBook } from './book.ts';
 import { describeKeys } from './records.ts';
 
@@ -18,13 +19,25 @@ const put = (name: string, value: Uint8Array): StoreEvent => ({
 });
 const del = (name: string): StoreEvent => ({ type: 'delete', key: name, modRevision: 1 });
 
+let entries: Map<string, KeyValue>;
 let book: AddressBook;
 beforeEach(() => {
-  book = new AddressBook();
-  book.onBatch({ position: at(10), events: [put(key('10.1.0.1'), ip('10.1.0.1'))], relisted: true });
+  entries = new Map();
+  book = new AddressBook(() => entries);
+  told({ position: at(10), events: [put(key('10.1.0.1'), ip('10.1.0.1'))], relisted: true });
 });
+
+/** As the mirror does it: the entries first. */
+function told(batch: MirrorBatch): void {
+  for (const event of batch.events) {
+    if (event.type === 'put') entries.set(event.kv.key, event.kv);
+    else entries.delete(event.key);
+  }
+  book.onBatch(batch);
+}
+
 const batch = (revision: number, ...events: readonly StoreEvent[]) =>
-  book.onBatch({ position: at(revision), events, relisted: false });
+  told({ position: at(revision), events, relisted: false });
 
 describe('what has changed since a position', () => {
   test('is named by its keys, each once, and other keys never', () => {
@@ -42,17 +55,34 @@ describe('what has changed since a position', () => {
     for (let revision = 11; revision < 70_000; revision += 1) batch(revision, put(key('10.1.0.1'), ip('10.1.0.1')));
     expect(book.since(at(11))).toBeUndefined();
     expect([...(book.since(at(69_998)) ?? [])]).toEqual([key('10.1.0.1')]);
-    book.onBatch({ position: at(5, '00000000000000bb'), events: [del(key('10.1.0.1'))], relisted: true });
+    told({ position: at(5, '00000000000000bb'), events: [del(key('10.1.0.1'))], relisted: true });
     expect(book.since(at(69_998))).toBeUndefined();
     expect([...(book.since(at(5, '00000000000000bb')) ?? [])]).toEqual([]);
   });
 
-  test('nothing is taken in before the first whole list', () => {
-    const early = new AddressBook();
+  test('nothing is reached before the first whole list', () => {
+    const early = new AddressBook(() => new Map());
     early.onBatch({ position: at(3), events: [put(key('10.1.0.1'), ip('10.1.0.1'))], relisted: false });
     expect(early.reached).toBeUndefined();
-    expect([...early.keys()]).toEqual([]);
   });
+});
+
+test('while a list is told, or held back because its etcd is being filled again, everything is read as it was before', () => {
+  entries = new Map();
+  expect([...book.keys()]).toEqual([key('10.1.0.1')]);
+  told({ position: at(11), events: [put(key('10.1.0.2'), ip('10.1.0.2'))], relisted: true, more: true });
+  expect([...book.keys()]).toEqual([key('10.1.0.1')]);
+  expect(book.read(key('10.1.0.1'))).toBeDefined();
+  told({ position: at(11), events: [del(key('10.1.0.1'))], relisted: true });
+  expect([...book.keys()]).toEqual([key('10.1.0.2')]);
+  expect(book.read(key('10.1.0.1'))).toBeUndefined();
+});
+
+test('nothing is told of an etcd that is being emptied by hand', () => {
+  batch(11, put(EPOCH_KEY, Buffer.from('0123456789abcdef')));
+  expect(book.reached).toEqual(at(11));
+  entries.delete(EPOCH_KEY);
+  expect(book.reached).toBeUndefined();
 });
 
 test('a value is in memory once with that of the entry, also where that comes to be shared later', () => {

@@ -1,9 +1,11 @@
 // Which keys say whose addresses are whose, and which of them have changed lately: what it takes to tell an agent everything, or only
-// what is new to it. The values are those of the mirror's entries, whose bytes may come to be shared with others (keep-once.ts), and are
-// read when somebody is told. It is fed like the view, and writes nothing.
+// what is new to it. Keys and values are those of the mirror of the own etcd, read when somebody is told: of a large mesh they are
+// nearly all that it has, so that a table of them beside it would only take room. It is fed like the view, and writes nothing. While an
+// etcd is listed anew, or filled again after it was wiped, agents are told from what was there before.
 
 import type { Revision } from '../../mesh/model/names.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
+import { EPOCH_KEY } from '../../mesh/wire/epoch.ts';
 import type { KeyValue, MirrorBatch, MirrorObserver } from '../store/port.ts';
 import { ADDRESSES_PREFIX, NODES_PREFIX } from './records.ts';
 
@@ -18,6 +20,8 @@ export interface AddressFeed {
   subscribe(listener: () => void): () => void;
 }
 
+type Content = ReadonlyMap<string, KeyValue>;
+
 interface Change {
   readonly revision: Revision;
   readonly key: string;
@@ -27,23 +31,34 @@ interface Change {
 const CHANGES_MAX = 65_536;
 
 export class AddressBook implements AddressFeed, MirrorObserver {
-  readonly #entries = new Map<string, KeyValue>();
+  readonly #content: () => Content;
+  /** As it is, or was before the list that is being told. */
+  #shown: Content;
+  /** Of what is shown. */
+  #epoch: KeyValue | undefined;
   readonly #listeners = new Set<() => void>();
   /** In the order of revisions; complete after `#completeFrom`. */
   #changes: Change[] = [];
   #completeFrom = 0;
   #reached: Position | undefined;
 
+  /** `content`: of the mirror that feeds it, see Mirror. It may be ahead of what the book is told. */
+  constructor(content: () => Content) {
+    this.#content = content;
+    this.#shown = content();
+  }
+
   get reached(): Position | undefined {
-    return this.#reached;
+    // Without the epoch that it was filled under, an etcd is being emptied by hand: nothing is told from what is left.
+    return this.#shown.get(EPOCH_KEY) === this.#epoch ? this.#reached : undefined;
   }
 
   read(key: string): Uint8Array | undefined {
-    return this.#entries.get(key)?.value;
+    return this.#shown.get(key)?.value;
   }
 
-  keys(): Iterable<string> {
-    return this.#entries.keys();
+  *keys(): Generator<string> {
+    for (const key of this.#shown.keys()) if (isOfAddresses(key)) yield key;
   }
 
   since({ storeId, revision }: Position): ReadonlySet<string> | undefined {
@@ -72,18 +87,19 @@ export class AddressBook implements AddressFeed, MirrorObserver {
     }
     for (const event of events) {
       const key = event.type === 'put' ? event.kv.key : event.key;
-      if (!key.startsWith(ADDRESSES_PREFIX) && !key.startsWith(NODES_PREFIX)) continue;
-      if (event.type === 'put') this.#entries.set(key, event.kv);
-      else this.#entries.delete(key);
-      if (!anew) this.#changes.push({ revision: position.revision, key });
+      if (!anew && isOfAddresses(key)) this.#changes.push({ revision: position.revision, key });
     }
     if (this.#changes.length > CHANGES_MAX) {
       const dropped = this.#changes.splice(0, this.#changes.length - CHANGES_MAX / 2);
       this.#completeFrom = dropped.at(-1)?.revision ?? this.#completeFrom;
     }
-    // A value from beyond what is reached does no harm: whoever is told it is told of its change later.
+    // An entry from beyond what is reached does no harm, nor does one that is gone: whoever is told so is told of the change later.
     if (more) return;
+    this.#shown = this.#content();
+    this.#epoch = this.#shown.get(EPOCH_KEY);
     this.#reached = position;
     for (const listener of this.#listeners) listener();
   }
 }
+
+const isOfAddresses = (key: string): boolean => key.startsWith(ADDRESSES_PREFIX) || key.startsWith(NODES_PREFIX);

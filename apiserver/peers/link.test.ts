@@ -105,6 +105,7 @@ function refusedMirror({ onState }: MirrorObserver): Mirror {
   return {
     state,
     entries: new Map(),
+    content: new Map(),
     resume() {},
     async run(signal) {
       onState?.(state);

@@ -13,6 +13,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import { type Log, silentLog } from '../../runtime/log.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { AddressBook } from '../addresses/book.ts';
+import type { KeyValue } from '../store/port.ts';
 import type { SnapshotFeed } from '../view/port.ts';
 import { createMeshServer, type MeshServer } from './server.ts';
 
@@ -42,6 +43,7 @@ const value = (address: string, identity: number) =>
   Buffer.from(JSON.stringify({ IP: address, Mask: null, HostIP: '', ID: identity, Key: 0, Metadata: '' }));
 
 describe('following addresses', () => {
+  let entries: Map<string, KeyValue>;
   let book: AddressBook;
   let server: MeshServer;
   let port: number;
@@ -50,7 +52,8 @@ describe('following addresses', () => {
 
   beforeEach(async () => {
     revision = 10;
-    book = new AddressBook();
+    entries = new Map();
+    book = new AddressBook(() => entries);
     ({ server, port } = await startServer(book));
   });
   afterEach(async () => {
@@ -95,6 +98,10 @@ describe('following addresses', () => {
             },
           },
     );
+    for (const event of events) {
+      if (event.type === 'put') entries.set(event.kv.key, event.kv);
+      else entries.delete(event.key);
+    }
     book.onBatch({ position: { storeId: STORE, revision: revision as Revision }, events, relisted });
   }
 

@@ -149,7 +149,7 @@ async function startServer(
   const listen = `127.0.0.1:${port}`;
   const server = createMeshServer({
     feed,
-    addresses: new AddressBook(),
+    addresses: new AddressBook(() => new Map()),
     cluster: west,
     credentials,
     listen,

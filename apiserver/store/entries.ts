@@ -8,6 +8,11 @@ type Content = Map<string, KeyValue>;
 export class Entries implements ReadonlyMap<string, KeyValue> {
   #content: Content = new Map();
 
+  /** Until it is replaced. */
+  get content(): ReadonlyMap<string, KeyValue> {
+    return this.#content;
+  }
+
   get size(): number {
     return this.#content.size;
   }

@@ -101,6 +101,10 @@ class EtcdMirror implements Mirror {
     return this.#entries;
   }
 
+  get content(): ReadonlyMap<string, KeyValue> {
+    return this.#entries.content;
+  }
+
   get state(): MirrorState {
     return { ...this.#health.state, position: this.#position() };
   }

@@ -133,6 +133,8 @@ export interface MirrorObserver {
 export interface Mirror {
   readonly state: MirrorState;
   readonly entries: ReadonlyMap<string, KeyValue>;
+  /** The entries as they are until a complete list replaces all of them: whoever keeps it has from then on what was before. */
+  readonly content: ReadonlyMap<string, KeyValue>;
   /**
    * Goes on over the connection of now, from where it is: the stream is another, nothing is missed, and it is no disconnect. For
    * connections that are renewed.

@@ -89,7 +89,7 @@ describe.skipIf(skipped)('kill -9 of an agent with many services', () => {
     const rpc = await leaf('rpc');
     server = createMeshServer({
       feed: feedOf(Array.from({ length: SERVICES }, (_, index) => serviceAt(index))),
-      addresses: new AddressBook(),
+      addresses: new AddressBook(() => new Map()),
       cluster: west,
       credentials: ServerCredentials.createSsl(
         Buffer.from(authority.certificate),

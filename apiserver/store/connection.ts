@@ -2,19 +2,13 @@
 // a new connection, so that pauses between attempts are the caller's and new addresses and certificates are picked up; calls
 // that run on the old connection may finish there. This file retries nothing.
 
-import {
-  type ChannelCredentials,
-  type ChannelOptions,
-  Client,
-  Metadata,
-  type MethodDefinition,
-  type StatusObject,
-} from '@grpc/grpc-js';
+import { type ChannelCredentials, type ChannelOptions, Client, Metadata, type MethodDefinition } from '@grpc/grpc-js';
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { isFailure, Meanings } from './failures.ts';
 import { type Attempt, attemptFailed, failureOf } from './grpc-failures.ts';
+import { openStream } from './stream-call.ts';
 import { callUnary } from './unary-call.ts';
 
 /** etcd puts up to 1000 revisions into one watch message and pages hold 5000 keys: gRPC's 4 MiB would break both. */
@@ -159,8 +153,6 @@ export class EtcdConnection {
     const metadata = new Metadata();
     // An etcd member that has lost its leader ends the stream instead of going silent.
     metadata.set('hasleader', 'true');
-    const { path, requestSerialize, responseDeserialize } = method;
-    const stream = channel.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
     let ended = false;
     const end = (error: OperationalError): void => {
       if (ended) return;
@@ -169,23 +161,22 @@ export class EtcdConnection {
       if (isFailure(error, Meanings.unreachable)) this.#leave(channel, error);
       options.onEnd(error);
     };
-    stream.on('data', (message: Res) => {
-      if (ended) return;
-      try {
-        options.onMessage(message);
-      } catch (error) {
-        if (!(error instanceof OperationalError)) throw error;
-        end(error);
-      }
-    });
-    // Every end of the stream comes as a status; an 'error' without a listener would end the process.
-    stream.on('error', () => {});
-    stream.on('status', (status: StatusObject) => {
-      end(status.code === 0 ? unreachable(attempt, 'the other side ended the stream') : failureOf(attempt, status));
+    const stream = openStream(channel.client, method, metadata, {
+      onMessage: (message) => {
+        if (ended) return;
+        try {
+          options.onMessage(message);
+        } catch (error) {
+          if (!(error instanceof OperationalError)) throw error;
+          end(error);
+        }
+      },
+      onEnd: (status) =>
+        end(status.code === 0 ? unreachable(attempt, 'the other side ended the stream') : failureOf(attempt, status)),
     });
     return {
       send(message) {
-        if (!ended) stream.write(message);
+        if (!ended) stream.send(message);
       },
       close() {
         ended = true;

@@ -1,0 +1,58 @@
+// Messages both ways over a channel. As with single requests (unary-call.ts), grpc-js' own way costs more than what it is used for here:
+// a stream of objects with its buffers and events for each message that comes, where it is only handed on. What is received is
+// read on at once; what is sent goes one message behind the other, since the channel holds one at a time.
+
+import { type Client, type Metadata, type MethodDefinition, status } from '@grpc/grpc-js';
+import type { Refusal } from './unary-call.ts';
+
+export interface StreamCall<Req> {
+  send(message: Req): void;
+  cancel(): void;
+}
+
+export interface StreamListener<Res> {
+  readonly onMessage: (message: Res) => void;
+  /** Once, last, also after `cancel`; the code says whether it is a failure. */
+  readonly onEnd: (end: Refusal) => void;
+}
+
+export function openStream<Req, Res>(
+  client: Client,
+  { path, requestSerialize, responseDeserialize }: MethodDefinition<Req, Res>,
+  metadata: Metadata,
+  { onMessage, onEnd }: StreamListener<Res>,
+): StreamCall<Req> {
+  const call = client.getChannel().createCall(path, Infinity, null, null, null);
+  const unsent: Buffer[] = [];
+  let sending = false;
+  let unreadable: Refusal | undefined;
+  const sendNext = (): void => {
+    const bytes = unsent.shift();
+    sending = bytes !== undefined;
+    if (bytes !== undefined) call.sendMessageWithContext({ callback: sendNext }, bytes);
+  };
+  call.start(metadata, {
+    onReceiveMetadata() {},
+    onReceiveMessage(bytes: Buffer) {
+      let message: Res;
+      try {
+        message = responseDeserialize(bytes);
+      } catch (error) {
+        unreadable = { code: status.INTERNAL, details: `a message cannot be read: ${String(error)}` };
+        call.cancelWithStatus(unreadable.code, unreadable.details);
+        return;
+      }
+      onMessage(message);
+      call.startRead();
+    },
+    onReceiveStatus: ({ code, details }) => onEnd(unreadable ?? { code, details }),
+  });
+  call.startRead();
+  return {
+    send(message) {
+      unsent.push(requestSerialize(message));
+      if (!sending) sendNext();
+    },
+    cancel: () => call.cancelWithStatus(status.CANCELLED, 'cancelled by this side'),
+  };
+}

@@ -6,6 +6,7 @@ import type { ClusterName, ServiceKey } from '../model/names.ts';
 import { isKeyOfAddress } from '../wire/ip-identity.ts';
 import type { Drafts } from './drafts.ts';
 import { soleFingerprint } from './finding.ts';
+import { type LabelSet, LabelSets, NO_LABELS } from './label-sets.ts';
 import { compareText } from './order.ts';
 import type { RecordIndexes } from './record-indexes.ts';
 import type { GoodValue, RecordState } from './record-state.ts';
@@ -16,19 +17,9 @@ import type { IndexedConstituent } from './service-index.ts';
 interface Workloads {
   readonly cluster: ClusterName;
   readonly identities: readonly number[];
-  /** Of each identity. */
+  /** The labels of the identities, but for the cluster's own: each set once, in the order of their texts. */
   readonly labelSets: readonly LabelSet[];
-  /** The label sets, in words; equal texts mean that policies see the same. */
-  readonly text: string;
 }
-
-/** The labels of an identity, but for the cluster's own. */
-interface LabelSet {
-  readonly labels: readonly string[];
-  readonly text: string;
-}
-
-const NO_LABELS: LabelSet = { labels: [], text: '' };
 
 /** A cluster's part of a service has a few dozen backends, and finding what is behind them takes some ten microseconds. */
 const PARTS_PER_PIECE = 16;
@@ -43,6 +34,7 @@ export class KnownWorkloads {
   readonly #ofService = new WeakMap<RecordState, Workloads>();
   /** Of each identity, which many services share, by its bytes. */
   readonly #labels = new WeakMap<Uint8Array, LabelSet>();
+  readonly #labelSets = new LabelSets();
 
   of(record: RecordState, indexes: RecordIndexes): Workloads {
     const known = this.#ofService.get(record);
@@ -87,9 +79,12 @@ export class KnownWorkloads {
 
   #workloadsOf(cluster: ClusterName, numbers: ReadonlySet<number>, indexes: RecordIndexes): Workloads {
     const identities = [...numbers].sort((a, b) => a - b);
-    const labelSets = identities.map((number) => this.#labelsOf(indexes.publisher(number, cluster)?.good));
-    const texts = new Set(labelSets.map(({ text }) => text));
-    return { cluster, identities, labelSets, text: [...texts].sort().join(' | ') };
+    const labelSets = new Map<string, LabelSet>();
+    for (const number of identities) {
+      const labelSet = this.#labelsOf(indexes.publisher(number, cluster)?.good);
+      labelSets.set(labelSet.text, labelSet);
+    }
+    return { cluster, identities, labelSets: [...labelSets.values()].sort((a, b) => compareText(a.text, b.text)) };
   }
 
   #labelsOf(identity: GoodValue | undefined): LabelSet {
@@ -97,7 +92,7 @@ export class KnownWorkloads {
     const known = this.#labels.get(identity.bytes);
     if (known !== undefined) return known;
     const labels = identityLabels(identity.bytes).filter((label) => !label.startsWith(`${POLICY_CLUSTER_LABEL}=`));
-    const labelSet = { labels, text: labels.join(';') };
+    const labelSet = this.#labelSets.of(labels);
     this.#labels.set(identity.bytes, labelSet);
     return labelSet;
   }
@@ -120,22 +115,23 @@ export function workloadDrafts(
     if (workloads.identities.length > 0) all.push(workloads);
   }
   // Nearly always all are the same, in whatever order.
-  if (all.every(({ text }) => text === all[0]?.text)) return;
+  const [any] = all;
+  if (any === undefined || all.every((workloads) => sameLabels(workloads, any))) return;
   const [first] = all.sort((a, b) => compareText(a.cluster, b.cluster));
   if (first === undefined) return;
-  const others = all.filter(({ text }) => text !== first.text);
+  const others = all.filter((workloads) => !sameLabels(workloads, first));
   const [second] = others;
   if (second === undefined) return;
   const code = 'CM-IDENT-005';
   const concerned = [first, ...others];
   drafts.add(code, first.cluster, () => ({
     code,
-    subject: { cluster: first.cluster, kind: 'service', key: service, value: first.text },
+    subject: { cluster: first.cluster, kind: 'service', key: service, value: labelsText(first) },
     other: {
       ...(others.length === 1 ? { cluster: second.cluster } : { clusters: others.map(({ cluster }) => cluster) }),
       kind: 'service',
       key: service,
-      value: others.length === 1 ? second.text : '',
+      value: others.length === 1 ? labelsText(second) : '',
     },
     evidence: {
       service,
@@ -146,6 +142,12 @@ export function workloadDrafts(
     fingerprint: soleFingerprint(code, 'service', service),
   }));
 }
+
+/** Policies see the same. Nearly always the sets are the same objects. */
+const sameLabels = ({ labelSets: a }: Workloads, { labelSets: b }: Workloads): boolean =>
+  a.length === b.length && a.every((labelSet, at) => labelSet === b[at] || labelSet.text === b[at]?.text);
+
+const labelsText = ({ labelSets }: Workloads): string => labelSets.map(({ text }) => text).join(' | ');
 
 /** By cluster: what its workloads carry and those of some other do not. */
 function differingLabels(concerned: readonly Workloads[]): { readonly [cluster: string]: readonly string[] } {

@@ -77,7 +77,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
   const tls = await openTls(config, deps);
   const etcd = new OwnEtcd({ endpoints: config.etcd.endpoints, tls: tls.etcd, clock, random, log, health });
   const source = createManifestSource({ folder: config.sources.manifests, clock, log: log.child({ part: 'source' }) });
-  const admission = new AdmissionEngine({ local: name, clock });
+  const admission = new AdmissionEngine({ local: name, clock, random });
   const withheld: Withheld = new Set(config.withhold);
   const addresses = withheld.has(ADDRESS_STREAM) ? undefined : new AddressBook(() => etcd.mirror.content);
   const view = createView({ cluster: { name, id }, clock, log: log.child({ part: 'view' }) });

@@ -7,6 +7,9 @@ export interface Random {
 
 export const systemRandom: Random = { next: () => Math.random() };
 
+/** Any 32 bits. */
+export const seedFrom = (random: Random): number => Math.floor(random.next() * 2 ** 32);
+
 /** mulberry32: small, fast, good enough to spread retries and to drive simulations; never for secrets. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;

@@ -16,6 +16,7 @@ import { cardKey, encodeCard } from '../../mesh/wire/card.ts';
 import { clusterConfigKey } from '../../mesh/wire/cluster-config.ts';
 import type { QuarantinedRecord } from '../../mesh/wire/quarantine.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { type Random, seedFrom } from '../../runtime/random.ts';
 import type { KnownKeys, PeerFreshness, PeerIntake } from '../peers/port.ts';
 import type { AdmittedPieces } from '../reflect/port.ts';
 import type { StoreEvent } from '../store/port.ts';
@@ -31,6 +32,8 @@ export interface AdmissionDeps {
   /** The cluster whose point of view it is. */
   readonly local: ClusterName;
   readonly clock: Clock;
+  /** Nobody outside is to know where tables keep which key. */
+  readonly random?: Random;
   readonly quota?: QuotaLimits;
   readonly pace?: PaceLimits;
 }
@@ -67,7 +70,7 @@ export class AdmissionEngine implements PeerIntake {
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
-    this.#evaluation = new MeshEvaluation(deps.local);
+    this.#evaluation = new MeshEvaluation(deps.local, deps.random && seedFrom(deps.random));
   }
 
   // ---- what comes in: peers

@@ -1,6 +1,7 @@
 // What must happen to one set of entries to make it another: pure. Entries that came or changed stand first, by revision
 // where others were known, entries that went stand last, so that whoever applies the events one by one makes before it breaks.
 
+import type { KeyedTable } from '../../mesh/model/keyed-table.ts';
 import type { KeyValue, StoreEvent } from './port.ts';
 
 export function differences(
@@ -26,10 +27,10 @@ export function differences(
 export const byRevision = (a: KeyValue, b: KeyValue): number => a.modRevision - b.modRevision;
 
 /** Puts the known objects in the place of those that say the same: others may hold them, and share their bytes. */
-export function keepUnchanged(known: ReadonlyMap<string, KeyValue>, listed: Map<string, KeyValue>): void {
-  for (const [key, previous] of known) {
-    const kv = listed.get(key);
-    if (kv !== undefined && sameEntry(previous, kv)) listed.set(key, previous);
+export function keepUnchanged(known: ReadonlyMap<string, KeyValue>, listed: KeyedTable<KeyValue>): void {
+  for (const previous of known.values()) {
+    const kv = listed.get(previous.key);
+    if (kv !== undefined && sameEntry(previous, kv)) listed.put(previous);
   }
 }
 

@@ -1,12 +1,17 @@
 // The entries of a mirror as others see them: one object for good, whose content a complete list replaces in one moment, however
 // long it is.
 
+import type { KeyedTable } from '../../mesh/model/keyed-table.ts';
 import type { KeyValue } from './port.ts';
 
-type Content = Map<string, KeyValue>;
+type Content = KeyedTable<KeyValue>;
 
 export class Entries implements ReadonlyMap<string, KeyValue> {
-  #content: Content = new Map();
+  #content: Content;
+
+  constructor(content: Content) {
+    this.#content = content;
+  }
 
   /** Until it is replaced. */
   get content(): ReadonlyMap<string, KeyValue> {
@@ -24,8 +29,8 @@ export class Entries implements ReadonlyMap<string, KeyValue> {
     return before;
   }
 
-  set(key: string, kv: KeyValue): void {
-    this.#content.set(key, kv);
+  put(kv: KeyValue): void {
+    this.#content.put(kv);
   }
 
   delete(key: string): void {

@@ -10,13 +10,14 @@
 // doors that allow those prefixes and no more: each prefix is in order, but a quiet one does not say how far it is, so
 // `position` is the lowest that all have passed and `entries` may be ahead of it.
 
+import { KeyedTable } from '../../mesh/model/keyed-table.ts';
 import type { Revision } from '../../mesh/model/names.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { Random } from '../../runtime/random.ts';
+import { type Random, seedFrom } from '../../runtime/random.ts';
 import { byRevision, differences, keepUnchanged } from './differences.ts';
 import { Entries } from './entries.ts';
 import { isFailure, Meanings, storeChanged, storeFailure } from './failures.ts';
@@ -71,7 +72,9 @@ class EtcdMirror implements Mirror {
   readonly #limits: MirrorLimits;
   readonly #backoff: Backoff;
   readonly #health: MirrorHealth;
-  readonly #entries = new Entries();
+  readonly #entries: Entries;
+  /** Of its tables: doors belong to others, who choose their keys. */
+  readonly #seed: number;
   /** Of what is passed on and not kept. */
   readonly #witnesses = new Witnesses();
   readonly #lanes: readonly MirrorLane[];
@@ -89,6 +92,8 @@ class EtcdMirror implements Mirror {
   constructor(deps: MirrorDeps, options: MirrorOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#seed = seedFrom(deps.random);
+    this.#entries = new Entries(new KeyedTable(this.#seed));
     this.#limits = { ...LIMITS, ...options.limits };
     this.#backoff = new Backoff(deps.random, this.#limits.backoff);
     this.#health = new MirrorHealth({ clock: deps.clock, changed: () => options.observer.onState?.(this.state) });
@@ -189,14 +194,14 @@ class EtcdMirror implements Mirror {
     const { pageKeys } = this.#limits;
     this.#health.listing(0);
     const { keeps = ALL } = this.#options;
-    const listed = new Map<string, KeyValue>();
+    const listed = new KeyedTable<KeyValue>(this.#seed);
     const passed: KeyValue[] = [];
     let at: Position | undefined;
     for (const name of this.#options.prefixes) {
       for await (const page of pagesOf(source, { range: rangeOf(name), at, pageKeys, signal })) {
         at ??= this.#notBehind(page.position);
         for (const kv of page.entries) {
-          if (keeps(kv.key)) listed.set(kv.key, kv);
+          if (keeps(kv.key)) listed.put(kv);
           else passed.push(kv);
         }
         this.#health.heard();
@@ -306,7 +311,7 @@ class EtcdMirror implements Mirror {
   #apply(event: StoreEvent): StoreEvent {
     const key = event.type === 'put' ? event.kv.key : event.key;
     const previous = this.#entries.get(key);
-    if (event.type === 'put') this.#entries.set(key, event.kv);
+    if (event.type === 'put') this.#entries.put(event.kv);
     else this.#entries.delete(key);
     return previous === undefined ? event : { ...event, previous };
   }

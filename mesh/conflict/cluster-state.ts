@@ -2,6 +2,7 @@
 // evaluation is its one writer.
 
 import type { ClusterCard } from '../model/cluster.ts';
+import { KeyedTable } from '../model/keyed-table.ts';
 import type { ClusterName } from '../model/names.ts';
 import { AdmittedRecords } from './admitted-records.ts';
 import type { Declarations } from './facts.ts';
@@ -13,13 +14,13 @@ import { type Standing, standingOf } from './standing.ts';
 
 export class ClusterState {
   readonly name: ClusterName;
-  readonly records = new Map<string, RecordState>();
+  readonly records: KeyedTable<RecordState>;
   /** Records of which something is withheld here. */
   readonly held = new Map<string, RecordState>();
   /** Records with a fault in everybody's eyes. */
   readonly faulty = new Map<string, RecordState>();
   /** What of its records goes on to this cluster's own state, by key. */
-  readonly admitted = new AdmittedRecords(this.records);
+  readonly admitted: AdmittedRecords;
   declarations: Declarations = {};
   standing: Standing;
   /** What the rules about clusters said of it last; see HoldBook.signature. */
@@ -34,8 +35,11 @@ export class ClusterState {
   readonly #owners = new Map<RecordValue['kind'], RecordOwner>();
   readonly #observedIds = new Map<number, number>();
 
-  constructor(name: ClusterName) {
+  /** `seed`: of its table, whose keys the cluster chooses. */
+  constructor(name: ClusterName, seed: number) {
     this.name = name;
+    this.records = new KeyedTable(seed);
+    this.admitted = new AdmittedRecords(this.records);
     this.standing = standingOf({ name, declarations: {}, observedId: undefined });
     this.observed = new ObservedRanges(name);
   }
@@ -47,7 +51,7 @@ export class ClusterState {
     const kind = kindOfRecord(key);
     if (kind === undefined) return undefined;
     const record = new RecordState(this.#ownerOf(kind), key);
-    this.records.set(key, record);
+    this.records.put(record);
     return record;
   }
 

@@ -28,6 +28,7 @@ export type Changes = ReadonlyMap<ClusterName, ReadonlySet<string>>;
 
 export class MeshEvaluation {
   readonly local: ClusterName | undefined;
+  readonly #seed: number;
   readonly workloads = new KnownWorkloads();
   readonly indexes = new RecordIndexes((record, service) => this.workloads.forget(record, service));
   readonly #clusters = new Map<ClusterName, ClusterState>();
@@ -49,8 +50,10 @@ export class MeshEvaluation {
   #rulings = 0;
   #changes = new Map<ClusterName, Set<string>>();
 
-  constructor(local: ClusterName | undefined) {
+  /** `seed`: of tables whose keys others choose. */
+  constructor(local: ClusterName | undefined, seed = 0) {
     this.local = local;
+    this.#seed = seed;
     this.#ranges = new RangeRules(local, this.#standings);
     const holds = new HoldBook(local, this.#ranges.holds);
     this.#context = { local, standings: this.#standings, holds, indexes: this.indexes };
@@ -131,7 +134,7 @@ export class MeshEvaluation {
   #cluster(name: ClusterName): ClusterState {
     const known = this.#clusters.get(name);
     if (known !== undefined) return known;
-    const cluster = new ClusterState(name);
+    const cluster = new ClusterState(name, this.#seed);
     this.#clusters.set(name, cluster);
     this.#standings.set(name, cluster.standing);
     this.#membersChanged = true;

@@ -50,17 +50,26 @@ export interface RecordOwner {
   readonly kind: RecordValue['kind'];
 }
 
-/** There are as many as there are endpoints in a mesh, so that what can be told from its bytes or its key is not kept beside them. */
+interface Admission {
+  readonly admitted: Uint8Array | undefined;
+  readonly from: Uint8Array | undefined;
+}
+
+const NOT_ADMITTED: Admission = { admitted: undefined, from: undefined };
+/** What is stored is admitted as it is: true of nearly every record, and no object of its own. */
+const AS_STORED = 'as stored';
+
+/**
+ * There are as many as there are endpoints in a mesh, so that what can be told from its bytes or its key is not kept beside them. It has no
+ * private methods: each instance would have a mark that says so.
+ */
 export class RecordState {
   readonly #owner: RecordOwner;
   readonly key: string;
   /** As the index of claims has them; its to write. */
   claims: Claims = NO_CLAIMS;
-  /** What goes on to this cluster's own state; undefined while nothing may. See AdmittedRecords, which writes it. */
-  admitted: Uint8Array | undefined = undefined;
-  /** The stored bytes that `admitted` was made from. */
-  admittedFrom: Uint8Array | undefined = undefined;
   #raw: Uint8Array | undefined = undefined;
+  #admission: Admission | typeof AS_STORED = NOT_ADMITTED;
   /**
    * The identity's number alone: the good value is that of `raw`, and either the identity, or an endpoint that has it and is at the
    * address that the key names.
@@ -94,7 +103,27 @@ export class RecordState {
   set raw(bytes: Uint8Array | undefined) {
     // The good value stays that of the bytes before, until the new ones are read.
     if (bytes !== this.#raw) this.#good = this.good;
+    const { admitted, admittedFrom } = this;
     this.#raw = bytes;
+    this.#admission = admissionOf(bytes, admitted, admittedFrom);
+  }
+
+  /** What goes on to this cluster's own state; undefined while nothing may. See AdmittedRecords, which writes it. */
+  get admitted(): Uint8Array | undefined {
+    return this.#admission === AS_STORED ? this.#raw : this.#admission.admitted;
+  }
+
+  set admitted(admitted: Uint8Array | undefined) {
+    this.#admission = admissionOf(this.#raw, admitted, this.admittedFrom);
+  }
+
+  /** The stored bytes that `admitted` was made from. */
+  get admittedFrom(): Uint8Array | undefined {
+    return this.#admission === AS_STORED ? this.#raw : this.#admission.from;
+  }
+
+  set admittedFrom(from: Uint8Array | undefined) {
+    this.#admission = admissionOf(this.#raw, this.admitted, from);
   }
 
   get good(): GoodValue | undefined {
@@ -109,13 +138,7 @@ export class RecordState {
 
   set good(good: GoodValue | undefined) {
     const isUsual = good !== undefined && good.bytes === this.#raw && good.problems.length === 0;
-    this.#good = isUsual ? (this.#numberIn(good.value) ?? good) : good;
-  }
-
-  /** Undefined where that is not all that the value says. */
-  #numberIn(value: RecordValue): number | undefined {
-    if (value.kind === 'identities') return value.number;
-    return value.kind === 'ip' && isKeyOfAddress(this.key, value.text) ? value.identity : undefined;
+    this.#good = isUsual ? (numberIn(this.key, good.value) ?? good) : good;
   }
 
   /** Why `raw` cannot be used (CM-REC-001); then `good` is an earlier value, or there is none. */
@@ -124,7 +147,7 @@ export class RecordState {
   }
 
   set rejected(rejected: readonly RecordProblem[]) {
-    if (this.#unusual !== undefined || rejected.length > 0) this.#set({ rejected });
+    if (this.#unusual !== undefined || rejected.length > 0) this.#unusual = changed(this.#unusual, { rejected });
   }
 
   get faults(): readonly Fault[] {
@@ -132,7 +155,7 @@ export class RecordState {
   }
 
   set faults(faults: readonly Fault[]) {
-    if (this.#unusual !== undefined || faults.length > 0) this.#set({ faults });
+    if (this.#unusual !== undefined || faults.length > 0) this.#unusual = changed(this.#unusual, { faults });
   }
 
   get holds(): readonly Hold[] {
@@ -140,7 +163,7 @@ export class RecordState {
   }
 
   set holds(holds: readonly Hold[]) {
-    if (this.#unusual !== undefined || holds.length > 0) this.#set({ holds });
+    if (this.#unusual !== undefined || holds.length > 0) this.#unusual = changed(this.#unusual, { holds });
   }
 
   /** Since when something of it has been withheld. */
@@ -149,7 +172,7 @@ export class RecordState {
   }
 
   set heldSince(heldSince: number | undefined) {
-    if (this.#unusual !== undefined || heldSince !== undefined) this.#set({ heldSince });
+    if (this.#unusual !== undefined || heldSince !== undefined) this.#unusual = changed(this.#unusual, { heldSince });
   }
 
   /** The cluster id that `raw` carries, where that is of interest. */
@@ -158,15 +181,30 @@ export class RecordState {
   }
 
   set observedId(observedId: number | undefined) {
-    if (this.#unusual !== undefined || observedId !== undefined) this.#set({ observedId });
+    if (this.#unusual !== undefined || observedId !== undefined) this.#unusual = changed(this.#unusual, { observedId });
   }
+}
 
-  #set(change: Partial<Unusual>): void {
-    const unusual = { ...USUAL, ...this.#unusual, ...change };
-    const { rejected, faults, holds, heldSince, observedId } = unusual;
-    const isUsual = rejected.length + faults.length + holds.length === 0 && (heldSince ?? observedId) === undefined;
-    this.#unusual = isUsual ? undefined : unusual;
-  }
+/** Undefined where a number is not all that the value says. */
+function numberIn(key: string, value: RecordValue): number | undefined {
+  if (value.kind === 'identities') return value.number;
+  return value.kind === 'ip' && isKeyOfAddress(key, value.text) ? value.identity : undefined;
+}
+
+function admissionOf(
+  raw: Uint8Array | undefined,
+  admitted: Uint8Array | undefined,
+  from: Uint8Array | undefined,
+): Admission | typeof AS_STORED {
+  if (admitted === undefined && from === undefined) return NOT_ADMITTED;
+  return admitted === raw && from === raw ? AS_STORED : { admitted, from };
+}
+
+function changed(before: Unusual | undefined, change: Partial<Unusual>): Unusual | undefined {
+  const unusual = { ...USUAL, ...before, ...change };
+  const { rejected, faults, holds, heldSince, observedId } = unusual;
+  const isUsual = rejected.length + faults.length + holds.length === 0 && (heldSince ?? observedId) === undefined;
+  return isUsual ? undefined : unusual;
 }
 
 /** Nearly every record has nothing of most lists; one empty list for all of them is a tenth of what a large mesh takes. */

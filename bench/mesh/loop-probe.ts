@@ -2,17 +2,16 @@
 // from the next thing, and how much memory they have (and on SIGUSR2, how much of it they need), to a file of their own in LOOP_PROBE_DIR. With LOOP_PROBE_PROFILE it also
 // records where their CPU goes, and writes that at their end. The programs know nothing of it.
 
-import { renameSync, writeFileSync } from 'node:fs';
+import { openSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
-import { monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver, performance } from 'node:perf_hooks';
+import { type PerformanceEntry, PerformanceObserver, performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { type Lateness, LoopLateness, type Moment } from './lateness.ts';
 
-export interface LoopSample {
-  /** Milliseconds that the loop was late, since the measurement began. */
-  readonly p999: number;
-  readonly max: number;
+/** Since the measurement began. */
+export interface LoopSample extends Lateness {
   /** The most in the second before this was written. */
   readonly lateMs: number;
   readonly rssBytes: number;
@@ -28,50 +27,61 @@ const RESOLUTION_MS = 5;
 const EVERY_MS = 1_000;
 
 if (dir !== undefined) {
-  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delays.enable();
-  const recent = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  recent.enable();
-  const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
+  const waited = waitForProcessor();
+  const now = (): Moment => ({ atMs: performance.now(), waitedMs: waited() });
+  const lateness = new LoopLateness(RESOLUTION_MS, now());
+  setInterval(() => lateness.came(now()), RESOLUTION_MS).unref();
   setInterval(() => {
     const { rss, heapUsed } = process.memoryUsage();
-    const sample: LoopSample = {
-      p999: late(delays.percentile(99.9)),
-      max: late(delays.max),
-      lateMs: late(recent.max),
-      rssBytes: rss,
-      heapBytes: heapUsed,
-    };
-    recent.reset();
+    const sample: LoopSample = { ...lateness.all, lateMs: lateness.recent(), rssBytes: rss, heapBytes: heapUsed };
     say(join(dir, `loop-${process.pid}.json`), sample);
   }, EVERY_MS).unref();
   process.on('SIGUSR2', () => {
-    // The loop is late for what is done here, which is no fault of the program.
-    for (const histogram of [delays, recent]) histogram.disable();
+    const begun = now();
     sayWhatIsLive(dir);
-    for (const histogram of [delays, recent]) histogram.enable();
+    lateness.leaveOut(begun, now());
   });
   if (process.env.LOOP_PROBE_PROFILE !== undefined) {
     profileUntilExit(dir);
-    noteStalls(dir);
+    noteStalls(dir, waited);
     noteCollections(dir);
   }
 }
 
-/** When, on the profile's clock, and for how long the loop did not come to its next thing, in microseconds. */
-export type Stall = readonly [begunAt: number, lasted: number];
+/** Milliseconds that this thread, the program's first, was ready to run and had no processor; 0 where the kernel does not count. */
+function waitForProcessor(): () => number {
+  const told = Buffer.alloc(64);
+  try {
+    // One descriptor for all reads: this is asked two hundred times a second.
+    const file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
+    return () => {
+      const length = readSync(file, told, 0, told.length, 0);
+      return Number(told.toString('latin1', 0, length).split(' ')[1]) / 1e6;
+    };
+  } catch {
+    return () => 0;
+  }
+}
+
+/** When, on the profile's clock, and for how long the loop did not come to its next thing, and how long of it for want of a processor; microseconds. */
+export type Stall = readonly [begunAt: number, lasted: number, waited: number];
 
 const STALL_MS_MIN = 30;
 
 /** For bench/mesh/stalls.ts, which says what the time went into. */
-function noteStalls(folder: string): void {
+function noteStalls(folder: string, waited: () => number): void {
   const stalls: Stall[] = [];
   const now = () => Number(process.hrtime.bigint() / 1_000n);
   let lookedAt = now();
+  let waitedMs = waited();
   setInterval(() => {
-    const late = now() - lookedAt - RESOLUTION_MS * 1_000;
-    if (late > STALL_MS_MIN * 1_000) stalls.push([lookedAt, now() - lookedAt]);
-    lookedAt = now();
+    const [cameAt, hasWaitedMs] = [now(), waited()];
+    const lasted = cameAt - lookedAt;
+    if (lasted > (STALL_MS_MIN + RESOLUTION_MS) * 1_000) {
+      stalls.push([lookedAt, lasted, Math.round((hasWaitedMs - waitedMs) * 1_000)]);
+    }
+    lookedAt = cameAt;
+    waitedMs = hasWaitedMs;
   }, RESOLUTION_MS).unref();
   process.once('exit', () => writeFileSync(join(folder, `stalls-${process.pid}.json`), JSON.stringify(stalls)));
 }

@@ -30,7 +30,7 @@ const found = (clusters: number): Results => ({
   storm: undefined,
   silence: undefined,
   restart: undefined,
-  loops: [{ process: 'apiserver', p999: 12, max: 40 }],
+  loops: [{ process: 'apiserver', p999: 12, max: 40, ownP999: 9, ownMax: 31 }],
   failed: undefined,
   timeline: {
     phases: [{ name: 'bootstrap', fromMs: 0, toMs: 400 }],

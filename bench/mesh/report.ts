@@ -4,6 +4,7 @@ import { table } from '../markdown-section.ts';
 import { cpuToBare } from './bounds.ts';
 import { ratesText } from './churn-rates.ts';
 import { bytes, ms, rounded, spread } from './format.ts';
+import type { Lateness } from './lateness.ts';
 import type { Churn } from './measures/churn.ts';
 import type { LargeService } from './measures/large-service.ts';
 import type { ManyAgents } from './measures/many-agents.ts';
@@ -29,9 +30,7 @@ export function markdownReport(results: Results): string {
         ...publishRows(results.publish),
         ...agentRows(results.agents),
         ...outageRows(results),
-        ...results.loops.map(
-          ({ process, p999, max }): Row => [`event loop of ${process}`, `p99.9 ${ms(p999)} late, at most ${ms(max)}`],
-        ),
+        ...results.loops.map(({ process, ...loop }): Row => [`event loop of ${process}`, lateness(loop)]),
       ],
     ),
     ...(failed === undefined ? [] : [`${failed.measure} could not be measured, nor what follows it: ${failed.reason}`]),
@@ -126,7 +125,11 @@ function* outageRows({ storm, silence, restart }: Results): Generator<Row> {
   }
   if (restart === undefined) return;
   const { servesMs, wholeMs, cpuMs, backendsBefore, backendsMin, loop } = restart;
-  const late = loop === undefined ? '' : `; event loop p99.9 ${ms(loop.p999)} late, at most ${ms(loop.max)}`;
+  const late = loop === undefined ? '' : `; event loop ${lateness(loop)}`;
   yield ['API server killed and started', `serves in ${ms(servesMs)}, all peers back in ${ms(wholeMs)}`];
   yield ['of the new process', `CPU ${ms(cpuMs)}, ${backendsBefore - backendsMin} backends withdrawn${late}`];
 }
+
+/** Without the waits: what is the program's doing, whatever else runs on the machine. */
+const lateness = ({ p999, max, ownP999, ownMax }: Lateness): string =>
+  `p99.9 ${ms(p999)} late, at most ${ms(max)}; without waiting for a processor ${ms(ownP999)} and ${ms(ownMax)}`;

@@ -1,5 +1,6 @@
 // What one run has found.
 
+import type { Lateness } from './lateness.ts';
 import type { Bare } from './measures/bare-copy.ts';
 import type { Bootstrap } from './measures/bootstrap.ts';
 import type { Churn } from './measures/churn.ts';
@@ -33,5 +34,5 @@ export interface Results {
   readonly failed: { readonly measure: string; readonly reason: string } | undefined;
   readonly timeline: Timeline;
   /** Milliseconds that each program's event loop was late, over the whole run but the restart. */
-  readonly loops: readonly { readonly process: string; readonly p999: number; readonly max: number }[];
+  readonly loops: readonly (Lateness & { readonly process: string })[];
 }

@@ -3,6 +3,7 @@
 
 import { reasonOf } from '../../runtime/errors.ts';
 import { ms } from './format.ts';
+import { latenessOf } from './lateness.ts';
 import { bareCopy } from './measures/bare-copy.ts';
 import { bootstrap } from './measures/bootstrap.ts';
 import { type ChurnOptions, churn } from './measures/churn.ts';
@@ -129,5 +130,5 @@ function playedBy({ doors }: MeshStage): Results['played'] {
 const loopsOf = (stage: MeshStage): Results['loops'] =>
   (['apiserver', 'agent'] as const).flatMap((process) => {
     const sample = loopOf(stage.dir, stage.pid(process));
-    return sample === undefined ? [] : [{ process, p999: sample.p999, max: sample.max }];
+    return sample === undefined ? [] : [{ process, ...latenessOf(sample) }];
   });

@@ -77,10 +77,17 @@ for (const file of readdirSync(folder).filter((name) => name.startsWith('stalls-
   const pid = /\d+/.exec(file)?.[0];
   const stalls = read(folder, file) as Stall[];
   const samples = new Samples(read(folder, `cpu-${pid}.cpuprofile`));
-  process.stdout.write(`process ${pid}: ${stalls.length} stalls\n`);
+  const all = stalls.reduce((sum, [, lasted]) => sum + lasted, 0);
+  const waits = stalls.reduce((sum, [, , waited]) => sum + waited, 0);
+  process.stdout.write(
+    `process ${pid}: ${stalls.length} stalls, ${(all / 1_000).toFixed(0)} ms, of which ${(waits / 1_000).toFixed(0)} waiting for a processor\n`,
+  );
   if (existsSync(join(folder, `collections-${pid}.json`))) tellCollections(read(folder, `collections-${pid}.json`));
   for (const stall of stalls.sort(([, a], [, b]) => b - a).slice(0, Number(count))) {
-    process.stdout.write(`\n  ${(stall[1] / 1_000).toFixed(0)} ms\n`);
+    const [, lasted, waited] = stall;
+    process.stdout.write(
+      `\n  ${(lasted / 1_000).toFixed(0)} ms, of which ${(waited / 1_000).toFixed(0)} waiting for a processor\n`,
+    );
     for (const [name, took] of samples.within(stall).slice(0, FUNCTIONS)) {
       process.stdout.write(`  ${(took / 1_000).toFixed(0).padStart(8)} ms  ${name}\n`);
     }

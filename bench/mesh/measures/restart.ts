@@ -1,6 +1,7 @@
 // The API server is killed and started again beside a filled etcd: how long until it serves the snapshot that agents hold, and what
 // its event loop does meanwhile. Nothing may be withdrawn.
 
+import { type Lateness, latenessOf } from '../lateness.ts';
 import type { MeshStage } from '../stage.ts';
 import { loopOf } from '../usage.ts';
 import { BOOTSTRAP_WITHIN_MS } from './bootstrap.ts';
@@ -16,7 +17,7 @@ export interface Restart {
   readonly backendsMin: number;
   readonly backendsBefore: number;
   /** Milliseconds that the new program's event loop was late. */
-  readonly loop: { readonly p999: number; readonly max: number } | undefined;
+  readonly loop: Lateness | undefined;
 }
 
 export async function restart(stage: MeshStage, signal: AbortSignal): Promise<Restart> {
@@ -43,5 +44,5 @@ export async function restart(stage: MeshStage, signal: AbortSignal): Promise<Re
   const wholeMs = servesMs + (await stage.until('all peers are back', whole, BOOTSTRAP_WITHIN_MS, signal));
   const { cpuMs } = stage.usage('apiserver');
   const loop = loopOf(stage.dir, stage.pid('apiserver'));
-  return { servesMs, wholeMs, cpuMs, backendsMin, backendsBefore, loop: loop && { p999: loop.p999, max: loop.max } };
+  return { servesMs, wholeMs, cpuMs, backendsMin, backendsBefore, loop: loop && latenessOf(loop) };
 }

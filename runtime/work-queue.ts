@@ -51,7 +51,7 @@ export class WorkQueue<K> {
   }
 
   add(key: K): void {
-    this.#retries.get(key)?.cancel();
+    if (this.#retries.size > 0) this.#retries.get(key)?.cancel();
     this.#waiting.add(key);
     this.#wake?.();
   }
@@ -67,17 +67,20 @@ export class WorkQueue<K> {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, gatherMs = 0, batchMax = 1, parallelMax = 1 } = this.#options;
+    const { clock, gatherMs = 0, batchMax = 1 } = this.#options;
     const stop = () => this.#wake?.();
     signal.addEventListener('abort', stop, { once: true });
     const workers = new Set<Promise<void>>();
     try {
       while (!signal.aborted) {
-        const free = workers.size < parallelMax ? this.#free(batchMax) : [];
-        const mayBegin = workers.size === 0 ? free.length > 0 : free.length >= batchMax;
-        if (mayBegin && gatherMs > 0 && free.length < batchMax) await sleep(clock, gatherMs, signal).catch(() => {});
-        if (signal.aborted) break;
-        const keys = mayBegin && this.#isTime(free.length) ? this.#free(batchMax) : [];
+        let keys = this.#mayLook(workers.size) ? this.#free(batchMax) : [];
+        if (workers.size > 0 && keys.length < batchMax) keys = [];
+        if (keys.length > 0 && keys.length < batchMax && gatherMs > 0) {
+          await sleep(clock, gatherMs, signal).catch(() => {});
+          if (signal.aborted) break;
+          keys = this.#free(batchMax);
+        }
+        if (keys.length > 0 && !this.#isTime(keys.length)) keys = [];
         if (keys.length > 0) {
           this.#begunAt = clock.monotonic();
           for (const key of keys) this.#waiting.delete(key);
@@ -102,6 +105,12 @@ export class WorkQueue<K> {
       for (const retry of this.#retries.values()) retry.cancel();
       for (const resolve of this.#idleWaiters.splice(0)) resolve();
     }
+  }
+
+  /** Looking for keys costs by all that were taken from the front of a long queue, and is worth it only where some may be begun. */
+  #mayLook(workers: number): boolean {
+    const { batchMax = 1, parallelMax = 1 } = this.#options;
+    return workers === 0 || (workers < parallelMax && this.#waiting.size >= batchMax);
   }
 
   /** Whether so many keys may be begun now; otherwise the queue looks again when they may. */

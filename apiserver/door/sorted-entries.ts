@@ -8,6 +8,11 @@ import type { ByteKey, KeyInterval } from './byte-key.ts';
 /** Moving half a run costs about as much as finding it among the thousand runs of half a million keys. */
 const RUN_ENTRIES_MAX = 512;
 
+const HALVES = [
+  [0, RUN_ENTRIES_MAX / 2],
+  [RUN_ENTRIES_MAX / 2, RUN_ENTRIES_MAX + 1],
+] as const;
+
 /** Two lists of one length: keys lie beside each other for whoever searches them. */
 interface Run {
   readonly keys: ByteKey[];
@@ -46,9 +51,13 @@ export class SortedEntries {
     keys.splice(index, 0, key);
     entries.splice(index, 0, kv);
     this.#size += 1;
+    // In their size: a list that is cut keeps the room that it had, and many a half never grows again.
     if (keys.length > RUN_ENTRIES_MAX) {
-      const half = RUN_ENTRIES_MAX / 2;
-      this.#runs.splice(at + 1, 0, { keys: keys.splice(half), entries: entries.splice(half) });
+      this.#runs.splice(
+        at,
+        1,
+        ...HALVES.map(([from, to]) => ({ keys: keys.slice(from, to), entries: entries.slice(from, to) })),
+      );
     }
     return undefined;
   }

@@ -18,16 +18,16 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { type Random, seedFrom } from '../../runtime/random.ts';
-import { byRevision, differences, keepUnchanged } from './differences.ts';
+import { keepUnchanged } from './differences.ts';
 import { Entries } from './entries.ts';
 import { isFailure, Meanings, storeChanged, storeFailure } from './failures.ts';
 import { checkHistory } from './history-check.ts';
 import { belongsTo, type KeyRange, rangeOf, spanningRange } from './key-range.ts';
 import { MirrorHealth } from './mirror-health.ts';
 import type { MirrorSource } from './mirror-port.ts';
-import { pagesOf } from './pages.ts';
 import type { KeyValue, Mirror, MirrorLimits, MirrorOptions, MirrorState, StoreEvent } from './port.ts';
 import { WatchSession } from './watch-session.ts';
+import { eventsOf, readWhole, tellOf } from './whole-list.ts';
 import { Witnesses } from './witnesses.ts';
 
 const LIMITS: MirrorLimits = {
@@ -191,52 +191,38 @@ class EtcdMirror implements Mirror {
   /** Reads everything at one revision and only then lets the differences be known. */
   async #list(signal: AbortSignal): Promise<void> {
     const { source, log } = this.#deps;
-    const { pageKeys } = this.#limits;
+    const { prefixes, keeps = ALL } = this.#options;
     this.#health.listing(0);
-    const { keeps = ALL } = this.#options;
-    const listed = new KeyedTable<KeyValue>(this.#seed);
-    const passed: KeyValue[] = [];
-    let at: Position | undefined;
-    for (const name of this.#options.prefixes) {
-      for await (const page of pagesOf(source, { range: rangeOf(name), at, pageKeys, signal })) {
-        at ??= this.#notBehind(page.position);
-        for (const kv of page.entries) {
-          if (keeps(kv.key)) listed.put(kv);
-          else passed.push(kv);
-        }
-        this.#health.heard();
-        this.#health.listing(listed.size + passed.length);
-      }
-    }
-    if (at === undefined) throw new Error('a mirror needs at least one prefix');
+    const list = await readWhole(
+      source,
+      {
+        prefixes,
+        pageKeys: this.#limits.pageKeys,
+        keeps,
+        into: new KeyedTable<KeyValue>(this.#seed),
+        accept: (position) => this.#refuseOlder(position),
+        onPage: (entries) => {
+          this.#health.heard();
+          this.#health.listing(entries);
+        },
+      },
+      signal,
+    );
+    const { at, kept, passed } = list;
     if (this.#storeId !== undefined && this.#storeId !== at.storeId) {
       log.warn('another etcd answers', { known: this.#storeId, seen: at.storeId });
     }
-    keepUnchanged(this.#entries, listed);
-    const known = this.#storeId !== undefined;
+    keepUnchanged(this.#entries, kept);
     this.#witnesses.listed(passed);
-    const found = differences(this.#entries.replace(listed), listed, at.revision);
-    const puts = (known ? passed.sort(byRevision) : passed).map((kv): StoreEvent => ({ type: 'put', kv }));
-    const events = puts.length === 0 ? found : puts.concat(found);
+    const events = eventsOf(list, this.#entries.replace(kept), this.#storeId !== undefined);
     this.#health.listComplete();
     this.#storeId = at.storeId;
     this.#mustList = false;
     this.#reported = at.revision;
     for (const lane of this.#lanes) lane.passed = at.revision;
-    log.debug('listed etcd', { entries: listed.size + passed.length, changes: events.length, revision: at.revision });
-    await this.#tellListed(at, events, signal);
-  }
-
-  /** To the end, whatever happens meanwhile: the entries hold all of it already. */
-  async #tellListed(position: Position, events: readonly StoreEvent[], signal: AbortSignal): Promise<void> {
-    const { observer, differencesPerTurn = events.length } = this.#options;
-    let told = 0;
-    for (; events.length - told > differencesPerTurn; told += differencesPerTurn) {
-      const some = events.slice(told, told + differencesPerTurn);
-      observer.onBatch({ position, events: some, relisted: true, more: true });
-      await sleep(this.#deps.clock, 0, signal).catch(() => {});
-    }
-    observer.onBatch({ position, events: told === 0 ? events : events.slice(told), relisted: true });
+    log.debug('listed etcd', { entries: kept.size + passed.length, changes: events.length, revision: at.revision });
+    const { observer, differencesPerTurn } = this.#options;
+    await tellOf(events, { position: at, observer, perTurn: differencesPerTurn, clock: this.#deps.clock }, signal);
   }
 
   /** Rejects while the other side may be a replica that lags. */
@@ -254,11 +240,10 @@ class EtcdMirror implements Mirror {
   }
 
   /** A list of an older state would take back what is known, only because another replica answers. */
-  #notBehind(position: Position): Position {
+  #refuseOlder(position: Position): void {
     const known = this.#position();
-    if (known?.storeId !== position.storeId || position.revision >= known.revision) return position;
+    if (known?.storeId !== position.storeId || position.revision >= known.revision) return;
     if (this.#health.mayLag(this.#limits.lagGraceMs)) throw behind(known);
-    return position;
   }
 
   // --- Watching ---

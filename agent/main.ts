@@ -3,7 +3,6 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../runtime/clock.ts';
-import { limitHeapGrowth } from '../runtime/heap-growth.ts';
 import { runLifecycle } from '../runtime/lifecycle.ts';
 import { type Log, processLog } from '../runtime/log.ts';
 import { systemRandom } from '../runtime/random.ts';
@@ -15,7 +14,6 @@ import { StartTimes } from './status/start-times.ts';
 
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
   limitYoungGeneration();
-  limitHeapGrowth();
   const log = processLog(config.log.level, { cluster: config.cluster.name, node: config.node.name });
   const start = new StartTimes(systemClock, log);
   start.reached('modules');

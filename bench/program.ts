@@ -19,7 +19,6 @@ import { mountBpffs, unmountBpffs } from '../lab/bpffs.ts';
 import { cgroup2Mount, createCgroup, removeCgroup } from '../lab/cgroup.ts';
 import { applyDelta, diffSnapshots } from '../mesh/snapshot/delta.ts';
 import type { MeshSnapshot } from '../mesh/snapshot/snapshot.ts';
-import { limitHeapGrowth } from '../runtime/heap-growth.ts';
 import { silentLog } from '../runtime/log.ts';
 import { packageRoot } from '../runtime/package-root.ts';
 import { limitYoungGeneration } from '../runtime/young-generation.ts';
@@ -50,7 +49,6 @@ const rounds = Number(values.rounds);
 
 // As an agent does when it starts.
 limitYoungGeneration();
-limitHeapGrowth();
 const dir = mkdtempSync(join(tmpdir(), 'bench-program-'));
 const bpffs = join(dir, 'bpffs');
 const cgroup = join(cgroup2Mount() ?? '/sys/fs/cgroup', `bench-program-${process.pid}`);

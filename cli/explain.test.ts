@@ -34,6 +34,20 @@ test('has an entry for every code of the catalogue', async () => {
   expect(await explain('CM-CIDR-004')).toMatch('Reserved');
 });
 
+test('says the same as a document', async () => {
+  const [about, all] = [await explain('cm-cidr-001', '-o', 'json'), await explain('-o', 'json')].map((text) =>
+    JSON.parse(text),
+  );
+  const row = { code: 'CM-CIDR-001', severity: 'error', category: 'cidr', title: 'Pod CIDRs of two clusters overlap' };
+  expect(about).toEqual({
+    schema_version: 1,
+    ...row,
+    text: expect.stringMatching(/^Pod CIDRs of two clusters overlap/),
+  });
+  expect(all.codes).toHaveLength(CATALOGUE.size);
+  expect(all.codes).toContainEqual(row);
+});
+
 test('lists all codes when none is given', async () => {
   const lines = (await explain()).trimEnd().split('\n');
   expect(lines).toHaveLength(CATALOGUE.size + 1);

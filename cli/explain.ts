@@ -4,18 +4,25 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
+import { CATALOGUE, type CatalogueRow } from '../mesh/conflict/catalogue.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 import { packageRoot } from '../runtime/package-root.ts';
+import { type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
 
 export function explainCommand(): Command {
   return new Command('explain')
     .description('say what a code means and what to do, or list all codes; exit 1 when there is no such code')
     .argument('[code]', 'as in a finding: CM-CIDR-001')
-    .action(async (given: string | undefined) => {
+    .addOption(outputOption())
+    .action(async (given: string | undefined, { output }: { readonly output: OutputFormat }) => {
       if (given === undefined) {
-        process.stdout.write(`${listOfCodes()}\n`);
+        print(output, { schema_version: 1, codes: [...CATALOGUE.values()].map(summaryOf) }, ({ codes }) =>
+          table(
+            ['CODE', 'SEVERITY', 'WHAT'],
+            codes.map(({ code, severity, title }) => [code, severity, title]),
+          ),
+        );
         return;
       }
       const code = given.toUpperCase();
@@ -27,15 +34,15 @@ export function explainCommand(): Command {
         process.exitCode = 1;
         return;
       }
-      process.stdout.write(`${entry}\n`);
+      const known = CATALOGUE.get(code);
+      const about = known === undefined ? { code, severity: null, category: null, title: null } : summaryOf(known);
+      print(output, { schema_version: 1, ...about, text: entry }, ({ severity, text }) =>
+        [`${code}${severity === null ? '' : ` (${severity})`}`, text].join('\n\n'),
+      );
     });
 }
 
-const listOfCodes = (): string =>
-  table(
-    ['CODE', 'SEVERITY', 'WHAT'],
-    [...CATALOGUE.values()].map(({ code, severity, title }) => [code, severity, title]),
-  );
+const summaryOf = ({ code, severity, category, title }: CatalogueRow) => ({ code, severity, category, title });
 
 async function readFindings(): Promise<string> {
   const path = join(packageRoot(), 'docs/findings.md');
@@ -53,16 +60,15 @@ async function readFindings(): Promise<string> {
   }
 }
 
-/** The section of the page under the code, without the marks of its heading. */
+/** The section of the page under the code, without its heading. */
 function entryOf(code: string, page: string): string | undefined {
   const lines = page.split('\n');
   const start = lines.indexOf(`## ${code}`);
   if (start < 0) return undefined;
   const rest = lines.slice(start + 1);
   const end = rest.findIndex((line) => /^##? /.test(line));
-  const severity = CATALOGUE.get(code)?.severity;
   const body = rest.slice(0, end < 0 ? undefined : end).join('\n');
-  return `${code}${severity === undefined ? '' : ` (${severity})`}\n\n${body.replaceAll('**', '').trim()}`;
+  return body.replaceAll('**', '').trim();
 }
 
 const NEAREST_SHOWN = 3;

@@ -5,13 +5,14 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { conflictRoutes } from '../apiserver/http/conflict-routes.ts';
 import { reportSchema } from '../apiserver/http/schema/report.ts';
 import type { Report } from '../mesh/conflict/report.ts';
 import { type HttpServer, serveHttp } from '../runtime/http.ts';
 import { silentLog } from '../runtime/log.ts';
 import { NOW } from '../test/samples/mesh.ts';
+import { keepPrinted } from '../test/samples/printed.ts';
 import { diagnoseCommand } from './diagnose.ts';
 import { offlineReport } from './offline/report.ts';
 
@@ -19,26 +20,18 @@ const GOLDEN = join(import.meta.dirname, '../test/golden/offline');
 const MESH = join(GOLDEN, 'mesh');
 
 let dir: string;
-let printed: string;
+const printed = keepPrinted();
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'diagnose-'));
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
   await rm(dir, { recursive: true, force: true });
 });
 
 async function diagnose(...args: readonly string[]): Promise<{ readonly text: string; readonly exit: unknown }> {
-  printed = '';
   process.exitCode = undefined;
   await diagnoseCommand().exitOverride().parseAsync(args, { from: 'user' });
-  return { text: printed, exit: process.exitCode };
+  return { text: printed.take(), exit: process.exitCode };
 }
 
 const AT = ['--now', '2026-02-01T00:00:00Z'];

@@ -1,25 +1,13 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
+import { keepPrinted } from '../test/samples/printed.ts';
 import { explainCommand, nearestCodes } from './explain.ts';
 
-let printed: string;
-beforeEach(() => {
-  const write = (text: unknown) => {
-    printed += String(text);
-    return true;
-  };
-  vi.spyOn(process.stdout, 'write').mockImplementation(write);
-  vi.spyOn(process.stderr, 'write').mockImplementation(write);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
-});
+const printed = keepPrinted({ errors: true });
 
 async function explain(...args: readonly string[]): Promise<string> {
-  printed = '';
   await explainCommand().parseAsync(args, { from: 'user' });
-  return printed;
+  return printed.take();
 }
 
 test('says what a code means, how to confirm it and how to fix it', async () => {

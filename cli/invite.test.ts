@@ -1,28 +1,23 @@
 // `clustermesh invite --list` and `--revoke` against the real routes, over a unix socket: what is printed, and how a refusal reads.
 
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { invitationsSchema, withdrawalSchema } from '../apiserver/http/schema/joining.ts';
 import { invitationsDocument, shownInvitation } from '../apiserver/join/invitations-document.ts';
 import { joinRoutes } from '../apiserver/join/routes.ts';
 import { type HttpServer, serveHttp } from '../runtime/http.ts';
 import { silentLog } from '../runtime/log.ts';
 import { TestCluster } from '../test/join/two-clusters.ts';
+import { keepPrinted } from '../test/samples/printed.ts';
 import { inviteCommand } from './invite.ts';
 
 let west: TestCluster;
 let east: TestCluster;
 let server: HttpServer;
-let printed: string;
+const printed = keepPrinted();
 beforeEach(async () => {
   west = await TestCluster.create({ name: 'west', id: 1 });
   east = await TestCluster.create({ name: 'east', id: 2 });
-  printed = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const never = () => {
     throw new Error('not asked for here');
   };
@@ -39,17 +34,15 @@ beforeEach(async () => {
   server = await serveHttp(`unix:${join(west.dir, 'api.sock')}`, routes, silentLog);
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   await server.close();
   for (const cluster of [west, east]) await cluster.remove();
 });
 
 async function run(...args: readonly string[]): Promise<string> {
-  printed = '';
   await inviteCommand()
     .exitOverride()
     .parseAsync([...args, '--server', server.address], { from: 'user' });
-  return printed;
+  return printed.take();
 }
 
 test('an invitation is made, listed, withdrawn, and listed as withdrawn', async () => {

@@ -3,30 +3,24 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { whileRenewing } from '../pki/renew/presence.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { keepPrinted } from '../test/samples/printed.ts';
 import { pkiCommand } from './pki.ts';
 
 let dir: string;
-let printed: string;
+const printed = keepPrinted();
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cli-pki-'));
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   await rm(dir, { recursive: true, force: true });
 });
 
 async function pki(...args: readonly string[]): Promise<string> {
-  printed = '';
   await pkiCommand().parseAsync(args, { from: 'user' });
-  return printed;
+  return printed.take();
 }
 
 describe('clustermesh pki', () => {

@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ReleaseOutcome } from '../apiserver/diagnostics/release.ts';
 import { conflictRoutes } from '../apiserver/http/conflict-routes.ts';
 import { type HttpServer, serveHttp } from '../runtime/http.ts';
 import { silentLog } from '../runtime/log.ts';
 import { judged, named, only, wholeCluster } from '../test/samples/mesh.ts';
+import { keepPrinted } from '../test/samples/printed.ts';
 import { releaseCommand } from './release.ts';
 
 const { report } = judged('west', [
@@ -19,16 +20,10 @@ let dir: string;
 let server: HttpServer;
 let outcome: ReleaseOutcome;
 let asked: string[];
-let printed: string;
+const printed = keepPrinted();
 beforeEach(async () => {
   asked = [];
-  printed = '';
   outcome = { result: 'released', cluster: named('central'), finding, recorded: true };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   dir = await mkdtemp(join(tmpdir(), 'release-'));
   const routes = conflictRoutes({
     report: () => report,
@@ -42,8 +37,6 @@ beforeEach(async () => {
   server = await serveHttp(`unix:${join(dir, 'api.sock')}`, routes, silentLog);
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
-  process.exitCode = undefined;
   await server.close();
   await rm(dir, { recursive: true, force: true });
 });
@@ -54,7 +47,7 @@ const release = (fingerprint: string, ...args: readonly string[]) =>
 test('--yes releases, and says whose state is used from then on', async () => {
   await release(finding.fingerprint, '--yes');
   expect(asked).toEqual([finding.fingerprint]);
-  expect(printed).toBe('released: the state of central is used from here on\n');
+  expect(printed.take()).toBe('released: the state of central is used from here on\n');
 });
 
 test('without a yes nothing is asked of the server', async () => {

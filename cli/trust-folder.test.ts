@@ -13,21 +13,16 @@ import { whileRenewing } from '../pki/renew/presence.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { ManualClock } from '../runtime/manual-clock.ts';
 import { seededRandom } from '../runtime/random.ts';
+import { keepPrinted } from '../test/samples/printed.ts';
 import { trustCommand } from './trust.ts';
 import { watchLeaves } from './trust-renew-watch.ts';
 
 let dir: string;
-let printed = '';
+const printed = keepPrinted();
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cli-renew-'));
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -42,10 +37,9 @@ const asked = (bornDaysAgo: number) => ({
 const init = (bornDaysAgo: number) => initCluster(asked(bornDaysAgo));
 
 async function trust(command: string, ...more: readonly string[]) {
-  printed = '';
   process.exitCode = 0;
   await trustCommand().parseAsync([command, '--dir', dir, ...more], { from: 'user' });
-  return { exit: process.exitCode, printed };
+  return { exit: process.exitCode, printed: printed.take() };
 }
 
 const leafAt = async (place: string) => new X509Certificate(await readFile(join(dir, place, 'cert.pem')));

@@ -2,19 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommanderError } from 'commander';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { authority, certify, keysOf, SERVER } from '../test/samples/certificates.ts';
+import { keepPrinted } from '../test/samples/printed.ts';
 import { trustCommand } from './trust.ts';
 
 let dir: string;
-let printed: string;
+const printed = keepPrinted();
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cli-trust-'));
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const root = await authority({ name: 'west root' });
   const middle = await authority({ name: 'west middle', issuer: root });
   const uris = ['spiffe://west.clustermesh/apiserver'];
@@ -36,17 +32,14 @@ beforeEach(async () => {
   await writeFile(join(dir, 'nothing.pem'), 'hello\n');
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
   await rm(dir, { recursive: true, force: true });
 });
 
 async function verify(chain: string, ...more: readonly string[]) {
-  printed = '';
   process.exitCode = 0;
   const files = ['--chain', join(dir, chain), '--ca', join(dir, 'ca.pem'), '--now', '2026-03-01T00:00:00Z'];
   await trustCommand().parseAsync(['verify', ...files, ...more], { from: 'user' });
-  return { exit: process.exitCode, printed };
+  return { exit: process.exitCode, printed: printed.take() };
 }
 
 describe('clustermesh trust verify', () => {

@@ -6,6 +6,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { NODE_ZEROS } from '../mesh/wire/node.ts';
 
 export interface OfflineMeshSize {
   readonly clusters: number;
@@ -100,22 +101,12 @@ function node(id: number, at: number) {
   return {
     Name: `node-${at}`,
     Cluster: clusterName(id),
+    ...NODE_ZEROS,
     IPAddresses: [{ Type: 'InternalIP', IP: nodeAddress(id, at) }],
     IPv4AllocCIDR: { IP: podAddress(id, pods), Mask: '////wA==' },
-    IPv4SecondaryAllocCIDRs: null,
-    IPv6AllocCIDR: null,
-    IPv6SecondaryAllocCIDRs: null,
-    IPv4HealthIP: '',
-    IPv6HealthIP: '',
-    IPv4IngressIP: '',
-    IPv6IngressIP: '',
     ClusterID: id,
     Source: 'custom-resource',
-    EncryptionKey: 0,
     Labels: { 'kubernetes.io/hostname': `node-${at}` },
-    Annotations: null,
-    WireguardPubKey: '',
-    BootID: '',
   };
 }
 

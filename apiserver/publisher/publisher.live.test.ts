@@ -9,7 +9,6 @@ import { credentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type LabEtcd, startEtcd } from '../../lab/etcd.ts';
 import { skippedWithout } from '../../lab/installed.ts';
-import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
 import { clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
 import type { RecordKind } from '../../mesh/wire/record.ts';
 import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
@@ -18,31 +17,18 @@ import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { systemRandom } from '../../runtime/random.ts';
+import { ownCluster } from '../../test/samples/own-cluster.ts';
 import { createManifestSource } from '../sources/manifests/manifest-source.ts';
 import { Election } from '../store/election.ts';
 import { type EtcdClient, openEtcd } from '../store/etcd-client.ts';
 import type { MirrorBatch } from '../store/port.ts';
 import { KEYS_PER_LEASE_MAX, LEASE_TTL_SECONDS } from './lease-pool.ts';
 import { createPublisher } from './publisher.ts';
-import type { ClusterSettings } from './settings.ts';
 
 const PATIENCE = { timeout: 30_000, interval: 20 };
 const PODS = 2_500;
 
-const cluster: ClusterSettings = {
-  name: 'west' as ClusterName,
-  id: 3 as ClusterId,
-  maxConnectedClusters: 255,
-  podCIDRs: ['10.3.0.0/16'],
-  serviceCIDRs: ['10.96.0.0/16'],
-  nodeCIDRs: [],
-  datapath: { mode: 'native', encryption: 'none' },
-  defaultGlobalNamespace: true,
-  versions: { software: '0.1.0', protocol: 1 },
-  capabilities: [],
-  announcesBundle: true,
-  spkiPins: [],
-};
+const cluster = ownCluster();
 
 const service = `apiVersion: v1
 kind: Service

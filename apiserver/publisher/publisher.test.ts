@@ -4,31 +4,19 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
+import type { ClusterId } from '../../mesh/model/names.ts';
 import { decodeCard } from '../../mesh/wire/card.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { seededRandom } from '../../runtime/random.ts';
+import { ownCluster } from '../../test/samples/own-cluster.ts';
 import { createManifestSource } from '../sources/manifests/manifest-source.ts';
 import { MemoryStore } from '../store/memory-store.ts';
 import type { Condition, StoreEvent } from '../store/port.ts';
 import { createPublisher } from './publisher.ts';
 import type { ClusterSettings } from './settings.ts';
 
-const cluster: ClusterSettings = {
-  name: 'west' as ClusterName,
-  id: 3 as ClusterId,
-  maxConnectedClusters: 255,
-  podCIDRs: ['10.3.0.0/16'],
-  serviceCIDRs: ['10.96.0.0/16'],
-  nodeCIDRs: [],
-  datapath: { mode: 'native', encryption: 'none' },
-  defaultGlobalNamespace: true,
-  versions: { software: '0.1.0', protocol: 1 },
-  capabilities: [],
-  announcesBundle: true,
-  spkiPins: [],
-};
+const cluster = ownCluster();
 
 /** Others may keep the machine busy. */
 vi.setConfig({ testTimeout: 30_000 });

@@ -8,7 +8,7 @@ import type { ClusterRange } from '../../mesh/conflict/ranges.ts';
 import { standingOf } from '../../mesh/conflict/standing.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { type Prefix, parsePrefix } from '../../mesh/model/prefix.ts';
-import { type NodeRecord, networkValue, nodeKind } from '../../mesh/wire/node.ts';
+import { NODE_ZEROS, type NodeRecord, networkValue, nodeKind } from '../../mesh/wire/node.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type SampleRange, sampleClusters } from './sample.ts';
 import { sweep } from './sweep.ts';
@@ -103,22 +103,12 @@ function node(cluster: ClusterName, id: number, at: number, pods: number, owner 
   const value: NodeRecord = {
     Name: `node-${at}`,
     Cluster: cluster,
+    ...NODE_ZEROS,
     IPAddresses: [{ Type: 'InternalIP', IP: `100.${id}.${at >> 8}.${at & 255}` }],
     IPv4AllocCIDR: networkValue(prefixOf(`10.${owner}.${pods & 255}.0/24`)),
-    IPv4SecondaryAllocCIDRs: null,
-    IPv6AllocCIDR: null,
-    IPv6SecondaryAllocCIDRs: null,
-    IPv4HealthIP: '',
-    IPv6HealthIP: '',
-    IPv4IngressIP: '',
-    IPv6IngressIP: '',
     ClusterID: id,
     Source: 'custom-resource',
-    EncryptionKey: 0,
     Labels: { 'kubernetes.io/hostname': `node-${at}` },
-    Annotations: null,
-    WireguardPubKey: '',
-    BootID: '',
   };
   return [nodeKind.stateKey(cluster, value.Name), nodeKind.encode(value)];
 }

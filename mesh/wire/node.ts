@@ -89,13 +89,14 @@ export const nodeKind: RecordKind<NodeRecord> = {
   ...recordKeys(LAYOUT),
   decode(bytes) {
     const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as NodeRecord) : read;
+    return read.ok ? ok(withZeros(read.value, NODE_ZEROS) as unknown as NodeRecord) : read;
   },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,
 };
 
-const ZEROS = {
+/** A node of which nothing is known but its name. */
+export const NODE_ZEROS = {
   IPAddresses: null,
   IPv4AllocCIDR: null,
   IPv4SecondaryAllocCIDRs: null,

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createPublisher } from '../../apiserver/publisher/publisher.ts';
-import type { ClusterSettings } from '../../apiserver/publisher/settings.ts';
 import { createManifestSource } from '../../apiserver/sources/manifests/manifest-source.ts';
 import { type EtcdClient, openEtcd } from '../../apiserver/store/etcd-client.ts';
 import type { Mirror, MirrorBatch } from '../../apiserver/store/port.ts';
@@ -21,18 +20,14 @@ import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { systemRandom } from '../../runtime/random.ts';
+import { ownCluster } from '../samples/own-cluster.ts';
 import { clientCredentials, type MirroredDoor, OWN, startMirroredDoor } from './mirrored-door.ts';
 
 const PATIENCE = { timeout: 30_000, interval: 20 };
 const WHOLE = 'cilium/state/services/v1/west/shop/cart';
 const HEAD = 'clustermesh/v1/heads/west/shop/cart';
 const SLICES = 'clustermesh/v1/slices/west/shop/cart/';
-const CLUSTER: ClusterSettings = {
-  ...{ name: OWN, id: 1 as ClusterId, maxConnectedClusters: 255, podCIDRs: [], serviceCIDRs: [], nodeCIDRs: [] },
-  ...{ datapath: { mode: 'native', encryption: 'none' }, defaultGlobalNamespace: true, capabilities: [], spkiPins: [] },
-  announcesBundle: true,
-  versions: { software: '0.1.0', protocol: 1 },
-};
+const CLUSTER = ownCluster({ name: OWN, id: 1 as ClusterId, podCIDRs: [], serviceCIDRs: [] });
 const SLICES_COUNT = 5;
 
 const slice = (at: number, addresses: readonly string[]) => `apiVersion: discovery.k8s.io/v1

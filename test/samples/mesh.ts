@@ -17,7 +17,7 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import { parsePrefix } from '../../mesh/model/prefix.ts';
 import { encodeCard } from '../../mesh/wire/card.ts';
 import { encodeClusterConfig } from '../../mesh/wire/cluster-config.ts';
-import { type NodeRecord, networkValue } from '../../mesh/wire/node.ts';
+import { NODE_ZEROS, type NodeRecord, networkValue } from '../../mesh/wire/node.ts';
 
 export const NOW = Date.parse('2026-02-01T00:00:00Z');
 const DAY_MS = 86_400_000;
@@ -194,22 +194,11 @@ export function node(cluster: string, id: number, address: string, allocation?: 
   const value: NodeRecord = {
     Name: name,
     Cluster: cluster,
+    ...NODE_ZEROS,
     IPAddresses: [{ Type: 'InternalIP', IP: address }],
     IPv4AllocCIDR: parsed?.ok === true ? networkValue(parsed.value.prefix) : null,
-    IPv4SecondaryAllocCIDRs: null,
-    IPv6AllocCIDR: null,
-    IPv6SecondaryAllocCIDRs: null,
-    IPv4HealthIP: '',
-    IPv6HealthIP: '',
-    IPv4IngressIP: '',
-    IPv6IngressIP: '',
     ClusterID: id,
     Source: 'custom-resource',
-    EncryptionKey: 0,
-    Labels: null,
-    Annotations: null,
-    WireguardPubKey: '',
-    BootID: '',
   };
   return { key: `cilium/state/nodes/v1/${cluster}/${name}`, bytes: bytesOf(value) };
 }

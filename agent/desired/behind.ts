@@ -28,14 +28,16 @@ export type BehindPieces = Behind & { readonly pieces: readonly BehindPiece[] };
 /** The same whatever is known: that saves work. */
 export function behindOf(backends: List<Backend>, way: Way, known?: Known): BehindPieces {
   const cut = piecesOf(backends);
-  const pieces = known === undefined ? cut.map((piece) => behindPiece(piece, way)) : piecesAfter(cut, known, way);
   // Most have one: they keep no list of pieces, and are looked at as a whole.
-  const [only] = pieces;
-  if (only !== undefined && pieces.length === 1) return { ...only, pieces: NO_PIECES };
+  const [whole] = cut;
+  if (whole !== undefined && cut.length === 1) return whollyOf(behindPiece(whole, way));
+  const pieces = known === undefined ? cut.map((piece) => behindPiece(piece, way)) : piecesAfter(cut, known, way);
   const active = listOf(pieces.map((piece) => piece.active));
   const terminating = listOf(pieces.map((piece) => piece.terminating));
   return { active, terminating, pieces };
 }
+
+const whollyOf = ({ active, terminating }: BehindPiece): BehindPieces => ({ active, terminating, pieces: NO_PIECES });
 
 const NO_PIECES: readonly BehindPiece[] = [];
 

@@ -9,20 +9,22 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { DesiredChanges, DesiredState } from '../desired/desired-state.ts';
-import type { DesiredFrontend, Entrance, Refusal } from '../desired/frontend.ts';
+import type { Entrance, Refusal } from '../desired/frontend.ts';
 import { BACKEND_IDS, IdSpace, numbersOf, SERVICE_IDS } from '../desired/ids.ts';
 import type { Target } from '../desired/targets.ts';
 import { PackedRows } from '../maps/packed.ts';
 import { forEachMap, type MapName, type ServiceMaps } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
+import { Agenda } from './agenda.ts';
 import { countDrift } from './drift.ts';
 import { BATCH_ROWS_MAX, type Execution, execute, type MapFailure } from './execute.ts';
 import { type MapImage, READER_GRACE_MS } from './image.ts';
+import { Leftovers } from './leftovers.ts';
 import { Marked } from './marked.ts';
 import { type IdSpaces, observe, restoreIds } from './observe.ts';
 import { Programmed } from './programmed.ts';
 import { Refusals } from './refusals.ts';
-import { type Intent, planRound, type Round } from './round.ts';
+import { planRound, type Round } from './round.ts';
 import { sizesOf } from './sizes.ts';
 
 export interface ReconcilerDeps {
@@ -51,9 +53,8 @@ export interface ReconcilerCounters {
   readonly drift: number;
 }
 
-/** Rounds end here, so that planning one takes less than a few milliseconds. */
-const ROUND_FRONTENDS_MAX = 128;
-const ROUND_BACKENDS_MAX = 4_096;
+/** Rows of backends whose state changed, for a round beside those of its frontends (agenda.ts). */
+const ROUND_TARGETS_MAX = 4_096;
 /** A map that refuses more often than this in one pass is not just full: it is left alone for a while. */
 const REFUSING_ROUNDS_MAX = 16;
 /** After a map failed, everything is read and tried again. */
@@ -66,8 +67,7 @@ export class Reconciler {
   readonly #recovery: Backoff;
   readonly #marked = new Marked();
   readonly #programmed = new Programmed();
-  /** Ids whose reverse rows were found without any other row of a frontend. */
-  #lone: readonly number[] = [];
+  readonly #leftovers: Leftovers;
   #image: MapImage | undefined;
   #adoptions = 0;
   /** Made when first used. */
@@ -83,6 +83,7 @@ export class Reconciler {
       services: new IdSpace(SERVICE_IDS, numbersOf(deps.desired.entrances)),
       backends: new IdSpace(BACKEND_IDS, numbersOf(deps.desired.table)),
     };
+    this.#leftovers = new Leftovers(this.#ids);
     this.#refusals = new Refusals(deps.random);
     this.#recovery = new Backoff(deps.random, RECOVERY);
   }
@@ -157,11 +158,7 @@ export class Reconciler {
     this.#adoptions += 1;
     this.#marked.forgetLater();
     this.#programmed.displaceAll();
-    const lone: number[] = [];
-    await visitAll(image.reverses(), pause, ([id]) => {
-      if (this.#isLone(id, image)) lone.push(id);
-    });
-    this.#lone = lone;
+    await this.#leftovers.find(image, pause);
     await visitAll(image.frontends(), pause, ({ frontend }) => this.#marked.frontends.add(frontend));
     await visitAll(desired.frontends(), pause, ({ entrance }) => this.#marked.frontends.add(entrance));
     await visitAll(desired.targets(), pause, this.#noteTarget);
@@ -219,12 +216,12 @@ export class Reconciler {
 
   async #round(): Promise<Execution> {
     const image = this.#knownImage();
-    const { put, remove } = this.#take(image);
-    const targets = this.#marked.takeTargets(ROUND_BACKENDS_MAX);
+    const agenda = Agenda.take({ marked: this.#marked, refusals: this.#refusals, programmed: this.#programmed }, image);
+    const targets = this.#marked.takeTargets(ROUND_TARGETS_MAX);
     const { desired } = this.#deps;
     const round = planRound({
-      put,
-      remove,
+      put: agenda.put,
+      remove: agenda.remove,
       inPlace: (entrance) => this.#programmed.inPlace(entrance),
       targets,
       targetState: (target) => desired.targetState(target),
@@ -239,49 +236,11 @@ export class Reconciler {
       await this.#refuse(execution, image);
       return execution;
     }
-    this.#settle(round, put, remove, image);
+    this.#settle(round, agenda, image);
     return execution;
   }
 
-  /** Frontends to look at, whole services together, up to the size of a round. */
-  #take(image: MapImage): { readonly put: readonly Intent[]; readonly remove: readonly Entrance[] } {
-    const put: Intent[] = [];
-    const remove: Entrance[] = [];
-    let frontends = 0;
-    let backends = 0;
-    while (frontends < ROUND_FRONTENDS_MAX && backends < ROUND_BACKENDS_MAX) {
-      const entrance = this.#marked.frontends.first;
-      if (entrance === undefined) break;
-      const { placed } = entrance;
-      if (placed === undefined) {
-        this.#marked.frontends.delete(entrance);
-        if (image.frontend(entrance) !== undefined || entrance.programmed !== undefined) remove.push(entrance);
-        else this.#releaseServiceId(entrance, image, this.#now());
-        frontends += 1;
-        continue;
-      }
-      const intents: DesiredFrontend[] = [];
-      const service = placed.key;
-      const isRefused = this.#refusals.isRefused(service);
-      for (const desired of placed.admitted) {
-        const own = desired.entrance;
-        if (!this.#marked.frontends.delete(own)) continue;
-        // What a predecessor programmed is what to go back to, until this process has programmed something itself.
-        if (own.programmed === undefined && image.frontend(own)?.master !== undefined) {
-          this.#programmed.find(own, image);
-        }
-        const intent = isRefused ? own.programmed : desired;
-        if (intent === undefined) remove.push(own);
-        else intents.push(intent);
-        frontends += 1;
-        backends += desired.backends.length;
-      }
-      if (intents.length > 0) put.push({ service, frontends: intents });
-    }
-    return { put, remove };
-  }
-
-  #settle(round: Round, put: readonly Intent[], remove: readonly Entrance[], image: MapImage): void {
+  #settle(round: Round, { put, remove, gone }: Agenda, image: MapImage): void {
     const now = this.#now();
     for (const { service, frontends } of put) {
       const refusal = round.waiting.get(service);
@@ -292,10 +251,8 @@ export class Reconciler {
         else this.#programmed.placeOutdated(frontend);
       }
     }
-    for (const entrance of remove) {
-      this.#programmed.forget(entrance);
-      this.#releaseServiceId(entrance, image, now);
-    }
+    for (const entrance of remove) this.#programmed.forget(entrance);
+    for (const entrance of [...remove, ...gone]) this.#releaseServiceId(entrance, image, now);
     this.#marked.postpone(round.later, now + READER_GRACE_MS);
   }
 
@@ -305,24 +262,13 @@ export class Reconciler {
     this.#ids.services.release(id, now);
   }
 
-  /** Backends that nothing has led to for the readers' grace, and rows that nobody knows. */
+  /** Nothing is marked: what nothing leads to any more goes. */
   async #collect(): Promise<Execution> {
     const image = this.#knownImage();
-    const orphans = [...image.expiredOrphans(this.#now())];
-    const lone = this.#lone.filter((id) => this.#isLone(id, image));
-    this.#lone = [];
-    const reverse = lone.flatMap((id) => image.removalOfReverse(id));
-    const execution = await this.#execute({ puts: [], removals: [reverse, orphans, [...image.strays()]] }, image);
-    const now = this.#now();
-    for (const { id } of orphans) if (image.backend(id) === undefined) this.#ids.backends.release(id, now);
-    for (const id of lone) if (image.reverse(id) === undefined) this.#ids.services.release(id, now);
+    const leaving = this.#leftovers.take(image, this.#now());
+    const execution = await this.#execute({ puts: [], removals: leaving.removals }, image);
+    this.#leftovers.release(leaving, image, this.#now());
     return execution;
-  }
-
-  /** Nothing in the maps has this service id, and nothing desired will. */
-  #isLone(id: number, image: MapImage): boolean {
-    const owner = this.#ids.services.ownerOf(id);
-    return owner === undefined || (image.frontend(owner) === undefined && owner.placed === undefined);
   }
 
   async #execute(steps: Pick<Round, 'puts' | 'removals'>, image: MapImage): Promise<Execution> {

@@ -15,8 +15,10 @@ import {
   type Refusal,
   selectedOf,
 } from '../desired/frontend.ts';
+import { Paged } from '../desired/paged.ts';
 import type { Target } from '../desired/targets.ts';
 import { forEachMap, MAP_NAMES, type MapName } from '../maps/port.ts';
+import type { Intent } from './agenda.ts';
 import type { PutBackend, Removal } from './change.ts';
 import { type Draft, type DraftInput, Drafts } from './draft.ts';
 import { type Owners, putsOf, type RolePuts } from './owned-puts.ts';
@@ -32,12 +34,6 @@ export interface Round extends Steps {
   /** Frontends to look at again when readers have let go of what they hold. */
   readonly later: readonly Entrance[];
   readonly waiting: ReadonlyMap<ServiceKey, Refusal>;
-}
-
-/** What is to be made of a frontend: the desired, what is held while its service is refused, or nothing: take it away. */
-export interface Intent {
-  readonly service: ServiceKey;
-  readonly frontends: readonly DesiredFrontend[];
 }
 
 export interface RoundInput extends DraftInput {
@@ -69,7 +65,7 @@ class RoundPlanner {
   readonly #drafts: Drafts;
   readonly #backends = putsOf('backends');
   /** Where the row of an id stands in those of its family. */
-  readonly #backendAt = new Map<number, number>();
+  readonly #backendAt = new Paged<number>();
   readonly #newSlots = putsOf('services');
   readonly #reverse = putsOf('reverseNat');
   readonly #slots = putsOf('services');

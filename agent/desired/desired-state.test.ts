@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { inPieces } from '../../mesh/model/list.ts';
 import type { ClusterName, ServiceKey } from '../../mesh/model/names.ts';
 import type { Backend, BackendState, MeshService } from '../../mesh/model/service.ts';
 import { createdOf } from '../../mesh/snapshot/equality.ts';
@@ -8,6 +9,7 @@ import { DesiredState } from './desired-state.ts';
 import type { DesiredFrontend } from './frontend.ts';
 import type { FrontendName, TargetName } from './names.ts';
 import { backend, port, service } from './sample.ts';
+import { NO_INDEX } from './targets.ts';
 
 const WEST = 'west' as ClusterName;
 const sizesOf = (services: number, backends: number, reverseNat: number): MapCounts => ({
@@ -154,7 +156,8 @@ describe('maps that are too small', () => {
 
 test('what is kept up to date is what comes out from scratch', async () => {
   const key = fc.constantFrom('a/a', 'a/b', 'b/a', 'c/c');
-  const address = fc.constantFrom('10.1.0.1', '10.1.0.2', '10.2.0.1', '10.2.0.2', '10.3.0.1', 'fd00:1::1', 'fd00:2::1');
+  const addresses = ['10.1.0.1', '10.1.0.2', '10.2.0.1', '10.2.0.2', '10.3.0.1', 'fd00:1::1', 'fd00:2::1'];
+  const address = fc.constantFrom(...addresses);
   const state = fc.constantFrom<BackendState>('active', 'active', 'terminating');
   // As in snapshots, what did not change is the same object.
   const made = new Map<string, Backend>();
@@ -192,6 +195,7 @@ test('what is kept up to date is what comes out from scratch', async () => {
         expect(after).toEqual(summary(scratch));
         expect(kept.refusals()).toEqual(scratch.refusals());
         expect(kept.counts).toEqual(scratch.counts);
+        for (const each of addresses) expect(isHeld(kept, backend(each))).toBe(isHeld(scratch, backend(each)));
         // Everything that differs was named.
         const places = new Set(changed.frontends.map(({ name }) => name));
         for (const name of differing(before.frontends, after.frontends)) expect(places.has(name)).toBe(true);
@@ -204,6 +208,24 @@ test('what is kept up to date is what comes out from scratch', async () => {
     { numRuns: 300 },
   );
 });
+
+test('targets are let go of when no service wants them, however many it had', async () => {
+  const many = Array.from({ length: 200 }, (_, at) =>
+    backend(`10.1.0.${at}`, { state: at < 5 ? 'terminating' : 'active' }),
+  );
+  const state = new DesiredState(ROOMY);
+  const both = { frontends: ['172.20.0.1', '172.20.0.2'], ports: [port(80), port(81)] };
+  for (const backends of [many.slice(0, 3), many, many.slice(100), many.slice(100, 103), []]) {
+    const plain = service({ ...both, backends });
+    const each = { ...plain, backends: inPieces([...plain.backends]) };
+    state.set(each.key, each, WEST);
+    await state.settle(noPause);
+    expect(many.filter((one) => isHeld(state, one))).toEqual(backends);
+  }
+});
+
+const isHeld = ({ table }: DesiredState, { address, clusterId }: Backend): boolean =>
+  table.onlooker.at(address, 8080, 'TCP', clusterId).index !== NO_INDEX;
 
 const summary = (state: DesiredState) => ({
   frontends: new Map<FrontendName, string>(

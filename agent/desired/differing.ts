@@ -2,7 +2,14 @@
 // of thousands did, all the others are passed by with a comparison of references.
 
 import { itemsOf } from '../../mesh/model/list.ts';
-import { behindOf, type DesiredFrontend, type DesiredService, type Entrance, NO_TARGETS } from './frontend.ts';
+import {
+  type BehindPort,
+  behindOf,
+  type DesiredFrontend,
+  type DesiredService,
+  type Entrance,
+  NO_TARGETS,
+} from './frontend.ts';
 import type { Target } from './targets.ts';
 import { type Unshared, unshared } from './unshared.ts';
 
@@ -46,11 +53,9 @@ export function wantedDifference(
   if (before === undefined || after === undefined) return { less: wantedBy(before), more: wantedBy(after) };
   const less: Target[] = [];
   const more: Target[] = [];
-  const gone = new Set(before.behinds);
-  for (const now of after.behinds) {
-    const old = before.behinds.find(
-      (b) => b.port === now.port && b.protocol === now.protocol && b.family === now.family,
-    );
+  const gone = new Set(behindsOf(before));
+  for (const now of behindsOf(after)) {
+    const old = [...gone].find((b) => isSamePort(b, now));
     if (old !== undefined) gone.delete(old);
     for (const part of ['active', 'terminating'] as const) {
       const changed = unshared(old?.[part] ?? NO_TARGETS, now[part]);
@@ -64,8 +69,27 @@ export function wantedDifference(
 
 function wantedBy(service: DesiredService | undefined): readonly Target[] {
   if (service === undefined) return NO_TARGETS;
-  const [first] = service.behinds;
-  if (first !== undefined && service.behinds.length === 1 && first.terminating.length === 0)
-    return itemsOf(first.active);
-  return service.behinds.flatMap(({ active, terminating }) => [...active, ...terminating]);
+  const { frontends, behinds } = service;
+  const [first] = frontends;
+  if (first !== undefined && frontends.length === 1 && behinds.length === 0) return itemsOf(first.backends);
+  return behindsOf(service).flatMap(({ active, terminating }) => [...active, ...terminating]);
 }
+
+type Wanted = Pick<BehindPort, 'port' | 'protocol' | 'family' | 'active' | 'terminating'>;
+
+/** Frontends of one port differ in their addresses alone. */
+function behindsOf({ frontends, behinds }: DesiredService): readonly Wanted[] {
+  if (behinds.length > 0) return behinds;
+  const found: Wanted[] = [];
+  for (const frontend of frontends) {
+    const { port, protocol, family } = frontend.entrance;
+    if (found.some((known) => isSamePort(known, frontend.entrance))) continue;
+    found.push({ port, protocol, family, ...behindOf(frontend) });
+  }
+  return found;
+}
+
+const isSamePort = (a: Port, b: Port): boolean =>
+  a.port === b.port && a.protocol === b.protocol && a.family === b.family;
+
+type Port = Pick<BehindPort, 'port' | 'protocol' | 'family'>;

@@ -121,6 +121,7 @@ export interface DesiredService {
   readonly refused: readonly Refusal[];
   /** What it was made from and by way of: the next state of the service starts from there. */
   readonly source: MeshService;
+  /** None where its frontends say it all, as those of small services do. */
   readonly behinds: readonly BehindPort[];
 }
 

@@ -49,7 +49,8 @@ export function desireService(
   const refused = unsupported(service);
   let frontends: readonly DesiredFrontend[] = [];
   const affinityTimeout = service.clientIPTimeoutSeconds ?? 0;
-  let behinds: readonly BehindPort[] = [];
+  let behinds: readonly BehindPort[] = NO_BEHINDS;
+  let areSaid = true;
   const known = before !== undefined && samePorts(before.source.ports, service.ports) ? before : undefined;
   for (const { port, protocol, names } of portGroups(service.ports)) {
     for (const family of FAMILIES) {
@@ -62,8 +63,10 @@ export function desireService(
       const { active, terminating, pieces } = behind;
       // Values that stay are written out: a spread would give each of them a shape of its own.
       behinds = followedBy(behinds, { port, protocol, family, active, terminating, pieces });
+      if (pieces.length > 0) areSaid = false;
       const total = active.length + terminating.length;
       if (total > BACKENDS_PER_FRONTEND_MAX) {
+        areSaid = false;
         refused.push(refusal(service.key, REFUSAL_CODES.kernel, tooMany(port, protocol, total)));
         continue;
       }
@@ -87,7 +90,7 @@ export function desireService(
     frontends,
     refused: refused.length === 0 ? NO_REFUSALS : refused,
     source: service,
-    behinds,
+    behinds: areSaid ? NO_BEHINDS : behinds,
   };
 }
 
@@ -114,6 +117,7 @@ const ofFamily = (addresses: readonly IpAddress[], family: Family): readonly IpA
     : addresses.filter((address) => familyOf(address) === family);
 
 const NO_REFUSALS: readonly Refusal[] = [];
+const NO_BEHINDS: readonly BehindPort[] = [];
 
 const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean =>
   a === b ||

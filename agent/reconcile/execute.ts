@@ -8,8 +8,7 @@ import { type BatchOutcome, type MapName, mapNameOf, type ServiceMaps } from '..
 import type { Pause } from '../pause.ts';
 import { byMap, type Change, encodeKey, encodeRow, type Put, type Removal } from './change.ts';
 import type { MapImage } from './image.ts';
-import type { OwnedPuts, Owners } from './owned-puts.ts';
-import type { Steps } from './round.ts';
+import type { OwnedPuts, Owners, Steps } from './owned-puts.ts';
 
 /** Large enough that a call's own cost vanishes (measured: from 64 rows on), small enough to be over in half a millisecond. */
 export const BATCH_ROWS_MAX = 1_024;

@@ -4,7 +4,7 @@
 import type { Family } from '../../mesh/model/address.ts';
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { MapRole } from '../maps/port.ts';
-import type { Put } from './change.ts';
+import type { Put, Removal } from './change.ts';
 
 export type Owners = readonly ServiceKey[];
 
@@ -43,3 +43,9 @@ export interface RolePuts extends Readonly<Record<Family, OwnedPuts>> {
 }
 
 export const putsOf = (role: MapRole): RolePuts => ({ role, 4: new OwnedPuts(), 6: new OwnedPuts() });
+
+/** Rows by step, in the order of the steps: each step is on the maps before the next begins. */
+export interface Steps {
+  readonly puts: readonly RolePuts[];
+  readonly removals: readonly (readonly Removal[])[];
+}

@@ -22,6 +22,7 @@ import { type MapImage, READER_GRACE_MS } from './image.ts';
 import { Leftovers } from './leftovers.ts';
 import { Marked } from './marked.ts';
 import { type IdSpaces, observe, restoreIds } from './observe.ts';
+import type { Steps } from './owned-puts.ts';
 import { Programmed } from './programmed.ts';
 import { Refusals } from './refusals.ts';
 import { planRound, type Round } from './round.ts';
@@ -271,7 +272,7 @@ export class Reconciler {
     return execution;
   }
 
-  async #execute(steps: Pick<Round, 'puts' | 'removals'>, image: MapImage): Promise<Execution> {
+  async #execute(steps: Steps, image: MapImage): Promise<Execution> {
     const { maps, pause } = this.#deps;
     this.#buffers ??= forEachMap((map) => new PackedRows(maps.info(map), BATCH_ROWS_MAX));
     try {

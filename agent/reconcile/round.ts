@@ -21,14 +21,8 @@ import { forEachMap, MAP_NAMES, type MapName } from '../maps/port.ts';
 import type { Intent } from './agenda.ts';
 import type { PutBackend, Removal } from './change.ts';
 import { type Draft, type DraftInput, Drafts } from './draft.ts';
-import { type Owners, putsOf, type RolePuts } from './owned-puts.ts';
+import { type Owners, putsOf, type Steps } from './owned-puts.ts';
 import { type FrontendPlan, planRemoval } from './plan.ts';
-
-/** Rows by step, in the order of the steps: each step is on the maps before the next begins. */
-export interface Steps {
-  readonly puts: readonly RolePuts[];
-  readonly removals: readonly (readonly Removal[])[];
-}
 
 export interface Round extends Steps {
   /** Frontends to look at again when readers have let go of what they hold. */

@@ -101,11 +101,11 @@ export class RecordState {
   }
 
   set raw(bytes: Uint8Array | undefined) {
-    // The good value stays that of the bytes before, until the new ones are read.
-    if (bytes !== this.#raw) this.#good = this.good;
-    const { admitted, admittedFrom } = this;
+    // The good value, and what is admitted, stay those of the bytes before, until the new ones are read and judged.
+    if (bytes === this.#raw) return;
+    this.#good = this.good;
+    if (this.#admission === AS_STORED) this.#admission = { admitted: this.#raw, from: this.#raw };
     this.#raw = bytes;
-    this.#admission = admissionOf(bytes, admitted, admittedFrom);
   }
 
   /** What goes on to this cluster's own state; undefined while nothing may. See AdmittedRecords, which writes it. */

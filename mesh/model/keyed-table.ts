@@ -24,10 +24,14 @@ export class KeyedTable<E extends Keyed> implements ReadonlyMap<string, E> {
   /** By hash, at its place or at the next free one behind it: where in `#entries` it is, counted from 1. */
   #index = new Int32Array(FIRST_CAPACITY);
   #size = 0;
+  /** Whoever looks for a key looks again: what is there, what was there, and then to change it. */
+  #lastKey = '';
+  #lastHash: number;
 
   /** `seed`: any 32 bits. Where nobody outside knows them, nobody can choose keys that are all in each other's way. */
   constructor(seed = 0) {
     this.#seed = seed | 0;
+    this.#lastHash = hashOf('', this.#seed);
   }
 
   get size(): number {
@@ -157,12 +161,20 @@ export class KeyedTable<E extends Keyed> implements ReadonlyMap<string, E> {
   }
 
   #hashOf(key: string): number {
-    let hash = this.#seed;
-    for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return hash ^ (hash >>> 16);
+    if (key !== this.#lastKey) {
+      this.#lastKey = key;
+      this.#lastHash = hashOf(key, this.#seed);
+    }
+    return this.#lastHash;
   }
+}
+
+function hashOf(key: string, seed: number): number {
+  let hash = seed;
+  for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }
 
 const placeOf = (hash: number, capacity: number): number => Math.floor((hash >>> 0) * (capacity / HASHES));

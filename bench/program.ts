@@ -18,6 +18,7 @@ import { Rig } from '../agent/reconcile/rig.ts';
 import { mountBpffs, unmountBpffs } from '../lab/bpffs.ts';
 import { cgroup2Mount, createCgroup, removeCgroup } from '../lab/cgroup.ts';
 import { applyDelta, diffSnapshots } from '../mesh/snapshot/delta.ts';
+import { compareBackends } from '../mesh/snapshot/order.ts';
 import type { MeshSnapshot } from '../mesh/snapshot/snapshot.ts';
 import { silentLog } from '../runtime/log.ts';
 import { packageRoot } from '../runtime/package-root.ts';
@@ -132,7 +133,8 @@ async function changeOne() {
     const cpu: number[] = [];
     const rows: number[] = [];
     for (let turn = 0; turn < 50; turn += 1) {
-      const changed = { ...service, backends: backends.with(turn * 7, backendAt(LARGE_SERVICE + turn)) };
+      const replaced = backends.with(turn * 7, backendAt(LARGE_SERVICE + turn)).sort(compareBackends);
+      const changed = { ...service, backends: replaced };
       const stepped = applyDelta(usual, diffSnapshots(usual, snapshotOf([changed])));
       if (!stepped.ok) throw new Error(stepped.error);
       const services = [...stepped.value.services.values()];

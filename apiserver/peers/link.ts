@@ -25,6 +25,7 @@ import type { Turns } from '../../runtime/turns.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
 import type { Mirror, MirrorBatch, MirrorObserver, MirrorState, StoreEvent } from '../store/port.ts';
 import { NOTHING_WITHHELD, type Withheld } from '../withheld.ts';
+import { DoorQuestions } from './door-questions.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { OfferedKeys } from './offered-keys.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
@@ -53,14 +54,12 @@ export interface PeerLinkDeps {
   readonly onChange: () => void;
 }
 
-/** A door that does not answer the first questions within this is treated as unreachable. */
-const QUESTION_DEADLINE_MS = 10_000;
 /** A door that can be reached is connected to within this; who takes longer goes on beside those who are let in meanwhile. */
 const CONNECT_PLACE_MS = 1_000;
 /** The list of a large cluster takes a few seconds. */
 const LIST_PLACE_MS = 10_000;
-/** Judging so many records takes some ten milliseconds. */
-const PIECE_RECORDS = 250;
+/** Judging so many records takes a millisecond or two: a turn, which is over with the piece that fills it, is hardly longer than its share. */
+const PIECE_RECORDS = 64;
 /** How often silence is measured: a tenth of the smallest default limit. */
 const FRESHNESS_TICK_MS = 1_000;
 /** For how long a peer that was emptied must be whole again before what it lacks is taken away. */
@@ -203,29 +202,30 @@ export class PeerLink implements PeerPulse {
   async #follow(signal: AbortSignal): Promise<void> {
     const client = await this.#deps.openDoor(this.#deps.spec);
     this.#client = client;
+    const door = new DoorQuestions(client, this.#keys);
     const over = new AbortController();
     const both = AbortSignal.any([signal, over.signal]);
     const { withheld = NOTHING_WITHHELD } = this.#deps;
     const offered = (key: string, offers: (card: ClusterCard) => boolean) =>
       new OfferedKeys({
         offers,
-        probe: () => this.#withDeadline(both, (deadline) => client.store.get(key, deadline)),
+        probe: () => door.mayRead(key, both),
         onChange: (refusal) => over.abort(refusal),
       });
     const specs = offered(this.#keys.specs.prefix, (card) => !withheld.has(SERVICE_SPECS) && publishesSpecs(card));
     const bundle = offered(this.#keys.bundle, (card) => !withheld.has(TRUST_BUNDLE) && announcesBundle(card));
     const pieces = new OfferedKeys({
       offers: (card) => !withheld.has(SERVICE_PIECES) && publishesPieces(card),
-      probe: () => this.#withDeadline(both, (deadline) => this.#hasPieces(client, deadline)),
+      probe: () => door.hasPieces(both),
       instead: true,
       onChange: (refusal) => over.abort(refusal),
     });
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
-      await this.#withDeadline(signal, (deadline) => client.store.status(deadline));
+      await door.answers(signal);
       this.#place?.hold(LIST_PLACE_MS);
       this.#enter('verifying');
-      const card = await this.#lookForCard(client, signal);
+      const card = await door.card(signal);
       this.#plain = card === 'hidden' || card === 'absent';
       // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
       const shown = typeof card === 'string' ? undefined : card;
@@ -254,31 +254,6 @@ export class PeerLink implements PeerPulse {
     } finally {
       client.close();
     }
-  }
-
-  /** A plain Cilium cluster has no card, and its etcd may refuse to say so. */
-  async #lookForCard(client: DoorClient, signal: AbortSignal): Promise<Uint8Array | 'absent' | 'hidden'> {
-    try {
-      const card = await this.#withDeadline(signal, (deadline) => client.store.get(this.#keys.card, deadline));
-      return card?.value ?? 'absent';
-    } catch (error) {
-      if (isFailure(error, Meanings.denied)) return 'hidden';
-      throw error;
-    }
-  }
-
-  /** A peer that was upgraded a moment ago writes its pieces only now; until they are all there, its whole services are. */
-  async #hasPieces({ store }: DoorClient, signal: AbortSignal): Promise<boolean> {
-    const { prefixes, canaries } = this.#keys.pieces;
-    const [found] = await Promise.all([
-      Promise.all(canaries.map((key) => store.get(key, signal))),
-      Promise.all(prefixes.map((prefix) => store.get(prefix, signal))),
-    ]);
-    return found.every((canary) => canary !== undefined);
-  }
-
-  async #withDeadline<T>(signal: AbortSignal, ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return ask(AbortSignal.any([signal, AbortSignal.timeout(QUESTION_DEADLINE_MS)]));
   }
 
   #receive(batch: MirrorBatch): void {

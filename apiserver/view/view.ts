@@ -40,7 +40,7 @@ const COALESCE_MS_PER_BACKEND = 0.2;
 /** But no longer than this. */
 const COALESCE_MS_MAX = 500;
 /** Longest uninterrupted piece of work, so that heartbeats and acknowledgements go on while a large list is read. */
-const SLICE_MS = 10;
+const SLICE_MS = 5;
 
 export const createView = (deps: ViewDeps): View => new MirroredView(deps);
 

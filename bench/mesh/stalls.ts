@@ -1,5 +1,6 @@
 // What kept the event loops of the measured programs busy when they were late: reads the profiles and the stalls that a run with
-// LOOP_PROBE_PROFILE leaves behind, and tells the longest stalls with the functions in which their time went.
+// LOOP_PROBE_PROFILE leaves behind, and tells those that took the program longest, the wait for a processor aside, with the functions
+// in which their time went.
 //
 //   npm run -s bench:stalls -- FOLDER [how many]
 
@@ -72,6 +73,9 @@ function tellCollections(collections: readonly Collection[]): void {
   }
 }
 
+/** What the program itself took. */
+const ownOf = ([, lasted, waited]: Stall): number => lasted - waited;
+
 const [folder = '.', count = '10'] = process.argv.slice(2);
 for (const file of readdirSync(folder).filter((name) => name.startsWith('stalls-'))) {
   const pid = /\d+/.exec(file)?.[0];
@@ -83,7 +87,7 @@ for (const file of readdirSync(folder).filter((name) => name.startsWith('stalls-
     `process ${pid}: ${stalls.length} stalls, ${(all / 1_000).toFixed(0)} ms, of which ${(waits / 1_000).toFixed(0)} waiting for a processor\n`,
   );
   if (existsSync(join(folder, `collections-${pid}.json`))) tellCollections(read(folder, `collections-${pid}.json`));
-  for (const stall of stalls.sort(([, a], [, b]) => b - a).slice(0, Number(count))) {
+  for (const stall of stalls.sort((a, b) => ownOf(b) - ownOf(a)).slice(0, Number(count))) {
     const [, lasted, waited] = stall;
     process.stdout.write(
       `\n  ${(lasted / 1_000).toFixed(0)} ms, of which ${(waited / 1_000).toFixed(0)} waiting for a processor\n`,

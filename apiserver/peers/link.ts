@@ -4,17 +4,8 @@
 
 import type { Freshness, HistoryLoss } from '../../mesh/conflict/facts.ts';
 import { type FreshnessLimits, freshnessAt } from '../../mesh/conflict/freshness.ts';
-import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import {
-  announcesBundle,
-  publishesPieces,
-  publishesSpecs,
-  SERVICE_PIECES,
-  SERVICE_SPECS,
-  TRUST_BUNDLE,
-} from '../../mesh/wire/card.ts';
-import { OWN_STATE_ROOTS, STATE_ROOT } from '../../mesh/wire/state-keys.ts';
+import { OWN_STATE_ROOTS } from '../../mesh/wire/state-keys.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
@@ -25,14 +16,15 @@ import type { Turns } from '../../runtime/turns.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
 import type { Mirror, MirrorBatch, MirrorObserver, MirrorState, StoreEvent } from '../store/port.ts';
 import { NOTHING_WITHHELD, type Withheld } from '../withheld.ts';
+import { Completeness } from './completeness.ts';
 import { DoorQuestions } from './door-questions.ts';
 import { HistoryWatch } from './history-watch.ts';
-import { OfferedKeys } from './offered-keys.ts';
 import { type PeerKeys, peerKeys } from './peer-keys.ts';
+import { PeerOffers } from './peer-offers.ts';
 import type { PeerSpec } from './peer-spec.ts';
 import { Piecework } from './piecework.ts';
 import type { DoorClient, LinkHandshake, OpenDoor, PeerIntake, PeerLinkState, PeerPhase, PeerPulse } from './port.ts';
-import { Refill } from './refill.ts';
+import type { Lost } from './refill.ts';
 
 export interface PeerLinkDeps {
   readonly spec: PeerSpec;
@@ -62,8 +54,6 @@ const LIST_PLACE_MS = 10_000;
 const PIECE_RECORDS = 64;
 /** How often silence is measured: a tenth of the smallest default limit. */
 const FRESHNESS_TICK_MS = 1_000;
-/** For how long a peer that was emptied must be whole again before what it lacks is taken away. */
-const REFILLED_MS = 5_000;
 /** Once it has followed the peer for so long, a link has caught up with what was written while it was away. */
 const CAUGHT_UP_MS = 5_000;
 
@@ -71,7 +61,7 @@ export class PeerLink implements PeerPulse {
   readonly #deps: PeerLinkDeps;
   readonly #keys: PeerKeys;
   readonly #configuredAt: number;
-  readonly #canaries = new Set<string>();
+  readonly #completeness: Completeness;
   readonly #history: HistoryWatch;
   readonly #piecework: Piecework;
   #historyLost: HistoryLoss | undefined;
@@ -81,23 +71,21 @@ export class PeerLink implements PeerPulse {
   #mirror: Mirror | undefined;
   #place: GatePlace | undefined;
   #revision: number | undefined;
-  /** What not every peer has, of the session. */
-  #offered: Readonly<Record<'specs' | 'bundle' | 'pieces', OfferedKeys>> | undefined;
+  /** Of the session, once it has begun. */
+  #offers: PeerOffers | undefined;
   #liveSince: number | undefined;
   #heartbeatAt: number | undefined;
   #freshness: Freshness = 'fresh';
   #synced = false;
   /** How services were handed on with the last complete list. */
   #inPieces = false;
-  /** It was whole, and says so no longer, or only since a moment. */
-  #refill: Refill | undefined;
-  #refilledSince: number | undefined;
   #failures = 0;
   #lastError: string | undefined;
 
   constructor(deps: PeerLinkDeps) {
     this.#deps = deps;
     this.#keys = peerKeys(deps.spec.name);
+    this.#completeness = new Completeness(deps.clock, this.#keys.isCanary);
     this.#configuredAt = deps.clock.monotonic();
     this.#history = new HistoryWatch(deps.clock);
     this.#piecework = new Piecework(deps.turns, () => this.#measure());
@@ -115,7 +103,7 @@ export class PeerLink implements PeerPulse {
       heartbeatAgeMs: this.heartbeatAgeMs,
       synced: this.#synced,
       inPieces: this.#inPieces,
-      unsynced: this.#canariesAsked.filter((key) => !this.#canaries.has(key)),
+      unsynced: this.#completeness.lacking(this.#canaries),
       storeId: mirror?.position?.storeId,
       revision: this.#revision,
       records: this.#deps.intake.recordCount(spec.name),
@@ -160,8 +148,12 @@ export class PeerLink implements PeerPulse {
     return this.#piecework.waiting;
   }
 
-  get #offers(): readonly OfferedKeys[] {
-    return this.#offered === undefined ? [] : Object.values(this.#offered);
+  get #canaries(): readonly string[] {
+    return this.#offers?.canaries ?? this.#keys.canaries;
+  }
+
+  get #canariesOfRecords(): readonly string[] {
+    return this.#offers?.canariesOfRecords ?? this.#keys.canaries;
   }
 
   /** Follows the peer until the signal aborts. */
@@ -205,20 +197,12 @@ export class PeerLink implements PeerPulse {
     const door = new DoorQuestions(client, this.#keys);
     const over = new AbortController();
     const both = AbortSignal.any([signal, over.signal]);
-    const { withheld = NOTHING_WITHHELD } = this.#deps;
-    const offered = (key: string, offers: (card: ClusterCard) => boolean) =>
-      new OfferedKeys({
-        offers,
-        probe: () => door.mayRead(key, both),
-        onChange: (refusal) => over.abort(refusal),
-      });
-    const specs = offered(this.#keys.specs.prefix, (card) => !withheld.has(SERVICE_SPECS) && publishesSpecs(card));
-    const bundle = offered(this.#keys.bundle, (card) => !withheld.has(TRUST_BUNDLE) && announcesBundle(card));
-    const pieces = new OfferedKeys({
-      offers: (card) => !withheld.has(SERVICE_PIECES) && publishesPieces(card),
-      probe: () => door.hasPieces(both),
-      instead: true,
+    const offers = new PeerOffers({
+      keys: this.#keys,
+      door,
+      withheld: this.#deps.withheld ?? NOTHING_WITHHELD,
       onChange: (refusal) => over.abort(refusal),
+      signal: both,
     });
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
@@ -227,20 +211,8 @@ export class PeerLink implements PeerPulse {
       this.#enter('verifying');
       const card = await door.card(signal);
       this.#plain = card === 'hidden' || card === 'absent';
-      // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
-      const shown = typeof card === 'string' ? undefined : card;
-      const [withSpecs, withBundle, withPieces] = await Promise.all([
-        specs.decide(shown),
-        bundle.decide(shown),
-        pieces.decide(shown),
-      ]);
-      const usual = card === 'hidden' ? this.#keys.plainPrefixes : this.#keys.prefixes;
-      const prefixes = [
-        ...(withPieces ? [...this.#keys.pieces.prefixes, ...usual.filter((prefix) => prefix !== STATE_ROOT)] : usual),
-        ...(withSpecs ? [this.#keys.specs.prefix] : []),
-        ...(withBundle ? [this.#keys.bundle] : []),
-      ];
-      this.#offered = { specs, bundle, pieces };
+      const prefixes = await offers.decide(card);
+      this.#offers = offers;
       this.#revision = undefined;
       const observer: MirrorObserver = {
         onBatch: (batch) => this.#receive(batch),
@@ -263,14 +235,14 @@ export class PeerLink implements PeerPulse {
       this.#heartbeatAt = this.#deps.clock.monotonic();
     }
     // The session, and with it the mirror, may be another one by the time.
-    this.#piecework.add(this.#takeIn(batch, this.#mirror?.entries ?? NOTHING, this.#offered?.pieces.asked === true));
+    this.#piecework.add(this.#takeIn(batch, this.#mirror?.entries ?? NOTHING, this.#inPiecesNow));
   }
 
   *#takeIn(batch: MirrorBatch, entries: Mirror['entries'], inPieces: boolean): Generator<undefined, void> {
     const { intake, spec } = this.#deps;
     const { name } = spec;
     this.#history.reached(batch.position);
-    this.#readCanaries(batch, entries);
+    this.#completeness.read(batch, entries, this.#canariesOfRecords);
     if (batch.relisted && this.#plain) intake.setCard(name, undefined);
     // The card and config decide how records are judged: they go first, whatever their place in the batch.
     const records: StoreEvent[] = [];
@@ -278,15 +250,15 @@ export class PeerLink implements PeerPulse {
       const key = keyOf(event);
       const value = event.type === 'put' ? event.kv.value : undefined;
       if (!this.#keys.isStatement(key)) {
-        this.#refill?.note(event);
-        if (value !== undefined || this.#refill === undefined) records.push(event);
+        this.#completeness.note(event);
+        if (value !== undefined || !this.#completeness.isRefilled) records.push(event);
         continue;
       }
       if (key === this.#keys.heartbeat || this.#keys.isCanary(key)) continue;
-      if (value === undefined && this.#refill !== undefined) continue;
+      if (value === undefined && this.#completeness.isRefilled) continue;
       if (key === this.#keys.card) {
         if (value !== undefined) this.#plain = false;
-        for (const keys of this.#offers) keys.cardCame(value);
+        this.#offers?.cardCame(value);
         intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
       } else if (key === this.#keys.config) intake.setConfig(name, value);
       else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
@@ -308,8 +280,8 @@ export class PeerLink implements PeerPulse {
 
   /** All of a list was handed on. */
   #listed(keys: ReadonlySet<string>, inPieces: boolean): void {
-    if (this.#refill === undefined) this.#retain(keys, inPieces);
-    else this.#refill.list(keys);
+    if (this.#completeness.isRefilled) this.#completeness.list(keys);
+    else this.#retain(keys, inPieces);
   }
 
   /** What is not in the list is taken away, and with it the other form of services. */
@@ -324,58 +296,22 @@ export class PeerLink implements PeerPulse {
     return this.#liveSince !== undefined && this.#deps.clock.monotonic() - this.#liveSince >= CAUGHT_UP_MS;
   }
 
-  #readCanaries({ events, relisted }: MirrorBatch, entries: Mirror['entries']): void {
-    if (relisted) this.#canaries.clear();
-    for (const key of relisted ? entries.keys() : []) {
-      if (this.#keys.isCanary(key)) this.#canaries.add(key);
-    }
-    for (const event of relisted ? [] : events) {
-      const key = keyOf(event);
-      if (!this.#keys.isCanary(key)) continue;
-      if (event.type === 'put') this.#canaries.add(key);
-      else this.#canaries.delete(key);
-    }
-    // A peer's etcd was emptied: until it says that it is whole again, what is missing is not gone.
-    if (this.#synced && !this.#hasAllCanaries) this.#refill ??= new Refill();
+  /** Services come in pieces in this session; `#inPieces` follows once they were listed. */
+  get #inPiecesNow(): boolean {
+    return this.#offers?.inPieces === true;
   }
 
-  get #hasAllCanaries(): boolean {
-    const { canaries, pieces } = this.#keys;
-    const asked = this.#offered?.pieces.asked === true ? [...canaries, ...pieces.canaries] : canaries;
-    return asked.every((key) => this.#canaries.has(key));
-  }
-
-  /** How services are exported withholds nothing, so that it is waited for, but never keeps anything else from being taken away. */
-  get #canariesAsked(): readonly string[] {
-    const { canaries, specs, pieces } = this.#keys;
-    const offered = this.#offered;
-    return [
-      ...canaries,
-      ...(offered?.specs.asked === true ? [specs.canary] : []),
-      ...(offered?.pieces.asked === true ? pieces.canaries : []),
-    ];
-  }
-
-  /** Canaries and records come by different watches: the last records get a moment to arrive before the rest is taken away. */
-  #settleRefilling(): void {
-    const { clock, intake, spec } = this.#deps;
-    const refill = this.#refill;
-    if (refill === undefined || !this.#hasAllCanaries || !this.#piecework.isDone) {
-      this.#refilledSince = undefined;
-      return;
-    }
-    this.#refilledSince ??= clock.monotonic();
-    if (clock.monotonic() - this.#refilledSince < REFILLED_MS) return;
-    this.#refill = undefined;
+  /** A peer whose etcd was emptied is whole again: what it lacks is gone. */
+  #takeAway(lost: Lost): void {
+    const { intake, spec } = this.#deps;
     if (this.#mirror?.entries.has(this.#keys.card) === false) intake.setCard(spec.name, undefined);
     if (this.#mirror?.entries.has(this.#keys.config) === false) intake.setConfig(spec.name, undefined);
-    const { lost } = refill;
-    if ('allBut' in lost) this.#retain(lost.allBut, this.#offered?.pieces.asked === true);
+    if ('allBut' in lost) this.#retain(lost.allBut, this.#inPiecesNow);
     else intake.applyPeerBatch(spec.name, lost.deletions);
   }
 
   #followed(state: MirrorState): void {
-    if (isFailure(state.lastError, Meanings.denied)) for (const keys of this.#offers) keys.refused(state.lastError);
+    if (isFailure(state.lastError, Meanings.denied)) this.#offers?.refused(state.lastError);
     if (state.phase === 'live') {
       this.#lastError = undefined;
       this.#liveSince ??= this.#deps.clock.monotonic();
@@ -399,14 +335,14 @@ export class PeerLink implements PeerPulse {
 
   #measure(): void {
     const { clock, limits, intake, spec } = this.#deps;
-    this.#settleRefilling();
+    const lost = this.#completeness.settle(this.#canariesOfRecords, this.#piecework.isDone);
+    if (lost !== undefined) this.#takeAway(lost);
     const silenceMs = this.heartbeatAgeMs ?? clock.monotonic() - this.#configuredAt;
     const freshness = freshnessAt(silenceMs, this.#plain ? limits.plain : limits.card);
-    // Once complete, a link that breaks stays complete: what it knew is kept until a new list says otherwise.
     const listed = this.#mirror?.state.position !== undefined && this.#piecework.isDone;
     if (listed) this.#place?.leave();
-    const synced = this.#synced || (listed && this.#canariesAsked.every((key) => this.#canaries.has(key)));
-    const historyLost = this.#history.look(this.#refill === undefined && this.#mirror?.state.phase === 'live');
+    const synced = listed ? this.#completeness.reach(this.#canaries) : this.#completeness.reached;
+    const historyLost = this.#history.look(!this.#completeness.isRefilled && this.#mirror?.state.phase === 'live');
     if (freshness === this.#freshness && synced === this.#synced && historyLost === this.#historyLost) return;
     this.#freshness = freshness;
     this.#synced = synced;

@@ -1,0 +1,94 @@
+// What not every peer has, of one session with its door: how it exports its services, which authorities it announces, and its services in
+// pieces. It decides at the start which of them are asked for, and with that which keys the session follows; a card that says
+// otherwise later, or a door that refuses them, ends the session, and the next one decides anew.
+
+import type { ClusterCard } from '../../mesh/model/cluster.ts';
+import {
+  announcesBundle,
+  publishesPieces,
+  publishesSpecs,
+  SERVICE_PIECES,
+  SERVICE_SPECS,
+  TRUST_BUNDLE,
+} from '../../mesh/wire/card.ts';
+import { STATE_ROOT } from '../../mesh/wire/state-keys.ts';
+import type { Withheld, Withholdable } from '../withheld.ts';
+import type { DoorQuestions } from './door-questions.ts';
+import { OfferedKeys, type OfferedKeysDeps } from './offered-keys.ts';
+import type { PeerKeys } from './peer-keys.ts';
+
+export interface PeerOffersDeps {
+  readonly keys: PeerKeys;
+  readonly door: DoorQuestions;
+  /** What is not asked for, whoever offers it. */
+  readonly withheld: Withheld;
+  /** The session was made for another answer than there is now: it is to end, with the refusal if there was one. */
+  readonly onChange: (refusal?: Error) => void;
+  /** Of the session. */
+  readonly signal: AbortSignal;
+}
+
+export class PeerOffers {
+  readonly #keys: PeerKeys;
+  readonly #specs: OfferedKeys;
+  readonly #bundle: OfferedKeys;
+  readonly #pieces: OfferedKeys;
+
+  constructor({ keys, door, withheld, onChange, signal }: PeerOffersDeps) {
+    const offered = (capability: Withholdable, offers: (card: ClusterCard) => boolean, how: Probed) =>
+      new OfferedKeys({ offers: (card) => !withheld.has(capability) && offers(card), onChange, ...how });
+    this.#keys = keys;
+    this.#specs = offered(SERVICE_SPECS, publishesSpecs, { probe: () => door.mayRead(keys.specs.prefix, signal) });
+    this.#bundle = offered(TRUST_BUNDLE, announcesBundle, { probe: () => door.mayRead(keys.bundle, signal) });
+    this.#pieces = offered(SERVICE_PIECES, publishesPieces, { probe: () => door.hasPieces(signal), instead: true });
+  }
+
+  /** Asks the door for what the card offers. Returns the prefixes that the session is to follow. */
+  async decide(card: Uint8Array | 'absent' | 'hidden'): Promise<readonly string[]> {
+    // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
+    const shown = typeof card === 'string' ? undefined : card;
+    const [withSpecs, withBundle, withPieces] = await Promise.all([
+      this.#specs.decide(shown),
+      this.#bundle.decide(shown),
+      this.#pieces.decide(shown),
+    ]);
+    const { prefixes, plainPrefixes, pieces, specs, bundle } = this.#keys;
+    const usual = card === 'hidden' ? plainPrefixes : prefixes;
+    return [
+      ...(withPieces ? [...pieces.prefixes, ...usual.filter((prefix) => prefix !== STATE_ROOT)] : usual),
+      ...(withSpecs ? [specs.prefix] : []),
+      ...(withBundle ? [bundle] : []),
+    ];
+  }
+
+  /** Services come in pieces, instead of whole. */
+  get inPieces(): boolean {
+    return this.#pieces.asked;
+  }
+
+  /** Without which not all records are there. */
+  get canariesOfRecords(): readonly string[] {
+    const { canaries, pieces } = this.#keys;
+    return this.#pieces.asked ? [...canaries, ...pieces.canaries] : canaries;
+  }
+
+  /** How services are exported withholds nothing, so that it is waited for, but never keeps anything else from being taken away. */
+  get canaries(): readonly string[] {
+    return this.#specs.asked ? [...this.canariesOfRecords, this.#keys.specs.canary] : this.canariesOfRecords;
+  }
+
+  cardCame(card: Uint8Array | undefined): void {
+    for (const keys of this.#all) keys.cardCame(card);
+  }
+
+  /** The door refused something. */
+  refused(refusal: Error | undefined): void {
+    for (const keys of this.#all) keys.refused(refusal);
+  }
+
+  get #all(): readonly OfferedKeys[] {
+    return [this.#specs, this.#bundle, this.#pieces];
+  }
+}
+
+type Probed = Pick<OfferedKeysDeps, 'probe' | 'instead'>;

@@ -20,13 +20,13 @@ import { type Random, seedFrom } from '../../runtime/random.ts';
 import type { KnownKeys, PeerFreshness, PeerIntake } from '../peers/port.ts';
 import type { AdmittedPieces } from '../reflect/port.ts';
 import type { StoreEvent } from '../store/port.ts';
+import { DeclarationAdmission } from './declaration-admission.ts';
 import { FindingMemory } from './finding-memory.ts';
 import { KnownCluster } from './known-cluster.ts';
 import { memberFacts } from './member-facts.ts';
 import { type Change, DEFAULT_PACE, type PaceLimits, PeerPace } from './pace.ts';
 import { encodedQuarantine, MappedView, quarantinedRecord } from './quarantine.ts';
 import { DEFAULT_QUOTA, PeerQuota, type QuotaLimits } from './quota.ts';
-import { SETTLED_AFTER_MS } from './settled.ts';
 
 export interface AdmissionDeps {
   /** The cluster whose point of view it is. */
@@ -61,16 +61,19 @@ export class AdmissionEngine implements PeerIntake {
   readonly #known = new Map<ClusterName, KnownCluster>();
   readonly #encodedCards = new WeakMap<ClusterCard, Uint8Array>();
   readonly #memory = new FindingMemory();
-  /** Of the evaluation, when declarations were looked at last. */
-  #rulingsSeen = -1;
-  /** Monotonic milliseconds. */
-  #ownSettlesAt = Number.NEGATIVE_INFINITY;
+  readonly #declarations: DeclarationAdmission;
   readonly #listeners = new Set<AdmissionListener>();
   readonly #findingListeners = new Set<() => void>();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
     this.#evaluation = new MeshEvaluation(deps.local, deps.random && seedFrom(deps.random));
+    this.#declarations = new DeclarationAdmission({
+      local: deps.local,
+      clock: deps.clock,
+      evaluation: this.#evaluation,
+      known: this.#known,
+    });
   }
 
   // ---- what comes in: peers
@@ -135,8 +138,7 @@ export class AdmissionEngine implements PeerIntake {
     if (card === undefined) return;
     const known = this.#knownOf(cluster);
     known.seed(card);
-    // What the own cluster added looks free for as long as nobody is there who has it.
-    if (cluster === this.#deps.local) this.#ownSettlesAt = this.#deps.clock.monotonic() + SETTLED_AFTER_MS;
+    if (cluster === this.#deps.local) this.#declarations.restoredOwn();
     this.#settle(known);
   }
 
@@ -355,60 +357,12 @@ export class AdmissionEngine implements PeerIntake {
     if (changed !== undefined) this.#evaluation.declare(changed.name, changed.declarations);
     const changes = [this.#evaluation.settle(now)];
     // What a card says becomes history once it is admitted, which may end what it was new for.
-    if (this.#admitDeclarations(changed)) changes.push(this.#evaluation.settle(now));
+    if (this.#declarations.admit(changed)) changes.push(this.#evaluation.settle(now));
     for (const change of changes) for (const [peer, keys] of change) this.#tell(peer, keys);
     for (const listener of this.#findingListeners) listener();
   }
 
   #tell(peer: ClusterName, keys: ReadonlySet<string>): void {
     for (const listener of this.#listeners) listener(peer, keys);
-  }
-
-  /** True when a card became history. */
-  #admitDeclarations(changed: KnownCluster | undefined): boolean {
-    let admitted = false;
-    for (const known of this.#concerned(changed)) admitted = this.#admitDeclarationsOf(known) || admitted;
-    return admitted;
-  }
-
-  /** Whose declarations may fare otherwise than before: all, once something about clusters changed; of the own one, time decides too. */
-  #concerned(changed: KnownCluster | undefined): Iterable<KnownCluster> {
-    if (this.#evaluation.rulings !== this.#rulingsSeen) {
-      this.#rulingsSeen = this.#evaluation.rulings;
-      return this.#known.values();
-    }
-    const own = this.#known.get(this.#deps.local);
-    return [own, changed].filter((known) => known !== undefined);
-  }
-
-  #admitDeclarationsOf(known: KnownCluster): boolean {
-    const { name } = known;
-    const standing = this.standing(name);
-    if (standing === undefined) return false;
-    if (name === this.#deps.local) return this.#admitOwnCard(known, standing);
-    if (standing.unconfirmed) return false;
-    if (this.#evaluation.context.holds.wholeOf(name).length > 0) {
-      known.withholdConfig();
-      return false;
-    }
-    known.admitConfig(standing);
-    // A range of the card that is held back as new leaves the card as it was.
-    if (!known.hasNewCard || this.#evaluation.hasNewcomer(name)) return false;
-    known.admitCard();
-    this.#evaluation.declare(name, known.declarations);
-    return true;
-  }
-
-  /**
-   * The own card becomes history as that of a peer does, so that a range which the cluster adds is a newcomer here as it is for its
-   * peers. Who the own cluster is, it knows best: another uid is no reason to wait for anybody.
-   */
-  #admitOwnCard(known: KnownCluster, { unconfirmed }: Standing): boolean {
-    if (!known.hasNewCard) return false;
-    const settled = this.#deps.clock.monotonic() >= this.#ownSettlesAt;
-    if (!unconfirmed && (!settled || this.#evaluation.hasNewcomer(known.name))) return false;
-    known.admitCard();
-    this.#evaluation.declare(known.name, known.declarations);
-    return true;
   }
 }

@@ -56,7 +56,7 @@ export const BOUNDS: readonly Bound[] = [
     what: 'bytes that an agent reads for one backend of a large service',
     value: ({ large }) => large?.agentReadBytes,
     atMost: 2_048,
-    why: '400 to 850, heartbeats of the time in between included, which is longer on a busy machine; the service as a whole is fifty times that',
+    why: '120, and a few hundred on a busy machine; the service as a whole is a thousand times that',
   },
   {
     what: "the API server's CPU for one backend to that of a bare copy of the service's record",

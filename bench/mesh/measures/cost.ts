@@ -1,18 +1,17 @@
-// What one change costs each process, when nobody looks on: CPU beyond what an idle mesh uses, and what the agent reads. Told is the
-// median of some rounds of changes. What comes now and then whatever changes is not of the change: the comparison of all maps, once a
+// What one change costs each process, when nobody looks on: CPU, and what the agent reads, beyond what an idle mesh uses, to which heartbeats
+// and the probe of event loops belong. Told is the median of some rounds of changes. What comes now and then whatever changes is not of the change: the comparison of all maps, once a
 // minute, and collections of the whole heap take a second or two of CPU, and wake the event loop thousands of times, each of which
 // counts as bytes that were read.
 
 import { sleep, systemClock } from '../../../runtime/clock.ts';
 import { figuresOf } from '../../propagation/moments.ts';
 import { forEachProcess, type PerProcess, watchUse } from '../processes.ts';
-import type { MeshStage, Process } from '../stage.ts';
+import type { MeshStage } from '../stage.ts';
 import type { Usage } from '../usage.ts';
 
 export interface Cost {
-  /** For each change; what an idle mesh uses is not in it. */
+  /** Both for each change; what an idle mesh uses is not in it. */
   readonly cpuMs: PerProcess<number>;
-  /** The same, heartbeats and files included. */
   readonly agentReadBytes: number;
 }
 
@@ -53,13 +52,16 @@ export async function costOf(
     busy.push(round);
   }
   await sleep(systemClock, LATER_MS, signal);
-  const cpuOf = (process: Process) => {
-    const idleShare = median(idle, ({ use, ms }) => use[process].cpuMs / ms);
-    return median(busy, ({ use, ms, changes: count }) => (use[process].cpuMs - idleShare * ms) / count);
+  const beyondIdle = (used: (use: PerProcess<Usage>) => number) => {
+    const idleShare = median(idle, ({ use, ms }) => used(use) / ms);
+    return Math.max(
+      0,
+      median(busy, ({ use, ms, changes: count }) => (used(use) - idleShare * ms) / count),
+    );
   };
   return {
-    cpuMs: forEachProcess((process) => Math.max(0, cpuOf(process))),
-    agentReadBytes: median(busy, ({ use, changes: count }) => use.agent.readBytes / count),
+    cpuMs: forEachProcess((process) => beyondIdle((use) => use[process].cpuMs)),
+    agentReadBytes: beyondIdle((use) => use.agent.readBytes),
   };
 }
 

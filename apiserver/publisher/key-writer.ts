@@ -10,11 +10,12 @@ import { WorkQueue } from '../../runtime/work-queue.ts';
 import { isFailure, Meanings } from '../store/failures.ts';
 import type { Condition, MirrorBatch, Store, TransactionOutcome, Write } from '../store/port.ts';
 import { TRANSACTION_WRITES_MAX } from '../store/port.ts';
+import { transactionGroups } from '../store/transaction-groups.ts';
 import { PublisherMeanings, publisherFailures } from './failures.ts';
 import { KeyTable } from './key-table.ts';
 import { Landing } from './landing.ts';
 import { LeasePool } from './lease-pool.ts';
-import { groupsOf, type KeyWritePlan } from './write-plan.ts';
+import { bytesOf, type KeyWritePlan } from './write-plan.ts';
 
 export interface KeyWriterDeps {
   readonly store: Store;
@@ -187,7 +188,7 @@ export class KeyWriter {
       } else writes.push({ key, plan, change });
     }
     const failed: string[] = [];
-    for (const group of groupsOf(writes)) failed.push(...(await this.#commit(group, signal)));
+    for (const group of transactionGroups(writes, bytesOf)) failed.push(...(await this.#commit(group, signal)));
     return failed;
   }
 

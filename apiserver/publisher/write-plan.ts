@@ -1,7 +1,4 @@
-// What is to be done about one key, decided from what should be there and what is there, and which writes go together.
-
-/** etcd refuses requests of more than 1.5 MiB; keys, leases and the encoding need some of it. */
-const TRANSACTION_BYTES_MAX = 1024 * 1024;
+// What is to be done about one key, decided from what should be there and what is there.
 
 /** Bytes that should be there; `absent` when the key must not exist; undefined when nobody has said anything about it. */
 export type Wanted = Uint8Array | 'absent' | undefined;
@@ -44,20 +41,6 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a === b || (a.length === b.length && Buffer.compare(a, b) === 0);
 }
 
-/** Planned writes as transactions that etcd accepts: a large value goes with few others, or alone. */
-export function groupsOf<T extends { readonly key: string; readonly plan: KeyWritePlan }>(
-  writes: readonly T[],
-): readonly (readonly T[])[] {
-  const groups: T[][] = [];
-  let bytes = Infinity;
-  for (const write of writes) {
-    const size = write.key.length + (write.plan.action === 'put' ? write.plan.value.length : 0);
-    if (bytes + size > TRANSACTION_BYTES_MAX) {
-      groups.push([]);
-      bytes = 0;
-    }
-    groups.at(-1)?.push(write);
-    bytes += size;
-  }
-  return groups;
-}
+/** Of the key and the value. */
+export const bytesOf = ({ key, plan }: { readonly key: string; readonly plan: KeyWritePlan }): number =>
+  key.length + (plan.action === 'put' ? plan.value.length : 0);

@@ -15,6 +15,7 @@ import type { Random } from '../../runtime/random.ts';
 import { WorkQueue } from '../../runtime/work-queue.ts';
 import type { Condition, KeyValue, MirrorBatch, Store, Write } from '../store/port.ts';
 import { TRANSACTION_WRITES_MAX } from '../store/port.ts';
+import { transactionGroups } from '../store/transaction-groups.ts';
 import { Declarations } from './declared.ts';
 import {
   canariesOfPeer,
@@ -43,8 +44,6 @@ export interface ReflectorDeps {
   readonly log: Log;
 }
 
-/** One transaction holds 128 writes, and etcd takes requests of 1.5 MiB: large values go in smaller groups. */
-const TRANSACTION_BYTES_MAX = 1024 * 1024;
 /** An etcd syncs to disk for each group of transactions: those that are under way together share that. */
 const TRANSACTIONS_MAX = 4;
 /**
@@ -261,7 +260,7 @@ export class Reflector {
     // Another replica may lead by now, or this one once more.
     if (this.#fence !== fence) return [];
     let wrote = false;
-    for (const group of groupsOf(writes)) {
+    for (const group of transactionGroups(writes, bytesOf)) {
       wrote = true;
       const { succeeded } = await store.transact(group, [fence], signal);
       if (!succeeded) throw leadershipLost();
@@ -284,21 +283,7 @@ export class Reflector {
 
 const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
 
-/** In their order, each small enough for a transaction. */
-function groupsOf(writes: readonly Write[]): readonly (readonly Write[])[] {
-  const groups: Write[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const write of writes) {
-    const size = write.type === 'put' ? write.value.length : 0;
-    if (bytes + size > TRANSACTION_BYTES_MAX) {
-      groups.push([]);
-      bytes = 0;
-    }
-    groups.at(-1)?.push(write);
-    bytes += size;
-  }
-  return groups;
-}
+const bytesOf = (write: Write): number => write.key.length + (write.type === 'put' ? write.value.length : 0);
 
 function leadershipLost(): OperationalError {
   return new OperationalError({

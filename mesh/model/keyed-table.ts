@@ -28,7 +28,7 @@ export class KeyedTable<E extends Keyed> implements ReadonlyMap<string, E> {
   #lastKey = '';
   #lastHash: number;
 
-  /** `seed`: any 32 bits. Where nobody outside knows them, nobody can choose keys that are all in each other's way. */
+  /** `seed`: 32 bits. Where nobody outside knows them, nobody can choose keys that are all in each other's way. */
   constructor(seed = 0) {
     this.#seed = seed | 0;
     this.#lastHash = hashOf('', this.#seed);

@@ -2,7 +2,8 @@
 // told otherwise.
 
 import { z } from 'zod';
-import { CARD_LIMITS, PLAIN_LIMITS } from '../mesh/conflict/freshness.ts';
+import { CARD_LIMITS, type FreshnessLimits, PLAIN_LIMITS } from '../mesh/conflict/freshness.ts';
+import { parsePrefix } from '../mesh/model/prefix.ts';
 import { ENDPOINTS_MAX, isEndpoint } from '../pki/join/token.ts';
 import { httpListen, staysOnThisMachine } from '../runtime/http-reach.ts';
 import { WITHHOLDABLE } from './withheld.ts';
@@ -12,20 +13,33 @@ const pair = { cert: z.string().min(1), key: z.string().min(1) };
 const endpoint = z.string().refine(isEndpoint, { message: 'not of the form host:port or [ipv6]:port' });
 const milliseconds = z.number().int().positive();
 
+/** Host bits are let through: the range is read without them, and a finding says so to whoever runs a cluster that has them. */
+const range = z.string().check((given) => {
+  const parsed = parsePrefix(given.value);
+  if (!parsed.ok)
+    given.issues.push({ code: 'custom', message: `not an address range: ${parsed.error}`, input: given.value });
+});
+
 /** Silence of a peer, by age of its last heartbeat; see the freshness rules in docs/findings.md. */
-const freshness = z
-  .strictObject({ ageingMs: milliseconds, staleMs: milliseconds, expiredMs: milliseconds })
-  .refine((limits) => limits.ageingMs < limits.staleMs && limits.staleMs < limits.expiredMs, {
-    message: 'must grow: ageingMs < staleMs < expiredMs',
-  });
+const freshness = (limits: FreshnessLimits) =>
+  z
+    .strictObject({
+      ageingMs: milliseconds.default(limits.ageingMs),
+      staleMs: milliseconds.default(limits.staleMs),
+      expiredMs: milliseconds.default(limits.expiredMs),
+    })
+    .refine((given) => given.ageingMs < given.staleMs && given.staleMs < given.expiredMs, {
+      message: 'must grow: ageingMs < staleMs < expiredMs',
+    })
+    .prefault({});
 
 export const apiServerConfigSchema = z.strictObject({
   cluster: z.strictObject({
     name: z.string().min(1).max(32),
     id: z.number().int().min(1).max(511),
-    podCIDRs: z.array(z.string()).min(1),
-    serviceCIDRs: z.array(z.string()).default([]),
-    nodeCIDRs: z.array(z.string()).default([]),
+    podCIDRs: z.array(range).min(1),
+    serviceCIDRs: z.array(range).default([]),
+    nodeCIDRs: z.array(range).default([]),
     maxConnectedClusters: z.union([z.literal(255), z.literal(511)]).default(255),
     datapath: z
       .strictObject({
@@ -40,7 +54,7 @@ export const apiServerConfigSchema = z.strictObject({
   }),
   /** The cluster's own etcd, private to its API servers. */
   etcd: z.strictObject({
-    endpoints: z.array(z.string()).min(1),
+    endpoints: z.array(endpoint).min(1),
     tls: z.strictObject({ ca: files, ...pair }),
   }),
   sources: z.strictObject({
@@ -55,8 +69,8 @@ export const apiServerConfigSchema = z.strictObject({
       trust: z.string().min(1).optional(),
       /** What this cluster shows at its peers' doors. */
       client: z.strictObject(pair).optional(),
-      freshness: freshness.default(CARD_LIMITS),
-      plainFreshness: freshness.default(PLAIN_LIMITS),
+      freshness: freshness(CARD_LIMITS),
+      plainFreshness: freshness(PLAIN_LIMITS),
     })
     .refine((peers) => peers.folder === undefined || peers.client !== undefined, {
       message: 'a folder of peers needs the client certificate to show at their doors (peers.client)',

@@ -44,13 +44,34 @@ test('flags go over the environment, the environment over the file, the file ove
   expect(printed).toContain('http.port = 7  # --set');
 });
 
+test('a default in a section that a file has is told as a default', async () => {
+  const path = await file('name: west\nhttp:\n  port: 7\n');
+  const printed = printConfig(await load({ file: path }));
+  expect(printed).toContain('http.listen = "127.0.0.1:0"  # default');
+  expect(printed).toContain(`http.port = 7  # ${path}:3`);
+});
+
+test('a section that is given whole replaces that of the file, and what is in it says where it is from', async () => {
+  const path = await file('name: west\nhttp:\n  port: 7\n');
+  const printed = printConfig(await load({ file: path, env: { CM_HTTP: '{listen: "b:2"}' } }));
+  expect(printed).toContain('http.listen = "b:2"  # environment CM_HTTP');
+  expect(printed).not.toContain('http.port');
+});
+
+test('a setting named as what every object has is no setting, and touches no object', async () => {
+  await expect(load({ flags: ['name=west', '__proto__.polluted=1'] })).rejects.toThrow(/no such setting/);
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+});
+
 test('an environment variable names a setting that no file has', async () => {
   const loaded = await load({ env: { CM_NAME: 'west', CM_POD_CIDRS: '[10.1.0.0/16]', CM_HTTP__LISTEN: 'b:2' } });
   expect(loaded.config).toEqual({ name: 'west', http: { listen: 'b:2' }, podCIDRs: ['10.1.0.0/16'] });
 });
 
 test.each([
-  ['a mistyped key', 'name: west\nhttq: {}\n', /httq/],
+  ['a mistyped key', 'name: west\nhttq: {}\n', /httq: there is no such setting \(from .*c\.yaml:2\)/],
+  ['a mistyped key in a section', 'name: west\nhttp:\n  port: 1\n  prot: 2\n', /http\.prot: .*c\.yaml:4\)/],
+  ['a setting that is not there', 'http: {}\n', /name: is missing/],
   ['a wrong type', 'name: west\nhttp:\n  port: eighty\n', /http\.port: .*c\.yaml:3/],
   ['broken YAML', 'name: [west\n', /CONFIG_INVALID/],
   ['a list at the top', '- a\n', /not a mapping/],

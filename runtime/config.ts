@@ -1,6 +1,6 @@
 // Loads a program's configuration: flags over environment over file over defaults, checked by the program's own schema, with
-// the source of every value kept for `--print-config`. Unknown keys are an error with the nearest known key's place, since a
-// mistyped setting that is silently ignored is the most expensive kind.
+// the source of every value kept for `--print-config`. Unknown keys are an error with their place, since a mistyped setting that is
+// silently ignored is the most expensive kind.
 
 import { readFile } from 'node:fs/promises';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
@@ -20,7 +20,7 @@ export interface ConfigRequest<S extends z.ZodType> {
 
 export interface LoadedConfig<T> {
   readonly config: T;
-  /** Where each leaf came from, by dotted path; leaves that are absent here are defaults. */
+  /** Where each setting was given, by dotted path: leaves and the sections around them. A leaf that is absent here is a default. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
@@ -45,12 +45,8 @@ export async function loadConfig<S extends z.ZodType>(request: ConfigRequest<S>)
   }
   const parsed = request.schema.safeParse(tree);
   if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => {
-      const path = issue.path.join('.');
-      const source = sourceOf(path, sources);
-      return `${path === '' ? 'configuration' : path}: ${issue.message}${source === undefined ? '' : ` (from ${source})`}`;
-    });
-    throw invalid(request.file ?? 'configuration', lines.join('; '));
+    const lines = parsed.error.issues.flatMap((issue) => problemsOf(issue, tree, sources));
+    throw invalid(request.file ?? 'the environment and --set', lines.join('; '));
   }
   return { config: parsed.data, sources };
 }
@@ -59,12 +55,30 @@ export async function loadConfig<S extends z.ZodType>(request: ConfigRequest<S>)
 export function printConfig(loaded: LoadedConfig<unknown>): string {
   const lines: string[] = [];
   walk(loaded.config, [], (path, value) => {
-    lines.push(`${path} = ${JSON.stringify(value)}  # ${sourceOf(path, loaded.sources) ?? 'default'}`);
+    lines.push(`${path} = ${JSON.stringify(value)}  # ${loaded.sources.get(path) ?? 'default'}`);
   });
   return lines.join('\n');
 }
 
 type Tree = { [key: string]: unknown };
+
+/** In words for whoever wrote the file: a mistyped key is told at its own line, and what is absent is called so. */
+function problemsOf(issue: z.core.$ZodIssue, tree: Tree, sources: ReadonlyMap<string, string>): readonly string[] {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => problem([...path, key], 'there is no such setting', sources));
+  const missing = issue.code === 'invalid_type' && valueAt(tree, path) === undefined;
+  return [problem(path, missing ? 'is missing' : issue.message, sources)];
+}
+
+function problem(path: readonly string[], reason: string, sources: ReadonlyMap<string, string>): string {
+  const dotted = path.join('.');
+  const source = nearestSource(dotted, sources);
+  return `${dotted === '' ? 'configuration' : dotted}: ${reason}${source === undefined ? '' : ` (from ${source})`}`;
+}
+
+const valueAt = (tree: Tree, path: readonly string[]): unknown =>
+  path.reduce<unknown>((at, name) => (typeof at === 'object' && at !== null ? (at as Tree)[name] : undefined), tree);
 
 function invalid(subject: string, reason: string, cause?: unknown): OperationalError {
   return new OperationalError({
@@ -135,22 +149,36 @@ function envPath(name: string, known: KnownSettings): string[] {
 }
 
 function assign(tree: Tree, path: readonly string[], text: string, source: string, sources: Map<string, string>): void {
+  const document = parseDocument(text);
+  const value: unknown = document.errors.length > 0 ? text : document.toJS();
   let at = tree;
-  for (const [index, name] of path.entries()) {
-    if (index === path.length - 1) {
-      const document = parseDocument(text);
-      at[name] = document.errors.length > 0 ? text : document.toJS();
-      sources.set(path.join('.'), source);
-      return;
-    }
-    const next = at[name];
-    const child = (typeof next === 'object' && next !== null && !Array.isArray(next) ? next : {}) as Tree;
-    at[name] = child;
+  for (const name of path.slice(0, -1)) {
+    const next = Object.hasOwn(at, name) ? at[name] : undefined;
+    const child = isTree(next) ? next : {};
+    put(at, name, child);
     at = child;
   }
+  put(at, path.at(-1) ?? '', value);
+  recordSource(path.join('.'), value, source, sources);
 }
 
-function sourceOf(path: string, sources: ReadonlyMap<string, string>): string | undefined {
+/** As a property of its own, so that a setting called `__proto__` is one that does not exist, and nothing else. */
+function put(tree: Tree, name: string, value: unknown): void {
+  Object.defineProperty(tree, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** A section that is given whole replaces the one before with all that was in it. */
+function recordSource(path: string, value: unknown, source: string, sources: Map<string, string>): void {
+  for (const known of sources.keys()) if (known.startsWith(`${path}.`)) sources.delete(known);
+  sources.set(path, source);
+  if (isTree(value))
+    for (const [name, child] of Object.entries(value)) recordSource(`${path}.${name}`, child, source, sources);
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Of the setting itself, or of the section that it should be in. */
+function nearestSource(path: string, sources: ReadonlyMap<string, string>): string | undefined {
   for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
     const source = sources.get(at);
     if (source !== undefined) return source;
@@ -159,7 +187,7 @@ function sourceOf(path: string, sources: ReadonlyMap<string, string>): string | 
 }
 
 function walk(value: unknown, path: readonly string[], leaf: (path: string, value: unknown) => void): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+  if (isTree(value)) {
     for (const [key, child] of Object.entries(value)) walk(child, [...path, key], leaf);
   } else if (value !== undefined) leaf(path.join('.'), value);
 }

@@ -2,7 +2,7 @@
 
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Clock } from './clock.ts';
-import { listenError } from './http.ts';
+import { listenError } from './listen.ts';
 
 /** What is left of connections after this is closed without asking. */
 const STOP_MS_MAX = 2_000;

@@ -3,8 +3,8 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type HttpServer, listenError, type Route, serveHttp } from './http.ts';
-import { silentLog } from './log.ts';
+import { type HttpServer, type Route, serveHttp } from './http.ts';
+import { type Log, silentLog } from './log.ts';
 
 const open: HttpServer[] = [];
 afterEach(async () => {
@@ -25,10 +25,52 @@ test('answers by path parameter, with an ETag that a second read may use', async
   expect(again.status).toBe(304);
 });
 
-test('an unknown path and a wrong method are problems', async () => {
-  const { address } = await serve([{ method: 'GET', path: '/x', handle: () => ({ json: 1 }) }]);
+test('an unknown path and a wrong method are problems, and what the path takes is said', async () => {
+  const handle = () => ({ json: 1 });
+  const { address } = await serve([
+    { method: 'GET', path: '/x', handle },
+    { method: 'POST', path: '/x', handle },
+  ]);
   expect((await fetch(`${address}/y`)).status).toBe(404);
-  expect((await fetch(`${address}/x`, { method: 'DELETE' })).status).toBe(405);
+  const refused = await fetch(`${address}/x`, { method: 'DELETE' });
+  expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
+});
+
+test('a target that is no path is the fault of who asks, and no error of this side', async () => {
+  const errors: unknown[] = [];
+  const log: Log = { ...silentLog, error: (...told) => void errors.push(told) };
+  const server = await serveHttp('127.0.0.1:0', [{ method: 'GET', path: '/x', handle: () => ({ json: 1 }) }], log);
+  open.push(server);
+  const { hostname, port } = new URL(server.address);
+  const status = await new Promise((resolve) =>
+    httpRequest({ hostname, port, path: '//' }, (r) => resolve(r.statusCode)).end(),
+  );
+  expect([status, errors]).toEqual([400, []]);
+});
+
+test.each([
+  ['one of several tags', (etag: string) => `"another", ${etag}`],
+  ['a tag that a proxy has weakened', (etag: string) => `W/${etag}`],
+  ['any', () => '*'],
+])('%s in If-None-Match saves the answer', async (_, known) => {
+  const { address } = await serve([{ method: 'GET', path: '/x', handle: () => ({ json: 1 }) }]);
+  const etag = (await fetch(`${address}/x`)).headers.get('etag') ?? '';
+  expect((await fetch(`${address}/x`, { headers: { 'if-none-match': known(etag) } })).status).toBe(304);
+  expect((await fetch(`${address}/x`, { headers: { 'if-none-match': known('"no"').replace('*', '') } })).status).toBe(
+    200,
+  );
+});
+
+test('the head alone has the tag and the length of the whole, and no stream is opened for it', async () => {
+  const { address } = await serve([
+    { method: 'GET', path: '/x', handle: () => ({ json: { a: 'ä' } }) },
+    { method: 'GET', path: '/e', handle: () => ({ events: () => {} }) },
+  ]);
+  const whole = await fetch(`${address}/x`);
+  const head = await fetch(`${address}/x`, { method: 'HEAD' });
+  expect(head.headers.get('etag')).toBe(whole.headers.get('etag'));
+  expect(head.headers.get('content-length')).toBe(String((await whole.arrayBuffer()).byteLength));
+  expect((await fetch(`${address}/e`, { method: 'HEAD', signal: AbortSignal.timeout(5_000) })).status).toBe(200);
 });
 
 test('a handler that throws answers 500 and the server lives', async () => {
@@ -37,11 +79,9 @@ test('a handler that throws answers 500 and the server lives', async () => {
   expect((await fetch(`${address}/x`)).status).toBe(500);
 });
 
-test('listens on a unix socket, also over the file of a killed process', async () => {
+test('listens on a unix socket', async () => {
   const path = join(await mkdtemp(join(tmpdir(), 'http-')), 's.sock');
-  const routes: Route[] = [{ method: 'GET', path: '/x', handle: () => ({ json: 1 }) }];
-  await (await serve(routes, `unix:${path}`)).close();
-  await serve(routes, `unix:${path}`);
+  await serve([{ method: 'GET', path: '/x', handle: () => ({ json: 1 }) }], `unix:${path}`);
   const status = await new Promise((resolve) =>
     httpRequest({ socketPath: path, path: '/x' }, (r) => resolve(r.statusCode)).end(),
   );
@@ -52,14 +92,6 @@ test('a taken port is named with what to do', async () => {
   const { address } = await serve([]);
   const listen = address.replace('http://', '');
   await expect(serveHttp(listen, [], silentLog)).rejects.toThrow(/LISTEN_ADDRESS_TAKEN.*another process/);
-});
-
-test('a taken port is known by its text alone, as grpc-js tells it; what else fails is another error', () => {
-  const taken = new Error(
-    'No address added out of total 1 resolved errors: [listen EADDRINUSE: address already in use]',
-  );
-  expect(listenError('0.0.0.0:1', taken)).toMatchObject({ code: 'LISTEN_ADDRESS_TAKEN', subject: '0.0.0.0:1' });
-  expect(listenError('0.0.0.0:1', new Error('listen EACCES')).code).toBe('LISTEN_FAILED');
 });
 
 test('events reach the reader', async () => {

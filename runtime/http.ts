@@ -3,12 +3,11 @@
 // unix socket. It is not a framework.
 
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
-import { OperationalError, reasonOf } from './errors.ts';
 import { foreignReason, readJsonBody } from './http-body.ts';
 import { createHttpsServer, type HttpsDeps, shownCertificate } from './http-tls.ts';
+import { clearSocketPath, hostPort, listenError } from './listen.ts';
 import type { Log } from './log.ts';
 
 export interface HttpRequest {
@@ -111,8 +110,7 @@ export async function serveHttp(
 
 async function bind(server: Server | HttpsServer, listen: string, scheme: 'http' | 'https'): Promise<string> {
   const path = listen.startsWith('unix:') ? listen.slice('unix:'.length) : undefined;
-  // A socket file outlives a killed process; whoever is configured for this path owns it.
-  if (path !== undefined) await rm(path, { force: true });
+  if (path !== undefined) await clearSocketPath(path);
   const { host, port } = path === undefined ? hostPort(listen) : { host: '', port: 0 };
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(listen, error)));
@@ -124,36 +122,8 @@ async function bind(server: Server | HttpsServer, listen: string, scheme: 'http'
   return `${scheme}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }
 
-/** For every kind of listener. grpc-js names the code only in its text. */
-export function listenError(listen: string, error: NodeJS.ErrnoException): OperationalError {
-  const common = { operation: 'listen on', subject: listen, cause: error };
-  if (error.code !== 'EADDRINUSE' && !/\bEADDRINUSE\b/.test(error.message)) {
-    const hint = 'configure an address and port that this machine has and this user may take';
-    return new OperationalError({ ...common, code: 'LISTEN_FAILED', reason: reasonOf(error), hint });
-  }
-  const hint = 'end the other process (ss -ltnp shows it), or configure another address';
-  return new OperationalError({
-    ...common,
-    code: 'LISTEN_ADDRESS_TAKEN',
-    reason: 'another process has this address',
-    hint,
-  });
-}
-
-/** Splits `host:port` and `[v6]:port`. */
-export function hostPort(listen: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listen);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new OperationalError({
-      code: 'LISTEN_ADDRESS_INVALID',
-      operation: 'read listen address',
-      subject: listen,
-      reason: 'not of the form host:port, [ipv6]:port or unix:/path',
-    });
-  }
-  return { host: match[1] ?? match[2] ?? '', port };
-}
+/** Of targets, which are paths. */
+const BASE = 'http://localhost';
 
 interface Serving {
   readonly table: readonly { readonly route: Route; readonly parts: readonly string[] }[];
@@ -167,18 +137,19 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://localhost');
+  const target = request.url ?? '/';
+  if (!URL.canParse(target, BASE)) return send(request, response, refused(400, 'Bad request', 'its target is no path'));
+  const url = new URL(target, BASE);
   const found = match(table, url.pathname);
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
   const hit = found.find(({ route }) => route.method === method);
   const refusal = guard === undefined ? undefined : refusalOf(guard, request, hit?.route);
   if (refusal !== undefined) return send(request, response, { problem: refusal });
   if (hit === undefined) {
-    const status = found.length > 0 ? 405 : 404;
-    const title = status === 405 ? 'Method not allowed' : 'Not found';
-    return send(request, response, {
-      problem: { status, type: 'about:blank', title, detail: `${method} ${url.pathname}` },
-    });
+    const asked = `${method} ${url.pathname}`;
+    if (found.length === 0) return send(request, response, refused(404, 'Not found', asked));
+    response.setHeader('allow', methodsOf(found.map(({ route }) => route)));
+    return send(request, response, refused(405, 'Method not allowed', asked));
   }
   const { params } = hit;
   const accept = request.headers.accept ?? '';
@@ -198,6 +169,10 @@ function refusalOf({ refusal }: HttpTls, request: IncomingMessage, route: Route 
   if (leaf === undefined) return refused(403, 'Forbidden', 'the connection is gone').problem;
   return refusal(leaf, route);
 }
+
+/** A reader of the head alone is answered wherever one of the whole is. */
+const methodsOf = (routes: readonly Route[]): string =>
+  [...new Set(routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))].join(', ');
 
 const refused = (status: number, title: string, detail: string) => ({
   problem: { status, type: 'about:blank', title, detail },
@@ -242,17 +217,24 @@ function send(
     'json' in result ? [`${JSON.stringify(result.json)}\n`, 'application/json'] : [result.text, result.contentType];
   const status = result.status ?? 200;
   const headers: Record<string, string> = { 'content-type': contentType, 'cache-control': 'no-cache' };
-  if (status === 200 && request.method === 'GET') {
+  if (status === 200 && isRead(request)) {
     const version = 'version' in result ? JSON.stringify(result.version) : body;
     const etag = `"${createHash('sha256').update(version).digest('base64url').slice(0, 22)}"`;
     headers.etag = etag;
-    if (request.headers['if-none-match'] === etag) {
+    if (isKnown(etag, request.headers['if-none-match'])) {
       response.writeHead(304, headers).end();
       return;
     }
   }
+  headers['content-length'] = String(Buffer.byteLength(body));
   response.writeHead(status, headers).end(request.method === 'HEAD' ? undefined : body);
 }
+
+const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || method === 'HEAD';
+
+/** `known`: If-None-Match, one tag or several; a proxy that compresses marks them as weak. */
+const isKnown = (etag: string, known = ''): boolean =>
+  known.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 
 function stream(
   request: IncomingMessage,
@@ -266,9 +248,10 @@ function stream(
     send(request, response, { problem: { status: 503, type: 'about:blank', title: 'Too many event streams', detail } });
     return;
   }
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+  if (request.method === 'HEAD') return void response.end();
   streams.open += 1;
   const ended = new AbortController();
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   response.once('close', () => {
     streams.open -= 1;
     ended.abort();

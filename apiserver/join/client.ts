@@ -12,7 +12,7 @@ import type { JoinToken } from '../../pki/join/token.ts';
 import { spkiPin } from '../../pki/spki.ts';
 import { claimedRole } from '../../pki/verify.ts';
 import { reasonOf } from '../../runtime/errors.ts';
-import { hostPort } from '../../runtime/http.ts';
+import { hostPort } from '../../runtime/listen.ts';
 import type { TlsPair } from '../../runtime/tls/material.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { presentedChain } from './listener.ts';

@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { NONCE_BYTES } from '../../pki/join/proof.ts';
-import { hostPort, listenError } from '../../runtime/http.ts';
+import { hostPort, listenError } from '../../runtime/listen.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { CertificateSource } from '../../runtime/tls/certificate-source.ts';
 import type { Answer, Inviter } from './inviter.ts';

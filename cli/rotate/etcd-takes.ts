@@ -4,7 +4,7 @@
 import { probeDoor } from '../../apiserver/peers/trust-probe.ts';
 import type { Authority } from '../../pki/authority.ts';
 import { issue } from '../../pki/issue.ts';
-import { hostPort } from '../../runtime/http.ts';
+import { hostPort } from '../../runtime/listen.ts';
 
 export interface AskedEtcd {
   /** `host:port` */

@@ -28,6 +28,26 @@ export async function getJson(place: ApiPlace, path: string): Promise<unknown> {
   return parseJson(server, path, body);
 }
 
+/**
+ * The document that `GET path` answers with. `field`: one that only the program which is meant has in it, where others answer the same
+ * path too. Rejects as getJson does, and with API_OTHER_DOCUMENT when something else answers.
+ */
+export async function getDocument<T extends object>(
+  place: ApiPlace,
+  path: string,
+  field: keyof T & string,
+): Promise<T> {
+  const value = await getJson(place, path);
+  if (typeof value === 'object' && value !== null && field in value) return value as T;
+  throw new OperationalError({
+    code: 'API_OTHER_DOCUMENT',
+    operation: 'ask',
+    subject: `${place.server}${path}`,
+    reason: `its answer has no "${field}"`,
+    hint: 'check that --server names an API server of clustermesh, and --agent an agent',
+  });
+}
+
 const WRONG_PROGRAM = 'check that --server names the right program: agents and API servers answer different paths';
 
 export const get = (place: ApiPlace, path: string, accept = 'application/json'): Promise<ApiAnswer> =>

@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { causeChain, OperationalError } from '../runtime/errors.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
+import { whenUnread } from './terminal.ts';
 
 type Subcommands = (program: Command) => readonly Command[];
 
@@ -25,6 +26,7 @@ function buildCommand(subcommands: Subcommands): Command {
 
 /** Carries out this process's arguments; resolves with its exit code. */
 export async function runCommand(subcommands: Subcommands): Promise<number> {
+  whenUnread(process.stdout, () => process.exit());
   try {
     await buildCommand(subcommands).parseAsync();
     return Number(process.exitCode ?? 0);

@@ -46,3 +46,8 @@ test('suggests the nearest codes for one that does not exist', async () => {
   expect(process.exitCode).toBe(1);
   expect(nearestCodes('IDENT-5')).toContain('CM-IDENT-005');
 });
+
+test('says where codes of errors are explained', async () => {
+  expect(await explain('JOIN_CLOCK')).toMatch('"When something is wrong" in docs/operations.md');
+  expect(process.exitCode).toBe(1);
+});

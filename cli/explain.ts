@@ -28,9 +28,7 @@ export function explainCommand(): Command {
       const code = given.toUpperCase();
       const entry = entryOf(code, await readFindings());
       if (entry === undefined) {
-        process.stderr.write(
-          `clustermesh: there is no code ${given}; the nearest are ${nearestCodes(code).join(', ')}\n`,
-        );
+        process.stderr.write(`clustermesh: ${unknownCode(given)}\n`);
         process.exitCode = 1;
         return;
       }
@@ -40,6 +38,14 @@ export function explainCommand(): Command {
         [`${code}${severity === null ? '' : ` (${severity})`}`, text].join('\n\n'),
       );
     });
+}
+
+/** Errors have codes too, which are looked for here by whoever meets one first. */
+function unknownCode(given: string): string {
+  if (/^[A-Z]+(_[A-Z0-9]+)+$/.test(given)) {
+    return `${given} is the code of an error, not of a finding: see "When something is wrong" in docs/operations.md`;
+  }
+  return `there is no code ${given}; the nearest are ${nearestCodes(given.toUpperCase()).join(', ')}`;
 }
 
 const summaryOf = ({ code, severity, category, title }: CatalogueRow) => ({ code, severity, category, title });

@@ -8,7 +8,7 @@ import type {
   WithdrawalDocument,
 } from '../apiserver/join/invitations-document.ts';
 import type { IssuedInvitation } from '../apiserver/join/inviter.ts';
-import { changeJson, getJson } from './api-client.ts';
+import { changeJson, getDocument } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { clusterName, type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { table } from './table.ts';
@@ -51,7 +51,11 @@ export function inviteCommand(): Command {
     )
     .action(async ({ peer, ttl, list, revoke, force, output, ...place }: InviteOptions, command: Command) => {
       if (list === true) {
-        return print(output, (await getJson(place, '/v1/invitations')) as InvitationsDocument, renderInvitations);
+        return print(
+          output,
+          await getDocument<InvitationsDocument>(place, '/v1/invitations', 'invitations'),
+          renderInvitations,
+        );
       }
       if (revoke !== undefined) {
         const path = `/v1/invitations/${revoke}/withdrawal`;

@@ -2,11 +2,12 @@
 // check`: where that differs from what is desired, and why. And
 // `clustermesh maps remove`: the one way to take away what an agent left pinned, since stopping an agent never does.
 
-import { Command } from 'commander';
+import { isIP } from 'node:net';
+import { Command, InvalidArgumentError } from 'commander';
 import type { AddressEntry, AddressesDocument, LookupDocument } from '../agent/addresses/document.ts';
 import { type MapsDocument, renderMaps } from '../agent/maps/describe.ts';
 import { type ExplainedDifference, type MapsCheckDocument, renderMapsCheck } from '../agent/reconcile/check.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import { agentOption, type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
 
@@ -26,7 +27,7 @@ function dumpCommand(): Command {
     .addOption(agentOption())
     .addOption(outputOption())
     .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
-      const maps = (await getJson({ server: agent }, '/v1/maps')) as MapsDocument;
+      const maps = await getDocument<MapsDocument>({ server: agent }, '/v1/maps', 'maps');
       print(output, maps, renderMaps);
       if (maps.problems.length > 0) process.exitCode = 1;
     });
@@ -40,7 +41,7 @@ function checkCommand(): Command {
     .addOption(agentOption())
     .addOption(outputOption())
     .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
-      const check = (await getJson({ server: agent }, '/v1/maps/check')) as MapsCheckDocument;
+      const check = await getDocument<MapsCheckDocument>({ server: agent }, '/v1/maps/check', 'differences');
       print(output, check, renderMapsCheck);
       const isWrong = ({ type, cause }: ExplainedDifference) => type !== 'leftover' || cause === 'foreign';
       const foreign = (check.addresses ?? []).some(({ cause }) => cause === 'foreign');
@@ -54,22 +55,31 @@ function addressesCommand(): Command {
     .addOption(agentOption())
     .addOption(outputOption())
     .action(async ({ agent, output }: { agent: string; output: OutputFormat }) => {
-      print(output, (await getJson({ server: agent }, '/v1/maps/addresses')) as AddressesDocument, renderAddresses);
+      print(
+        output,
+        await getDocument<AddressesDocument>({ server: agent }, '/v1/maps/addresses', 'map'),
+        renderAddresses,
+      );
     });
 }
 
 function lookupCommand(): Command {
   return new Command('lookup')
     .description("print whose an address is, as the node's ipcache has it; exit 1 when it is no peer's pod")
-    .argument('<address>', 'an IPv4 or IPv6 address')
+    .argument('<address>', 'an IPv4 or IPv6 address', ipAddress)
     .addOption(agentOption())
     .addOption(outputOption())
     .action(async (address: string, { agent, output }: { agent: string; output: OutputFormat }) => {
       const path = `/v1/maps/lookup?${new URLSearchParams({ address })}`;
-      const lookup = (await getJson({ server: agent }, path)) as LookupDocument;
+      const lookup = await getDocument<LookupDocument>({ server: agent }, path, 'found');
       print(output, lookup, renderLookup);
       if (lookup.found === null) process.exitCode = 1;
     });
+}
+
+function ipAddress(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('not an IP address');
+  return text;
 }
 
 function renderAddresses({ addresses, map }: AddressesDocument): string {

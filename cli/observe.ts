@@ -9,7 +9,7 @@ import type {
   TrafficEventDocument,
 } from '../agent/traffic/document.ts';
 import { OperationalError } from '../runtime/errors.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import { streamEvents } from './event-stream.ts';
 import { agentOption, type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
@@ -47,7 +47,7 @@ export function observeCommand(): Command {
 }
 
 async function showCounters({ agent, output, service, refused }: ObserveOptions): Promise<void> {
-  const all = (await getJson({ server: agent }, '/v1/traffic/counters')) as TrafficCountersDocument;
+  const all = await getDocument<TrafficCountersDocument>({ server: agent }, '/v1/traffic/counters', 'services');
   const services = all.services.filter(
     (each) => (service === undefined || each.service === service) && (refused === undefined || refusalsOf(each) > 0),
   );
@@ -61,7 +61,7 @@ async function showEvents(options: ObserveOptions): Promise<void> {
     process.stdout.write(`${output === 'json' ? JSON.stringify(event) : renderEvent(event)}\n`);
   };
   if (last > 0) {
-    const recent = (await getJson({ server: agent }, `/v1/traffic${query}`)) as RecentTrafficDocument;
+    const recent = await getDocument<RecentTrafficDocument>({ server: agent }, `/v1/traffic${query}`, 'events');
     for (const event of recent.events.slice(-last)) write(event);
     if (follow !== true && !recent.listening) {
       say('nothing is told of calls now: add --follow, or set datapath.observe.always for the agent');
@@ -72,10 +72,7 @@ async function showEvents(options: ObserveOptions): Promise<void> {
 
 async function followEvents(agent: string, query: string, write: (event: TrafficEventDocument) => void): Promise<void> {
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  // Whoever reads what is printed has seen enough (`| head`).
-  process.stdout.once('error', interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   while (!stop.signal.aborted) {
     let askAgain = false;
     for await (const { event, value } of streamEvents({ server: agent }, `/v1/traffic/events${query}`, stop.signal)) {

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import type { PeerEntry, PeersDocument } from '../apiserver/peers/peers-document.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { age, table } from './table.ts';
@@ -16,7 +16,7 @@ export function peersCommand(): Command {
     .addOption(pkiOption())
     .addOption(outputOption())
     .action(async ({ output, ...place }: ApiPlace & { output: OutputFormat }) => {
-      const document = (await getJson(place, '/v1/peers')) as PeersDocument;
+      const document = await getDocument<PeersDocument>(place, '/v1/peers', 'peers');
       print(output, document, renderPeers);
       if (!document.peers.every(isConnected)) process.exitCode = 1;
     });

@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import type { ServiceDocument, ServicesDocument } from '../apiserver/status.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { table } from './table.ts';
@@ -15,7 +15,7 @@ export function servicesCommand(): Command {
     .addOption(pkiOption())
     .addOption(outputOption())
     .action(async (name: string | undefined, { output, ...place }: ApiPlace & { output: OutputFormat }) => {
-      const all = (await getJson(place, '/v1/services')) as ServicesDocument;
+      const all = await getDocument<ServicesDocument>(place, '/v1/services', 'services');
       const services = all.services.filter(({ service }) => name === undefined || service === name);
       if (name !== undefined && services.length === 0) {
         process.stderr.write(

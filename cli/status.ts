@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import type { StatusDocument } from '../apiserver/status.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { age, table } from './table.ts';
@@ -14,7 +14,7 @@ export function statusCommand(): Command {
     .addOption(pkiOption())
     .addOption(outputOption())
     .action(async ({ output, ...place }: ApiPlace & { output: OutputFormat }) => {
-      const status = (await getJson(place, '/v1/status')) as StatusDocument;
+      const status = await getDocument<StatusDocument>(place, '/v1/status', 'store');
       print(output, status, renderStatus);
       if (!healthy(status)) process.exitCode = 1;
     });

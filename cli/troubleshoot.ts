@@ -3,7 +3,7 @@
 
 import { Command } from 'commander';
 import type { EndpointDocument, LadderDocument, RungDocument } from '../apiserver/peers/ladder/document.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { type OutputFormat, outputOption, peerArgument, pkiOption, print, serverOption } from './options.ts';
 import { table } from './table.ts';
@@ -21,7 +21,7 @@ export function troubleshootCommand(): Command {
         '\nExit codes: 0 every step passed, 1 one failed, 2 wrong usage, 3 it is not known.',
     )
     .action(async (peer: string, { output, ...place }: ApiPlace & { output: OutputFormat }) => {
-      const document = (await getJson(place, `/v1/peers/${peer}/ladder`)) as LadderDocument;
+      const document = await getDocument<LadderDocument>(place, `/v1/peers/${peer}/ladder`, 'endpoints');
       print(output, document, renderLadder);
       process.exitCode = exitCodeOf(document);
     });

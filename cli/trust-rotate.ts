@@ -8,7 +8,7 @@ import type { TrustDocument } from '../apiserver/bundles/trust-document.ts';
 import { LeafFolder } from '../pki/renew/leaf-folder.ts';
 import type { StepOutcome } from '../pki/rotate/carry-out.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import { givenAuthority } from './given-authority.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 import { untilEtcdTakes } from './rotate/etcd-takes.ts';
@@ -94,7 +94,8 @@ async function rotate(options: RotateOptions): Promise<void> {
     given: await givenAuthority({ ...options, cluster: await new LeafFolder({ dir }).cluster() }),
   };
   const deps = {
-    ask: async (address: string) => (await getJson({ server: address, pki: dir }, '/v1/trust')) as TrustDocument,
+    ask: async (address: string) =>
+      await getDocument<TrustDocument>({ server: address, pki: dir }, '/v1/trust', 'bundle'),
     untilEtcdTakes: (endpoint: string, next: Parameters<typeof untilEtcdTakes>[0]['next'], store: string) =>
       untilEtcdTakes({ endpoint, next, store, now: systemClock.now() }, new AbortController().signal),
     clock: systemClock,

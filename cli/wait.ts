@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ServicesDocument, StatusDocument } from '../apiserver/status.ts';
 import { parseServiceKey } from '../mesh/model/names.ts';
-import { getJson } from './api-client.ts';
+import { getDocument } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { age } from './table.ts';
@@ -39,7 +39,9 @@ export function waitCommand(): Command {
     .addOption(new Option('--backends <number>', 'with --service: how many at least').argParser(wholeNumber))
     .option('--converged', 'until all that peers and the own etcd hold at this moment is programmed')
     .option('--agents <number>', 'and until so many agents are connected', wholeNumber)
-    .option('--timeout <duration>', 'how long at most: 500ms, 30s, 5m', duration, 60_000)
+    .addOption(
+      new Option('--timeout <duration>', 'how long at most: 500ms, 30s, 5m').argParser(duration).default(60_000, '60s'),
+    )
     .addOption(serverOption())
     .addOption(pkiOption())
     .addOption(outputOption())
@@ -71,8 +73,8 @@ function conditionOf({ revision, service, backends, converged: all }: WaitOption
 }
 
 async function observe(place: ApiPlace, needsServices: boolean): Promise<Observation> {
-  const services = needsServices ? ((await getJson(place, '/v1/services')) as ServicesDocument) : undefined;
-  return { services, status: (await getJson(place, '/v1/status')) as StatusDocument };
+  const services = needsServices ? await getDocument<ServicesDocument>(place, '/v1/services', 'services') : undefined;
+  return { services, status: await getDocument<StatusDocument>(place, '/v1/status', 'store') };
 }
 
 function progressText(missing: readonly string[]): string {

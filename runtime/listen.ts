@@ -11,7 +11,8 @@ export function listenError(listen: string, error: NodeJS.ErrnoException): Opera
     const hint = 'configure an address and port that this machine has and this user may take';
     return new OperationalError({ ...common, code: 'LISTEN_FAILED', reason: reasonOf(error), hint });
   }
-  const hint = 'end the other process (ss -ltnp shows it), or configure another address';
+  const shown = listen.startsWith('unix:') ? 'ss -lxp' : 'ss -ltnp';
+  const hint = `end the other process (${shown} shows it), or configure another address`;
   return new OperationalError({
     ...common,
     code: 'LISTEN_ADDRESS_TAKEN',

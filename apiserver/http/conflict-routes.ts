@@ -131,4 +131,5 @@ const notPresent = (fingerprint: string | undefined): Problem => ({
   title: 'Not found',
   code: 'FINDING_UNKNOWN',
   detail: `no finding ${fingerprint} is present`,
+  hint: 'see `clustermesh diagnose -o json`; a finding goes with its cause',
 });

@@ -52,6 +52,15 @@ test('every code that is explained is one that a program gives', () => {
   expect(codes.filter((code) => !sources.includes(`'${code}'`))).toEqual([]);
 });
 
+test('what an installed program reads of its package is among what is copied', () => {
+  const [, list = ''] = /\bCopy\s+(.*) to `\/opt\/clustermesh`/.exec(text) ?? [];
+  const copied = [...list.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+  const sources = ['agent', 'apiserver', 'cli', 'pki', 'runtime'].flatMap(sourcesBelow).join('\n');
+  const read = [...sources.matchAll(/packageRoot\(\), '([^'/]+)/g)].map(([, name]) => name);
+  expect(read).toEqual(expect.arrayContaining(['package.json', 'docs']));
+  expect(copied).toEqual(expect.arrayContaining(read));
+});
+
 function sourcesBelow(folder: string): readonly string[] {
   return readdirSync(join(packageRoot(), folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))

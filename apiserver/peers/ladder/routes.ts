@@ -23,7 +23,8 @@ export const ladderRoutes = ({ self, climb }: LadderRouteDeps): readonly Route[]
       try {
         const found = await climb(peer.value);
         if (found === undefined) {
-          return { problem: problem(404, 'No such peer', `${peer.value} is no peer of ${self}`) };
+          const hint = 'see `clustermesh peers`';
+          return { problem: { ...problem(404, 'No such peer', `${peer.value} is no peer of ${self}`), hint } };
         }
         return { json: ladderDocument(self, peer.value, found) };
       } catch (error) {

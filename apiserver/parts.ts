@@ -13,7 +13,10 @@ export function sourceHealth(source: Source, health: Health): void {
   const errors = source.problems.filter(({ severity }) => severity === 'error');
   const [first] = errors;
   if (first === undefined) health.set('source', 'ok');
-  else health.set('source', 'degraded', `${errors.length} faults; ${first.file}:${first.line}: ${first.reason}`);
+  else {
+    const faults = errors.length === 1 ? '1 fault' : `${errors.length} faults`;
+    health.set('source', 'degraded', `${faults}; ${first.file}:${first.line}: ${first.reason}`);
+  }
 }
 
 /** Files that are broken now, of each connection; what was good before is still in use. */

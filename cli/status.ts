@@ -7,6 +7,8 @@ import type { ApiPlace } from './api-request.ts';
 import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 import { age, table } from './table.ts';
 
+type SourceProblem = StatusDocument['source']['problems'][number];
+
 export function statusCommand(): Command {
   return new Command('status')
     .description('show the API server, its peers and its agents; exit 1 when something is degraded')
@@ -106,8 +108,16 @@ export function renderStatus(status: StatusDocument): string {
     ...Object.entries(status.health)
       .filter(([, { state }]) => state !== 'ok')
       .map(([part, { state, reason }]) => `${part}: ${state}: ${reason}`),
-    ...source.problems.map(({ file, line, code, reason }) => `${file}:${line}: [${code}] ${reason}`),
+    ...source.problems.map(problemLine),
   ];
   if (notes.length > 0) parts.push(notes.join('\n'));
   return parts.join('\n\n');
+}
+
+/** As compilers write it, so that editors jump there: the place, then what of which object is wrong, and what to do. */
+function problemLine({ file, line, column, code, object, field, reason, hint }: SourceProblem): string {
+  const what = [object, field].filter((part) => part !== undefined && part !== '').join(', ');
+  const remedy = hint === undefined ? '' : ` (${hint})`;
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
+  return `${place}: [${code}] ${what === '' ? '' : `${what}: `}${reason}${remedy}`;
 }

@@ -12,6 +12,11 @@ export const sourceProblemSchema = z.object({
   line: z.number().int(),
   code: z.string(),
   reason: z.string(),
+  column: z.number().int().optional(),
+  severity: z.enum(['error', 'warning']).optional(),
+  object: z.string().optional().meta({ description: '`Service test/echo`' }),
+  field: z.string().optional().meta({ description: '`spec.ports[0].port`; empty for a file or a whole object' }),
+  hint: z.string().optional(),
 });
 
 const peerSchema = z.object({

@@ -86,6 +86,17 @@ test('a broken file keeps the last good state of its objects until it is mended'
   expect(addresses()).toEqual({ 'test/two': '10.0.0.2' });
 });
 
+test('a file that something else is about to fill, or has failed to, withdraws nothing', async () => {
+  const { folder, write, source, addresses, problems } = start({ 'a.yaml': service('one', '10.0.0.1') });
+  await source.ready;
+  writeFileSync(join(folder, 'a.yaml'), '');
+  await until(() => expect(problems()).toEqual(['a.yaml:1 SOURCE_SYNTAX is empty']));
+  expect(addresses()).toEqual({ 'test/one': '10.0.0.1' });
+  write('a.yaml', '# nothing here any more\n');
+  await until(() => expect(addresses()).toEqual({}));
+  expect(problems()).toEqual([]);
+});
+
 test('a file that has been broken since the start makes the source incomplete', async () => {
   const { write, source, addresses } = start({ 'a.yaml': service('one', '10.0.0.1'), 'b.yaml': 'kind: [' });
   await source.ready;

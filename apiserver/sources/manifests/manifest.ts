@@ -30,10 +30,29 @@ const PAUSE_AFTER_CHARACTERS = 32 * 1024;
 /** Nobody nests them; an alias could nest one in itself. */
 const LIST_DEPTH_MAX = 2;
 
+/**
+ * A file of nothing at all is what `kubectl get … > file` leaves until it answers, and when it fails, and what a full disk leaves:
+ * never a reason to withdraw what the file held.
+ */
+const EMPTY: Manifest = {
+  objects: [],
+  problems: [
+    {
+      severity: 'error',
+      code: 'SOURCE_SYNTAX',
+      ...{ line: 1, column: 1, object: undefined, field: '' },
+      reason: 'is empty',
+      hint: 'delete the file, or leave a comment in it, where it is to define nothing',
+    },
+  ],
+  ignored: new Set(),
+};
+
 export async function readManifest(
   text: string,
   before: ManifestCache,
 ): Promise<{ readonly manifest: Manifest; readonly cache: ManifestCache }> {
+  if (text.trim() === '') return { manifest: EMPTY, cache: new Map() };
   const cache = new Map<string, Manifest>();
   const parts: Manifest[] = [];
   let parsed = 0;

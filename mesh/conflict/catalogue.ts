@@ -103,7 +103,7 @@ const ROWS: readonly CatalogueRow[] = [
     'An address lies outside the CIDRs that its cluster declares',
     'A cluster can divert traffic with addresses that it does not own.',
     'The record, or the backend at that address, is withheld.',
-    'Add the range of {value} to the CIDRs that {subject} declares, or correct the record.',
+    'Correct the record, or add the range of {value} to the CIDRs that {subject} declares; what every host has, such as loopback, nobody can.',
   ),
   row(
     'CM-CIDR-007',

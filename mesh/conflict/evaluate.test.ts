@@ -234,6 +234,22 @@ describe('ranges', () => {
     expect(codes(judged('west', [west, bare]).report)).toEqual([]);
   });
 
+  test.each([
+    ['that declares them', { card: { podCIDRs: ['10.9.0.0/16', '127.0.0.0/8', '169.254.0.0/16', 'fe80::/10'] } }],
+    ['that declares nothing', { plain: true }],
+  ])('CM-CIDR-006: a backend that every host has itself is withheld of a cluster %s', (_, cluster) => {
+    const local = ['127.0.0.1', '169.254.169.254', 'fe80::1'];
+    const backends = [...local, '10.9.0.7'];
+    const stray = wholeCluster('stray', 9, {
+      ...cluster,
+      records: [service({ cluster: 'stray', id: 9, name: 'shop/cart', backends })],
+    });
+    const { report, mesh } = judged('west', [west, stray]);
+    expect(only(report, 'CM-CIDR-006').subject.cluster).toBe('stray');
+    const cart = textOf(admitted(mesh, 'stray', 'cilium/state/services/v1/stray/shop/cart'));
+    expect(backends.filter((address) => cart?.includes(`"${address}"`))).toEqual(['10.9.0.7']);
+  });
+
   test('CM-CIDR-007: the earlier claim stands; a backend at the address of another cluster is withheld', () => {
     const shared = '192.168.77.7';
     const plain = (name: string, id: number, ...records: Parameters<typeof wholeCluster>[2][]) =>

@@ -1,6 +1,7 @@
-// What is judged of an address, wherever a record uses it: whether its cluster declares it (CM-CIDR-006), whether it lies in a range
+// What is judged of an address, wherever a record uses it: whether its cluster may have it (CM-CIDR-006), whether it lies in a range
 // that is withheld, and whether an earlier cluster claims it too (CM-CIDR-007).
 
+import { isHostScoped } from '../model/host-scope.ts';
 import type { ClusterName } from '../model/names.ts';
 import { type Claim, type Claims, NO_CLAIMS, OWN_ENDPOINT } from './claim-list.ts';
 import type { ClaimIndex } from './claims.ts';
@@ -34,8 +35,12 @@ export function outside(
   for (const use of strangers) pad.holds.push({ code, fingerprint, part: withhold(use), count: 1 });
 }
 
-/** Where no node range is declared, the addresses of the cluster's own nodes are its own. */
+/**
+ * Where no node range is declared, the addresses of the cluster's own nodes are its own. A backend that every host has itself is no
+ * cluster's, whatever it declares; nodes show such addresses of their own with good reason (Cilium's local router addresses).
+ */
 function isDeclared(use: AddressUse, standing: Standing, claims: ClaimIndex<RecordState>): boolean {
+  if (use.role === 'backend' && isHostScoped(use.prefix)) return false;
   if (!standing.isBounded || standing.declared.covering(use.prefix).length > 0) return true;
   return !standing.declaresNodes && claims.hasNode(use.text, standing.name);
 }

@@ -239,6 +239,12 @@ function specObjections({ peer, key }: Question, value: Value): readonly string[
   return found;
 }
 
+/** What a backend would mean on whichever host asks for it. */
+const EVERY_HOSTS = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '255.255.255.255/32'],
+  ...['::/127', 'fe80::/10', 'ff00::/8'],
+];
+
 type Role = 'endpoint' | 'node' | 'allocation' | 'backend';
 
 /** What the catalogue says of an address or range, in the place where it is used. */
@@ -251,6 +257,7 @@ function useObjections({ peer, others }: Question, text: string, role: Role): re
   if (peer.declared !== undefined && role !== 'node' && inside(peer.declared).length === 0) {
     found.push(`CM-CIDR-006: ${text} is not declared`);
   }
+  if (role === 'backend' && inside(EVERY_HOSTS).length > 0) found.push(`CM-CIDR-006: every host has ${text}`);
   // Of a plain cluster only what its nodes show is its range; single addresses are its own until somebody else has them.
   const ranged = peer.declared !== undefined || role === 'node' || role === 'allocation';
   if (ranged && meets(others.pods).length > 0) found.push(`CM-CIDR-001 or 003: ${text} is another cluster's pods'`);

@@ -217,6 +217,13 @@ spec:
       ],
     ],
     [
+      'an address that means another host wherever it is used',
+      SLICE.replace('10.244.1.11', '169.254.169.254'),
+      [
+        '12:15 error SOURCE_FIELD EndpointSlice test/echo-1 endpoints[1].addresses[0]: 169.254.169.254 is an address that every host has itself (name an address that other nodes can reach)',
+      ],
+    ],
+    [
       'a service without an address',
       `apiVersion: v1\nkind: Service\nmetadata: {name: echo}\nspec: {ports: [{port: 80}]}\n`,
       [

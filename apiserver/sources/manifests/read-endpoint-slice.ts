@@ -1,7 +1,9 @@
 // An EndpointSlice of a manifest. A slice of host names (addressType FQDN) has no address to program and counts as empty.
 
 import { familyOf } from '../../../mesh/model/address.ts';
+import { isHostScoped } from '../../../mesh/model/host-scope.ts';
 import { type IpAddress, type ServiceKey, serviceKey } from '../../../mesh/model/names.ts';
+import { singlePrefix } from '../../../mesh/model/prefix.ts';
 import type { NamedPort } from '../../../mesh/model/service.ts';
 import { comparePorts } from '../../../mesh/snapshot/order.ts';
 import type { EndpointSliceObject, SliceEndpoint } from '../objects.ts';
@@ -71,6 +73,8 @@ function readAddresses(list: Fields, family: 4 | 6): readonly IpAddress[] {
     if (address === undefined) return [];
     if (familyOf(address) !== family)
       item.fail(`${address} is not an IPv${family} address, as the slice's addressType says`);
+    if (isHostScoped(singlePrefix(address)))
+      item.fail(`${address} is an address that every host has itself`, 'name an address that other nodes can reach');
     return [address];
   });
 }

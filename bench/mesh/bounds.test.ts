@@ -12,8 +12,10 @@ test('what was not measured exceeds nothing', () => expect(exceeded(resultsOf({}
 
 test('a ratio within its bound is none either', () => expect(exceeded(resultsOf({ bare }))).toEqual([]));
 
-test('a cost is taken against a copy of as many bytes', () => {
-  const large = (apiserver: number) => ({ recordBytes: 100, mapWrites: 3, cpuMs: { ...processes, apiserver } });
+test('a cost, at the least that it may be, is taken against a copy of as many bytes', () => {
+  const sure = (low: number) => ({ median: 2 * low, low, high: 3 * low });
+  const cpuOf = (apiserver: number) => ({ apiserver: sure(apiserver), agent: sure(0) });
+  const large = (apiserver: number) => ({ recordBytes: 100, mapWrites: 3, cpuMs: cpuOf(apiserver) });
   expect(exceeded(resultsOf({ bare, large: large(7) }))).toEqual([]);
   expect(exceeded(resultsOf({ bare, large: large(9) }))).toEqual([
     expect.stringMatching(/^the API server's CPU for one backend .*: 0\.90, and may be 0\.8/),

@@ -2,6 +2,7 @@
 // what they are than ratios of time, since a neighbour takes a processor from one side of a ratio and not from the other: what counts
 // is bounded in CPU, at one and a half to two times what the short form shows on two processors with a load of 8. Pure.
 
+import type { Estimate } from './estimate.ts';
 import type { Results } from './results.ts';
 
 interface Bound {
@@ -142,7 +143,8 @@ export function cpuToBare({ bare, bootstrap }: Pick<Results, 'bare' | 'bootstrap
 }
 
 /** Against what reading and writing so many bytes takes by itself, on this machine and in this run. */
-function toCopy({ bare }: Results, cpuMs: number | undefined, recordBytes: number | undefined): number | undefined {
-  if (bare === undefined || cpuMs === undefined || recordBytes === undefined) return undefined;
-  return cpuMs / (recordBytes * (bare.cpuMs / bare.bytes));
+function toCopy({ bare }: Results, cpu: Estimate | undefined, recordBytes: number | undefined): number | undefined {
+  if (bare === undefined || cpu === undefined || recordBytes === undefined) return undefined;
+  // What it costs at least: a collection of the whole heap in one of few windows is no reason to fail.
+  return cpu.low / (recordBytes * (bare.cpuMs / bare.bytes));
 }

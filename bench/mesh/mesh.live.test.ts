@@ -19,6 +19,7 @@ describe.skipIf(skippedWithout('etcd'))('a mesh of many clusters', () => {
         churn: { rates: { endpoints: 45, nodes: 4, identities: 1, services: 1 }, seconds: 3, seed: 1 },
         largeBackends: 2_000,
         agents: 10,
+        costRounds: 1,
       },
       SILENT,
       new AbortController().signal,

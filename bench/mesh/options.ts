@@ -35,6 +35,7 @@ interface Given {
   readonly churnSeconds?: number;
   readonly large: number;
   readonly agents: number;
+  readonly costRounds?: number;
   readonly only?: readonly Measure[];
   readonly datapath: Datapath;
   readonly output: OutputFormat;
@@ -43,6 +44,8 @@ interface Given {
 }
 
 const USUAL_SECONDS = { full: 30, short: 5 };
+/** Half a minute each. */
+const USUAL_COST_ROUNDS = { full: 4, short: 1 };
 
 function command(): Command {
   const both = (name: keyof MeshSize) => `(default: ${FULL[name]}, with --short ${SHORT[name]})`;
@@ -72,6 +75,11 @@ function command(): Command {
     .option(
       '--churn-seconds <number>',
       `how long they change (default: ${USUAL_SECONDS.full}, with --short ${USUAL_SECONDS.short})`,
+      aboveZero,
+    )
+    .option(
+      '--cost-rounds <number>',
+      `how often idle and changing windows are compared for the CPU of one change (default: ${USUAL_COST_ROUNDS.full}, with --short ${USUAL_COST_ROUNDS.short})`,
       aboveZero,
     )
     .option('--large <number>', 'backends of the one large service', aboveZero, 5_000)
@@ -111,6 +119,8 @@ function optionsOf(given: Given, parser: Command): Options {
   const base = given.short ? SHORT : FULL;
   const { clusters = [base.clusters], churnSeconds, rates, seed, only = MEASURES } = given;
   const seconds = churnSeconds ?? (given.short ? USUAL_SECONDS.short : USUAL_SECONDS.full);
+  const usual = given.short ? USUAL_COST_ROUNDS.short : USUAL_COST_ROUNDS.full;
+  const { costRounds = usual } = given;
   const runs = [...clusters]
     .sort((a, b) => a - b)
     .map((count): RunOptions => {
@@ -125,7 +135,8 @@ function optionsOf(given: Given, parser: Command): Options {
       const { large: largeBackends, agents, datapath } = given;
       const reason = unplayable(size, largeBackends);
       if (reason !== undefined) parser.error(`error: ${reason}`);
-      return { size, datapath, measures: new Set(only), churn: { rates, seconds, seed }, largeBackends, agents };
+      const churn = { rates, seconds, seed };
+      return { size, datapath, measures: new Set(only), churn, largeBackends, agents, costRounds };
     });
   return { runs, output: given.output, write: given.write ?? false, plots: given.plots };
 }

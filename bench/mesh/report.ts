@@ -3,9 +3,11 @@
 import { table } from '../markdown-section.ts';
 import { cpuToBare } from './bounds.ts';
 import { ratesText } from './churn-rates.ts';
+import type { Estimate } from './estimate.ts';
 import { bytes, ms, rounded, spread } from './format.ts';
 import type { Lateness } from './lateness.ts';
 import type { Churn } from './measures/churn.ts';
+import type { Cost } from './measures/cost.ts';
 import type { LargeService } from './measures/large-service.ts';
 import type { ManyAgents } from './measures/many-agents.ts';
 import type { Publish } from './measures/publish.ts';
@@ -86,12 +88,20 @@ function* largeRows(large: LargeService | undefined): Generator<Row> {
   yield ['gone from maps, with the grace of 1 s', spread(large.goneFromMap)];
   yield ['its map writes', rounded(large.mapWrites)];
   yield ['its bytes', `record ${bytes(large.recordBytes)}, read by the agent ${bytes(large.agentReadBytes)}`];
-  yield ['its CPU', each(large.cpuMs, 'ms')];
+  yield* costRows(large);
 }
+
+function* costRows({ cpuMs, idleCpuPercent, changes }: Cost): Generator<Row> {
+  const estimates = Object.entries(cpuMs).map(([process, estimate]) => `${process} ${estimated(estimate)}`);
+  yield [`its CPU, of ${changes} changes`, estimates.join(', ')];
+  yield ['CPU of the idle mesh beside it', each(idleCpuPercent, '%')];
+}
+
+const estimated = ({ median, low, high }: Estimate): string => `${ms(median)} (${rounded(low)} to ${rounded(high)})`;
 
 function* publishRows(publish: Publish | undefined): Generator<Row> {
   if (publish === undefined) return;
-  const { backends, slices, openMs, fileToEtcd, writtenBytes, ciliumBytes, recordBytes, cpuMs } = publish;
+  const { backends, slices, openMs, fileToEtcd, writtenBytes, ciliumBytes, recordBytes } = publish;
   const what = `own service of ${backends.toLocaleString('en')} backends in ${slices} slices`;
   yield [what, `${ms(openMs)} from its manifests to the maps, small ones beside it`];
   yield ['one endpoint of it, manifest to etcd', spread(fileToEtcd)];
@@ -99,7 +109,7 @@ function* publishRows(publish: Publish | undefined): Generator<Row> {
     'its bytes',
     `${bytes(writtenBytes)} written, of which ${bytes(ciliumBytes)} in Cilium's schema, whose record has ${bytes(recordBytes)}`,
   ];
-  yield ['its CPU', each(cpuMs, 'ms')];
+  yield* costRows(publish);
 }
 
 function* agentRows(agents: ManyAgents | undefined): Generator<Row> {

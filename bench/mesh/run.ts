@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly churn: ChurnOptions;
   readonly largeBackends: number;
   readonly agents: number;
+  /** How often what a change costs is compared with what an idle mesh uses: cost.ts. */
+  readonly costRounds: number;
 }
 
 export async function runMesh(options: RunOptions, progress: Progress, signal: AbortSignal): Promise<Results> {
@@ -85,9 +87,9 @@ async function measure(
   progress.step(`bootstrap took ${ms(bootstrapped.ms)}`);
   await wanted('live', async () => liveMemory?.());
   await wanted('churn', () => churn(stage, options.churn, signal));
-  await wanted('large', () => largeService(stage, options.largeBackends, quietly, signal));
-  await wanted('publish', () => publish(stage, options.largeBackends, quietly, signal));
-  await wanted('agents', () => manyAgents(stage, options.agents, quietly, signal));
+  await wanted('large', () => largeService(stage, options.largeBackends, options.costRounds, quietly, signal));
+  await wanted('publish', () => publish(stage, options.largeBackends, options.costRounds, quietly, signal));
+  await wanted('agents', () => manyAgents(stage, options.agents, options.costRounds, quietly, signal));
   await wanted('storm', () => reconnectStorm(stage, signal));
   await wanted('silence', () => silentPeers(stage, signal));
   const loops = loopsOf(stage);

@@ -1,18 +1,25 @@
-// What one change costs each process, when nobody looks on: CPU, and what the agent reads, beyond what an idle mesh uses, to which heartbeats
-// and the probe of event loops belong. Told is the median of some rounds of changes. What comes now and then whatever changes is not of the change: the comparison of all maps, once a
-// minute, and collections of the whole heap take a second or two of CPU, and wake the event loop thousands of times, each of which
-// counts as bytes that were read.
+// What one change costs each process, when nobody looks on: CPU, and what the agent reads, beyond what an idle mesh uses, which is told as
+// well. An idle mesh of 250 clusters uses more than its changes do (heartbeats, the probe of event loops), so that both are looked at in
+// turn, in windows that each have one heartbeat of every cluster for each three seconds: idle, changing, changing, idle, and so on, so
+// that a mesh that comes to use more or less all along does so for both. Told are the median of the differences between
+// neighbours, and how far it may be from what more windows would find. What comes now and then whatever changes falls into few
+// windows and is not in it: the comparison of all maps, once a minute, and collections of the whole heap.
 
+import { WHOLE_MS_PER_BACKEND } from '../../../apiserver/whole-pace.ts';
 import { sleep, systemClock } from '../../../runtime/clock.ts';
-import { figuresOf } from '../../propagation/moments.ts';
+import { type Estimate, medianEstimate } from '../estimate.ts';
 import { forEachProcess, type PerProcess, watchUse } from '../processes.ts';
 import type { MeshStage } from '../stage.ts';
 import type { Usage } from '../usage.ts';
 
 export interface Cost {
-  /** Both for each change; what an idle mesh uses is not in it. */
-  readonly cpuMs: PerProcess<number>;
+  /** Milliseconds for each change; what an idle mesh uses is not in it. Below zero where that varies more than the changes cost. */
+  readonly cpuMs: PerProcess<Estimate>;
+  /** Likewise. */
   readonly agentReadBytes: number;
+  /** In percent of one core, of the idle mesh. */
+  readonly idleCpuPercent: PerProcess<number>;
+  readonly changes: number;
 }
 
 /** Keeps the programs from being asked anything. */
@@ -20,62 +27,77 @@ export type Quietly = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** So that no change is gathered with the next, unless something takes longer than this. */
 const PAUSE_MS = 300;
-/** What takes two seconds now and then is in at most two of them. */
-const ROUNDS = 5;
-const IDLE_ROUND_MS = 1_500;
-/** What was asked before is answered by then. */
-const SETTLE_MS = 1_000;
-/** What is done later, such as rows that are left for a second, is done by then: callers count it. */
-const LATER_MS = 3_000;
+const CHANGES_IN_WINDOW = 20;
+/** Twice as long as from one heartbeat of a played cluster to its next. */
+const WINDOW_MS = PAUSE_MS * CHANGES_IN_WINDOW;
+/** From the last change until the mesh is idle: rows that are left for a second are gone. */
+const SETTLE_MS = 2_000;
 
-/** `changes`: at least one for each round. They follow each other without a rest, in which what is paced would be done for few of them. */
+export interface Changes {
+  /** Of the service that changes: the whole value of a large one is written until so many milliseconds after its last change. */
+  readonly backends: number;
+  /** Each of two windows with changes and two without. */
+  readonly rounds: number;
+  /** Is told how many came before it. */
+  readonly change: (at: number) => unknown;
+}
+
+/** When it returns, the mesh is idle. */
 export async function costOf(
   stage: MeshStage,
-  changes: readonly (() => unknown)[],
+  { backends, rounds, change }: Changes,
   signal: AbortSignal,
 ): Promise<Cost> {
-  await sleep(systemClock, SETTLE_MS, signal);
-  const idle: Round[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    idle.push(await usedIn(stage, 0, () => sleep(systemClock, IDLE_ROUND_MS, signal)));
-  }
-  const busy: Round[] = [];
-  const inRound = Math.ceil(changes.length / ROUNDS);
-  for (let at = 0; at < changes.length; at += inRound) {
-    const some = changes.slice(at, at + inRound);
-    const round = await usedIn(stage, some.length, async () => {
-      for (const change of some) {
-        await change();
-        await sleep(systemClock, PAUSE_MS, signal);
+  const settle = () => sleep(systemClock, SETTLE_MS + backends * WHOLE_MS_PER_BACKEND, signal);
+  let changes = 0;
+  const idle = () => usedIn(stage, () => sleep(systemClock, WINDOW_MS, signal));
+  const changing = () =>
+    usedIn(stage, async () => {
+      for (let more = 0; more < CHANGES_IN_WINDOW; more += 1) {
+        const next = sleep(systemClock, PAUSE_MS, signal);
+        await Promise.all([change(changes), next]);
+        changes += 1;
       }
     });
-    busy.push(round);
+  const windows: Pair[] = [];
+  await settle();
+  for (let round = 0; round < rounds; round += 1) {
+    const before = await idle();
+    const [first, second] = [await changing(), await changing()];
+    await settle();
+    windows.push({ idle: before, changing: first }, { idle: await idle(), changing: second });
   }
-  await sleep(systemClock, LATER_MS, signal);
-  const beyondIdle = (used: (use: PerProcess<Usage>) => number) => {
-    const idleShare = median(idle, ({ use, ms }) => used(use) / ms);
-    return Math.max(
-      0,
-      median(busy, ({ use, ms, changes: count }) => (used(use) - idleShare * ms) / count),
+  const beyondIdle = (used: (use: PerProcess<Usage>) => number): Estimate =>
+    medianEstimate(
+      windows.map((pair) => (used(pair.changing.use) - rate(used, pair.idle) * pair.changing.ms) / CHANGES_IN_WINDOW),
     );
-  };
+  const cpu = (process: keyof PerProcess<unknown>) => (use: PerProcess<Usage>) => use[process].cpuMs;
   return {
-    cpuMs: forEachProcess((process) => beyondIdle((use) => use[process].cpuMs)),
-    agentReadBytes: beyondIdle((use) => use.agent.readBytes),
+    cpuMs: forEachProcess((process) => beyondIdle(cpu(process))),
+    agentReadBytes: beyondIdle((use) => use.agent.readBytes).median,
+    idleCpuPercent: forEachProcess(
+      (process) => medianEstimate(windows.map((pair) => 100 * rate(cpu(process), pair.idle))).median,
+    ),
+    changes,
   };
 }
 
-interface Round {
-  readonly changes: number;
+interface Window {
   readonly ms: number;
   readonly use: PerProcess<Usage>;
 }
 
-async function usedIn(stage: MeshStage, changes: number, work: () => Promise<void>): Promise<Round> {
+/** Neighbours, in either order. */
+interface Pair {
+  readonly idle: Window;
+  readonly changing: Window;
+}
+
+const rate = (used: (use: PerProcess<Usage>) => number, { use, ms }: Window): number => used(use) / ms;
+
+async function usedIn(stage: MeshStage, work: () => Promise<void>): Promise<Window> {
   const begun = performance.now();
   const use = watchUse(stage);
   await work();
-  return { changes, use: use(), ms: performance.now() - begun };
+  return { use: use(), ms: performance.now() - begun };
 }
-
-const median = (rounds: readonly Round[], of: (round: Round) => number): number => figuresOf(rounds.map(of)).p50;

@@ -21,11 +21,13 @@ export interface LargeService extends Cost {
 
 const ROUNDS = 3;
 const GAINS_IN_A_ROW = 5;
-const COST_GAINS = 20;
+/** After so many gains as many losses, so that it stays about as large as it is. */
+const GAINS_BEFORE_LOSSES = 20;
 
 export async function largeService(
   stage: MeshStage,
   backends: number,
+  rounds: number,
   quietly: Quietly,
   signal: AbortSignal,
 ): Promise<LargeService> {
@@ -41,12 +43,13 @@ export async function largeService(
     }
     losses.push(await setBackends(stage, backends, base + backends, signal));
   }
-  const changes = Array.from({ length: 2 * COST_GAINS }, (_, at) => {
-    const more = at < COST_GAINS ? at + 1 : 2 * COST_GAINS - at - 1;
-    return () => stage.play<number>({ type: 'service', backends: backends + more });
-  });
+  const change = (at: number) => {
+    const turn = (at + 1) % (2 * GAINS_BEFORE_LOSSES);
+    const more = turn <= GAINS_BEFORE_LOSSES ? turn : 2 * GAINS_BEFORE_LOSSES - turn;
+    return stage.play<number>({ type: 'service', backends: backends + more });
+  };
   const rows = (await stage.agent()).reconcile;
-  const cost = await quietly(() => costOf(stage, changes, signal));
+  const cost = await quietly(() => costOf(stage, { backends, rounds, change }, signal));
   const { rows_written, rows_removed } = (await stage.agent()).reconcile;
   await setBackends(stage, usual, base + usual, signal);
   return {
@@ -56,6 +59,6 @@ export async function largeService(
     samples: gains,
     goneFromMap: figuresOf(losses),
     recordBytes,
-    mapWrites: (rows_written - rows.rows_written + (rows_removed - rows.rows_removed)) / changes.length,
+    mapWrites: (rows_written - rows.rows_written + (rows_removed - rows.rows_removed)) / cost.changes,
   };
 }

@@ -42,6 +42,7 @@ const BACK_WITHIN_MS = 30_000;
 export async function manyAgents(
   stage: MeshStage,
   agents: number,
+  rounds: number,
   quietly: Quietly,
   signal: AbortSignal,
 ): Promise<ManyAgents> {
@@ -86,10 +87,8 @@ export async function manyAgents(
     const sent = await ask<readonly Received[]>({ type: 'received' });
     const total = (all: readonly Received[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
     const bytes = (total(sent) - total(received)) / (CHANGES * agents);
-    const costly = Array.from({ length: CHANGES }, (_, at) => {
-      return () => stage.play({ type: 'service', backends: usual + ((at + 1) % 2) });
-    });
-    const cost = await quietly(() => costOf(stage, costly, signal));
+    const costly = (at: number) => stage.play({ type: 'service', backends: usual + ((at + 1) % 2) });
+    const cost = await quietly(() => costOf(stage, { backends: usual, rounds, change: costly }, signal));
     const beforeSlow = await ask<readonly Received[]>({ type: 'received' });
 
     await ask({ type: 'read', slow: true });
@@ -112,7 +111,7 @@ export async function manyAgents(
         openCpuMs: usedSince(beforeOpen, opened).cpuMs,
         putToAgent: figuresOf(arrivals),
         samples: arrivals,
-        cpuMs: cost.cpuMs.apiserver,
+        cpuMs: cost.cpuMs.apiserver.median,
         bytes,
       },
       slow: { putToAgent: figuresOf(others), steps, changes: SLOW_CHANGES, memoryRatio },

@@ -27,13 +27,14 @@ export interface Publish extends Cost {
   readonly recordBytes: number;
 }
 
-const CHANGES = 20;
+const TIMED_CHANGES = 20;
 const WITHIN_MS = 60_000;
 const PREFIXES = ['cilium/state/services/v1/', 'clustermesh/v1/'];
 
 export async function publish(
   stage: MeshStage,
   backends: number,
+  rounds: number,
   quietly: Quietly,
   signal: AbortSignal,
 ): Promise<Publish> {
@@ -45,9 +46,9 @@ export async function publish(
     const all = remoteBackends(stage.size) + own.backends;
     await stage.until('own services', () => stage.isWhole(all), WITHIN_MS, signal);
     const openMs = performance.now() - begun;
-    const changes = changesOf(own);
     const samples: number[] = [];
-    for (const change of changes) {
+    for (let at = 0; at < TIMED_CHANGES; at += 1) {
+      const change = changeAt(own, at);
       const arrived = seen.arrival(change, signal);
       const changedAt = performance.now();
       own.change(change);
@@ -55,11 +56,7 @@ export async function publish(
     }
     const before = seen.bytes;
     const cost = await quietly(() =>
-      costOf(
-        stage,
-        changes.map((change) => () => own.change(change)),
-        signal,
-      ),
+      costOf(stage, { backends, rounds, change: (at) => own.change(changeAt(own, at)) }, signal),
     );
     const after = seen.bytes;
     own.remove();
@@ -71,8 +68,8 @@ export async function publish(
       openMs,
       fileToEtcd: figuresOf(samples),
       samples,
-      writtenBytes: (after.all - before.all) / changes.length,
-      ciliumBytes: (after.cilium - before.cilium) / changes.length,
+      writtenBytes: (after.all - before.all) / cost.changes,
+      ciliumBytes: (after.cilium - before.cilium) / cost.changes,
       recordBytes: seen.recordBytes,
     };
   } finally {
@@ -81,8 +78,7 @@ export async function publish(
 }
 
 /** Slice after slice has one endpoint more, and loses it again. */
-const changesOf = (own: OwnServices): readonly SliceChange[] =>
-  Array.from({ length: CHANGES }, (_, at) => own.changeOf((at >> 1) % own.slices, at % 2 === 0));
+const changeAt = (own: OwnServices, at: number): SliceChange => own.changeOf((at >> 1) % own.slices, at % 2 === 0);
 
 interface Seen {
   /** Of the large service, so far. */

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import {
   Client,
   credentials,
@@ -16,8 +17,9 @@ import type { ClusterName } from '../../mesh/model/names.ts';
 import { type Authority, createAuthority, DAY_MS } from '../../pki/authority.ts';
 import { type IssuedCertificate, issue } from '../../pki/issue.ts';
 import type { Profile } from '../../pki/profiles.ts';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { silentLog } from '../log.ts';
+import { ManualClock } from '../manual-clock.ts';
 import { CertificateSource, serverCredentials } from './certificate-source.ts';
 import { channelCredentials } from './shared-credentials.ts';
 import { TextFiles } from './text-files.ts';
@@ -217,7 +219,7 @@ describe('the authorities of many peers', () => {
   const JOINING = 60;
 
   /** A door's files, and a way to write the authority of a peer; `told`: how often a server would make its secure context anew. */
-  async function doorOfMany() {
+  async function doorOfMany(clock: Clock = systemClock) {
     const own = await authorityOf('west');
     await writeCa('server', own);
     await writeLeaf('server', await leafOf(own, 'door'));
@@ -227,7 +229,7 @@ describe('the authorities of many peers', () => {
       looked.push(path);
       return texts.read(path, now);
     };
-    const follower = await openTlsFiles(filesOf('server'), { ...deps, texts: { read } });
+    const follower = await openTlsFiles(filesOf('server'), { ...deps, clock, texts: { read } });
     let told = 0;
     follower.source.addCaCertificateListener(() => {
       told += 1;
@@ -249,13 +251,31 @@ describe('the authorities of many peers', () => {
     for (const { path } of peers) {
       paths.push(path);
       counting.push(follower.setFurtherCa([...paths]));
-      await new Promise((resolve) => setImmediate(resolve));
+      await setImmediate();
     }
     await counting[0];
     expect(follower.source.material.ca).toContain(peers[0]?.certificate.trimEnd());
     await Promise.all(counting);
     for (const { certificate } of peers) expect(follower.source.material.ca).toContain(certificate.trimEnd());
     expect(told()).toBeLessThan(JOINING / 4);
+  });
+
+  test('are taken over the less often the longer it takes', async () => {
+    const clock = new ManualClock(Date.now());
+    const { follower, peer, looked } = await doorOfMany(clock);
+    let contextMs = 0;
+    follower.source.addCaCertificateListener(() => clock.stall(contextMs));
+    contextMs = 50;
+    const [first, second] = [await peer('first'), await peer('second')];
+    await follower.setFurtherCa([first.path]);
+    const coming = follower.setFurtherCa([first.path, second.path]);
+    await setImmediate();
+    clock.advance(1_400);
+    await setImmediate();
+    expect(looked).not.toContain(second.path);
+    clock.advance(100);
+    await coming;
+    expect(follower.source.material.ca).toContain(second.certificate.trimEnd());
   });
 
   test('are looked at when they come, and not with each that comes after them', async () => {

@@ -40,11 +40,15 @@ export interface TlsFilesDeps {
 const POLL_MS = 10_000;
 /** Certificate and key are written one after the other: look once both have had the time. */
 const QUIET_MS = 50;
+/** Asking for the looks of hundreds of files at once would keep everything else waiting for a tenth of a second. */
+const READ_TOGETHER = 16;
 /**
  * Authorities that come together (of a whole mesh, at a start) are taken over together, the first of them at once: each time the
- * server makes a secure context of all of them, some ten milliseconds for hundreds.
+ * server makes a secure context of all of them, a quarter of a millisecond for each.
  */
-const TOGETHER_MS = 250;
+const TOGETHER_MS = { min: 250, max: 2_000 };
+/** Of its time, what a server spends at most on secure contexts while authorities come one behind the other. */
+const CONTEXTS_SHARE = 1 / 30;
 
 /** Reads the files once; throws TLS_FILES when they cannot serve. Call `run` to follow them. */
 export async function openTlsFiles(files: TlsFiles, deps: TlsFilesDeps): Promise<TlsFilesFollower> {
@@ -69,8 +73,8 @@ export class TlsFilesFollower {
   #reloading: Promise<void> = Promise.resolve();
   /** A reload that has not begun: whoever asks for one meanwhile is served by it. */
   #next: Promise<void> | undefined;
-  /** When further authorities were last taken over. */
-  #joinedAt = Number.NEGATIVE_INFINITY;
+  /** When further authorities may be taken over again. */
+  #joinsAt = Number.NEGATIVE_INFINITY;
   /** A takeover of further authorities that has not begun, or else the last one. */
   #joining: Promise<void> = Promise.resolve();
   #joins = false;
@@ -134,7 +138,7 @@ export class TlsFilesFollower {
   /**
    * Replaces the set of CA files that count beside the first ones. One that leaves it vouches for no new handshake from the
    * moment this returns; connections that are open stay open, and are the caller's to end. One that comes counts when this
-   * resolves, TOGETHER_MS later at most than by itself. The set that counts already costs nothing: what changes within its
+   * resolves, TOGETHER_MS.max later at most than by itself. The set that counts already costs nothing: what changes within its
    * files is followed anyway.
    */
   setFurtherCa(paths: readonly string[]): Promise<void> {
@@ -159,10 +163,10 @@ export class TlsFilesFollower {
 
   async #join(): Promise<void> {
     this.#joins = true;
-    const waitMs = this.#joinedAt + TOGETHER_MS - this.#clock.monotonic();
+    await this.#reloading;
+    const waitMs = this.#joinsAt - this.#clock.monotonic();
     if (waitMs > 0) await sleep(this.#clock, waitMs);
     this.#joins = false;
-    this.#joinedAt = this.#clock.monotonic();
     this.#watch();
     // What counts already is followed: with hundreds of peers that come one behind the other, looking at all of it each time would
     // be most of what their files cost.
@@ -178,7 +182,10 @@ export class TlsFilesFollower {
     for (const path of paths) problems.delete(path);
     this.#takeCas(paths, await this.#readAll(paths), problems);
     this.#report(problems);
+    const begunAt = this.#clock.monotonic();
     this.#publish();
+    const tookMs = this.#clock.monotonic() - begunAt;
+    this.#joinsAt = begunAt + Math.min(Math.max(tookMs / CONTEXTS_SHARE, TOGETHER_MS.min), TOGETHER_MS.max);
   }
 
   get #caPaths(): readonly string[] {
@@ -237,9 +244,14 @@ export class TlsFilesFollower {
     this.#publish();
   }
 
-  #readAll(paths: readonly string[]): Promise<readonly TextRead[]> {
+  async #readAll(paths: readonly string[]): Promise<readonly TextRead[]> {
     const now = this.#clock.now();
-    return Promise.all(paths.map((path) => this.#texts.read(path, now)));
+    const reads: TextRead[] = [];
+    for (let at = 0; at < paths.length; at += READ_TOGETHER) {
+      const some = paths.slice(at, at + READ_TOGETHER);
+      reads.push(...(await Promise.all(some.map((path) => this.#texts.read(path, now)))));
+    }
+    return reads;
   }
 
   /** The set may have changed while the files were read. */

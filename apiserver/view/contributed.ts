@@ -2,12 +2,12 @@
 // slices (docs/decisions/0013). Which of the two forms counts is the reader's to say; only that one is made a value, when it is asked for,
 // and a slice that did not change is not looked at again.
 
+import { itemsOf } from '../../mesh/model/list.ts';
 import type { ClusterId } from '../../mesh/model/names.ts';
 import type { Backend, RemoteService } from '../../mesh/model/service.ts';
-import { compareText } from '../../mesh/snapshot/order.ts';
 import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
-import { uniteBackends } from './backends.ts';
 import { type Contribution, type Head, readContribution } from './records.ts';
+import { UnitedSlices } from './united-slices.ts';
 
 /** Pieces count where there is a head, or the whole service does where there is one; what does not count stands in for what is absent. */
 export type Form = 'pieces' | 'whole';
@@ -16,7 +16,7 @@ const NO_BACKENDS: readonly Backend[] = [];
 
 export class Contributed {
   readonly #ports: PortLists;
-  readonly #slices = new Map<string, readonly Backend[]>();
+  readonly #slices: UnitedSlices;
   #head: Head | undefined;
   /** As it came, for as long as nobody asks for it. */
   #unread: Uint8Array | undefined;
@@ -27,12 +27,11 @@ export class Contributed {
 
   constructor(ports: PortLists) {
     this.#ports = ports;
+    this.#slices = new UnitedSlices(ports);
   }
 
   get isEmpty(): boolean {
-    return (
-      this.#head === undefined && this.#unread === undefined && this.#whole === undefined && this.#slices.size === 0
-    );
+    return this.#head === undefined && this.#unread === undefined && this.#whole === undefined && this.#slices.isEmpty;
   }
 
   /** As one of its records has it that stands for a service. */
@@ -42,7 +41,7 @@ export class Contributed {
 
   /** What is known to stand in the whole service, so that what is new of it can share that. */
   get backends(): readonly Backend[] {
-    return this.#whole?.backends ?? this.#pieces?.backends ?? NO_BACKENDS;
+    return itemsOf(this.#whole?.backends ?? this.#pieces?.backends ?? NO_BACKENDS);
   }
 
   hides(form: Form): boolean {
@@ -50,7 +49,7 @@ export class Contributed {
   }
 
   slice(name: string): readonly Backend[] {
-    return this.#slices.get(name) ?? NO_BACKENDS;
+    return this.#slices.slice(name);
   }
 
   setWhole(whole: Contribution | undefined): void {
@@ -70,8 +69,7 @@ export class Contributed {
   }
 
   setSlice(name: string, backends: readonly Backend[] | undefined): void {
-    if (backends === undefined) this.#slices.delete(name);
-    else this.#slices.set(name, backends);
+    this.#slices.set(name, backends);
     this.#pieces = undefined;
   }
 
@@ -92,19 +90,14 @@ export class Contributed {
 
   #fromPieces(): Contribution | undefined {
     if (this.#pieces !== undefined || this.#head === undefined) return this.#pieces;
-    const slices = [...this.#slices].sort(([a], [b]) => compareText(a, b));
-    const backends = uniteBackends(
-      slices.map(([, own]) => own),
-      this.#ports,
-    );
-    this.#pieces = { ...this.#head, backends };
+    this.#pieces = { ...this.#head, backends: this.#slices.backends };
     return this.#pieces;
   }
 
   #fromWhole(): Contribution | undefined {
     if (this.#unread === undefined) return this.#whole;
     const read = readContribution(this.#unread, {
-      backends: this.#pieces?.backends ?? NO_BACKENDS,
+      backends: itemsOf(this.#pieces?.backends ?? NO_BACKENDS),
       ports: this.#ports,
     });
     this.setWhole(read.ok ? read.value : undefined);

@@ -2,6 +2,7 @@
 // Snapshots share what did not change, so one costs about what its change did. Each entry also knows up to which revision its
 // content stayed the newest: another replica may have cut its snapshots at other revisions.
 
+import { PIECE_ITEMS_MAX, piecesOf } from '../../mesh/model/list.ts';
 import type { Revision } from '../../mesh/model/names.ts';
 import type { SnapshotDelta } from '../../mesh/snapshot/delta.ts';
 import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
@@ -9,13 +10,14 @@ import { Timeline } from '../convergence/timeline.ts';
 
 /** At one snapshot each 5 ms, the fastest that the view publishes, this is the last 5 seconds: the time of a reconnect. */
 const SNAPSHOTS_MAX = 1_024;
-/** What the kept snapshots may hold beyond the current one; a service of 5,000 backends costs 40 KB each time it changes. */
+/** What the kept snapshots may hold beyond the current one; a service of 250 clusters costs 5 KB each time it changes. */
 const BYTES_MAX = 32 * 1024 * 1024;
 /** The table of a map of services, and one bucket of it per changed service. */
 const SNAPSHOT_BYTES = 2_500;
 const SERVICE_BYTES = 2_000;
 const REFERENCE_BYTES = 8;
-const BACKEND_BYTES = 200;
+/** With the piece of the list that it is in. */
+const BACKEND_BYTES = 200 + PIECE_ITEMS_MAX * REFERENCE_BYTES;
 
 interface Entry {
   readonly snapshot: MeshSnapshot;
@@ -83,8 +85,8 @@ export class SnapshotHistory {
 function costOf(snapshot: MeshSnapshot, delta: SnapshotDelta): number {
   return delta.changed.reduce(
     (bytes, { key, upserted }) => {
-      const backends = snapshot.services.get(key)?.backends.length ?? 0;
-      return bytes + SERVICE_BYTES + backends * REFERENCE_BYTES + upserted.length * BACKEND_BYTES;
+      const pieces = piecesOf(snapshot.services.get(key)?.backends ?? []).length;
+      return bytes + SERVICE_BYTES + pieces * REFERENCE_BYTES + upserted.length * BACKEND_BYTES;
     },
     SNAPSHOT_BYTES + delta.removed.length * SERVICE_BYTES,
   );

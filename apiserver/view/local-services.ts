@@ -2,18 +2,18 @@
 // while the canary says that all of them are there; before it, and of a publisher of an older version, the whole values do. Of
 // pieces only the slice that changed is read.
 
+import { itemsOf } from '../../mesh/model/list.ts';
 import { parseServiceKey, type ServiceKey } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import type { Backend, LocalService } from '../../mesh/model/service.ts';
-import { compareText } from '../../mesh/snapshot/order.ts';
 import type { PortLists } from '../../mesh/snapshot/port-lists.ts';
 import { parseSliceName } from '../../mesh/wire/service-slice.ts';
-import { uniteBackends } from './backends.ts';
 import { type OwnCluster, readLocalService, readLocalSlice } from './records.ts';
+import { UnitedSlices } from './united-slices.ts';
 
 /** What the records say of one service. */
 interface Told {
-  readonly slices: Map<string, readonly Backend[]>;
+  readonly slices: UnitedSlices;
   head?: LocalService | undefined;
   whole?: LocalService | undefined;
   /** A whole value that did not count when it came, as it came. */
@@ -82,8 +82,8 @@ export class LocalServices {
     if (!name.ok) return name;
     const { service, slice } = name.value;
     const told = this.#toldOf(service);
-    const backends = told.slices.get(slice) ?? NO_BACKENDS;
-    if (value === undefined) told.slices.delete(slice);
+    const backends = told.slices.slice(slice);
+    if (value === undefined) told.slices.set(slice, undefined);
     else {
       const read = readLocalSlice(value, this.#own, { backends, ports: this.#ports });
       if (!read.ok) return read;
@@ -110,8 +110,7 @@ export class LocalServices {
 
   #compose(told: Told): LocalService | undefined {
     if (told.composed === undefined && told.head !== undefined) {
-      const slices = [...told.slices].sort(([a], [b]) => compareText(a, b)).map(([, backends]) => backends);
-      told.composed = { ...told.head, backends: uniteBackends(slices, this.#ports) };
+      told.composed = { ...told.head, backends: told.slices.backends };
     }
     return told.composed;
   }
@@ -122,17 +121,17 @@ export class LocalServices {
   }
 
   #reuse({ whole, composed }: Told) {
-    return { backends: (whole ?? composed)?.backends ?? NO_BACKENDS, ports: this.#ports };
+    return { backends: itemsOf((whole ?? composed)?.backends ?? NO_BACKENDS), ports: this.#ports };
   }
 
   #toldOf(key: ServiceKey): Told {
-    const told = this.#told.get(key) ?? { slices: new Map() };
+    const told = this.#told.get(key) ?? { slices: new UnitedSlices(this.#ports) };
     this.#told.set(key, told);
     return told;
   }
 
   #changed(key: ServiceKey, { head, whole, unread, slices }: Told): Result<Iterable<ServiceKey>, string> {
-    if (head === undefined && whole === undefined && unread === undefined && slices.size === 0) this.#told.delete(key);
+    if (head === undefined && whole === undefined && unread === undefined && slices.isEmpty) this.#told.delete(key);
     return ok([key]);
   }
 }

@@ -2,6 +2,7 @@
 // takes: only admitted, well-formed parts.
 
 import { parseAddress } from '../../mesh/model/address.ts';
+import type { List } from '../../mesh/model/list.ts';
 import {
   type ClusterId,
   type ClusterName,
@@ -33,7 +34,7 @@ export interface Head extends Origin {
 
 /** What one remote cluster contributes to a service; how fresh it is, is said elsewhere. */
 export interface Contribution extends Head {
-  readonly backends: readonly Backend[];
+  readonly backends: List<Backend>;
 }
 
 /** A part of that. */

@@ -149,8 +149,11 @@ describe('for any input', () => {
   test('the order of the remotes and of their backends does not matter', () => {
     fc.assert(
       fc.property(input, fc.infiniteStream(fc.nat()), ({ local, remotes }, choices) => {
-        const shuffled = shuffle(remotes, choices).map((one) => ({ ...one, backends: shuffle(one.backends, choices) }));
-        const other = { ...local, backends: shuffle(local.backends, choices) };
+        const shuffled = shuffle(remotes, choices).map((one) => ({
+          ...one,
+          backends: shuffle([...one.backends], choices),
+        }));
+        const other = { ...local, backends: shuffle([...local.backends], choices) };
         expect(mergeService({ cluster: west, local: other, remotes: shuffled })).toEqual(
           mergeService({ cluster: west, local, remotes }),
         );
@@ -185,7 +188,7 @@ describe('for any input', () => {
         expect(checkService(merged)).toEqual([]);
         const fitting = [
           ...local.backends,
-          ...remotes.filter(({ shared }) => shared).flatMap((r) => r.backends),
+          ...remotes.filter(({ shared }) => shared).flatMap((r) => [...r.backends]),
         ].filter(({ ports }) =>
           ports.some((p) => local.ports.some((q) => q.name === p.name && q.protocol === p.protocol)),
         );

@@ -3,6 +3,7 @@
 // set of what is put in, never on its order. Only global services are programmed: docs/decisions/0003. Lists of backends that are
 // as they were are not looked at again (parts.ts): a merge of 250 clusters costs about what the one that changed has.
 
+import { itemsOf, type List, listOf, piecesOf } from '../model/list.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, LocalService, MeshService, NamedPort, RemoteService } from '../model/service.ts';
 import { clientIPTimeoutOf, createdOf } from '../snapshot/equality.ts';
@@ -40,7 +41,7 @@ export function mergeService({ cluster, local, remotes }: MergeInput, parts = ne
 }
 
 /** What one cluster has behind the service, and what all sources of a kind have. */
-type Backends = readonly Backend[];
+type Backends = List<Backend>;
 type Tier = readonly Backends[];
 
 interface Sources {
@@ -89,11 +90,13 @@ function portSelector(ports: readonly NamedPort[], parts: Parts): (backends: Bac
       all = false;
     }
     if (all) return backends;
-    return backends.flatMap((backend) => {
-      const own = kept.get(backend.ports);
-      if (own === undefined) return backend;
-      return own.length === 0 ? [] : { ...backend, ports: own };
-    });
+    const selectOf = (piece: readonly Backend[]) =>
+      piece.flatMap((backend) => {
+        const own = kept.get(backend.ports);
+        if (own === undefined) return backend;
+        return own.length === 0 ? [] : { ...backend, ports: own };
+      });
+    return listOf(piecesOf(backends).map((piece) => itemsOf(parts.selected(piece, ports, () => selectOf(piece)))));
   };
   return (backends) => parts.selected(backends, ports, () => select(backends));
 }
@@ -106,7 +109,8 @@ function inOrder(lists: Tier, parts: Parts): Backends {
     const { cluster } = parts.of(backends);
     if (cluster !== undefined) ofClusters.push([cluster, backends]);
   }
-  if (new Set(ofClusters.map(([cluster]) => cluster)).size < filled.length) return canonical(filled.flat());
+  if (new Set(ofClusters.map(([cluster]) => cluster)).size < filled.length)
+    return canonical(filled.flatMap((list) => itemsOf(list)));
   ofClusters.sort(([a], [b]) => compareText(a, b));
   return parts.compositions.compose(ofClusters.map(([, backends]) => backends));
 }

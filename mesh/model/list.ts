@@ -108,6 +108,21 @@ export class ListBuilder<T> {
   }
 }
 
+/** What is left of the pieces of two lists without those that they have in common at their ends. */
+export function differingPieces<T>(
+  a: List<T>,
+  b: List<T>,
+): { readonly before: Cut<T>; readonly after: Cut<T>; readonly first: number; readonly last: number } {
+  const [before, after] = [piecesOf(a), piecesOf(b)];
+  const { first, last } = commonEnds(before, after);
+  return {
+    before: before.slice(first, before.length - last),
+    after: after.slice(first, after.length - last),
+    first,
+    last,
+  };
+}
+
 /** How many pieces two lists have in common at their beginnings, and then at their ends. */
 export function commonEnds<T>(before: Cut<T>, after: Cut<T>): { readonly first: number; readonly last: number } {
   const most = Math.min(before.length, after.length);

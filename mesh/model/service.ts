@@ -49,7 +49,7 @@ export interface LocalService {
   /** As in MeshService. */
   readonly createdSeconds?: number;
   /** Sorted by address. */
-  readonly backends: readonly Backend[];
+  readonly backends: List<Backend>;
   readonly labels: Readonly<Record<string, string>>;
   readonly selector: Readonly<Record<string, string>>;
 }
@@ -62,7 +62,7 @@ export interface RemoteService {
   readonly shared: boolean;
   /** False while the peer is stale: its backends are used only when nothing else is left. */
   readonly fresh: boolean;
-  readonly backends: readonly Backend[];
+  readonly backends: List<Backend>;
 }
 
 /** What an agent programs for one service: its frontends, and the backends selected for them. */

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { List } from '../model/list.ts';
 import { type ClusterId, type ClusterName, type IpAddress, serviceKey } from '../model/names.ts';
 import type { Backend, MeshService } from '../model/service.ts';
 import { Compositions, stepService } from './composition.ts';
@@ -23,7 +24,7 @@ const listOf = (cluster: string, said: Said): readonly Backend[] =>
       ports: HTTP,
     }));
 
-const serviceOf = (backends: readonly Backend[], frontends: readonly IpAddress[]): MeshService => ({
+const serviceOf = (backends: List<Backend>, frontends: readonly IpAddress[]): MeshService => ({
   key: serviceKey('shop', 'cart'),
   frontends,
   ports: HTTP,

@@ -3,14 +3,14 @@
 // are the same objects need no look at what is in them: sharing and difference cost by what changed, and come out as they
 // would without that knowledge.
 
-import type { List } from '../model/list.ts';
+import { itemsOf, joined, type List, PIECE_ITEMS_MAX, piecesOf } from '../model/list.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, MeshService } from '../model/service.ts';
-import { diffBackends, diffService, type ServiceDelta } from './delta.ts';
-import { sameSpec, shareBackends, shareService, specOf } from './equality.ts';
+import { diffLists, diffService, type ServiceDelta } from './delta.ts';
+import { sameSpec, shareLists, shareService, specOf } from './equality.ts';
 import { type BackendRef, compareText } from './order.ts';
 
-type Backends = readonly Backend[];
+type Backends = List<Backend>;
 
 /** None of them empty, each of one cluster, and each cluster's after those of the clusters before it. */
 export type ClusterLists = readonly Backends[];
@@ -19,8 +19,8 @@ export class Compositions {
   readonly #lists = new WeakMap<List<Backend>, ClusterLists>();
 
   compose(lists: ClusterLists): Backends {
-    const [first = NO_BACKENDS, ...rest] = lists;
-    const backends = rest.length === 0 ? first : first.concat(...rest);
+    const all = joined(...lists);
+    const backends = all.length <= PIECE_ITEMS_MAX ? itemsOf(all) : all;
     this.#lists.set(backends, lists);
     return backends;
   }
@@ -83,10 +83,10 @@ function stepLists(old: ClusterLists, now: ClusterLists): ListsStep {
       if (after !== undefined) lists.push(after);
       if (order > 0) for (const backend of after ?? NO_BACKENDS) upserted.push(backend);
     } else if (before !== undefined && after !== undefined) {
-      const kept = shareBackends(before, after);
+      const kept = shareLists(before, after);
       shared ||= kept !== after;
       lists.push(kept);
-      const step = diffBackends(before, kept);
+      const step = diffLists(before, kept);
       for (const backend of step.upserted) upserted.push(backend);
       for (const ref of step.removed) removed.push(ref);
     }
@@ -102,6 +102,7 @@ function compareLists(a: Backends | undefined, b: Backends | undefined): number 
   return compareText(one, other);
 }
 
-const clusterOf = (backends: Backends | undefined): ClusterName | undefined => backends?.[0]?.cluster;
+const clusterOf = (backends: Backends | undefined): ClusterName | undefined =>
+  backends && piecesOf(backends)[0]?.[0]?.cluster;
 
 const NO_BACKENDS: Backends = [];

@@ -2,7 +2,7 @@
 // applying the difference of two snapshots to the first gives the second. The result shares every unchanged service and
 // backend with what it was applied to. A delta that does not fit is refused whole: it never half-applies.
 
-import { inPieces, itemsOf, type List, ListBuilder, piecesOf } from '../model/list.ts';
+import { differingPieces, inPieces, itemsOf, type List, ListBuilder, piecesOf } from '../model/list.ts';
 import type { ClusterId, ClusterName, ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, MeshService } from '../model/service.ts';
@@ -64,15 +64,24 @@ export function diffService(before: MeshService | undefined, after: MeshService)
   return {
     key: after.key,
     spec: sameSpec(before, after) ? undefined : spec,
-    ...diffBackends(itemsOf(before.backends), itemsOf(after.backends)),
+    ...diffLists(before.backends, after.backends),
   };
 }
 
+/** What is in pieces that both have is not looked at. */
+export function diffLists(before: List<Backend>, after: List<Backend>): BackendsStep {
+  const differing = differingPieces(before, after);
+  return diffBackends(differing.before.flat(), differing.after.flat());
+}
+
+/** In canonical order, as in a ServiceDelta. */
+export interface BackendsStep {
+  readonly upserted: readonly Backend[];
+  readonly removed: readonly BackendRef[];
+}
+
 /** One walk over both lists, which are in canonical order. */
-export function diffBackends(
-  before: readonly Backend[],
-  after: readonly Backend[],
-): { readonly upserted: readonly Backend[]; readonly removed: readonly BackendRef[] } {
+export function diffBackends(before: readonly Backend[], after: readonly Backend[]): BackendsStep {
   const upserted: Backend[] = [];
   const removed: BackendRef[] = [];
   let [i, j] = [0, 0];
@@ -129,9 +138,11 @@ function applyService(before: MeshService | undefined, change: ServiceDelta): Re
 
 type Edit = { readonly ref: BackendRef; readonly backend: Backend | undefined };
 
-/** Only the pieces are made anew in which something changed. */
-function applyBackends(before: List<Backend>, change: ServiceDelta): Result<List<Backend>, string> {
-  const { upserted, removed } = change;
+/** The list after the step, or why it does not start from this one. Only the pieces are made anew in which something changed. */
+export function applyBackends(
+  before: List<Backend>,
+  { upserted, removed }: Pick<ServiceDelta, 'upserted' | 'removed'>,
+): Result<List<Backend>, string> {
   if (upserted.length === 0 && removed.length === 0) return ok(before);
   if (before.length === 0 && removed.length === 0 && isAscending(upserted, compareBackends))
     return ok(inPieces(itemsOf(upserted)));

@@ -1,7 +1,7 @@
 // When two values of a snapshot say the same, and how a new value takes over the unchanged parts of the one before. Shared
 // parts make snapshots cheap to keep, and let a difference be found by comparing references first.
 
-import { itemsOf, type List } from '../model/list.ts';
+import { differingPieces, inPieces, type List, listOf, piecesOf } from '../model/list.ts';
 import type { ClusterId, ClusterName } from '../model/names.ts';
 import type { Backend, MeshService, NamedPort } from '../model/service.ts';
 import { compareBackends } from './order.ts';
@@ -59,8 +59,12 @@ export const sameSpec = (a: ServiceSpec, b: ServiceSpec): boolean =>
 export const sameService = (a: MeshService, b: MeshService): boolean =>
   a === b || (a.key === b.key && sameSpec(a, b) && sameBackends(a.backends, b.backends));
 
-const sameBackends = (a: List<Backend>, b: List<Backend>): boolean =>
-  a === b || (a.length === b.length && sameItems(itemsOf(a), itemsOf(b), sameBackend));
+function sameBackends(a: List<Backend>, b: List<Backend>): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  const { before, after } = differingPieces(a, b);
+  return sameItems(before.flat(), after.flat(), sameBackend);
+}
 
 export function sameClusters(a: ReadonlyMap<ClusterName, ClusterId>, b: ReadonlyMap<ClusterName, ClusterId>): boolean {
   return a === b || (a.size === b.size && [...a].every(([name, id]) => b.get(name) === id));
@@ -83,12 +87,22 @@ export function shareBackends(previous: readonly Backend[], next: readonly Backe
   return changed ? shared : previous;
 }
 
+/** The same of lists; pieces that both have are passed by. `next` itself where nothing in it was another object before. */
+export function shareLists(previous: List<Backend>, next: List<Backend>): List<Backend> {
+  if (previous === next) return previous;
+  const { before, after, first, last } = differingPieces(previous, next);
+  const [old, now] = [before.flat(), after.flat()];
+  const shared = shareBackends(old, now);
+  if (shared === old) return previous;
+  if (shared.every((backend, index) => backend === now[index])) return next;
+  const cut = piecesOf(next);
+  return listOf([...cut.slice(0, first), ...piecesOf(inPieces(shared)), ...cut.slice(cut.length - last)]);
+}
+
 /** `next`, with the parts of `previous` wherever they say the same; `previous` itself when all of it does. */
 export function shareService(previous: MeshService | undefined, next: MeshService): MeshService {
   if (previous === undefined || previous.key !== next.key) return next;
-  const before = itemsOf(previous.backends);
-  const shared = shareBackends(before, itemsOf(next.backends));
-  const backends = shared === before ? previous.backends : shared;
+  const backends = shareLists(previous.backends, next.backends);
   if (!sameSpec(previous, next)) return { ...next, backends };
   if (backends === previous.backends) return previous;
   return { ...previous, backends };

@@ -203,7 +203,7 @@ spec:
       '{addresses: [10.0.0.5]}',
     ];
     const { local, forPeers } = await publishedOf(service(GLOBAL) + slice('a', endpoints.join(', ')));
-    expect(local?.backends.map(({ address, state }) => `${address} ${state}`)).toEqual([
+    expect([...(local?.backends ?? [])].map(({ address, state }) => `${address} ${state}`)).toEqual([
       '10.0.0.1 active',
       '10.0.0.2 terminating',
       '10.0.0.5 active',

@@ -1,8 +1,8 @@
 // What one change costs each process, when nobody looks on: CPU, and what the agent reads, beyond what an idle mesh uses, which is told as
 // well. An idle mesh of 250 clusters uses more than its changes do (heartbeats, the probe of event loops), so that both are looked at in
-// turn, in windows that each have one heartbeat of every cluster for each three seconds: idle, changing, changing, idle, and so on, so
-// that a mesh that comes to use more or less all along does so for both. Told are the median of the differences between
-// neighbours, and how far it may be from what more windows would find. What comes now and then whatever changes falls into few
+// turn, in windows that each have one heartbeat of every cluster: two idle, four changing, two idle, and so on, so that a mesh that
+// comes to use more or less all along does so for both. Told are the median of the differences between
+// windows of the same turn, and how far it may be from what more windows would find. What comes now and then whatever changes falls into few
 // windows and is not in it: the comparison of all maps, once a minute, and collections of the whole heap.
 
 import { WHOLE_MS_PER_BACKEND } from '../../../apiserver/whole-pace.ts';
@@ -27,16 +27,18 @@ export type Quietly = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** So that no change is gathered with the next, unless something takes longer than this. */
 const PAUSE_MS = 300;
-const CHANGES_IN_WINDOW = 20;
-/** Twice as long as from one heartbeat of a played cluster to its next. */
+const CHANGES_IN_WINDOW = 10;
+/** As long as from one heartbeat of a played cluster to its next. */
 const WINDOW_MS = PAUSE_MS * CHANGES_IN_WINDOW;
+/** Windows of a kind that follow each other, since what is written later has to be waited for between the kinds. */
+const IN_A_ROW = 2;
 /** From the last change until the mesh is idle: rows that are left for a second are gone. */
 const SETTLE_MS = 2_000;
 
 export interface Changes {
   /** Of the service that changes: the whole value of a large one is written until so many milliseconds after its last change. */
   readonly backends: number;
-  /** Each of two windows with changes and two without. */
+  /** Each of four windows with changes and four without. */
   readonly rounds: number;
   /** Is told how many came before it. */
   readonly change: (at: number) => unknown;
@@ -59,13 +61,18 @@ export async function costOf(
         changes += 1;
       }
     });
+  const inARow = async (take: () => Promise<Window>): Promise<readonly Window[]> => {
+    const windows: Window[] = [];
+    for (let at = 0; at < IN_A_ROW; at += 1) windows.push(await take());
+    return windows;
+  };
   const windows: Pair[] = [];
   await settle();
   for (let round = 0; round < rounds; round += 1) {
-    const before = await idle();
-    const [first, second] = [await changing(), await changing()];
+    const before = await inARow(idle);
+    const [first, second] = [await inARow(changing), await inARow(changing)];
     await settle();
-    windows.push({ idle: before, changing: first }, { idle: await idle(), changing: second });
+    windows.push(...pairs(before, first), ...pairs(await inARow(idle), second));
   }
   const beyondIdle = (used: (use: PerProcess<Usage>) => number): Estimate =>
     medianEstimate(
@@ -87,11 +94,14 @@ interface Window {
   readonly use: PerProcess<Usage>;
 }
 
-/** Neighbours, in either order. */
+/** Close to each other, in either order. */
 interface Pair {
   readonly idle: Window;
   readonly changing: Window;
 }
+
+const pairs = (idle: readonly Window[], changing: readonly Window[]): readonly Pair[] =>
+  idle.flatMap((window, at) => (changing[at] === undefined ? [] : [{ idle: window, changing: changing[at] }]));
 
 const rate = (used: (use: PerProcess<Usage>) => number, { use, ms }: Window): number => used(use) / ms;
 

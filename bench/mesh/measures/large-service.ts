@@ -1,6 +1,7 @@
 // One backend more or less, of a service that has thousands in one cluster: the cost has to follow the change. How long it takes and what
 // it costs are two rounds, since looks at the agent cost more than what is looked for.
 
+import { sleep, systemClock } from '../../../runtime/clock.ts';
 import { type Figures, figuresOf } from '../../propagation/moments.ts';
 import { remoteBackends } from '../size.ts';
 import type { MeshStage } from '../stage.ts';
@@ -19,6 +20,8 @@ export interface LargeService extends Cost {
   readonly mapWrites: number;
 }
 
+/** After a pass that brought thousands of backends the view lets others come for up to half a second, which is not of a single change. */
+const REST_MS = 1_000;
 const ROUNDS = 3;
 const GAINS_IN_A_ROW = 5;
 /** After so many gains as many losses, so that it stays about as large as it is. */
@@ -35,6 +38,7 @@ export async function largeService(
   const base = remoteBackends(stage.size) - usual;
   const recordBytes = await stage.play<number>({ type: 'service', backends });
   await setBackends(stage, backends, base + backends, signal);
+  await sleep(systemClock, REST_MS, signal);
   const gains: number[] = [];
   const losses: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

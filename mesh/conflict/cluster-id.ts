@@ -168,12 +168,19 @@ function* equalPairs<T>(items: readonly T[], textOf: (item: T) => string): Gener
 
 /** Every pair once, in order, of items with different texts. In a mesh where all agree there is none, and nothing to do. */
 export function* differingPairs<T>(items: readonly T[], textOf: (item: T) => string): Generator<readonly [T, T]> {
-  const texts = items.map(textOf);
-  if (new Set(texts).size < 2) return;
+  const numbers = new Map<string, number>();
+  // A number for each text: hundreds of clusters are tens of thousands of pairs, whose texts would be compared letter by letter.
+  const alike = Uint32Array.from(items, (item) => {
+    const text = textOf(item);
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    return number;
+  });
+  if (numbers.size < 2) return;
   for (const [at, a] of items.entries()) {
     for (let other = at + 1; other < items.length; other += 1) {
       const b = items[other];
-      if (b !== undefined && texts[at] !== texts[other]) yield [a, b];
+      if (b !== undefined && alike[at] !== alike[other]) yield [a, b];
     }
   }
 }

@@ -4,7 +4,7 @@
 import type { ClusterName } from '../model/names.ts';
 import { CARDS_PREFIX } from '../wire/card.ts';
 import { clusterIdRules } from './cluster-id.ts';
-import { configRules } from './config.ts';
+import { datapathRule, skewRules } from './config.ts';
 import { Drafts } from './drafts.ts';
 import { soleFingerprint } from './finding.ts';
 import { HoldBook, type RangeHolds } from './holds.ts';
@@ -14,6 +14,7 @@ import type { Standing } from './standing.ts';
 
 export interface ClusterRuling {
   readonly holds: HoldBook;
+  /** What holds nothing back is looked for when somebody first asks: while a mesh of hundreds of clusters joins, nobody does. */
   readonly drafts: Drafts;
 }
 
@@ -31,9 +32,19 @@ export function clusterRules({ standings, local, rangeHolds, podRanges }: Cluste
   const sorted = [...standings.values()].sort((a, b) => compareText(a.name, b.name));
   const input = { standings: sorted, local, drafts, holds, podRanges };
   clusterIdRules(input);
-  configRules(input);
-  for (const standing of sorted) fieldDrafts(standing, drafts);
-  return { holds, drafts };
+  datapathRule(input);
+  let isWhole = false;
+  return {
+    holds,
+    get drafts() {
+      if (!isWhole) {
+        skewRules(input);
+        for (const standing of sorted) fieldDrafts(standing, drafts);
+        isWhole = true;
+      }
+      return drafts;
+    },
+  };
 }
 
 /** CM-REC-001 of a card or cluster-config: one for each field or range. */

@@ -24,41 +24,65 @@ interface PairRule {
   readonly value: (card: ClusterCard) => string;
 }
 
-const RULES: readonly PairRule[] = [
-  { code: 'CM-CFG-001', compare: compareDatapaths, value: datapathText },
-  { code: 'CM-CFG-002', compare: compareVersions, value: versionText },
-  { code: 'CM-CFG-003', compare: compareCapabilities, value: (card) => [...offeredBy(card)].sort().join(', ') },
-];
-
-export function configRules(input: ClusterRuleInput): void {
-  const cards = input.standings.filter((standing): standing is WithCard => standing.card !== undefined);
-  for (const rule of RULES) {
-    for (const [a, b] of differingPairs(cards, ({ card }) => rule.value(card))) judge(rule, a, b, input);
-  }
+/** Each card is read once, and compared with those of hundreds of other clusters, again with each that comes. */
+function onceForEach<T extends object | string>(read: (card: ClusterCard) => T): (card: ClusterCard) => T {
+  const known = new WeakMap<ClusterCard, T>();
+  return (card) => {
+    const found = known.get(card) ?? read(card);
+    known.set(card, found);
+    return found;
+  };
 }
 
-function judge(rule: PairRule, a: WithCard, b: WithCard, input: ClusterRuleInput): void {
-  const found = rule.compare(a.card, b.card);
-  if (found === undefined) return;
+/** In order, each once. */
+const capabilitiesOf = onceForEach((card) => [...new Set(offeredBy(card))].sort());
+
+const DATAPATHS: PairRule = { code: 'CM-CFG-001', compare: compareDatapaths, value: onceForEach(datapathText) };
+
+const SKEWS: readonly PairRule[] = [
+  { code: 'CM-CFG-002', compare: compareVersions, value: onceForEach(versionText) },
+  { code: 'CM-CFG-003', compare: compareCapabilities, value: onceForEach((card) => capabilitiesOf(card).join(', ')) },
+];
+
+/** CM-CFG-001, for which the two withhold each other. */
+export function datapathRule(input: ClusterRuleInput): void {
+  forEachDifferingPair(DATAPATHS, input, (a, b, cause) => withholdUnreachable(a, b, cause, input));
+}
+
+/** CM-CFG-002 and 003, for which nothing is held back. */
+export function skewRules(input: Pick<ClusterRuleInput, 'standings' | 'drafts'>): void {
+  for (const rule of SKEWS) forEachDifferingPair(rule, input);
+}
+
+function forEachDifferingPair(
+  rule: PairRule,
+  { standings, drafts }: Pick<ClusterRuleInput, 'standings' | 'drafts'>,
+  withhold?: (a: Standing, b: Standing, cause: Cause) => void,
+): void {
   const { code } = rule;
+  const cards = standings.filter((standing): standing is WithCard => standing.card !== undefined);
   const party = ({ name, card }: WithCard): Party => ({
     cluster: name,
     kind: 'card',
     key: cardKey(name),
     value: rule.value(card),
   });
-  const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
-  const cause = { code, fingerprint: pairFingerprint(code, party(a), party(b)) };
-  if (code === 'CM-CFG-001') withholdUnreachable(a, b, cause, input);
-  input.drafts.add(code, loser.name, () => ({
-    code,
-    ...(found.severity === undefined ? {} : { severity: found.severity }),
-    subject: party(loser),
-    other: party(winner),
-    evidence: found.evidence,
-    winner: winner.name,
-    fingerprint: cause.fingerprint,
-  }));
+  for (const [a, b] of differingPairs(cards, ({ card }) => rule.value(card))) {
+    const found = rule.compare(a.card, b.card);
+    if (found === undefined) continue;
+    const [winner, loser] = compareRanks(a.rank, b.rank) < 0 ? [a, b] : [b, a];
+    const fingerprint = pairFingerprint(code, party(a), party(b));
+    withhold?.(a, b, { code, fingerprint });
+    drafts.add(code, loser.name, () => ({
+      code,
+      ...(found.severity === undefined ? {} : { severity: found.severity }),
+      subject: party(loser),
+      other: party(winner),
+      evidence: found.evidence,
+      winner: winner.name,
+      fingerprint,
+    }));
+  }
 }
 
 /** Only the two cannot reach each other's pods; a third cluster may reach both. Host addresses need no datapath mode. */
@@ -129,8 +153,8 @@ function compareCapabilities(a: ClusterCard, b: ClusterCard): Disagreement | und
 
 /** What the other has, and `card` does not. */
 function without(card: ClusterCard, other: ClusterCard): readonly string[] {
-  const has = new Set(offeredBy(card));
-  return [...new Set(offeredBy(other))].filter((name) => !has.has(name)).sort();
+  const has = capabilitiesOf(card);
+  return capabilitiesOf(other).filter((name) => !has.includes(name));
 }
 
 function datapathText({ datapath }: ClusterCard): string {

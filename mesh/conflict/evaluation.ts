@@ -6,7 +6,7 @@ import { compareBytes } from '../model/address.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { RangeConflict } from './cidr.ts';
 import { addressesOf, NO_CLAIMS } from './claim-list.ts';
-import { clusterRules } from './cluster-rules.ts';
+import { type ClusterRuling, clusterRules } from './cluster-rules.ts';
 import { ClusterState, rangeBasis } from './cluster-state.ts';
 import { Drafts } from './drafts.ts';
 import type { Declarations } from './facts.ts';
@@ -34,7 +34,7 @@ export class MeshEvaluation {
   readonly #clusters = new Map<ClusterName, ClusterState>();
   readonly #standings = new Map<ClusterName, Standing>();
   #context: JudgeContext;
-  #clusterDrafts = new Drafts();
+  #ruling: ClusterRuling | undefined;
   readonly #ranges: RangeRules;
   /** To be read (again) when settling. */
   #unread = new Set<RecordState>();
@@ -75,7 +75,7 @@ export class MeshEvaluation {
 
   /** What the rules about clusters said when they last ran. */
   get clusterDrafts(): Drafts {
-    return this.#clusterDrafts;
+    return this.#ruling?.drafts ?? NO_DRAFTS;
   }
 
   /** Stays the same for as long as nothing that is said of clusters, and not of single records, is other than before. */
@@ -267,7 +267,7 @@ export class MeshEvaluation {
       podRanges: (name) => this.#clusters.get(name)?.ranges.filter(({ kind }) => kind === 'pod') ?? [],
     });
     this.#context = { ...this.#context, holds: ruling.holds };
-    this.#clusterDrafts = ruling.drafts;
+    this.#ruling = ruling;
     for (const cluster of this.#clusters.values()) {
       const signature = ruling.holds.signature(cluster.name);
       const place = placeText(cluster.standing, ruling.holds);
@@ -375,6 +375,7 @@ export class MeshEvaluation {
 const isInPieces = ({ kind, key }: RecordState, { records }: ClusterState): boolean =>
   kind === 'services' && records.get(headKeyBeside(key) ?? '')?.good !== undefined;
 
+const NO_DRAFTS = new Drafts();
 const UNREAD: Acceptance = { good: undefined, rejected: orNone([]) };
 const UNJUDGED: Judgement = { faults: [], holds: [], admitted: undefined };
 

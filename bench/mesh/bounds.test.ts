@@ -13,7 +13,7 @@ test('what was not measured exceeds nothing', () => expect(exceeded(resultsOf({}
 test('a ratio within its bound is none either', () => expect(exceeded(resultsOf({ bare }))).toEqual([]));
 
 test('a cost, at the least that it may be, is taken against a copy of as many bytes', () => {
-  const sure = (low: number) => ({ median: 2 * low, low, high: 3 * low });
+  const sure = (low: number) => ({ mean: 2 * low, low, high: 3 * low });
   const cpuOf = (apiserver: number) => ({ apiserver: sure(apiserver), agent: sure(0) });
   const large = (apiserver: number) => ({ recordBytes: 100, mapWrites: 3, cpuMs: cpuOf(apiserver) });
   expect(exceeded(resultsOf({ bare, large: large(7) }))).toEqual([]);

@@ -97,7 +97,7 @@ function* costRows({ cpuMs, idleCpuPercent, changes }: Cost): Generator<Row> {
   yield ['CPU of the idle mesh beside it', each(idleCpuPercent, '%')];
 }
 
-const estimated = ({ median, low, high }: Estimate): string => `${ms(median)} (${rounded(low)} to ${rounded(high)})`;
+const estimated = ({ mean, low, high }: Estimate): string => `${ms(mean)} (${rounded(low)} to ${rounded(high)})`;
 
 function* publishRows(publish: Publish | undefined): Generator<Row> {
   if (publish === undefined) return;

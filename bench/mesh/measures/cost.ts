@@ -1,13 +1,13 @@
 // What one change costs each process, when nobody looks on: CPU, and what the agent reads, beyond what an idle mesh uses, which is told as
 // well. An idle mesh of 250 clusters uses more than its changes do (heartbeats, the probe of event loops), so that both are looked at in
 // turn, in windows that each have one heartbeat of every cluster: two idle, four changing, two idle, and so on, so that a mesh that
-// comes to use more or less all along does so for both. Told are the median of the differences between
-// windows of the same turn, and how far it may be from what more windows would find. What comes now and then whatever changes falls into few
-// windows and is not in it: the comparison of all maps, once a minute, and collections of the whole heap.
+// comes to use more or less all along does so for both. Told is the mean of the differences between windows of the same turn, and how far
+// it may be from what more windows would find. What comes now and then whatever changes falls into few windows and is not in it
+// (estimate.ts): the comparison of all maps, once a minute, and collections of the whole heap.
 
 import { WHOLE_MS_PER_BACKEND } from '../../../apiserver/whole-pace.ts';
 import { sleep, systemClock } from '../../../runtime/clock.ts';
-import { type Estimate, medianEstimate } from '../estimate.ts';
+import { type Estimate, estimate } from '../estimate.ts';
 import { forEachProcess, type PerProcess, watchUse } from '../processes.ts';
 import type { MeshStage } from '../stage.ts';
 import type { Usage } from '../usage.ts';
@@ -75,15 +75,15 @@ export async function costOf(
     windows.push(...pairs(before, first), ...pairs(await inARow(idle), second));
   }
   const beyondIdle = (used: (use: PerProcess<Usage>) => number): Estimate =>
-    medianEstimate(
+    estimate(
       windows.map((pair) => (used(pair.changing.use) - rate(used, pair.idle) * pair.changing.ms) / CHANGES_IN_WINDOW),
     );
   const cpu = (process: keyof PerProcess<unknown>) => (use: PerProcess<Usage>) => use[process].cpuMs;
   return {
     cpuMs: forEachProcess((process) => beyondIdle(cpu(process))),
-    agentReadBytes: beyondIdle((use) => use.agent.readBytes).median,
+    agentReadBytes: beyondIdle((use) => use.agent.readBytes).mean,
     idleCpuPercent: forEachProcess(
-      (process) => medianEstimate(windows.map((pair) => 100 * rate(cpu(process), pair.idle))).median,
+      (process) => estimate(windows.map((pair) => 100 * rate(cpu(process), pair.idle))).mean,
     ),
     changes,
   };

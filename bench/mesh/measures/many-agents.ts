@@ -111,7 +111,7 @@ export async function manyAgents(
         openCpuMs: usedSince(beforeOpen, opened).cpuMs,
         putToAgent: figuresOf(arrivals),
         samples: arrivals,
-        cpuMs: cost.cpuMs.apiserver.median,
+        cpuMs: cost.cpuMs.apiserver.mean,
         bytes,
       },
       slow: { putToAgent: figuresOf(others), steps, changes: SLOW_CHANGES, memoryRatio },

@@ -19,8 +19,11 @@ export interface FindingLogDeps {
 
 /** Findings that come and go within this are not worth a line, and a burst of changes is one look. */
 const PAUSE_MS = 1_000;
-/** A look at a large mesh may take long: pauses are so many times as long, so that looking takes a hundredth of the process. */
-const PAUSE_PER_LOOK = 100;
+/**
+ * Pauses are so many times as long as a look: a look at 250 clusters takes some milliseconds, and the log is no place where a finding has to
+ * stand within a second. Whoever asks over HTTP has it at once.
+ */
+const PAUSE_PER_LOOK = 500;
 /** What nobody announces (time passes, agents lag) is noticed within this. */
 const UNPROMPTED_MS = 30_000;
 /** Of one code in one look; a peer that is wrong in everything must not fill the disk. The rest is counted. */

@@ -29,9 +29,11 @@ async function openMaps({ kind, pinDir, cgroup, sizes }: AgentConfig['datapath']
     log.warn('maps in memory: no packet is forwarded');
     return new MemoryMaps({ sizes });
   }
-  const [{ COMPILED_OBJECT: objectPath, openDatapath }, { KernelNodeSockets }] = await loadKernelParts();
+  const [{ COMPILED_OBJECT: objectPath, holdPins, openDatapath }, { KernelNodeSockets }] = await loadKernelParts();
   const options = { pinDir, cgroup, sizes, objectPath, log: log.child({ part: 'datapath' }) };
   try {
+    // Until the process ends.
+    await holdPins(pinDir, systemClock);
     return Object.assign(await openDatapath(options), { sockets: new KernelNodeSockets() });
   } catch (error) {
     await tellPreflight({ pinDir, cgroup }, log);

@@ -2,11 +2,13 @@
 // check`: where that differs from what is desired, and why. And
 // `clustermesh maps remove`: the one way to take away what an agent left pinned, since stopping an agent never does.
 
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Command, InvalidArgumentError } from 'commander';
 import type { AddressEntry, AddressesDocument, LookupDocument } from '../agent/addresses/document.ts';
 import { type MapsDocument, renderMaps } from '../agent/maps/describe.ts';
 import { type ExplainedDifference, type MapsCheckDocument, renderMapsCheck } from '../agent/reconcile/check.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { getDocument } from './api-client.ts';
 import { agentOption, type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
@@ -110,12 +112,13 @@ function removeCommand(): Command {
     .option('--yes', 'do it; without this it only says what would be removed')
     .addOption(outputOption())
     .action(async ({ pinDir, yes, output }: { pinDir: string; yes?: true; output: OutputFormat }) => {
-      const { listPins, removeDatapath } = await import('../agent/datapath/index.ts');
+      const { holdPins, listPins, removeDatapath } = await import('../agent/datapath/index.ts');
       if (yes !== true) {
         const found = { would_remove: listPins(pinDir) };
         print(output, found, () => [...found.would_remove, 'Nothing was removed: add --yes to do it.'].join('\n'));
         return;
       }
+      if (existsSync(pinDir)) await holdPins(pinDir, systemClock, 0);
       const outcome = await removeDatapath({ pinDir });
       print(output, outcome, ({ removed, left }) =>
         [...removed.map((path) => `removed  ${path}`), ...left.map((path) => `left     ${path}`)].join('\n'),

@@ -1,27 +1,15 @@
 // One writer at a time in a cluster's folder: `pki init` and renewals may run at the same moment, and a certificate of one beside
-// the key of the other serves nobody. The lock is the kernel's (flock on the folder itself): it leaves no file, ends with the
-// process that holds it, and holds between containers that share a volume. Readers need none, as files are replaced whole.
+// the key of the other serves nobody. The lock is on the folder itself. Readers need none, as files
+// are replaced whole.
 
 import { mkdir, open } from 'node:fs/promises';
-import koffi from 'koffi';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
+import { lockAlone } from '../runtime/file-lock.ts';
 
 /** What init writes for a thousand nodes takes a few seconds. */
 const WAIT_MS_MAX = 15_000;
 const LOOK_AGAIN_MS = 50;
-
-/** From sys/file.h: shared or exclusive, and an answer at once. */
-const LOCK_SH_NB = 1 | 4;
-const LOCK_EX_NB = 2 | 4;
-
-const flock: (descriptor: number, operation: number) => number = koffi
-  .load(null)
-  .func('int flock(int descriptor, int operation)');
-
-/** Whether the lock was had; it is let go when the descriptor is closed. */
-export const lockAlone = (descriptor: number): boolean => flock(descriptor, LOCK_EX_NB) === 0;
-export const lockShared = (descriptor: number): boolean => flock(descriptor, LOCK_SH_NB) === 0;
 
 /** Rejects with PKI_BUSY where another program writes for too long. Makes the folder where it is not there. */
 export async function withFolderLock<T>(dir: string, task: () => Promise<T>, clock: Clock = systemClock): Promise<T> {

@@ -16,5 +16,6 @@ export {
   tryPrograms,
 } from './open.ts';
 export type { OtherProgram } from './others.ts';
+export { holdPins } from './pin-holder.ts';
 export type { PinProblem } from './pin-problems.ts';
 export { listPins } from './pins.ts';

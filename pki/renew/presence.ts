@@ -5,7 +5,7 @@
 import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, sleep } from '../../runtime/clock.ts';
-import { lockAlone, lockShared } from '../folder-lock.ts';
+import { lockAlone, lockShared } from '../../runtime/file-lock.ts';
 import { clusterLayout } from '../layout.ts';
 
 /** Somebody asks at this moment: that is over at once. */

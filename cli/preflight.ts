@@ -52,16 +52,19 @@ export function renderPreflight({ checks }: PreflightDocument): string {
     .join('\n');
 }
 
-/** Checks of one kind that passed without a word, `helper:…`, are one line. */
+/** Checks of one kind of which the same is to be said, `helper:…`, are one line: without capabilities that is all of them. */
 function together(checks: readonly PreflightCheck[]): readonly PreflightCheck[] {
   const lines: PreflightCheck[] = [];
   for (const check of checks) {
     const [kind, name] = check.id.split(':');
     const last = lines.at(-1);
-    const silent = name !== undefined && check.status === 'passed' && check.reason === undefined;
-    if (silent && last !== undefined && last.id === kind)
+    if (name === undefined || kind === undefined) lines.push(check);
+    else if (last !== undefined && last.id === kind && isSaidAlike(last, check))
       lines[lines.length - 1] = { ...last, title: `${last.title}, ${name}` };
-    else lines.push(silent && kind !== undefined ? { ...check, id: kind } : check);
+    else lines.push({ ...check, id: kind });
   }
   return lines;
 }
+
+const isSaidAlike = (a: PreflightCheck, b: PreflightCheck): boolean =>
+  a.status === b.status && a.reason === b.reason && a.remedy === b.remedy;

@@ -2,8 +2,6 @@
 // decided here; the parts are in their folders.
 
 import { hostname } from 'node:os';
-import { together } from '../mesh/conflict/assessments.ts';
-import { assessKernels } from '../mesh/conflict/kernel.ts';
 import type { ClusterName } from '../mesh/model/names.ts';
 import { ADDRESS_STREAM } from '../mesh/wire/mesh-method.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -13,36 +11,25 @@ import type { Part } from '../runtime/lifecycle.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { serverCredentials } from '../runtime/tls/certificate-source.ts';
-import { Turns } from '../runtime/turns.ts';
-import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { AddressBook } from './addresses/book.ts';
 import { AdmissionEngine } from './admission/engine.ts';
 import { Remembered } from './admission/remembered.ts';
 import { composeBundles } from './bundles/compose.ts';
 import type { ApiServerConfig } from './config.ts';
 import { ReflectionProgress } from './convergence/reflection.ts';
-import { FindingLog } from './diagnostics/finding-log.ts';
-import { kernelsOf } from './diagnostics/kernels.ts';
-import { paced } from './diagnostics/paced.ts';
-import { recentReport } from './diagnostics/recent-report.ts';
-import { releaseFinding } from './diagnostics/release.ts';
-import { withheldCounts } from './diagnostics/withheld.ts';
-import { servicesDocument, statusDocument } from './documents.ts';
 import { createDoor } from './door/server.ts';
 import { doorTrust } from './door-trust.ts';
 import { EpochRecord } from './epoch.ts';
 import { FilledHistory } from './filled-history.ts';
 import { httpAccess } from './http/access.ts';
-import { apiRoutes } from './http/routes.ts';
 import { composeJoin } from './join/compose.ts';
 import { joinRoutes } from './join/routes.ts';
 import { KeptValues } from './kept-values.ts';
 import { localFacts } from './local-facts.ts';
-import { createMetrics, type Measures } from './metrics.ts';
 import { OwnEtcd } from './own-etcd.ts';
 import { OwnLeaves } from './own-leaves.ts';
-import { localServiceOf, peerIntake, quarantineEntries, withHeartbeatAges } from './own-state.ts';
-import { aborted, objectCount, sourceHealth, sourcePart, tlsHealth, writeHealth } from './parts.ts';
+import { peerIntake } from './own-state.ts';
+import { aborted, sourcePart } from './parts.ts';
 import { peerLadders } from './peer-ladder.ts';
 import { peerOutcomes } from './peer-outcome.ts';
 import { knownOf, watchPeerTrust } from './peer-trust.ts';
@@ -52,10 +39,10 @@ import { OwnPairs } from './peers/own-pairs.ts';
 import { PeerFiles } from './peers/peer-files.ts';
 import { PeerSet } from './peers/peer-set.ts';
 import { peersDocument } from './peers/peers-document.ts';
-import { Piecework } from './peers/piecework.ts';
 import { createPublisher } from './publisher/publisher.ts';
 import { Reflector } from './reflect/reflector.ts';
 import { createMeshServer } from './rpc/server.ts';
+import { describeServer } from './self-description.ts';
 import { clusterIdentity, clusterSettings, leavesOf, openTls } from './settings.ts';
 import { createManifestSource } from './sources/manifests/manifest-source.ts';
 import { Election } from './store/election.ts';
@@ -195,8 +182,8 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     reflector.onDeclarations(peer);
   });
   let leader = false;
-  const told = [view, ...(addresses === undefined ? [] : [addresses])].map((reader) => new FilledHistory(reader));
-  for (const observer of [...told, door.observer]) etcd.observe(observer);
+  const readers = [view, ...(addresses === undefined ? [] : [addresses])].map((reader) => new FilledHistory(reader));
+  for (const observer of [...readers, door.observer]) etcd.observe(observer);
   const remembered = new Remembered({ self: name, admission, leading: () => leader, clock });
   const kept = new KeptValues({
     store: etcd.store,
@@ -248,46 +235,27 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     trust: () => ({ local: name, store: trust.own, storePath: config.door.tls.ca[0] ?? '' }),
     clock,
   });
-  const report = () =>
-    withHeartbeatAges(
-      admission.report({
-        revision: etcd.mirror.state.position?.revision,
-        ownStateCurrent: etcd.mirror.state.phase === 'live',
-        more: together(
-          assessKernels(kernelsOf(rpc.agents), { local: name, now: clock.now() }),
-          ownLeaves.assess(bundles.assess(peerTrust.assessment())),
-        ),
-      }),
-      peers,
-    );
-  const lookAtHealth = () => {
-    sourceHealth(source, health);
-    tlsHealth(tls, health);
-    writeHealth(publisher.state, reflector, health, clock.now());
-  };
-  const status = () => {
-    lookAtHealth();
-    return statusDocument({
-      cluster: { name, id },
-      software: SOFTWARE_VERSION,
-      leader,
-      mirror: etcd.mirror.state,
-      clock,
-      objects: objectCount(source.objects),
-      problems: [...source.problems, ...peers.problems],
-      snapshot: view.current,
-      reached: view.reached,
-      peers: peers.states,
-      outcome: (peer) => ({
-        admitted: admission.admitted(peer.name).size,
-        quarantined: admission.quarantine(peer.name).size,
-      }),
-      progress: (peer) => progress.of(peer.name),
-      ladder: (peer) => ladders.last(peer.name),
-      agents: rpc.agents,
-      health,
-    });
-  };
+  const told = describeServer({
+    cluster: { name, id },
+    leading: () => leader,
+    etcd,
+    source,
+    admission,
+    view,
+    peers,
+    progress,
+    ladders,
+    rpc,
+    publisher,
+    reflector,
+    bundles,
+    peerTrust,
+    ownLeaves,
+    tls,
+    health,
+    clock,
+    log,
+  });
   const joining = composeJoin({
     config,
     self: name,
@@ -309,76 +277,6 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
       clients: door.clients,
       storeOf: (peer) => trust.storeOf(peer),
     });
-  const onFindings = (listener: () => void) => {
-    const stops = [
-      admission.onFindings(listener),
-      peerTrust.onChange(listener),
-      bundles.onChange(listener),
-      ownLeaves.onChange(listener),
-    ];
-    return () => {
-      for (const stop of stops) stop();
-    };
-  };
-  const reportTurns = new Turns(clock);
-  const prepareReport = () =>
-    new Promise<void>((resolve) => new Piecework(reportTurns, resolve).add(admission.prepareReport()));
-  const scraped = recentReport(report, clock);
-  const measure = async (): Promise<Measures> => {
-    await prepareReport();
-    lookAtHealth();
-    return {
-      leader,
-      revision: view.current?.position.revision,
-      services: view.current?.services.size ?? 0,
-      sourceProblems: source.problems.length + peers.problems.length,
-      peers: peers.pulses.map(([name, { phase, heartbeatAgeMs }]) => ({
-        name,
-        live: phase === 'live',
-        heartbeatAgeMs,
-        admitted: admission.admitted(name).size,
-        withheld: admission.quarantine(name).size,
-      })),
-      agents: rpc.agents.map(({ node, connected, lagRevisions, refused }) => ({
-        node,
-        connected,
-        lag: lagRevisions,
-        refused: refused.length,
-      })),
-      report: scraped(),
-      withheld: withheldCounts(admission),
-      certificateEnds: ownLeaves.ends,
-      queues: {
-        intake: peers.waiting,
-        admit: admission.waiting,
-        reflect: reflector.depth,
-        publish: publisher.state.queueDepth,
-        agents: rpc.behind,
-      },
-    };
-  };
-  const findingLog = new FindingLog({
-    report,
-    prepare: prepareReport,
-    onFindings,
-    clock,
-    log: log.child({ part: 'findings' }),
-  });
-  const routes = apiRoutes({
-    health,
-    status,
-    report: async () => {
-      await prepareReport();
-      return report();
-    },
-    services: () => servicesDocument(view.current, (key) => localServiceOf(etcd.mirror.entries, key)),
-    onFindings: paced(onFindings, clock),
-    quarantine: () => quarantineEntries(admission),
-    release: (fingerprint) =>
-      releaseFinding(fingerprint, { admission, report, own: etcd.mirror.entries, leading: () => leader, clock, log }),
-    metrics: createMetrics(measure, clock),
-  });
-
   const peerRoutes = [
     ...joinRoutes({ ...joining, peers: peerTable }),
     ...bundles.routes,
@@ -389,7 +287,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     ...Object.entries(tls).map(([part, files]): Part => ({ name: `tls ${part}`, run: (signal) => files.run(signal) })),
     httpPart(
       config.http.listen,
-      [...routes, ...peerRoutes],
+      [...told.routes, ...peerRoutes],
       log,
       tls.http && httpAccess({ cluster: name, tls: tls.http, clock, log: log.child({ part: 'http' }) }),
     ),
@@ -410,7 +308,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     { name: 'bundles', run: (signal) => bundles.run(signal) },
     { name: 'trust', run: (signal) => peerTrust.run(signal) },
     { name: 'own leaves', run: (signal) => ownLeaves.run(signal), stop: async () => ownPairs.stop() },
-    { name: 'findings', run: (signal) => findingLog.run(signal) },
+    { name: 'findings', run: (signal) => told.findingLog.run(signal) },
     lead,
   ];
 }

@@ -1,13 +1,13 @@
 // What the last handshake with a door showed, and what that amounts to. Judged again when something else becomes known of the peer
-// or its trust store is another, and now and then for the time that passes; between two handshakes what was presented stays what
-// it was.
+// or its trust store is another, and for the time that passes when that can make a difference; between two handshakes what was presented
+// stays what it was.
 
 import { type JudgedTrust, judgeTrust, type TrustInput } from '../../pki/trust/assess.ts';
 
 /** What is known of a peer by other ways, at the moment of asking; `ca` is the text of its trust store. */
 export type PeerKnowledge = Pick<TrustInput, 'plain' | 'admittedPins' | 'currentPins' | 'ca'>;
 
-/** Certificates come to their ends to the second; reports may say so this late. */
+/** What is wrong is told with how long it has been, or how long it will be: so old that may be. */
 const JUDGED_AGAIN_MS = 60_000;
 
 export class SeenDoor {
@@ -36,12 +36,16 @@ export class SeenDoor {
 
   judged(known: PeerKnowledge, now: number): JudgedTrust {
     const text = JSON.stringify(known);
-    if (this.#judged === undefined || text !== this.#known || Math.abs(now - this.#judgedAt) > JUDGED_AGAIN_MS) {
-      this.#judged = judgeTrust({ ...this.#input, ...this.#handshakeUnder(known), ...known, now });
-      this.#known = text;
-      this.#judgedAt = now;
-    }
+    if (this.#judged !== undefined && text === this.#known && this.#stillHolds(this.#judged, now)) return this.#judged;
+    this.#judged = judgeTrust({ ...this.#input, ...this.#handshakeUnder(known), ...known, now });
+    this.#known = text;
+    this.#judgedAt = now;
     return this.#judged;
+  }
+
+  /** Hundreds of chains are verified in a second: a report does not do that for nothing. A clock that was set back begins anew. */
+  #stillHolds({ holdsUntil }: JudgedTrust, now: number): boolean {
+    return now >= this.#judgedAt && now < (holdsUntil ?? this.#judgedAt + JUDGED_AGAIN_MS);
   }
 
   /** What TLS made of the chain is no longer of interest once the store is another. */

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { explain } from '../../mesh/conflict/explain.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { leafLeftMs } from '../../runtime/tls/expiry.ts';
 import { authority, certify, DAY, type Issued, NOW, SERVER, type Wish } from '../../test/samples/certificates.ts';
-import { assessTrust, type TrustInput } from './assess.ts';
+import { assessTrust, judgeTrust, type TrustInput } from './assess.ts';
 
 const WEST = 'west' as ClusterName;
 const EAST = 'east' as ClusterName;
@@ -128,6 +130,31 @@ describe('trust in the report', () => {
       },
     ]);
     expect(statusOf(named)).toMatchObject({ '001': 'skipped', '007': 'failed' });
+  });
+
+  test('holds, where nothing was found, until time alone can change that, and not much shorter', async () => {
+    const [from, to] = [NOW - DAY, NOW + 29 * DAY];
+    const chain = (await door('east', { from, to })).pem;
+    const judgedAt = (now: number) => judgeTrust(input(EAST, chain, { now }));
+    const warned = to - leafLeftMs({ notBefore: from, notAfter: to });
+    expect(judgedAt(NOW).holdsUntil).toBe(warned + 1);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 31 * DAY }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (since, share) => {
+          const now = from - 10_000 + since;
+          const { findings, holdsUntil } = judgedAt(now);
+          expect(holdsUntil === undefined).toBe(findings.length > 0);
+          if (holdsUntil === undefined) return;
+          expect(judgedAt(now + Math.floor(share * (holdsUntil - now)))).toEqual(judgedAt(now));
+          expect(judgedAt(holdsUntil - 1).findings).toEqual([]);
+        },
+      ),
+      { numRuns: 50 },
+    );
+    expect(judgedAt(warned + 1).findings).toMatchObject([{ code: 'CM-TRUST-005' }]);
+    expect(judgedAt(from - 1).holdsUntil).toBeUndefined();
   });
 
   test('takes from a handshake what no chain says', async () => {

@@ -12,11 +12,12 @@ import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { type BoundAuthority, sharedAuthorities } from './authorities.ts';
-import { readCertificate } from './certificate.ts';
+import { type Certificate, readCertificate } from './certificate.ts';
 import { trustFinding, withoutDoubles } from './findings.ts';
 import { handshakeProblems, type SeenHandshake } from './handshake.ts';
 import { printable } from './printable.ts';
 import type { TrustCode } from './problem.ts';
+import { nextChange } from './validity.ts';
 import { type ChainVerification, verifyChain } from './verify-chain.ts';
 
 export interface TrustInput {
@@ -65,6 +66,8 @@ export interface JudgedTrust {
   readonly remembered: boolean;
   /** What could not be looked at, and why. */
   readonly doubts: readonly string[];
+  /** The moment from which time alone may change something of it; absent where what was found is told in spans of time. */
+  readonly holdsUntil: number | undefined;
 }
 
 export function assessTrust(inputs: readonly TrustInput[]): Assessment {
@@ -84,7 +87,7 @@ export function judgeTrust(input: TrustInput): JudgedTrust {
   ];
   const verdict = store?.ok && chain?.ok ? verifyChain(verification(input, chain.value)) : undefined;
   const problems = [...(verdict?.problems ?? []), ...handshakeProblems(handshake, { cluster, local, now }, verdict)];
-  const authorities = store?.ok ? boundAuthorities(cluster, store.value) : [];
+  const authorities = boundAuthorities(cluster, readable(store));
   const storePins = [...new Set(authorities.map(({ pin }) => pin))];
   const context = { cluster, local, now, where, path: verdict?.path ?? [], storePins };
   return {
@@ -95,8 +98,14 @@ export function judgeTrust(input: TrustInput): JudgedTrust {
     greeted: handshake !== undefined && handshake.answered !== false,
     remembered: verdict !== undefined && (admittedPins ?? []).length > 0,
     doubts: doubts.map((doubt) => `${cluster}: ${doubt}`),
+    holdsUntil: problems.length > 0 ? undefined : nextChange([...readable(store), ...readable(chain)], now),
   };
 }
+
+const readable = (list: CertificatesRead | undefined): readonly Certificate[] =>
+  list?.ok !== true ? [] : list.value.map(readCertificate).flatMap((read) => (read.ok ? [read.value] : []));
+
+type CertificatesRead = Result<readonly X509Certificate[], string>;
 
 export function assessmentOf(
   judged: readonly JudgedTrust[],
@@ -131,14 +140,13 @@ export function assessmentOf(
 const NO_CHAIN = 'no chain was given together with a trust store';
 const NO_HISTORY = 'no card as last admitted to compare with';
 
-function boundAuthorities(cluster: ClusterName, store: readonly X509Certificate[]): readonly BoundAuthority[] {
-  return store.flatMap((x509): readonly BoundAuthority[] => {
-    const read = readCertificate(x509);
-    if (!read.ok) return [];
-    const { subject, subjectText, pin } = read.value;
-    return [{ cluster, name: JSON.stringify(subject), subject: printable(subjectText), pin }];
-  });
-}
+const boundAuthorities = (cluster: ClusterName, store: readonly Certificate[]): readonly BoundAuthority[] =>
+  store.map(({ subject, subjectText, pin }) => ({
+    cluster,
+    name: JSON.stringify(subject),
+    subject: printable(subjectText),
+    pin,
+  }));
 
 function verification(input: TrustInput, chain: readonly X509Certificate[]): ChainVerification {
   const { cluster, ca = '', now, plain, admittedPins, currentPins, clockOffsetMs, handshake } = input;
@@ -157,7 +165,7 @@ function verification(input: TrustInput, chain: readonly X509Certificate[]): Cha
   };
 }
 
-function certificatesIn(pem: string | undefined): Result<readonly X509Certificate[], string> | undefined {
+function certificatesIn(pem: string | undefined): CertificatesRead | undefined {
   if (pem === undefined) return undefined;
   try {
     return ok(certificatesOf(pem));

@@ -1,7 +1,7 @@
 // Time: certificates outside their validity (CM-TRUST-004), told apart by whether a clock explains it, and those that will be
 // (CM-TRUST-005).
 
-import { leafLeftMs } from '../../runtime/tls/expiry.ts';
+import { leafLeftMs, type Validity } from '../../runtime/tls/expiry.ts';
 import type { Member } from './pool.ts';
 import { called, summaryOf, type TrustProblem, timeText } from './problem.ts';
 
@@ -103,6 +103,17 @@ export function expiryProblems(path: readonly Member[], now: number, who: string
     }
     return problems;
   });
+}
+
+/** The first moment after `now` at which time alone may change what is found of a chain of these; Infinity where there is none. */
+export function nextChange(certificates: readonly Validity[], now: number): number {
+  const moments = certificates.flatMap((certificate) => {
+    const { notBefore, notAfter } = certificate;
+    // Which of them is a leaf depends on the path, and to look once too often costs little.
+    const lefts = [leafLeftMs(certificate), CA_LEFT_MIN_MS];
+    return [notBefore, notAfter, ...lefts.map((left) => notAfter - left + 1)];
+  });
+  return Math.min(...moments.filter((moment) => moment > now));
 }
 
 const warning = (member: Member, aspect: string) => ({

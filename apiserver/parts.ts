@@ -1,5 +1,6 @@
 // Parts of the process that need a few lines around what they start.
 
+import { counted } from '../mesh/model/counted.ts';
 import type { Health } from '../runtime/health.ts';
 import type { Part } from '../runtime/lifecycle.ts';
 import type { TlsFilesFollower } from '../runtime/tls/tls-files.ts';
@@ -14,7 +15,7 @@ export function sourceHealth(source: Source, health: Health): void {
   const [first] = errors;
   if (first === undefined) health.set('source', 'ok');
   else {
-    const faults = errors.length === 1 ? '1 fault' : `${errors.length} faults`;
+    const faults = counted(errors.length, 'fault');
     health.set('source', 'degraded', `${faults}; ${first.file}:${first.line}: ${first.reason}`);
   }
 }
@@ -40,12 +41,15 @@ export function writeHealth(
 ): void {
   const { lastError, queueDepth } = publisher;
   const unpublished = queueDepth > 0 && lastError !== undefined && now - lastError.at < WRITE_ERROR_MS;
-  if (unpublished) health.set('publish', 'degraded', `${queueDepth} changes wait: ${lastError.message}`);
+  if (unpublished) health.set('publish', 'degraded', waiting(queueDepth, lastError));
   else health.set('publish', 'ok');
   const unreflected = reflector.depth > 0 && reflector.lastError instanceof Error;
-  if (unreflected) health.set('reflect', 'degraded', `${reflector.depth} changes wait: ${reflector.lastError.message}`);
+  if (unreflected) health.set('reflect', 'degraded', waiting(reflector.depth, reflector.lastError));
   else health.set('reflect', 'ok');
 }
+
+const waiting = (count: number, { message }: { readonly message: string }): string =>
+  `${counted(count, 'change waits', 'changes wait')}: ${message}`;
 
 export function sourcePart(source: Source, health: Health): Part {
   health.set('source', 'starting', 'not read yet');

@@ -5,6 +5,7 @@
 import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
 import type { Finding, Severity } from '../mesh/conflict/finding.ts';
 import type { Report } from '../mesh/conflict/report.ts';
+import { counted } from '../mesh/model/counted.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { explanationOf } from './diagnose-text.ts';
 import { placeOf } from './offline/place.ts';
@@ -93,7 +94,9 @@ function notifications({ checks, omitted }: Report) {
       })),
     ...omitted.map(({ code, cluster, count }) => ({
       level: 'warning',
-      message: { text: `${count} more findings of ${code} at ${cluster} are not listed` },
+      message: {
+        text: `${counted(count, 'more finding')} of ${code} at ${cluster} ${count === 1 ? 'is' : 'are'} not listed`,
+      },
       associatedRule: { id: code },
     })),
   ];

@@ -4,6 +4,7 @@
 import { CATALOGUE } from '../mesh/conflict/catalogue.ts';
 import { type Explanation, explain } from '../mesh/conflict/explain.ts';
 import { clustersOf, type Finding } from '../mesh/conflict/finding.ts';
+import { counted } from '../mesh/model/counted.ts';
 
 export function explanationOf(finding: Finding): Explanation {
   if (CATALOGUE.has(finding.code)) return explain(finding);
@@ -11,7 +12,7 @@ export function explanationOf(finding: Finding): Explanation {
   return {
     what: `${title}: ${subject.cluster}, ${subject.kind} ${subject.value || subject.key}.`,
     why: `This command does not know the code; see ${docs} of the server's version.`,
-    effect: `${finding.effect.services_total} services affected.`,
+    effect: `${counted(finding.effect.services_total, 'service')} affected.`,
     fix: remediation,
   };
 }

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import type { PeerEntry, PeersDocument } from '../apiserver/peers/peers-document.ts';
+import { counted } from '../mesh/model/counted.ts';
 import { getDocument } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
@@ -35,7 +36,9 @@ export function renderPeers({ cluster, peers, revoked }: PeersDocument): string 
     outbound.freshness,
     age(outbound.age_ms ?? undefined),
     outbound.synced ? 'yes' : 'no',
-    inbound.connected ? `${inbound.calls} calls, ${inbound.watches} watches` : 'not connected',
+    inbound.connected
+      ? `${counted(inbound.calls, 'call')}, ${counted(inbound.watches, 'watch', 'watches')}`
+      : 'not connected',
     outbound.last_error ?? '-',
   ]);
   const trust = peers.flatMap(({ name, trust: { authorities, problem } }) => [

@@ -2,6 +2,7 @@
 // does not fit together. Made from a dump, so that it shows what is in the kernel and not what the agent believes.
 
 import { compareAddresses, familyOf } from '../../mesh/model/address.ts';
+import { counted } from '../../mesh/model/counted.ts';
 import type { ClusterId, ClusterName } from '../../mesh/model/names.ts';
 import { type Destination, type Frontend, type FrontendName, frontendName, placeName } from '../desired/names.ts';
 import type { MapImage, ObservedFrontend } from '../reconcile/image.ts';
@@ -195,7 +196,7 @@ export function renderMaps(document: MapsDocument): string {
   const idle = backends.filter(({ slots }) => slots === 0).length;
   const parts = [
     columns([header, ...rows]),
-    `${datapath === 'memory' ? 'maps in memory, no packet is forwarded: ' : ''}${use}${idle === 0 ? '' : `; ${idle} backends wait for their removal`}`,
+    `${datapath === 'memory' ? 'maps in memory, no packet is forwarded: ' : ''}${use}${idle === 0 ? '' : `; ${counted(idle, 'backend waits', 'backends wait')} for ${idle === 1 ? 'its' : 'their'} removal`}`,
   ];
   if (affinities.length > 0) parts.push(columns([AFFINITY_HEADER, ...affinities.map(affinityRow)]));
   if (problems.length > 0) parts.push(['problems:', ...problems.map((problem) => `  ${problem}`)].join('\n'));

@@ -2,6 +2,7 @@
 // it into the maps, acknowledges what is there, and looks after the maps when nothing happens. The loop around the
 // reconciler: it decides when, not what.
 
+import { counted } from '../../mesh/model/counted.ts';
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { AckReport } from '../../mesh/snapshot/ack.ts';
 import type { MeshSnapshot, Position } from '../../mesh/snapshot/snapshot.ts';
@@ -180,7 +181,12 @@ export class Programmer {
     };
     const kernel = refused.filter(({ code }) => code === REFUSAL_CODES.kernel);
     if (kernel.length === 0) health.set(PART, 'ok');
-    else health.set(PART, 'degraded', `${kernel.length} services are not programmed: ${kernel[0]?.reason}`);
+    else
+      health.set(
+        PART,
+        'degraded',
+        `${counted(kernel.length, 'service is', 'services are')} not programmed: ${kernel[0]?.reason}`,
+      );
     if (this.#ack !== undefined && sameButForTime(this.#ack, ack)) return;
     this.#ack = ack;
     upstream.acknowledge(ack);

@@ -2,6 +2,7 @@
 // CM-TRUST-008, as it is for a card or a chain; one that is unusable otherwise leaves it unknown whether keys were replaced.
 
 import type { Assessment } from '../../mesh/conflict/evaluate.ts';
+import { counted } from '../../mesh/model/counted.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { bundleKey } from '../../mesh/wire/trust-bundle.ts';
 import { trustFinding } from '../../pki/trust/findings.ts';
@@ -27,7 +28,7 @@ export function withBundles(
     checks: assessment.checks.map((check) => {
       if (check.code !== CODE || check.status === 'failed') return check;
       if (findings.length > 0) {
-        const reason = findings.length === 1 ? '1 finding' : `${findings.length} findings`;
+        const reason = counted(findings.length, 'finding');
         return { ...check, status: 'failed', reason };
       }
       return { ...check, status: 'unknown', reason: doubts.join('; ') };

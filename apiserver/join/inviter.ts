@@ -3,6 +3,7 @@
 // same joiner does the same again. How requests arrive is the listener's business (listener.ts).
 
 import { createHash, createHmac, type X509Certificate } from 'node:crypto';
+import { counted } from '../../mesh/model/counted.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { formatTime } from '../../mesh/wire/time.ts';
 import { answerProof, NONCE_BYTES, requestProof, sameProof, verifierOf } from '../../pki/join/proof.ts';
@@ -187,7 +188,7 @@ export class Inviter {
     const { findings, blocking } = own.plan(read, this.#joining());
     if (path === PATHS.plan) return { offer: own.offer(), findings };
     if (blocking.length > 0) {
-      throw refusal('JOIN_CONFLICTS', read.name, `${blocking.length} blocking findings`, { findings });
+      throw refusal('JOIN_CONFLICTS', read.name, counted(blocking.length, 'blocking finding'), { findings });
     }
     if (path === PATHS.prepare) {
       await this.#prepare(invitation.id, joiner, read.offer);

@@ -2,6 +2,7 @@
 // is written here before the inviter has committed, and a join that broke off after that is finished by running it again.
 
 import type { Finding } from '../../mesh/conflict/finding.ts';
+import { counted } from '../../mesh/model/counted.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { formatTime } from '../../mesh/wire/time.ts';
 import { type JoinToken, parseToken } from '../../pki/join/token.ts';
@@ -182,6 +183,6 @@ export class Joiner {
     const known = new Set(findings.here.map(({ fingerprint }) => fingerprint));
     const all = [...findings.here, ...findings.there.filter(({ fingerprint }) => !known.has(fingerprint))];
     const count = all.filter(({ severity }) => severity === 'blocking').length;
-    throw refusal('JOIN_CONFLICTS', token.cluster, `${count} blocking findings`, { findings: all });
+    throw refusal('JOIN_CONFLICTS', token.cluster, counted(count, 'blocking finding'), { findings: all });
   }
 }

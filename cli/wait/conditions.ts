@@ -3,6 +3,7 @@
 // history of the etcd, and begins again in another.
 
 import type { AgentDocument, ServiceDocument, ServicesDocument, StatusDocument } from '../../apiserver/status.ts';
+import { counted } from '../../mesh/model/counted.ts';
 import { age } from '../table.ts';
 
 export interface Observation {
@@ -29,7 +30,7 @@ export const atRevision = (revision: number): Condition => ({
 export function serviceReady(service: string, backends: number): Condition {
   let since: { readonly history: string | undefined; readonly revision: number } | undefined;
   return {
-    text: `${backends} ${backends === 1 ? 'backend' : 'backends'} of ${service}`,
+    text: `${counted(backends, 'backend')} of ${service}`,
     needsServices: true,
     missing({ services, status }) {
       const found = services?.services.find((document) => document.service === service);

@@ -1,6 +1,7 @@
 // Which rows of the catalogue were looked at, and with what result. A check that had nothing to look at is skipped, one that could
 // not be finished is unknown; neither ever looks like a pass.
 
+import { counted } from '../model/counted.ts';
 import { CATALOGUE } from './catalogue.ts';
 import type { MeshEvaluation } from './evaluation.ts';
 import type { Category, Draft } from './finding.ts';
@@ -131,14 +132,14 @@ function resultOf(
   count: number,
   material: Material,
 ): { status: CheckStatus; reason: string } {
-  if (count > 0) return { status: 'failed', reason: count === 1 ? '1 finding' : `${count} findings` };
+  if (count > 0) return { status: 'failed', reason: counted(count, 'finding') };
   const check = CHECKS[code];
   if (check === undefined) return { status: 'skipped', reason: NOT_HERE[category] ?? 'no input was given for it' };
   const lacking = check.needs(material);
   if (lacking !== undefined) return { status: 'skipped', reason: lacking };
   const doubt = doubtOf(code, check.reads, material);
   if (doubt !== undefined) return { status: 'unknown', reason: doubt };
-  return { status: 'passed', reason: `${material.clusters} ${material.clusters === 1 ? 'cluster' : 'clusters'}` };
+  return { status: 'passed', reason: counted(material.clusters, 'cluster') };
 }
 
 function doubtOf(code: string, reads: Reads, material: Material): string | undefined {

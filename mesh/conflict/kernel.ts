@@ -1,6 +1,7 @@
 // CM-KERN-001: what the nodes of the local cluster say of their kernels, made into findings: services that a node could not be given,
 // and a node that stays behind. Nobody else's nodes are known here, and nothing about records is judged.
 
+import { counted } from '../model/counted.ts';
 import type { RefusedService } from '../snapshot/ack.ts';
 import { catalogueRow } from './catalogue.ts';
 import { Drafts } from './drafts.ts';
@@ -46,10 +47,10 @@ export function assessKernels(nodes: readonly NodeKernel[], { local, now }: Kern
   const reported = nodes.filter(({ revision }) => revision !== undefined).length;
   const result =
     total > 0
-      ? ({ status: 'failed', reason: total === 1 ? '1 finding' : `${total} findings` } as const)
+      ? ({ status: 'failed', reason: counted(total, 'finding') } as const)
       : reported === 0
         ? ({ status: 'skipped', reason: 'no agent has reported what its kernel holds' } as const)
-        : ({ status: 'passed', reason: reported === 1 ? '1 node' : `${reported} nodes` } as const);
+        : ({ status: 'passed', reason: counted(reported, 'node') } as const);
   return { findings, omitted: drafts.omitted, checks: [{ code, title, category, ...result }] };
 }
 

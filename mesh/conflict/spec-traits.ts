@@ -23,7 +23,7 @@ export interface SpecTraits extends SpecProperties {
   readonly exportedAt: number | undefined;
   /** Equal texts, equal properties, whatever the age. */
   readonly text: string;
-  /** Whether every property is said. */
+  /** Whether every property is said that such a service has: a headless one need not name families, and is not compared by them then. */
   readonly whole: boolean;
 }
 
@@ -47,11 +47,12 @@ export function specTraits(spec: ServiceSpecRecord): SpecTraits {
     // Which family is preferred is each cluster's own affair; which ones there are decides whom clients reach.
     ipFamilies: ipFamilies?.length ? [...ipFamilies].sort().join(', ') : undefined,
   };
+  const needless = (name: string): boolean => name === 'ipFamilies' && spec.type === 'Headless';
   return {
     ...properties,
     exportedAt: time ? parseInstant(time) : undefined,
     text: JSON.stringify(properties),
-    whole: Object.values(properties).every((value) => value !== undefined),
+    whole: Object.entries(properties).every(([name, value]) => value !== undefined || needless(name)),
   };
 }
 

@@ -2,7 +2,7 @@
 // export is found once for what it differs in, on every cluster in the same way; and what was not compared has not passed.
 
 import { describe, expect, test } from 'vitest';
-import { codes, judged, only, type SampleCluster, spec, wholeCluster } from '../../test/samples/mesh.ts';
+import { codes, judged, only, type SampleCluster, service, spec, wholeCluster } from '../../test/samples/mesh.ts';
 import type { Report } from './report.ts';
 
 const SPECS = { card: { capabilities: ['service-specs'] } };
@@ -169,6 +169,20 @@ describe('what was not compared has not passed', () => {
     const { report } = judged('west', [exporting('west', 1), exporting('central', 2, { ipFamilies: null })]);
     const found = Object.fromEntries(checksOf(report).map(({ code, status }) => [code, status]));
     expect(found).toMatchObject({ 'CM-SVC-003': 'passed', 'CM-SVC-009': 'skipped' });
+  });
+
+  test('families that a headless service need not name leave the check of all the others as it is', () => {
+    const both = (name: string, id: number) =>
+      wholeCluster(name, id, {
+        ...SPECS,
+        records: [
+          spec(name),
+          service({ cluster: name, id, backends: [`10.${id}.0.5`], name: 'shop/db' }),
+          spec(name, { type: 'Headless', ports: null, ipFamilies: null }, 'shop/db'),
+        ],
+      });
+    const { report } = judged('west', [both('west', 1), both('central', 2)]);
+    expect(statuses(report)).toEqual(['passed']);
   });
 });
 

@@ -7,6 +7,7 @@ import { catalogueRow } from '../../mesh/conflict/catalogue.ts';
 import type { Assessment } from '../../mesh/conflict/evaluate.ts';
 import { compareFindings, type Finding } from '../../mesh/conflict/finding.ts';
 import type { Check, CheckStatus } from '../../mesh/conflict/report.ts';
+import { counted } from '../../mesh/model/counted.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { reasonOf } from '../../runtime/errors.ts';
@@ -184,8 +185,8 @@ function checkOf(
   const { title, category } = catalogueRow(code);
   const found = findings.filter((finding) => finding.code === code).length;
   const result = (status: CheckStatus, reason: string): Check => ({ code, title, category, status, reason });
-  if (found > 0) return result('failed', found === 1 ? '1 finding' : `${found} findings`);
+  if (found > 0) return result('failed', counted(found, 'finding'));
   if (doubts.length > 0) return result('unknown', doubts.join('; '));
   if (count === 0) return result('skipped', lacking);
-  return result('passed', count === 1 ? '1 cluster' : `${count} clusters`);
+  return result('passed', counted(count, 'cluster'));
 }

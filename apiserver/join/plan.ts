@@ -34,7 +34,7 @@ const BLOCKING_AT_JOIN = new Set(['CM-CIDR-001', 'CM-CIDR-002', 'CM-CIDR-003']);
 const MEMBER_NAME_PREFIX = 'other-';
 
 export function planJoin({ local, own, other, now }: PlanInput): JoinPlan {
-  const clusters = new Map(own);
+  const clusters = new Map([...own].map(([name, facts]) => [name, withoutRangeHistory(facts)]));
   const theirs = new Set<string>([other.name]);
   clusters.set(other.name, {
     name: other.name,
@@ -63,6 +63,17 @@ export function planJoin({ local, own, other, now }: PlanInput): JoinPlan {
     .map((finding) => asOfJoin(finding, sides))
     .sort(compareFindings);
   return { findings, blocking: findings.filter(({ severity }) => severity === 'blocking') };
+}
+
+/**
+ * Which ranges a cluster had before, only its own side knows, and between the two sides none is older than another: what would be
+ * CM-CIDR-005 here and CM-CIDR-001 there is the same to both.
+ */
+function withoutRangeHistory(facts: ClusterFacts): ClusterFacts {
+  const card = facts.card?.value;
+  if (facts.admitted === undefined || card === undefined) return facts;
+  const { podCIDRs, serviceCIDRs, nodeCIDRs } = card;
+  return { ...facts, admitted: { ...facts.admitted, podCIDRs, serviceCIDRs, nodeCIDRs } };
 }
 
 interface Sides {

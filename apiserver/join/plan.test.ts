@@ -3,8 +3,8 @@
 
 import { expect, test } from 'vitest';
 import { type ClusterFacts, readCard } from '../../mesh/conflict/facts.ts';
+import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import type { ClusterCard } from '../../mesh/wire/card.ts';
 import { encodeText } from '../../mesh/wire/json.ts';
 import { sampleCard } from '../../test/samples/mesh.ts';
 import { planJoin } from './plan.ts';

@@ -14,6 +14,11 @@ import type { Mirror, MirrorBatch, MirrorObserver } from './store/port.ts';
 
 /** Whoever is told takes some microseconds for each: after so many, others have their turn. */
 const DIFFERENCES_PER_TURN = 1_000;
+/**
+ * While it is away, nothing that peers say gets to a node. It is close by and has an API server or a few: it is tried again much sooner
+ * than a peer's door, which may be far away and has hundreds of clients.
+ */
+const BACKOFF = { delayMsMin: 100, delayMsMax: 2_000 };
 /** Everything that the mesh keeps; what else is in this etcd is nobody's here. */
 const PREFIXES = ['cilium/', 'clustermesh/'];
 
@@ -54,6 +59,7 @@ export class OwnEtcd {
       prefixes: PREFIXES,
       spanning: true,
       differencesPerTurn: DIFFERENCES_PER_TURN,
+      limits: { backoff: BACKOFF },
       observer: {
         onBatch: (batch) => this.#deliver(batch),
         onState: (state) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isMounted } from './bpffs.ts';
 import { cgroup2Mount } from './cgroup.ts';
 import { commandAt } from './place.ts';
-import { identityOf, isAlive } from './process-identity.ts';
+import { identityIn, identityOf, isAlive } from './process-identity.ts';
 
 const line = { command: 'node', args: ['main.js', '--x', 'a b'] };
 
@@ -58,5 +58,13 @@ describe('the identity of a process', () => {
     expect(self !== undefined && isAlive(self)).toBe(true);
     expect(isAlive({ pid: process.pid, startTime: '1' })).toBe(false);
     expect(identityOf(2 ** 22 + 1)).toBeUndefined();
+  });
+
+  test('is there until all of its threads have ended: each of them holds its files', () => {
+    const stat = (state: string, threads: number) =>
+      `77 (node (a) b) ${state} 1 77 77 0 -1 4194304 100 0 0 0 0 0 0 0 20 0 ${threads} 0 1801874 3133440 380`;
+    expect(identityIn(77, stat('S', 11))).toEqual({ pid: 77, startTime: '1801874' });
+    expect(identityIn(77, stat('Z', 11))).toEqual({ pid: 77, startTime: '1801874' });
+    expect(identityIn(77, stat('Z', 1))).toBeUndefined();
   });
 });

@@ -10,16 +10,21 @@ export interface ProcessIdentity {
 
 /** `undefined` when there is no such process, or it has ended and only waits to be collected. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
-  let stat: string;
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return identityIn(pid, readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return undefined;
   }
+}
+
+/** `stat`: the text of /proc/<pid>/stat. */
+export function identityIn(pid: number, stat: string): ProcessIdentity | undefined {
   // The name of the command, in parentheses, may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, startTime] = [fields[0], fields[19]];
-  return startTime === undefined || state === 'Z' ? undefined : { pid, startTime };
+  const [state, threads, startTime] = [fields[0], fields[17], fields[19]];
+  // Its first thread may be dead before the others, which still hold files, and with them mounts.
+  const hasEnded = state === 'Z' && Number(threads) <= 1;
+  return startTime === undefined || hasEnded ? undefined : { pid, startTime };
 }
 
 export const isAlive = (identity: ProcessIdentity): boolean =>

@@ -17,7 +17,7 @@ import { writeYaml } from '../../lab/yaml-file.ts';
 import { doorDnsName } from '../../mesh/model/certificate-names.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { sleep, systemClock } from '../../runtime/clock.ts';
-import { OperationalError } from '../../runtime/errors.ts';
+import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
 import type { Target } from '../propagation/client.ts';
 import { startWorker, type Worker } from '../propagation/worker.ts';
@@ -215,8 +215,9 @@ export class MeshStage {
     if (process.env.LOOP_PROBE_PROFILE !== undefined) {
       await Promise.all([this.node.agent?.stop(), this.cluster.apiServer.process?.stop()]);
     }
-    const { left } = await this.#mesh.remove();
-    await this.#kernel?.remove();
+    const left = [...(await this.#mesh.remove()).left];
+    // What was measured is told whatever becomes of that.
+    await this.#kernel?.remove().catch((error: unknown) => left.push(`maps in the kernel: ${reasonOf(error)}`));
     process.env.NODE_OPTIONS = this.#nodeOptions;
     // A profile is what somebody wants to look at.
     if (process.env.LOOP_PROBE_PROFILE === undefined) rmSync(this.dir, { recursive: true, force: true });

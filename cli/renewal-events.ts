@@ -1,6 +1,7 @@
 // What a renewer that runs says, one line for each thing that changed: a leaf that was renewed, one that could not be, and what
 // stands in the way of all renewals. What goes on unchanged is said once. Pure.
 
+import { counted } from '../mesh/model/counted.ts';
 import type { RenewalFailure } from '../pki/renew/leaf-folder.ts';
 import type { RenewalReport } from '../pki/renew/renewer.ts';
 import type { RoundEntry } from '../pki/renew/round.ts';
@@ -66,7 +67,7 @@ export function eventText(event: RenewalEvent): string {
   switch (event.event) {
     case 'watching': {
       const next = event.next_due === null ? '' : `, the next is due at ${event.next_due}`;
-      return `keeping ${event.leaves} certificates renewed${next}`;
+      return `keeping ${counted(event.leaves, 'certificate')} renewed${next}`;
     }
     case 'renewed':
       return `renewed ${event.for}: valid to ${event.valid_to}`;

@@ -4,6 +4,7 @@ import { copyLogs } from '../lab/logs.ts';
 import { LabMesh } from '../lab/mesh.ts';
 import { type Residue, removeResidue } from '../lab/residue.ts';
 import { labsFolder } from '../lab/state.ts';
+import { counted } from '../mesh/model/counted.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { causeChain, OperationalError } from '../runtime/errors.ts';
 import type { Sample } from './evidence.ts';
@@ -75,7 +76,7 @@ async function show(
 }
 
 function summary(ok: boolean, { requests, failed }: Sample, failures: number): readonly string[] {
-  const traffic = requests === 0 ? '' : ` ${requests} requests, ${failed} failed.`;
+  const traffic = requests === 0 ? '' : ` ${counted(requests, 'request')}, ${failed} failed.`;
   if (ok) return [`Every step showed what it should.${traffic}`];
   const count = failures === 1 ? 'One thing was' : `${failures} things were`;
   return [`${count} not as it should be.${traffic} With --logs FOLDER the logs of all processes are kept.`];

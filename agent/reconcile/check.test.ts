@@ -31,7 +31,7 @@ const causes = async () =>
 test('nothing, where the maps are as desired', async () => {
   const document = await check();
   expect(document).toEqual({ schema_version: 1, datapath: 'memory', compared: true, frontends: 1, differences: [] });
-  expect(renderMapsCheck(document)).toBe('The maps in memory holds what is desired: 1 frontends, no difference.');
+  expect(renderMapsCheck(document)).toBe('The maps in memory hold what is desired: 1 frontend, no difference.');
 });
 
 test('a row that another program changed', async () => {

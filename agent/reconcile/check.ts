@@ -2,6 +2,7 @@
 // believes to be in the maps tells the causes apart: a difference that it knows of is on its way out or refused, one that it does not
 // know of is somebody else's work. Pure but for reading the maps; puts nothing right.
 
+import { counted } from '../../mesh/model/counted.ts';
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { AddressDifference } from '../addresses/programmer.ts';
 import type { DesiredState } from '../desired/desired-state.ts';
@@ -106,12 +107,12 @@ const nameOf = ({ type, subject, detail }: Difference): string => `${type} ${sub
 /** What `clustermesh maps check` prints. */
 export function renderMapsCheck({ compared, frontends, differences, datapath, addresses }: MapsCheckDocument): string {
   if (!compared) return 'No snapshot has come from an API server yet: nothing can be compared.';
-  const where = datapath === 'memory' ? 'The maps in memory' : 'The kernel';
+  const where = datapath === 'memory' ? 'The maps in memory hold' : 'The kernel holds';
   const ofAddresses = (addresses ?? []).map(
     ({ prefix, type, cause }) => `${type}  ${prefix} in the ipcache\n  ${cause}`,
   );
   if (differences.length + ofAddresses.length === 0)
-    return `${where} holds what is desired: ${frontends} frontends, no difference.`;
+    return `${where} what is desired: ${counted(frontends, 'frontend')}, no difference.`;
   return differences
     .map(({ type, subject, service, detail, cause, explanation }) => {
       const of = service === null ? '' : ` (${service})`;

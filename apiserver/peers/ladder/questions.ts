@@ -1,6 +1,7 @@
 // The upper rungs, asked of the door as the link asks it: may we read, does an etcd answer, has it a card, and has everything
 // arrived. The last is not asked of the door but of the link, which alone knows.
 
+import { counted } from '../../../mesh/model/counted.ts';
 import type { ClusterName } from '../../../mesh/model/names.ts';
 import { type ClientRefusal, clientRefusalProblem } from '../../../pki/trust/client-refusal.ts';
 import { reasonOf } from '../../../runtime/errors.ts';
@@ -112,8 +113,8 @@ async function answered(deps: QuestionDeps, take: Step['take'], signal: AbortSig
 function syncOf(peer: ClusterName, state: PeerLinkState | undefined): RungResult {
   if (state === undefined) return unknown('this cluster has no link to it yet');
   const { synced, records, phase, freshness, unsynced, failures } = state;
-  if (synced && phase === 'live') return passed(`${records} records, ${freshness}`);
-  const seen = `link ${phase}, ${records} records, ${unsynced.length} canaries missing`;
+  if (synced && phase === 'live') return passed(`${counted(records, 'record')}, ${freshness}`);
+  const seen = `link ${phase}, ${counted(records, 'record')}, ${counted(unsynced.length, 'canary', 'canaries')} missing`;
   // A link is given time to list; one that keeps failing where the ladder holds is wrong.
   if (phase !== 'live' && failures === 0) return unknown(seen);
   return failed(seen, {

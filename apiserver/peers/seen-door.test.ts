@@ -9,7 +9,7 @@ async function seenDoor(to: number) {
   const issuer = await authority({ name: 'east root' });
   const uris = ['spiffe://east.clustermesh/apiserver'];
   const { pem } = await certify({ name: 'door.east', issuer, extended: [SERVER], uris, from: NOW - DAY, to });
-  const door = new SeenDoor({ cluster: EAST, local: WEST, now: NOW, chain: pem }, issuer.pem);
+  const door = new SeenDoor({ cluster: EAST, local: WEST, now: NOW, chain: pem }, { ca: issuer.pem, plain: false });
   const known = { ca: issuer.pem, plain: false, admittedPins: [], currentPins: [] };
   return { door, known, judged: (now: number) => door.judged(known, now) };
 }

@@ -1,6 +1,6 @@
-// What the last handshake with a door showed, and what that amounts to. Judged again when something else becomes known of the peer
-// or its trust store is another, and for the time that passes when that can make a difference; between two handshakes what was presented
-// stays what it was.
+// What the last handshake with a door showed, and what that amounts to. Judged again when something else becomes known of the peer,
+// and for the time that passes when that can make a difference; between two handshakes what was presented stays what it was. Where
+// the peer's keys have been replaced since, it was seen under others, and says nothing of these (`outdatedBy`).
 
 import { type JudgedTrust, judgeTrust, type TrustInput } from '../../pki/trust/assess.ts';
 
@@ -12,15 +12,15 @@ const JUDGED_AGAIN_MS = 60_000;
 
 export class SeenDoor {
   readonly #input: Omit<TrustInput, keyof PeerKnowledge>;
-  readonly #store: string;
+  readonly #under: PeerKnowledge;
   #known: string | undefined;
   #judged: JudgedTrust | undefined;
   #judgedAt = 0;
 
-  /** `store`: the trust store in the handshake. */
-  constructor(input: Omit<TrustInput, keyof PeerKnowledge>, store: string) {
+  /** `under`: what was known in the handshake. */
+  constructor(input: Omit<TrustInput, keyof PeerKnowledge>, under: PeerKnowledge) {
     this.#input = input;
-    this.#store = store;
+    this.#under = under;
   }
 
   /** A chain was presented. */
@@ -32,6 +32,21 @@ export class SeenDoor {
   get denied(): string | undefined {
     const refused = this.#input.handshake?.clientRefused;
     return refused?.at === 'reading' ? refused.how : undefined;
+  }
+
+  /** The keys of the peer were others in the handshake: a door of a rotation shows what fits the old ones, and now another chain. */
+  outdatedBy(known: PeerKnowledge): boolean {
+    return isReplaced(this.#under.ca, known.ca) || isReplaced(pinsOf(this.#under), pinsOf(known));
+  }
+
+  /** The same, for a door that was asked again and did not answer: it counts under what is known now. */
+  under(known: PeerKnowledge): SeenDoor {
+    return new SeenDoor({ ...this.#input, ...this.#handshakeUnder(known) }, known);
+  }
+
+  /** Under the keys of the handshake. */
+  judgedAsSeen(now: number): JudgedTrust {
+    return this.judged(this.#under, now);
   }
 
   judged(known: PeerKnowledge, now: number): JudgedTrust {
@@ -51,7 +66,13 @@ export class SeenDoor {
   /** What TLS made of the chain is no longer of interest once the store is another. */
   #handshakeUnder({ ca }: PeerKnowledge): Pick<TrustInput, 'handshake'> {
     const { handshake } = this.#input;
-    if (handshake === undefined || ca === this.#store) return { handshake };
+    if (handshake === undefined || ca === this.#under.ca) return { handshake };
     return { handshake: { ...handshake, chainRefused: undefined } };
   }
 }
+
+/** What was not known before is no replacement: it is judged at once. */
+const isReplaced = (before = '', now = ''): boolean => before !== '' && before !== now;
+
+const pinsOf = ({ admittedPins = [], currentPins = [] }: PeerKnowledge): string =>
+  [...new Set([...admittedPins, ...currentPins])].sort().join();

@@ -10,6 +10,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Assessment } from '../../mesh/conflict/evaluate.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
+import { spkiPins } from '../../pki/spki.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLog } from '../../runtime/log.ts';
 import { seededRandom } from '../../runtime/random.ts';
@@ -106,6 +107,10 @@ interface Watched {
   /** How often a door was asked whether we may read. */
   asked: number;
   probed: number;
+  /** Where the door stands now, if not where it stood. */
+  port: number | undefined;
+  /** How much later it is than the clock says. */
+  laterMs: number;
 }
 
 async function watched(port: number, known: PeerKnowledge = { plain: false }, store: Issued = east): Promise<Watched> {
@@ -125,6 +130,8 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
     handshake: undefined,
     asked: 0,
     probed: 0,
+    port: undefined,
+    laterMs: 0,
     watch: new PeerTrustWatch({
       self: WEST,
       specs: () => [state.spec],
@@ -136,14 +143,14 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
       client: { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') },
       probe: (door, signal) => {
         state.probed += 1;
-        return probeDoor({ ...door, handshakeMs: 500 }, signal);
+        return probeDoor({ ...door, port: state.port ?? door.port, handshakeMs: 500 }, signal);
       },
       // These doors speak HTTP/2, and nothing above it.
       ask: async () => {
         state.asked += 1;
         return 'no answer';
       },
-      clock: systemClock,
+      clock: { ...systemClock, monotonic: () => systemClock.monotonic() + state.laterMs },
       random: seededRandom(1),
       log: silentLog,
     }),
@@ -224,6 +231,37 @@ describe('a watch over the trust in a peer', () => {
     const known = { plain: false, admittedPins: ['sha256/gone'] };
     const state = await watched(await startDoor([await doorLeaf({}, west), west], west), known, west);
     expect(codesOf(await lookedAt(state))).toEqual(['CM-TRUST-008', 'CM-TRUST-007']);
+  });
+
+  test('does not hold a chain from before a rotation against the keys from after it', async () => {
+    const [next, leaf] = [await authority({ name: 'east next', ...VALID }), await doorLeaf()];
+    const known: Record<string, unknown> = { plain: false, ca: east.pem, admittedPins: spkiPins([east.pem]) };
+    const state = await watched(await startDoor([leaf, middle], west), known as PeerKnowledge);
+    expect(codesOf(await lookedAt(state))).toEqual([]);
+    state.port = await startDoor([await doorLeaf({}, next), next], west);
+    state.laterMs = 10_000;
+    // As a peer retires its old authority: first its card says so, then its bundle.
+    Object.assign(known, { admittedPins: spkiPins([next.pem]) });
+    expect(codesOf(state.watch.assessment())).toEqual([]);
+    Object.assign(known, { ca: next.pem });
+    expect(codesOf(state.watch.assessment())).toEqual([]);
+    await expect.poll(() => state.probed, LOOKED_AT).toBeGreaterThan(1);
+    await expect.poll(() => checkOf(state.watch.assessment(), 'CM-TRUST-001')?.status, LOOKED_AT).toBe('passed');
+    // What the door shows since is held against the keys since.
+    Object.assign(known, { ca: east.pem });
+    state.laterMs = 20_000;
+    await expect.poll(() => codesOf(state.watch.assessment()), LOOKED_AT).toContain('CM-TRUST-001');
+  });
+
+  test('holds the last chain against another trust store where the door does not answer any more', async () => {
+    const known: Record<string, unknown> = { plain: false, ca: east.pem };
+    const state = await watched(await startDoor([await doorLeaf(), middle], west), known as PeerKnowledge);
+    expect(codesOf(await lookedAt(state))).toEqual([]);
+    state.port = 1;
+    state.laterMs = 10_000;
+    Object.assign(known, { ca: west.pem });
+    expect(codesOf(state.watch.assessment())).toEqual([]);
+    await expect.poll(() => codesOf(state.watch.assessment()), LOOKED_AT).toContain('CM-TRUST-003');
   });
 
   test('lets a link begin before it looks, and asks nothing that the link has read', async () => {

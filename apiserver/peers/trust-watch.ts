@@ -1,12 +1,12 @@
 // Watches whether trust holds between this cluster and its peers: probes every door when a peer appears, when its link fails, and
 // every few minutes, and judges what was presented against the trust store that is bound to the peer. A door that takes our certificate is
 // asked whether we may read, unless the link does. The first look at a door from which the link reads is at the link's own handshake. The last chain and the last answer seen count until others are: a door that does not answer has not become
-// trusted, nor untrusted.
+// trusted, nor untrusted. Where a peer's keys are replaced, what was seen before counts under the old ones until its door has been looked at again.
 
 import { readFile } from 'node:fs/promises';
 import type { Assessment } from '../../mesh/conflict/evaluate.ts';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { assessmentOf, judgeTrust } from '../../pki/trust/assess.ts';
+import { assessmentOf, type JudgedTrust, judgeTrust } from '../../pki/trust/assess.ts';
 import type { ClientRefusal } from '../../pki/trust/client-refusal.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
@@ -64,6 +64,8 @@ interface WatchedPeer {
   failures: number;
   /** Not looked at yet, because its link is about to be. */
   awaitsLink: boolean;
+  /** Its keys have been replaced since the last look, and the next one is on its way. */
+  keysReplaced: boolean;
   probedAt: number;
   cancel: () => void;
   /** By endpoint. */
@@ -108,7 +110,8 @@ export class PeerTrustWatch {
       if (text === undefined) return;
       const awaitsLink = link?.(name) === 'begins';
       const probedAt = Number.NEGATIVE_INFINITY;
-      const watched = { spec: text, failures, awaitsLink, probedAt, cancel: () => {}, seen: new Map() };
+      const begun = { awaitsLink, keysReplaced: false, probedAt };
+      const watched = { spec: text, failures, ...begun, cancel: () => {}, seen: new Map() };
       this.#peers.set(name, watched);
       if (awaitsLink) this.#later(name, watched, FIRST_LOOK_MS);
       else this.#queue.add(name);
@@ -126,15 +129,26 @@ export class PeerTrustWatch {
 
   /** What is known now; of peers that were not reached yet, that it is not known. */
   assessment(): Assessment {
-    const { self, ownCa, known, clock } = this.#deps;
+    const { self, ownCa, clock } = this.#deps;
     const now = clock.now();
     const own = judgeTrust({ cluster: self, ca: ownCa().join('\n'), local: self, now });
-    const peers = [...this.#peers].flatMap(([cluster, { seen }]) =>
-      seen.size > 0
-        ? [...seen.values()].map((door) => door.judged(known(cluster), now))
+    const peers = [...this.#peers].flatMap(([cluster, watched]) =>
+      watched.seen.size > 0
+        ? this.#judged(cluster, watched, now)
         : [judgeTrust({ cluster, local: self, now, missing: 'its door was not looked at yet' })],
     );
     return assessmentOf([...(peers.length === 0 ? [] : [own]), ...peers], { local: self, now });
+  }
+
+  #judged(name: ClusterName, watched: WatchedPeer, now: number): readonly JudgedTrust[] {
+    const { known: knownOf, clock } = this.#deps;
+    const known = knownOf(name);
+    return [...watched.seen.values()].map((door) => {
+      if (!door.outdatedBy(known)) return door.judged(known, now);
+      if (!watched.keysReplaced) this.#later(name, watched, watched.probedAt + PROBE_PAUSE_MS - clock.monotonic());
+      watched.keysReplaced = true;
+      return door.judgedAsSeen(now);
+    });
   }
 
   onChange(listener: () => void): () => void {
@@ -153,13 +167,16 @@ export class PeerTrustWatch {
     const spec = specs().find((one) => one.name === name);
     if (watched === undefined || spec === undefined) return;
     watched.awaitsLink = false;
+    watched.keysReplaced = false;
     const first = watched.probedAt === Number.NEGATIVE_INFINITY;
     for (const endpoint of spec.endpoints.slice(0, ENDPOINTS_MAX)) {
       const byLink = first ? this.#seenByLink(spec) : undefined;
       const seen = byLink ?? (await this.#look(spec, endpoint, watched.seen.get(endpoint)?.denied, signal));
       if (signal.aborted || this.#peers.get(name) !== watched) return;
       // The last chain stays known while the door is away; what is wrong with the way there is the link's to say.
-      if (seen.presented || watched.seen.get(endpoint)?.presented !== true) watched.seen.set(endpoint, seen);
+      const before = watched.seen.get(endpoint);
+      const isKept = !seen.presented && before?.presented === true;
+      watched.seen.set(endpoint, isKept ? before.under(known(name)) : seen);
     }
     watched.probedAt = clock.monotonic();
     const sound = [...watched.seen.values()]
@@ -180,29 +197,29 @@ export class PeerTrustWatch {
     if (endpoint === undefined || more.length > 0 || seen === undefined) return undefined;
     const about = { cluster: spec.name, local: self, now: clock.now(), where: whereOf(spec, endpoint) };
     const made = { serverName: spec.serverName, answered: true, clientShown: seen.shown };
-    const { ca: store = '' } = known(spec.name);
-    return new SeenDoor({ ...about, chain: seen.chain, handshake: made }, store);
+    return new SeenDoor({ ...about, chain: seen.chain, handshake: made }, known(spec.name));
   }
 
   /** `denied`: what the door made of our wish to read when it was asked last. */
   async #look(spec: PeerSpec, endpoint: string, denied: string | undefined, signal: AbortSignal): Promise<SeenDoor> {
     const { self, known, clock } = this.#deps;
     const about = { cluster: spec.name, local: self, now: clock.now(), where: whereOf(spec, endpoint) };
-    const { ca: store = '' } = known(spec.name);
+    const under = known(spec.name);
+    const { ca: store = '' } = under;
     try {
       const client = await this.#shown(spec);
       const outcome = await this.#greet(spec, endpoint, { store, client }, signal);
       const { chain, chainRefused, accepted, problem } = outcome;
       const missing = problem === undefined ? undefined : `${endpoint}: ${problem}`;
-      if (chain.length === 0) return new SeenDoor({ ...about, missing }, store);
+      if (chain.length === 0) return new SeenDoor({ ...about, missing }, under);
       const asked = accepted ? await this.#ask(spec, endpoint, signal) : undefined;
       const clientRefused = refusalIn(outcome, asked === 'no answer' ? denied : asked?.denied);
       const answered = accepted || clientRefused !== undefined;
       const shown = { clientRefused, clientShown: client.certificate };
       const handshake = { serverName: spec.serverName, chainRefused, answered, ...shown };
-      return new SeenDoor({ ...about, chain: chain.map(String).join('\n'), handshake, missing }, store);
+      return new SeenDoor({ ...about, chain: chain.map(String).join('\n'), handshake, missing }, under);
     } catch (error) {
-      return new SeenDoor({ ...about, missing: reasonOf(error) }, store);
+      return new SeenDoor({ ...about, missing: reasonOf(error) }, under);
     }
   }
 

@@ -96,7 +96,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     random,
     log: log.child({ part: 'reflect' }),
   });
-  const trust = doorTrust({ tls: tls.door, ownCa: config.door.tls.ca, peers: () => peers.specs });
+  const trust = doorTrust({ tls: tls.door, ownCa: config.door.tls.ca, peers });
   const bundles = composeBundles({
     self: name,
     store: etcd.store,
@@ -152,7 +152,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     log: log.child({ part: 'epoch' }),
   });
 
-  const ownPairs = new OwnPairs({ specs: () => peers.specs, clock, log: log.child({ part: 'tls peer' }) });
+  const ownPairs = new OwnPairs({ spec: (peer) => peers.spec(peer), clock, log: log.child({ part: 'tls peer' }) });
   const peerTrust = watchPeerTrust({ self: name, config, peers, admission, trust, openDoor, clock, random, log });
 
   const ladders = peerLadders({

@@ -3,13 +3,13 @@
 
 import type { ClusterName } from '../mesh/model/names.ts';
 import type { TlsFilesFollower } from '../runtime/tls/tls-files.ts';
-import type { PeerSpec } from './peers/peer-spec.ts';
+import type { PeerSet } from './peers/peer-set.ts';
 
 export interface DoorTrustDeps {
   /** The door's files; the peers' CA files come beside its own. */
   readonly tls: TlsFilesFollower;
   readonly ownCa: readonly string[];
-  readonly peers: () => readonly PeerSpec[];
+  readonly peers: Pick<PeerSet, 'spec' | 'specs'>;
 }
 
 export interface DoorTrust {
@@ -24,12 +24,12 @@ export function doorTrust({ tls, ownCa, peers }: DoorTrustDeps): DoorTrust {
   const texts = (paths: readonly string[]) => paths.flatMap((path) => tls.caText(path) ?? []);
   return {
     storeOf(cluster) {
-      const spec = peers().find(({ name }) => name === cluster);
+      const spec = peers.spec(cluster);
       return spec === undefined ? undefined : texts(spec.ca);
     },
     get own() {
       return texts(ownCa);
     },
-    refresh: () => tls.setFurtherCa(peers().flatMap(({ ca }) => ca)),
+    refresh: () => tls.setFurtherCa(peers.specs.flatMap(({ ca }) => ca)),
   };
 }

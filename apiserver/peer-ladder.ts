@@ -16,7 +16,7 @@ import { probeDoor } from './peers/trust-probe.ts';
 export interface PeerLadderDeps {
   readonly self: ClusterName;
   readonly config: ApiServerConfig;
-  readonly peers: Pick<PeerSet, 'specs' | 'state'>;
+  readonly peers: Pick<PeerSet, 'spec' | 'state'>;
   readonly known: (peer: ClusterName) => PeerKnowledge;
   readonly openDoor: OpenDoor;
   readonly clock: Clock;
@@ -25,7 +25,7 @@ export interface PeerLadderDeps {
 
 export function peerLadders({ self, config, peers, known, openDoor, clock, log }: PeerLadderDeps): LadderBook {
   return new LadderBook({
-    spec: (peer) => peers.specs.find(({ name }) => name === peer),
+    spec: (peer) => peers.spec(peer),
     failures(peer) {
       const state = peers.state(peer);
       return (state?.failures ?? 0) + (state?.disconnects ?? 0);

@@ -17,7 +17,7 @@ import { PeerTrustWatch } from './peers/trust-watch.ts';
 export interface PeerTrustDeps {
   readonly self: ClusterName;
   readonly config: ApiServerConfig;
-  readonly peers: Pick<PeerSet, 'specs' | 'state' | 'handshake'>;
+  readonly peers: Pick<PeerSet, 'spec' | 'specs' | 'state' | 'handshake'>;
   readonly admission: Pick<AdmissionEngine, 'standing'>;
   readonly trust: Pick<DoorTrust, 'own' | 'storeOf'>;
   readonly openDoor: OpenDoor;
@@ -40,6 +40,7 @@ export function watchPeerTrust({
   return new PeerTrustWatch({
     self,
     specs: () => peers.specs,
+    spec: (peer) => peers.spec(peer),
     failures(peer) {
       const state = peers.state(peer);
       return (state?.failures ?? 0) + (state?.disconnects ?? 0);

@@ -23,7 +23,7 @@ export interface BundleDeps {
   readonly store: Pick<Store, 'get' | 'transact'>;
   /** The mirror of the own etcd. */
   readonly entries: ReadonlyMap<string, KeyValue>;
-  readonly peers: Pick<PeerSet, 'specs' | 'names' | 'known' | 'states'>;
+  readonly peers: Pick<PeerSet, 'spec' | 'names' | 'known' | 'states'>;
   readonly files: Pick<PeerFiles, 'storeOf'>;
   readonly trust: DoorTrust;
   /** What this server shows, by the connection. */
@@ -59,7 +59,7 @@ export function composeBundles(deps: BundleDeps): BundleExchange {
     self,
     stores: {
       pathOf(peer) {
-        const named = peers.specs.find(({ name }) => name === peer)?.ca ?? [];
+        const named = peers.spec(peer)?.ca ?? [];
         return named.length === 1 && named[0] === files.storeOf(peer) ? named[0] : undefined;
       },
       textsOf: (peer) => trust.storeOf(peer),

@@ -69,9 +69,7 @@ class Side {
         known: true,
         names: new Set([peer]),
         states: [{ name: peer } as never],
-        get specs() {
-          return [{ name: peer, endpoints: [], ca: side.specs, serverName: '' }];
-        },
+        spec: (name) => (name === peer ? { name, endpoints: [], ca: side.specs, serverName: '' } : undefined),
       },
       agents: () => [],
       files: new PeerFiles({ self, folder: join(dir, self, 'peers'), trust }),

@@ -34,7 +34,7 @@ beforeEach(async () => {
       client: { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem') },
     },
   ];
-  pairs = new OwnPairs({ specs: () => specs, clock: systemClock, log: silentLog });
+  pairs = new OwnPairs({ spec: (peer) => specs.find(({ name }) => name === peer), clock: systemClock, log: silentLog });
 });
 afterEach(async () => {
   pairs.stop();

@@ -9,7 +9,7 @@ import { TlsFilesFollower } from '../../runtime/tls/tls-files.ts';
 import type { PeerSpec } from './peer-spec.ts';
 
 export interface OwnPairsDeps {
-  readonly specs: () => readonly PeerSpec[];
+  readonly spec: (peer: ClusterName) => PeerSpec | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -43,7 +43,7 @@ export class OwnPairs {
 
   /** The document of a peer is another, new, or gone. */
   peerChanged(peer: ClusterName): void {
-    const spec = this.#deps.specs().find(({ name }) => name === peer);
+    const spec = this.#deps.spec(peer);
     const paths = spec?.client === undefined ? undefined : JSON.stringify([spec.ca, spec.client]);
     const before = this.#followed.get(peer);
     if (this.#stopped || before?.paths === paths) return;

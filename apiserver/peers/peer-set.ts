@@ -96,6 +96,10 @@ export class PeerSet {
     return [...this.#peers.values()].map(({ spec }) => spec);
   }
 
+  spec(peer: ClusterName): PeerSpec | undefined {
+    return this.#peers.get(peer)?.spec;
+  }
+
   get states(): readonly PeerLinkState[] {
     return [...this.#peers.values()].map(({ link }) => link.state);
   }

@@ -103,6 +103,7 @@ async function watchDoor(): Promise<PeerTrustWatch> {
   const watch = new PeerTrustWatch({
     self: WEST,
     specs: () => [spec],
+    spec: () => spec,
     failures: () => 0,
     known: () => ({ ca: east.certificate, plain: false }),
     ownCa: () => [west.certificate],

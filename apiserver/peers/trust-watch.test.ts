@@ -135,6 +135,7 @@ async function watched(port: number, known: PeerKnowledge = { plain: false }, st
     watch: new PeerTrustWatch({
       self: WEST,
       specs: () => [state.spec],
+      spec: (peer) => (state.spec.name === peer ? state.spec : undefined),
       failures: () => state.failures,
       link: () => state.link,
       handshake: () => state.handshake,

@@ -24,6 +24,7 @@ export interface TrustWatchDeps {
   readonly self: ClusterName;
   /** The peers that are configured. */
   readonly specs: () => readonly PeerSpec[];
+  readonly spec: (peer: ClusterName) => PeerSpec | undefined;
   /** How often the link of a peer has failed. */
   readonly failures: (peer: ClusterName) => number;
   /** Whether the link of a peer reads there, or is about to for the first time. Absent where nothing is known of links. */
@@ -98,8 +99,8 @@ export class PeerTrustWatch {
 
   /** Something about the peer may be other than before: it is there or gone, reached otherwise, or its link failed. */
   peerChanged(name: ClusterName): void {
-    const { specs, failures: failuresOf, link, clock } = this.#deps;
-    const spec = specs().find((one) => one.name === name);
+    const { spec: specOf, failures: failuresOf, link, clock } = this.#deps;
+    const spec = specOf(name);
     const known = this.#peers.get(name);
     const text = spec === undefined ? undefined : JSON.stringify(spec);
     const failures = failuresOf(name);
@@ -162,9 +163,9 @@ export class PeerTrustWatch {
   }
 
   async #probePeer(name: ClusterName, signal: AbortSignal): Promise<void> {
-    const { specs, known, clock, random } = this.#deps;
+    const { spec: specOf, known, clock, random } = this.#deps;
     const watched = this.#peers.get(name);
-    const spec = specs().find((one) => one.name === name);
+    const spec = specOf(name);
     if (watched === undefined || spec === undefined) return;
     watched.awaitsLink = false;
     watched.keysReplaced = false;

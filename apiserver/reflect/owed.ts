@@ -2,21 +2,26 @@
 // made of pieces), or none where it is that already, or where nobody can say yet. Keys that are kept although their peer does not ask
 // for them are remembered, to be looked at again once that can be said.
 
-import { setImmediate } from 'node:timers/promises';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { encodeTime } from '../../mesh/wire/synced.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
+import { Turns } from '../../runtime/turns.ts';
 import { keepOnce } from '../store/keep-once.ts';
 import type { KeyValue, Write } from '../store/port.ts';
 import { ComposedCopies } from './composed.ts';
 import { type LandedForm, type PeersKey, piecesCanary, wishFor } from './desired.ts';
 import type { AdmittedPieces, ReflectedPeer, ReflectedPeers } from './port.ts';
 
-/** Composing the copy of a service takes about a millisecond, and a batch has up to 128 of them; what else is due goes between. */
-const TURN_MS = 5;
+/**
+ * Of a turn, for all batches that are read at the same time. Composing the copy of a service takes about a millisecond, and a batch
+ * has up to 128 of them; what else is due goes between.
+ */
+const SHARE_MS = 5;
+/** For so long one batch is read before the next of them has its turn. */
+const PIECE_MS = 1;
 
-/** What is known of the peers at one moment, looked up once each; valid until the next turn. */
+/** What is known of the peers at one moment, looked up once each; valid until others have had their turn. */
 export type Outcomes = (name: ClusterName) => ReflectedPeer | undefined;
 
 export interface OwedWritesDeps {
@@ -33,12 +38,14 @@ export interface OwedWritesDeps {
 export class OwedWrites {
   readonly #deps: OwedWritesDeps;
   readonly #composed: ComposedCopies;
+  readonly #turns: Turns;
   /** Keys that are there although their peer does not ask for them, as long as it may still do so. */
   readonly #undecided = new Map<ClusterName, Set<string>>();
 
   constructor(deps: OwedWritesDeps) {
     this.#deps = deps;
     this.#composed = new ComposedCopies({ clock: deps.clock, log: deps.log, onDue: deps.onDue });
+    this.#turns = new Turns(deps.clock, SHARE_MS);
   }
 
   outcomes(): Outcomes {
@@ -50,7 +57,11 @@ export class OwedWrites {
   }
 
   /** In turns: what changes of these keys while the others are read, somebody has to ask for again. */
-  async writes(keys: Iterable<PeersKey>): Promise<readonly Write[]> {
+  writes(keys: Iterable<PeersKey>): Promise<readonly Write[]> {
+    return this.#turns.all(this.#read(keys));
+  }
+
+  *#read(keys: Iterable<PeersKey>): Generator<undefined, readonly Write[]> {
     const { clock } = this.#deps;
     const writes: Write[] = [];
     let outcomes = this.outcomes();
@@ -58,8 +69,8 @@ export class OwedWrites {
     for (const located of keys) {
       const write = this.#write(located, outcomes);
       if (write !== undefined) writes.push(write);
-      if (clock.monotonic() - begunAt < TURN_MS) continue;
-      await setImmediate();
+      if (clock.monotonic() - begunAt < PIECE_MS) continue;
+      yield;
       outcomes = this.outcomes();
       begunAt = clock.monotonic();
     }

@@ -22,11 +22,8 @@ export class Entries implements ReadonlyMap<string, KeyValue> {
     return this.#content.size;
   }
 
-  /** Returns what was there before. */
-  replace(content: Content): ReadonlyMap<string, KeyValue> {
-    const before = this.#content;
+  replace(content: Content): void {
     this.#content = content;
-    return before;
   }
 
   put(kv: KeyValue): void {

@@ -370,3 +370,25 @@ test('stops at once when told, in whatever it does', async () => {
   await expect(running).resolves.toBeUndefined();
   expect(etcd.streams[0]?.closed).toBe(true);
 });
+
+test('a long list counts in one moment, once it is known what is other than before', async () => {
+  const many = (modRevision: number) => Array.from({ length: 10_000 }, (_, at) => entry(`a/${at}`, modRevision));
+  const etcd = new ScriptedEtcd();
+  etcd.listed = many(5);
+  const { batches, clock, mirror } = start({ ...spanning, limits: { pageKeys: 20_000 } }, etcd);
+  await turn();
+  etcd.say(created(0, 10), { type: 'canceled', watchId: 0, compactRevision: 99, reason: '' });
+  etcd.listed = many(100);
+  await turn();
+  const revisions = () => new Set([...mirror.entries.values()].map(({ modRevision }) => modRevision));
+  const seen: { readonly batches: number; readonly revisions: ReadonlySet<number> }[] = [];
+  for (let passed = 0; passed < 1_000 && batches.length < 2; passed += 1) {
+    clock.advance(passed === 0 ? 10_000 : 0);
+    await turn();
+    seen.push({ batches: batches.length, revisions: revisions() });
+  }
+  expect(seen.length).toBeGreaterThan(3);
+  expect(seen.pop()).toEqual({ batches: 2, revisions: new Set([100]) });
+  for (const meanwhile of seen) expect(meanwhile).toEqual({ batches: 1, revisions: new Set([5]) });
+  expect(batches[1]?.events).toHaveLength(10_000);
+});

@@ -18,7 +18,6 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import { type Random, seedFrom } from '../../runtime/random.ts';
-import { keepUnchanged } from './differences.ts';
 import { Entries } from './entries.ts';
 import { isFailure, Meanings, storeChanged, storeFailure } from './failures.ts';
 import { checkHistory } from './history-check.ts';
@@ -27,7 +26,7 @@ import { MirrorHealth } from './mirror-health.ts';
 import type { MirrorSource } from './mirror-port.ts';
 import type { KeyValue, Mirror, MirrorLimits, MirrorOptions, MirrorState, StoreEvent } from './port.ts';
 import { WatchSession } from './watch-session.ts';
-import { eventsOf, readWhole, tellOf } from './whole-list.ts';
+import { eventsOf, inTurns, readWhole, tellOf } from './whole-list.ts';
 import { Witnesses } from './witnesses.ts';
 
 const LIMITS: MirrorLimits = {
@@ -190,7 +189,7 @@ class EtcdMirror implements Mirror {
 
   /** Reads everything at one revision and only then lets the differences be known. */
   async #list(signal: AbortSignal): Promise<void> {
-    const { source, log } = this.#deps;
+    const { source, clock, log } = this.#deps;
     const { prefixes, keeps = ALL } = this.#options;
     this.#health.listing(0);
     const list = await readWhole(
@@ -212,17 +211,19 @@ class EtcdMirror implements Mirror {
     if (this.#storeId !== undefined && this.#storeId !== at.storeId) {
       log.warn('another etcd answers', { known: this.#storeId, seen: at.storeId });
     }
-    keepUnchanged(this.#entries, kept);
+    // Nothing changes the entries meanwhile: there is no stream.
+    const finding = eventsOf(list, this.#entries.content, this.#storeId !== undefined);
+    const found = await inTurns(finding, clock, signal);
     this.#witnesses.listed(passed);
-    const events = eventsOf(list, this.#entries.replace(kept), this.#storeId !== undefined);
+    this.#entries.replace(kept);
     this.#health.listComplete();
     this.#storeId = at.storeId;
     this.#mustList = false;
     this.#reported = at.revision;
     for (const lane of this.#lanes) lane.passed = at.revision;
-    log.debug('listed etcd', { entries: kept.size + passed.length, changes: events.length, revision: at.revision });
+    log.debug('listed etcd', { entries: kept.size + passed.length, changes: found.count, revision: at.revision });
     const { observer, differencesPerTurn } = this.#options;
-    await tellOf(events, { position: at, observer, perTurn: differencesPerTurn, clock: this.#deps.clock }, signal);
+    await tellOf(found, { position: at, observer, perTurn: differencesPerTurn, clock }, signal);
   }
 
   /** Rejects while the other side may be a replica that lags. */

@@ -4,7 +4,7 @@
 import type { KeyedTable } from '../../mesh/model/keyed-table.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
-import { byRevision, differences } from './differences.ts';
+import { byRevision, differences, keepUnchanged } from './differences.ts';
 import { rangeOf } from './key-range.ts';
 import type { MirrorSource } from './mirror-port.ts';
 import { pagesOf } from './pages.ts';
@@ -50,15 +50,40 @@ export async function readWhole(
   return { at, kept, passed };
 }
 
-/** What is passed on is told as put, in the order of revisions where something was known; then what differs from `before`. */
-export function eventsOf(
+/** What a list has found, to be told: of a whole etcd the events are made while they are. */
+export interface ListEvents {
+  readonly count: number;
+  readonly events: Iterable<StoreEvent>;
+}
+
+/**
+ * What is passed on is told as put, in the order of revisions where something was known; then what differs from `before`. Yields where
+ * others may have their turn.
+ */
+export function* eventsOf(
   { at, kept, passed }: WholeList,
   before: ReadonlyMap<string, KeyValue>,
   known: boolean,
-): readonly StoreEvent[] {
-  const found = differences(before, kept, at.revision);
-  const puts = (known ? passed.sort(byRevision) : passed).map((kv): StoreEvent => ({ type: 'put', kv }));
-  return puts.length === 0 ? found : puts.concat(found);
+): Generator<undefined, ListEvents> {
+  const count = passed.length + kept.size;
+  if (!known) return { count, events: putsOf(passed, kept.values()) };
+  yield* keepUnchanged(before, kept);
+  const found = yield* differences(before, kept, at.revision);
+  if (passed.length === 0) return { count: found.length, events: found };
+  const events = [...putsOf(passed.sort(byRevision)), ...found];
+  return { count: events.length, events };
+}
+
+function* putsOf(...lists: readonly Iterable<KeyValue>[]): Generator<StoreEvent> {
+  for (const list of lists) for (const kv of list) yield { type: 'put', kv };
+}
+
+/** Goes through work on a list that yields where others may have their turn. Rejects once the signal aborts. */
+export async function inTurns<T>(work: Iterator<undefined, T>, clock: Clock, signal: AbortSignal): Promise<T> {
+  for (let step = work.next(); ; step = work.next()) {
+    if (step.done === true) return step.value;
+    await sleep(clock, 0, signal);
+  }
 }
 
 export interface Telling {
@@ -70,14 +95,25 @@ export interface Telling {
 
 /** To the end, whatever happens meanwhile: the entries hold all of it already. */
 export async function tellOf(
-  events: readonly StoreEvent[],
-  { position, observer, perTurn = events.length, clock }: Telling,
+  { count, events }: ListEvents,
+  { position, observer, perTurn = count, clock }: Telling,
   signal: AbortSignal,
 ): Promise<void> {
+  const left = events[Symbol.iterator]();
   let told = 0;
-  for (; events.length - told > perTurn; told += perTurn) {
-    observer.onBatch({ position, events: events.slice(told, told + perTurn), relisted: true, more: true });
+  for (; count - told > perTurn; told += perTurn) {
+    observer.onBatch({ position, events: some(left, perTurn), relisted: true, more: true });
     await sleep(clock, 0, signal).catch(() => {});
   }
-  observer.onBatch({ position, events: told === 0 ? events : events.slice(told), relisted: true });
+  observer.onBatch({ position, events: some(left, count - told), relisted: true });
+}
+
+function some(events: Iterator<StoreEvent>, count: number): readonly StoreEvent[] {
+  const taken: StoreEvent[] = [];
+  while (taken.length < count) {
+    const next = events.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+  }
+  return taken;
 }

@@ -225,9 +225,19 @@ describe('the authorities of many peers', () => {
     await writeLeaf('server', await leafOf(own, 'door'));
     const texts = new TextFiles();
     const looked: string[] = [];
-    const read = (path: string, now: number) => {
+    const takenInTurn = new Set<string>();
+    let mostTaken = 0;
+    const read = async (path: string, now: number) => {
       looked.push(path);
-      return texts.read(path, now);
+      const { text = '' } = await texts.read(path, now);
+      return {
+        get text() {
+          takenInTurn.add(path);
+          mostTaken = Math.max(mostTaken, takenInTurn.size);
+          void setImmediate().then(() => takenInTurn.clear());
+          return text;
+        },
+      };
     };
     const follower = await openTlsFiles(filesOf('server'), { ...deps, clock, texts: { read } });
     let told = 0;
@@ -240,7 +250,7 @@ describe('the authorities of many peers', () => {
       await writeCa(name, authority);
       return { path: join(dir, `${name}-ca.pem`), certificate: authority.certificate };
     };
-    return { follower, told: () => told - 1, peer, looked };
+    return { follower, told: () => told - 1, peer, looked, mostTaken: () => mostTaken };
   }
 
   test('are taken over together, the first at once, and all of them count when that is said', async () => {
@@ -258,6 +268,14 @@ describe('the authorities of many peers', () => {
     await Promise.all(counting);
     for (const { certificate } of peers) expect(follower.source.material.ca).toContain(certificate.trimEnd());
     expect(told()).toBeLessThan(JOINING / 4);
+  });
+
+  test('are looked at a few in a turn', async () => {
+    const { follower, peer, mostTaken } = await doorOfMany();
+    const peers = await Promise.all(Array.from({ length: JOINING }, (_, at) => peer(`east${at}`)));
+    await follower.setFurtherCa(peers.map(({ path }) => path));
+    for (const { certificate } of peers) expect(follower.source.material.ca).toContain(certificate.trimEnd());
+    expect(mostTaken()).toBeLessThanOrEqual(16);
   });
 
   test('are taken over the less often the longer it takes', async () => {

@@ -180,7 +180,11 @@ export class TlsFilesFollower {
     const paths = this.#furtherCa.filter((path) => !this.#ca.has(path));
     const problems = new Map(this.#problems);
     for (const path of paths) problems.delete(path);
-    this.#takeCas(paths, await this.#readAll(paths), problems);
+    // Reading a certificate takes a quarter of a millisecond; others have their turn while the next files are read.
+    for (let at = 0; at < paths.length; at += READ_TOGETHER) {
+      const some = paths.slice(at, at + READ_TOGETHER);
+      this.#takeCas(some, await this.#readAll(some), problems);
+    }
     this.#report(problems);
     const begunAt = this.#clock.monotonic();
     this.#publish();

@@ -160,6 +160,33 @@ describe('following addresses', () => {
     ]);
   });
 
+  test('looks for what is everything as it is told, and not all of it ahead of the first message', async () => {
+    let looked = 0;
+    const ahead: number[] = [];
+    class Watched extends Map<string, KeyValue> {
+      override *keys(): MapIterator<string> {
+        for (const known of super.keys()) {
+          looked += 1;
+          yield known;
+        }
+        return undefined;
+      }
+
+      override get(of: string): KeyValue | undefined {
+        if (super.has(of)) ahead.push(looked);
+        return super.get(of);
+      }
+    }
+    entries = new Watched();
+    change(Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`10.1.${at >> 8}.${at & 255}`, 131_073])), {
+      relisted: true,
+    });
+    const { identities } = await follow();
+    await expect.poll(() => Object.keys(identities()).length).toBe(1_000);
+    expect(ahead[0]).toBe(ADDRESSES_PER_MESSAGE);
+    expect(looked).toBe(1_000);
+  });
+
   test('an agent that comes back is told only what it missed, by another replica too', async () => {
     change({ '10.1.0.1': 131_073, '10.1.0.2': 131_073 }, { relisted: true });
     const { parts, identities } = await follow();

@@ -156,12 +156,15 @@ export class AddressService {
   #everything(reached: Position): Step {
     const { addresses } = this.#deps;
     if (this.#whole === undefined || addresses.since(this.#whole.to) === undefined) {
-      this.#whole = { messages: this.#messages(reached, true, [...addresses.keys()]), to: reached };
+      this.#whole = { messages: this.#messages(reached, true, addresses.keys()), to: reached };
     }
     return this.#whole;
   }
 
-  /** Values are read as the messages are asked for: a later value than that of the position does no harm, since its step follows. */
+  /**
+   * Keys and values are read as the messages are asked for: what is later than the position, or gone since, does no harm, since its step
+   * follows. All keys of a large mesh, looked for before the first message, would keep everything else waiting.
+   */
   #messages(to: Position, whole: boolean, keys: Iterable<string>): Iterable<Uint8Array> {
     const { addresses } = this.#deps;
     return lazily(

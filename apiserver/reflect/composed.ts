@@ -3,9 +3,7 @@
 // our own programs read, the pieces, does not wait; nor does a removal, which is not decided here.
 
 import { VALUE_BYTES_MAX } from '../../mesh/wire/record.ts';
-import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
-import { composeService } from '../../mesh/wire/service-pieces.ts';
-import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import { wholeService } from '../../mesh/wire/whole-service.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Log } from '../../runtime/log.ts';
 import { WholePace } from '../whole-pace.ts';
@@ -15,6 +13,8 @@ interface Composed {
   readonly pieces: AdmittedPieces;
   /** Undefined where the value would be larger than any reader takes: what stands then stays, and the log says so once. */
   bytes: Uint8Array | undefined;
+  /** What makes the next one of this one, where few pieces change: whole-service.ts. */
+  readonly isSpliceable: boolean;
 }
 
 export interface ComposedCopiesDeps {
@@ -50,18 +50,19 @@ export class ComposedCopies {
     if (!this.isDue(key, pieces, found)) return undefined;
     const mayWrite = this.#pace.mayWrite(key, pieces.backends);
     if (!mayWrite && found !== undefined) return undefined;
-    const bytes = compose(pieces);
-    if (bytes === undefined) return undefined;
+    const before = this.#made.get(key);
+    const whole = wholeService(pieces, before?.bytes && { ...before, bytes: before.bytes });
+    if (whole === undefined) return undefined;
+    const { bytes, isSpliceable } = whole;
     if (bytes.length > VALUE_BYTES_MAX) {
-      const before = this.#made.get(key);
       if (before === undefined || before.bytes !== undefined) {
         this.#log.warn('service too large for readers of whole services', { key, bytes: bytes.length });
       }
-      this.#made.set(key, { pieces, bytes: undefined });
+      this.#made.set(key, { pieces, bytes: undefined, isSpliceable: false });
       return undefined;
     }
     const unchanged = found !== undefined && same(bytes, found);
-    this.#made.set(key, { pieces, bytes: unchanged ? found : bytes });
+    this.#made.set(key, { pieces, bytes: unchanged ? found : bytes, isSpliceable });
     return unchanged ? undefined : bytes;
   }
 
@@ -75,18 +76,6 @@ export class ComposedCopies {
     this.#pace.stop();
     this.#made.clear();
   }
-}
-
-function compose({ head, slices }: AdmittedPieces): Uint8Array | undefined {
-  const service = serviceHeadKind.decode(head);
-  if (!service.ok) return undefined;
-  const read = slices.map((slice) => serviceSliceKind.decode(slice));
-  return serviceHeadKind.encode(
-    composeService(
-      service.value,
-      read.flatMap((slice) => (slice.ok ? [slice.value] : [])),
-    ),
-  );
 }
 
 const samePieces = (a: AdmittedPieces, b: AdmittedPieces): boolean =>

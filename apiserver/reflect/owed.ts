@@ -144,7 +144,8 @@ export class OwedWrites {
     const mayCompose = this.#mayCompose(located, outcomes);
     if (!mayCompose && found !== undefined) this.#leaveUndecided(located);
     const value = mayCompose ? this.#composed.next(key, pieces, found?.value) : undefined;
-    return value === undefined ? undefined : { type: 'put', key, value };
+    // Kept for the next one, and never changed.
+    return value === undefined ? undefined : { type: 'put', key, value, shared: true };
   }
 
   /** Of pieces that are all there, and once the view reads them: it is not to read everything twice. */

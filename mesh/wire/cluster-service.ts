@@ -54,7 +54,11 @@ export interface ClusterServiceRecord {
   readonly clusterID: number;
 }
 
-export const PORTS_SHAPE = map(map(object({ Protocol: required(text), Port: required(whole(PORT_MAX)) })));
+const PORTS_BY_NAME_SHAPE = map(object({ Protocol: required(text), Port: required(whole(PORT_MAX)) }));
+export const PORTS_SHAPE = map(PORTS_BY_NAME_SHAPE);
+/** What is said of backends, address by address: the fields, and the shapes of what they say of one. */
+export const BACKEND_FIELDS = { backends: PORTS_BY_NAME_SHAPE, hostnames: text, zones: anything } as const;
+
 const SHAPE = object({
   cluster: required(text),
   namespace: required(text),

@@ -85,6 +85,12 @@ export function withZeros(value: JsonObject, zeros: JsonObject): JsonObject {
 export const encodeShaped = (value: object, shape: ObjectShape): Uint8Array =>
   encodeText(writeObject(value as JsonObject, shape));
 
+/** An entry of a map, name and value, as it stands in the text of the map. `of`: the shape of its values. */
+export const encodeEntry = (name: string, value: unknown, of: Shape): string => `${quote(name)}:${write(value, of)}`;
+
+/** The name stands in a text as it is, between quotes. */
+export const isPlainName = (name: string): boolean => quote(name).length === name.length + 2;
+
 // --- Reading ---
 
 /** What is wrong with it, behind its place. The place is put together on the way out: good values pay nothing for it. */
@@ -173,7 +179,7 @@ function write(value: unknown, shape: Shape): string {
 function writeMap(value: JsonObject, of: Shape): string {
   const names = Object.keys(value);
   if (!isSorted(names)) names.sort(compareAsBytes);
-  return `{${names.map((name) => `${quote(name)}:${write(value[name], of)}`).join(',')}}`;
+  return `{${names.map((name) => encodeEntry(name, value[name], of)).join(',')}}`;
 }
 
 function writeObject(value: JsonObject, shape: ObjectShape): string {

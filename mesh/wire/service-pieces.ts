@@ -16,9 +16,9 @@ export function composeService(
 }
 
 /** What is said of backends, address by address. */
-type Union = Pick<ClusterServiceRecord, 'backends' | 'hostnames' | 'zones'>;
+export type Union = Pick<ClusterServiceRecord, 'backends' | 'hostnames' | 'zones'>;
 
-function uniteSlices(slices: Iterable<Pick<ServiceSliceRecord, 'slice' | keyof Union>>): Union {
+export function uniteSlices(slices: Iterable<Pick<ServiceSliceRecord, 'slice' | keyof Union>>): Union {
   const sorted = [...slices].sort((a, b) => (a.slice < b.slice ? -1 : a.slice > b.slice ? 1 : 0));
   const backends = new Map<string, PortsByName>();
   const hostnames = new Map<string, string>();

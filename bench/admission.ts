@@ -1,23 +1,22 @@
 // `npm run bench:admission [-- --clusters N] [-- -o json]`: what admission keeps in memory of each record, by kind, and the CPU until it
 // is judged, with the records that bench:mesh plays and without anything of what brings them there.
 
-import { parseArgs } from 'node:util';
 import { measureAdmission } from './admission/measure.ts';
+import { aboveZero, npmCommand, outputOption, scriptOptions } from './command-line.ts';
 import { FULL } from './mesh/size.ts';
 
-const { values } = parseArgs({
-  options: {
-    clusters: { type: 'string', default: '50' },
-    output: { type: 'string', short: 'o', default: 'table' },
-  },
-});
-const size = { ...FULL, clusters: Number(values.clusters) };
+const { clusters, output } = scriptOptions<{ readonly clusters: number; readonly output: 'text' | 'json' }>(
+  npmCommand('bench:admission', 'measure what admission keeps of each kind of record, and what judging it costs')
+    .option('--clusters <number>', 'whose records they are', aboveZero, 50)
+    .addOption(outputOption()),
+);
+const size = { ...FULL, clusters };
 const kinds = measureAdmission(size);
 const endpoints = size.clusters * size.endpoints;
 const bytes = kinds.reduce((sum, kind) => sum + kind.bytes * kind.records, 0) / endpoints;
 const cpuMs = kinds.reduce((sum, kind) => sum + kind.cpuUs * kind.records, 0) / 1_000;
 
-if (values.output === 'json') {
+if (output === 'json') {
   process.stdout.write(`${JSON.stringify({ size, kinds, bytesPerEndpoint: bytes, cpuMs }, undefined, 2)}\n`);
 } else {
   for (const { kind, records, bytes: each, cpuUs } of kinds) {

@@ -1,9 +1,9 @@
 // `npm run bench:conflict [-- -o json]`: what it costs to find ranges that meet, against its limits and against other means in the
 // same run. Exits with 1 when a limit is missed, or when the two ways to find them do not agree.
 
-import { parseArgs } from 'node:util';
 import { systemClock } from '../runtime/clock.ts';
 import { seededRandom } from '../runtime/random.ts';
+import { npmCommand, outputOption, scriptOptions } from './command-line.ts';
 import { measureChanges, measureCheck, measureEvaluation, measureIpCidr, measureSweep } from './ranges/measure.ts';
 import { sampleRanges } from './ranges/sample.ts';
 
@@ -22,7 +22,11 @@ interface Row {
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
-const { values } = parseArgs({ options: { output: { type: 'string', short: 'o', default: 'table' } } });
+const { output } = scriptOptions<{ readonly output: 'text' | 'json' }>(
+  npmCommand('bench:conflict', `measure how long overlaps among ${RANGES} ranges take to find`).addOption(
+    outputOption(),
+  ),
+);
 const sample = sampleRanges(RANGES, seededRandom(1));
 /** After one that warms the compiler up. */
 const times = <T>(measure: () => T): readonly T[] => Array.from({ length: ROUNDS + 1 }, measure).slice(1);
@@ -48,7 +52,7 @@ const rows: readonly Row[] = [
 const [first, swept] = [checks[0]?.found, sweeps[0]?.found];
 const missed = rows.filter(({ median: measured, limit }) => limit !== undefined && !(measured <= limit));
 
-if (values.output === 'json') {
+if (output === 'json') {
   const report = { ranges: RANGES, rounds: ROUNDS, conflicts: first, pairs: swept, rows };
   process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
 } else {

@@ -9,7 +9,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { COMPILED_OBJECT, type Datapath, openDatapath } from '../agent/datapath/index.ts';
 import { backendKey, backendValue, masterValue, serviceKey, slotValue } from '../agent/maps/layout.ts';
 import type { MapRow } from '../agent/maps/port.ts';
@@ -19,6 +18,7 @@ import { HOST, type Place } from '../lab/place.ts';
 import type { IpAddress } from '../mesh/model/names.ts';
 import { reasonOf } from '../runtime/errors.ts';
 import { silentLog } from '../runtime/log.ts';
+import { aboveZero, npmCommand, scriptOptions } from './command-line.ts';
 import { Arena, type Latency } from './connect/arena.ts';
 import { iptablesRules, nftRules } from './connect/rules.ts';
 import { ADDRESSES, BACKEND_PORT, PORT, vip } from './connect/services.ts';
@@ -28,17 +28,30 @@ import { drawPlot } from './svg.ts';
 /** Of the medians at p50. */
 const RATIO_MAX = 1.1;
 
-const { values } = parseArgs({
-  options: {
-    services: { type: 'string', default: '1,1000,10000,50000' },
-    rounds: { type: 'string', default: '7' },
-    connects: { type: 'string', default: '1500' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const counts = values.services.split(',').map(Number);
-const rounds = Number(values.rounds);
-const connects = Number(values.connects);
+interface Options {
+  readonly services: readonly number[];
+  readonly rounds: number;
+  readonly connects: number;
+  readonly write?: true;
+}
+
+const {
+  services: counts,
+  rounds,
+  connects,
+  write,
+} = scriptOptions<Options>(
+  npmCommand('bench:connect', 'measure what a service costs a connect, by the number of services and by who translates')
+    .option(
+      '--services <numbers>',
+      'how many there are',
+      (text) => text.split(',').map(aboveZero),
+      [1, 1_000, 10_000, 50_000],
+    )
+    .option('--rounds <number>', 'how often each way is measured', aboveZero, 7)
+    .option('--connects <number>', 'connects of one round', aboveZero, 1_500)
+    .option('--write', 'put the results into docs/performance.md'),
+);
 
 /** One way to a backend. `load` makes it lead there from that many services. */
 interface Way {
@@ -165,7 +178,7 @@ try {
 const names = [...new Set([...results.values()].flatMap(({ latencies }) => [...latencies.keys()]))];
 const worst = Math.max(...[...results.values()].map(({ ratio }) => ratio));
 process.stdout.write(`clustermesh against direct at p50: at most ${worst.toFixed(2)} (target ${RATIO_MAX})\n`);
-if (values.write) {
+if (write === true) {
   const lines = names.map((name) => ({
     name,
     points: [...results].flatMap(([services, measured]) => {

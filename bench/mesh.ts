@@ -3,6 +3,7 @@
 
 import { loadavg } from 'node:os';
 import { causeChain } from '../runtime/errors.ts';
+import { commandText } from './command-line.ts';
 import { machineLine } from './markdown-section.ts';
 import { exceeded } from './mesh/bounds.ts';
 import { type Options, readOptions } from './mesh/options.ts';
@@ -30,7 +31,7 @@ async function main(): Promise<number> {
 
 async function measure(options: Options, signal: AbortSignal): Promise<number> {
   const progress = progressOn(process.stderr);
-  const command = ['npm run bench:mesh --', ...process.argv.slice(2)].join(' ');
+  const command = commandText('bench:mesh');
   // Whatever else runs has its share of all times, and less of all ratios.
   const [load = 0] = loadavg();
   const how = `${machineLine(command)} Load before it began: ${load.toFixed(1)}.`;

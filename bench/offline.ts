@@ -1,7 +1,7 @@
 // How long `clustermesh diagnose --offline` takes for the largest mesh there is, and how much memory: 250 clusters with 1,000 nodes and
 // 1,000 endpoints each. Runs the built command as a pipeline would. Exit 1 when a limit is exceeded.
 //
-//   npm run bench:offline -- [clusters]
+//   npm run bench:offline -- [--clusters 250]
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -9,14 +9,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../runtime/package-root.ts';
+import { aboveZero, npmCommand, scriptOptions } from './command-line.ts';
 import { type OfflineMeshSize, writeOfflineMesh } from './offline-mesh.ts';
 
 const LIMITS = { seconds: 30, mebibytes: 1024 };
 /** Often enough that the peak, which the kernel keeps, is read shortly before the end. */
 const LOOK_MS = 20;
 
+const command = npmCommand(
+  'bench:offline',
+  'measure `clustermesh diagnose --offline` on a folder of the largest mesh there is',
+).option('--clusters <number>', 'with 1,000 nodes and 1,000 endpoints each', aboveZero, 250);
+
 async function main(): Promise<number> {
-  const clusters = Number(process.argv[2] ?? 250);
+  const { clusters } = scriptOptions<{ readonly clusters: number }>(command);
   const size: OfflineMeshSize = { clusters, nodes: 1_000, endpoints: 1_000, identities: 50, services: 100 };
   const folder = await mkdtemp(join(tmpdir(), 'bench-offline-'));
   try {
@@ -32,9 +38,9 @@ async function main(): Promise<number> {
 
 async function measure(folder: string) {
   const started = performance.now();
-  const command = join(packageRoot(), 'dist/cli/main.js');
+  const program = join(packageRoot(), 'dist/cli/main.js');
   const args = ['diagnose', '--offline', folder, '--now', '2026-02-01T00:00:00Z', '-o', 'json'];
-  const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const output: Buffer[] = [];
   child.stdout.on('data', (piece: Buffer) => output.push(piece));
   const ended = new Promise<number | null>((resolve, reject) => {

@@ -10,7 +10,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { COMPILED_OBJECT, type Datapath, openDatapath } from '../agent/datapath/index.ts';
@@ -23,6 +22,7 @@ import type { MeshSnapshot } from '../mesh/snapshot/snapshot.ts';
 import { silentLog } from '../runtime/log.ts';
 import { packageRoot } from '../runtime/package-root.ts';
 import { limitYoungGeneration } from '../runtime/young-generation.ts';
+import { aboveZero, npmCommand, scriptOptions } from './command-line.ts';
 import { machineLine, table, writeFigure, writeSection } from './markdown-section.ts';
 import { type LongestTurn, longestTurn } from './program/longest-turn.ts';
 import { BACKENDS_EACH, backendAt, messagesOf, serviceOf, servicesOf, snapshotOf } from './program/sample.ts';
@@ -38,15 +38,16 @@ const MEMORY_SERVICES = 62_500;
 const BYTES_PER_BACKEND_MAX = 600;
 const TURN_MS_MAX = 10;
 
-const { values } = parseArgs({
-  options: {
-    services: { type: 'string', default: '50000' },
-    rounds: { type: 'string', default: '3' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const most = Number(values.services);
-const rounds = Number(values.rounds);
+const {
+  services: most,
+  rounds,
+  write,
+} = scriptOptions<{ readonly services: number; readonly rounds: number; readonly write?: true }>(
+  npmCommand('bench:program', 'measure how fast an agent brings a snapshot into the kernel, beside a C program')
+    .option('--services <number>', 'the most that are programmed together', aboveZero, 50_000)
+    .option('--rounds <number>', 'how often each is measured', aboveZero, 3)
+    .option('--write', 'put the results into docs/performance.md'),
+);
 
 // As an agent does when it starts.
 limitYoungGeneration();
@@ -273,7 +274,7 @@ const shown = table(
   rows,
 );
 process.stdout.write(`${shown}\n`);
-if (values.write) {
+if (write === true) {
   const line = (name: string, of: (row: (typeof filled)[number]) => number) => ({
     name,
     points: filled.map((row) => [row.services, of(row)] as const),

@@ -7,7 +7,7 @@
 // need not be idle then. `--write` puts the results into docs/performance.md. Exit codes: 0 within the targets, 1 not, 2 wrong usage.
 
 import { cpus, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { aboveZero, commandText, npmCommand, outputOption, scriptOptions, wholeNumber } from './command-line.ts';
 import { writeSection } from './markdown-section.ts';
 import { type Figures, figuresOf } from './propagation/moments.ts';
 import { goRealtime } from './propagation/realtime.ts';
@@ -21,35 +21,20 @@ const PROGRESS_EVERY = 25;
 interface Options {
   readonly changes: number;
   readonly hops: number;
-  readonly json: boolean;
-  readonly realtime: boolean;
-  readonly write: boolean;
+  readonly output: 'text' | 'json';
+  readonly realtime?: true;
+  readonly write?: true;
 }
 
-function readOptions(): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      options: {
-        changes: { type: 'string', default: '200' },
-        hops: { type: 'string', default: '50' },
-        output: { type: 'string', short: 'o', default: 'text' },
-        realtime: { type: 'boolean', default: false },
-        write: { type: 'boolean', default: false },
-      },
-    });
-    const [changes, hops] = [Number(values.changes), Number(values.hops)];
-    const known = values.output === 'text' || values.output === 'json';
-    if (known && Number.isInteger(changes) && changes > 0 && Number.isInteger(hops) && hops >= 0) {
-      return { changes, hops, json: values.output === 'json', realtime: values.realtime, write: values.write };
-    }
-  } catch {
-    // Said below.
-  }
-  process.stderr.write(
-    'usage: bench:propagation -- [--changes 200] [--hops 50] [-o text|json] [--realtime] [--write]\n',
-  );
-  return undefined;
-}
+const command = npmCommand(
+  'bench:propagation',
+  "measure a change from one cluster's etcd to another's kernel, beside a bare etcd",
+)
+  .option('--changes <number>', 'how many backends come', aboveZero, 200)
+  .option('--hops <number>', 'how many more come while somebody listens at each place on the way', wholeNumber, 50)
+  .option('--realtime', 'run before everything else on this machine; needs root')
+  .option('--write', 'put the results into docs/performance.md')
+  .addOption(outputOption());
 
 /** What else runs takes the processors from the processes that a change goes through, one after the other. */
 function disturbance(): string | undefined {
@@ -103,8 +88,7 @@ async function measureHops(stage: PropagationStage, { hops }: Options, signal: A
 }
 
 async function main(): Promise<number> {
-  const options = readOptions();
-  if (options === undefined) return 2;
+  const options = scriptOptions<Options>(command);
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => stop.abort(new Error(`ended by ${name}`)));
@@ -117,9 +101,16 @@ async function main(): Promise<number> {
     await stage.open(stop.signal);
     const measured = await measure(stage, options, stop.signal);
     const hops = await measureHops(stage, options, stop.signal);
-    const command = ['npm run bench:propagation --', ...process.argv.slice(2)].join(' ');
-    const results: Results = { command, ...measured, hops, disturbed, valueBytes: stage.valueBytes };
-    process.stdout.write(`${options.json ? JSON.stringify(jsonReport(results), null, 2) : textReport(results)}\n`);
+    const results: Results = {
+      command: commandText('bench:propagation'),
+      ...measured,
+      hops,
+      disturbed,
+      valueBytes: stage.valueBytes,
+    };
+    process.stdout.write(
+      `${options.output === 'json' ? JSON.stringify(jsonReport(results), null, 2) : textReport(results)}\n`,
+    );
     if (options.write) writeSection('propagation', markdownReport(results));
     return isWithinTargets(results) ? 0 : 1;
   } finally {

@@ -1,6 +1,7 @@
 // What `npm run bench:mesh` takes: every option with its meaning, its default and what it may be. Reads and refuses; does nothing.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { aboveZero, npmCommand, outputOption, readCommandLine, wholeNumber } from '../command-line.ts';
 import { type ChurnRates, parseRates, ratesText, USUAL_RATES } from './churn-rates.ts';
 import { MEASURES, type Measure, type RunOptions } from './run.ts';
 import { FULL, type MeshSize, SHORT, unplayable } from './size.ts';
@@ -20,7 +21,6 @@ export interface Options {
 
 /** The reader has an id of its own, and there are 255. */
 const CLUSTERS_MAX = 254;
-const EXIT_USAGE = 2;
 
 interface Given {
   readonly short?: true;
@@ -49,8 +49,7 @@ const USUAL_COST_ROUNDS = { full: 4, short: 1 };
 
 function command(): Command {
   const both = (name: keyof MeshSize) => `(default: ${FULL[name]}, with --short ${SHORT[name]})`;
-  return new Command('npm run bench:mesh --')
-    .description('measure what a mesh of many clusters costs one of them; the others are played')
+  return npmCommand('bench:mesh', 'measure what a mesh of many clusters costs one of them; the others are played')
     .option('--short', 'few and small clusters, and a short churn')
     .option(
       '--clusters <numbers>',
@@ -90,7 +89,7 @@ function command(): Command {
         .choices(['memory', 'ebpf'])
         .default('memory'),
     )
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(outputOption())
     .option('--plots <folder>', 'put the figures there, as SVG')
     .option('--write', 'put report and figures into docs/scaling.md and docs/scaling/')
     .addHelpText(
@@ -98,21 +97,12 @@ function command(): Command {
       '\nProgress goes to standard error, the report to standard output. Needs etcd; removes all that it made, also when it is interrupted.' +
         '\nWhat the measures mean: docs/scaling.md. With LOOP_PROBE_PROFILE in the environment each program leaves a CPU profile.' +
         '\nExit codes: 0 within the bounds, 1 not, 2 wrong usage, 3 it could not be measured, 130 interrupted.',
-    )
-    .showHelpAfterError('(--help shows what it takes)')
-    .allowExcessArguments(false)
-    .exitOverride();
+    );
 }
 
 /** A number is the exit code: help was shown, or the usage was wrong and has been said. */
 export function readOptions(args: readonly string[]): Options | number {
-  const parser = command();
-  try {
-    return optionsOf(parser.parse(args, { from: 'user' }).opts<Given>(), parser);
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  }
+  return readCommandLine(command(), args, (parsed) => optionsOf(parsed.opts<Given>(), parsed));
 }
 
 function optionsOf(given: Given, parser: Command): Options {
@@ -139,18 +129,6 @@ function optionsOf(given: Given, parser: Command): Options {
       return { size, datapath, measures: new Set(only), churn, largeBackends, agents, costRounds };
     });
   return { runs, output: given.output, write: given.write ?? false, plots: given.plots };
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('not a whole number');
-  return value;
-}
-
-function aboveZero(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 1) throw new InvalidArgumentError('not a whole number above 0');
-  return value;
 }
 
 function sizes(text: string): readonly number[] {

@@ -2,12 +2,13 @@
 // LOOP_PROBE_PROFILE leaves behind, and tells those that took the program longest, the wait for a processor aside, with the functions
 // in which their time went.
 //
-//   npm run -s bench:stalls -- FOLDER [how many]
+//   npm run -s bench:stalls -- FOLDER [COUNT]
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Profiler } from 'node:inspector';
 import { join } from 'node:path';
 import { constants } from 'node:perf_hooks';
+import { aboveZero, npmCommand, readCommandLine } from '../command-line.ts';
 import type { Collection, Stall } from './loop-probe.ts';
 
 /** Functions told of each stall. */
@@ -76,8 +77,14 @@ function tellCollections(collections: readonly Collection[]): void {
 /** What the program itself took. */
 const ownOf = ([, lasted, waited]: Stall): number => lasted - waited;
 
-const [folder = '.', count = '10'] = process.argv.slice(2);
-for (const file of readdirSync(folder).filter((name) => name.startsWith('stalls-'))) {
+const command = npmCommand('bench:stalls', 'tell when event loops were late, and in which functions the time went')
+  .argument('<folder>', 'what a run of bench:mesh with LOOP_PROBE_PROFILE has left behind')
+  .argument('[count]', 'how many are told of each program', aboveZero, 10);
+const given = readCommandLine(command, process.argv.slice(2), ({ processedArgs }) => processedArgs as [string, number]);
+const [folder, count] = typeof given === 'number' ? process.exit(given) : given;
+const files = readdirSync(folder).filter((name) => name.startsWith('stalls-'));
+if (files.length === 0) process.stderr.write(`no program has left anything in ${folder}\n`);
+for (const file of files) {
   const pid = /\d+/.exec(file)?.[0];
   const stalls = read(folder, file) as Stall[];
   const samples = new Samples(read(folder, `cpu-${pid}.cpuprofile`));
@@ -87,7 +94,7 @@ for (const file of readdirSync(folder).filter((name) => name.startsWith('stalls-
     `process ${pid}: ${stalls.length} stalls, ${(all / 1_000).toFixed(0)} ms, of which ${(waits / 1_000).toFixed(0)} waiting for a processor\n`,
   );
   if (existsSync(join(folder, `collections-${pid}.json`))) tellCollections(read(folder, `collections-${pid}.json`));
-  for (const stall of stalls.sort((a, b) => ownOf(b) - ownOf(a)).slice(0, Number(count))) {
+  for (const stall of stalls.sort((a, b) => ownOf(b) - ownOf(a)).slice(0, count)) {
     const [, lasted, waited] = stall;
     process.stdout.write(
       `\n  ${(lasted / 1_000).toFixed(0)} ms, of which ${(waited / 1_000).toFixed(0)} waiting for a processor\n`,

@@ -1,7 +1,7 @@
-// `npm run fuzz -- --count 1000000 [--seed 7]`: the fuzz of decoding and admission at any length. Exits with 1 when something was admitted that
-// breaks a rule, threw, or took memory that grows with the count.
+// The fuzz of decoding and admission at any length. Exits with 1 when something was admitted that breaks a rule, threw, or took memory that
+// grows with the count.
 
-import { parseArgs } from 'node:util';
+import { aboveZero, npmCommand, scriptOptions, wholeNumber } from '../../bench/command-line.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { fuzz } from './session.ts';
 
@@ -9,14 +9,11 @@ import { fuzz } from './session.ts';
 const RSS_MIB_MAX = 512;
 const SAY_EVERY = 100_000;
 
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '20000' },
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-  },
-});
-const count = Number(values.count);
-const seed = Number(values.seed);
+const { count, seed = Date.now() % 2 ** 31 } = scriptOptions<{ readonly count: number; readonly seed?: number }>(
+  npmCommand('fuzz', 'send records that were broken in every way to decoding and admission')
+    .option('--count <number>', 'how many', aboveZero, 20_000)
+    .option('--seed <number>', 'the same seed breaks the same things (default: another one each time)', wholeNumber),
+);
 process.stdout.write(`seed ${seed}, ${count} records\n`);
 const begun = performance.now();
 const { records, looks, admitted, withheld, failures } = fuzz({

@@ -13,6 +13,8 @@ export default defineConfig({
             'test/{architecture,compose,conflicts,docs,renewal}/**/*.test.ts',
           ],
           exclude: ['**/*.live.test.ts', '**/node_modules/**', '**/dist/**'],
+          // None of them waits for a time: what takes longer than a second or two has others on its processors.
+          testTimeout: 30_000,
         },
       },
       {

@@ -59,19 +59,21 @@ function partOf(backends: readonly Backend[]): Part {
   };
 }
 
-/** Of more than one piece, none of them empty. */
+/** Of more than one piece, none of them empty. In one walk: of a service of thousands a merge asks it for one piece that is new. */
 function joinedPart(pieces: readonly (readonly Backend[])[], of: (piece: readonly Backend[]) => Part): Part {
-  const parts = pieces.map(of);
-  const cluster = parts[0]?.cluster;
-  const ofOne =
-    parts.every((part) => part.cluster === cluster) &&
-    pieces.every((piece, at) => {
-      const [last, next] = [piece.at(-1), pieces[at + 1]?.[0]];
-      return last === undefined || next === undefined || compareBackends(last, next) < 0;
-    });
-  return {
-    cluster: ofOne ? cluster : undefined,
-    ports: new Set(parts.flatMap(({ ports }) => [...ports])),
-    active: parts.some(({ active }) => active),
-  };
+  const ports = new Set<readonly NamedPort[]>();
+  const cluster = pieces[0]?.[0]?.cluster;
+  let ofOne = true;
+  let active = false;
+  let last: Backend | undefined;
+  for (const piece of pieces) {
+    const part = of(piece);
+    for (const list of part.ports) ports.add(list);
+    const first = piece[0];
+    ofOne &&=
+      part.cluster === cluster && first !== undefined && (last === undefined || compareBackends(last, first) < 0);
+    active ||= part.active;
+    last = piece.at(-1);
+  }
+  return { cluster: ofOne ? cluster : undefined, ports, active };
 }

@@ -14,8 +14,6 @@ export interface HttpsDeps {
   readonly headerBytesMax: number;
 }
 
-/** Readers of diagnostics are few; a handshake costs more than what it asks for. */
-const CONNECTIONS_MAX = 512;
 /** Over a slow link, twice. */
 const HANDSHAKE_MS_MAX = 10_000;
 
@@ -33,7 +31,6 @@ export function createHttpsServer(
     },
     handle,
   );
-  server.maxConnections = CONNECTIONS_MAX;
   // What is open goes on with what it was opened with.
   server.once(
     'close',

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type HttpServer, type Route, serveHttp } from './http.ts';
+import { HTTP_LIMITS } from './http-limits.ts';
 import { type Log, silentLog } from './log.ts';
 
 const open: HttpServer[] = [];
@@ -100,4 +103,64 @@ test('events reach the reader', async () => {
   const response = await fetch(`${address}/e`);
   const chunk = await response.body?.getReader().read();
   expect(new TextDecoder().decode(chunk?.value)).toBe('event: hello\ndata: {"a":1}\n\n');
+});
+
+const GET = 'GET /x HTTP/1.1\r\nHost: x\r\n\r\n';
+const portOf = ({ address }: HttpServer) => Number(new URL(address).port);
+
+test('a reader that asks for a thousand things at once is cut off, and no more than a few are made', async () => {
+  let made = 0;
+  const handle = () => {
+    made += 1;
+    return { json: made };
+  };
+  const server = await serve([{ method: 'GET', path: '/x', handle }]);
+  const socket = connect(portOf(server), '127.0.0.1').resume();
+  socket.write(GET.repeat(1_000));
+  await once(socket, 'close');
+  expect(made).toBeLessThanOrEqual(HTTP_LIMITS.waitingMax);
+  expect(await (await fetch(`${server.address}/x`)).json()).toBe(made);
+});
+
+test('a few things asked at once are answered in their order, over and over', async () => {
+  let made = 0;
+  const handle = () => {
+    made += 1;
+    return { text: `(${made})`, contentType: 'text/plain' };
+  };
+  const socket = connect(portOf(await serve([{ method: 'GET', path: '/x', handle }])), '127.0.0.1').setEncoding('utf8');
+  let read = '';
+  socket.on('data', (text: string) => {
+    read += text;
+  });
+  const numbers = () => [...read.matchAll(/\((\d+)\)/g)].map(([, number]) => Number(number));
+  for (const asked of [4, 8, 12]) {
+    socket.write(GET.repeat(4));
+    await expect.poll(() => numbers().length).toBe(asked);
+  }
+  expect(numbers()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  socket.destroy();
+});
+
+test('an answer that nobody reads is given up, and one that is read slowly is not', async () => {
+  const text = 'a'.repeat(32 * 1024 * 1024);
+  const routes: Route[] = [{ method: 'GET', path: '/x', handle: () => ({ text, contentType: 'text/plain' }) }];
+  const server = await serveHttp('127.0.0.1:0', routes, silentLog, undefined, { ...HTTP_LIMITS, unreadMs: 200 });
+  open.push(server);
+  const silent = connect(portOf(server), '127.0.0.1').pause();
+  silent.on('error', () => {});
+  silent.write(GET);
+  const slow = await fetch(`${server.address}/x`);
+  let bytes = 0;
+  for await (const chunk of slow.body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(bytes).toBe(text.length);
+  let unread = 0;
+  silent.on('data', (chunk: Buffer) => {
+    unread += chunk.length;
+  });
+  await once(silent.resume(), 'close');
+  expect(unread).toBeLessThan(text.length);
 });

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { foreignReason, readJsonBody } from './http-body.ts';
+import { HTTP_LIMITS, type HttpLimits, ReaderLimits } from './http-limits.ts';
 import { createHttpsServer, type HttpsDeps, shownCertificate } from './http-tls.ts';
 import { clearSocketPath, hostPort, listenError } from './listen.ts';
 import type { Log } from './log.ts';
@@ -80,13 +81,15 @@ export async function serveHttp(
   routes: readonly Route[],
   log: Log,
   tls?: HttpTls,
+  limits: HttpLimits = HTTP_LIMITS,
 ): Promise<HttpServer> {
   const table = routes.map((route) => ({ route, parts: route.path.split('/') }));
   const closing = new AbortController();
   const streams = { open: 0 };
   const guard = listen.startsWith('unix:') ? undefined : tls;
   const handle = (request: IncomingMessage, response: ServerResponse) => {
-    answer({ table, streams, guard, closing: closing.signal }, request, response).catch((error) => {
+    if (!readers.admits(request, response)) return;
+    answer({ table, streams, guard, readers, closing: closing.signal }, request, response).catch((error) => {
       log.error('http request failed', { path: request.url, error });
       if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' });
       response.end('internal error\n');
@@ -96,6 +99,7 @@ export async function serveHttp(
     guard === undefined
       ? createServer({ maxHeaderSize: HEADER_BYTES_MAX }, handle)
       : createHttpsServer({ ...guard, headerBytesMax: HEADER_BYTES_MAX }, handle);
+  const readers = new ReaderLimits(server, limits);
   const address = await bind(server, listen, guard === undefined ? 'http' : 'https');
   return {
     address,
@@ -129,11 +133,12 @@ interface Serving {
   readonly table: readonly { readonly route: Route; readonly parts: readonly string[] }[];
   readonly streams: { open: number };
   readonly guard: HttpTls | undefined;
+  readonly readers: ReaderLimits;
   readonly closing: AbortSignal;
 }
 
 async function answer(
-  { table, streams, guard, closing }: Serving,
+  { table, streams, guard, readers, closing }: Serving,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -160,6 +165,7 @@ async function answer(
   const { body } = read;
   const result = await hit.route.handle({ method, path: url.pathname, params, query: url.searchParams, accept, body });
   if ('events' in result) return stream(request, response, result.events, streams, closing);
+  readers.answering(response);
   send(request, response, result);
 }
 

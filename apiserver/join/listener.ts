@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { NONCE_BYTES } from '../../pki/join/proof.ts';
+import { HTTP_LIMITS, type HttpLimits, ReaderLimits } from '../../runtime/http-limits.ts';
 import { hostPort, listenError } from '../../runtime/listen.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { CertificateSource } from '../../runtime/tls/certificate-source.ts';
@@ -29,10 +30,14 @@ export interface JoinListenerDeps {
   readonly log: Log;
 }
 
-/** Joins are rare; whoever opens more connections than this is no joiner. */
-const CONNECTIONS_MAX = 64;
 /** A body of the largest size over a slow link. */
 const REQUEST_MS_MAX = 15_000;
+const LIMITS: Omit<HttpLimits, 'unreadMs'> = {
+  // Joins are rare; whoever opens more connections than this is no joiner.
+  connectionsMax: 64,
+  // A joiner waits for each answer; the next request may come before the last byte before it is known to be gone.
+  waitingMax: 2,
+};
 const HEADERS_MS_MAX = 5_000;
 /** How late a limit of time may be noticed. */
 const CHECK_MS = 2_000;
@@ -67,6 +72,7 @@ export class JoinListener {
         handshakeTimeout: HEADERS_MS_MAX,
       },
       (request, response) => {
+        if (!readers.admits(request, response)) return;
         this.#handle(request, response).catch((error: unknown) => {
           // A request that was cut off is nobody's fault here.
           if (!request.destroyed || request.complete) log.error('join request failed', { error });
@@ -75,7 +81,7 @@ export class JoinListener {
         });
       },
     );
-    server.maxConnections = CONNECTIONS_MAX;
+    const readers = new ReaderLimits(server, { ...HTTP_LIMITS, ...LIMITS });
     this.#server = server;
     this.#follow(server);
     const { host, port } = hostPort(listen);

@@ -3,14 +3,29 @@
 // never written over: only a rotation moves another into its place, and keeps it beside that.
 
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import {
+  access,
+  constants,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 
 const PRIVATE_MODE = 0o600;
 const PUBLIC_MODE = 0o644;
 /** Folders list the names of peers and nodes, which are nobody else's business. */
 const FOLDER_MODE = 0o700;
+/** What a file is called until it is whole: its name, and so many random bytes. */
+const WRITTEN_NAME_BYTES = 6;
+const BEING_WRITTEN = /\.pem\.[0-9a-f]{12}\.tmp$/;
 
 export interface Pair {
   readonly cert: string;
@@ -25,8 +40,12 @@ export interface PairTexts {
 export const writePublic = (path: string, text: string): Promise<void> => writeAtomically(path, text, PUBLIC_MODE);
 const writePrivate = (path: string, text: string): Promise<void> => writeAtomically(path, text, PRIVATE_MODE);
 
-/** The key first: a reader that meets the new key beside the old certificate keeps what it has, and reads again. */
+/**
+ * The key first: a reader that meets the new key beside the old certificate keeps what it has, and reads again. For whoever holds the
+ * folder's lock: what a crash has left of an earlier key goes.
+ */
 export async function writePair(paths: Pair, texts: PairTexts): Promise<void> {
+  await removeLeftOvers(dirname(paths.key));
   await writePrivate(paths.key, texts.key);
   await writePublic(paths.cert, texts.certificate);
 }
@@ -46,6 +65,24 @@ export async function movePrivate(from: string, to: string): Promise<void> {
   } catch (error) {
     throw failure('write', to, error);
   }
+}
+
+/** Rejects with PKI_FILE where files cannot be made in a folder. A full disk shows only when one is written. */
+export async function assertWritable(folder: string): Promise<void> {
+  try {
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw failure('write', folder, error);
+  }
+}
+
+/**
+ * What a program that was killed has left of files that it was writing, private keys among them, which would lie there for ever. Nobody
+ * else may be writing in the folder. What cannot be removed stays: whoever writes next learns why.
+ */
+export async function removeLeftOvers(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((name) => BEING_WRITTEN.test(name))) await rm(join(folder, name)).catch(() => {});
 }
 
 /** Nothing where there is nothing. */
@@ -86,7 +123,7 @@ async function place(
   mode: number,
   publish: (written: string) => Promise<void>,
 ): Promise<void> {
-  const written = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const written = `${path}.${randomBytes(WRITTEN_NAME_BYTES).toString('hex')}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
     const file = await open(written, 'wx', mode);
@@ -128,9 +165,17 @@ function failure(operation: 'read' | 'write' | 'remove', path: string, cause: un
     operation: `${operation} credential`,
     subject: path,
     reason: reasonOf(cause),
-    hint: code === 'ENOSPC' ? 'make room on that file system' : 'check that the folder belongs to this user',
+    hint: REMEDIES[String(code)] ?? 'check that the folder belongs to this user',
     cause,
   });
 }
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room on that file system',
+  EDQUOT: 'make room within the quota of this user',
+  EROFS: 'mount that file system for writing',
+  EISDIR: 'a folder stands in its place: move it away',
+  ENOTDIR: 'a file stands in the place of its folder: move it away',
+};
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../runtime/clock.ts';
+import { writePair } from './files.ts';
 import { withFolderLock } from './folder-lock.ts';
 
 let dir: string;
@@ -42,4 +43,17 @@ test('a second writer waits for the first, and its process does not end meanwhil
   release();
   await Promise.all([first, second]);
   expect(order).toEqual(['first begins', 'first ends', 'second']);
+});
+
+test('what a killed writer has left of keys goes with the next one, and nothing else', async () => {
+  const [ca, door] = [join(dir, 'ca'), join(dir, 'door')];
+  for (const folder of [ca, door]) {
+    await mkdir(folder);
+    for (const name of ['key.pem', 'key.pem.57988b941e62.tmp', 'notes.tmp']) await writeFile(join(folder, name), name);
+  }
+  await withFolderLock(dir, async () => {
+    expect(await readdir(ca)).toEqual(['key.pem', 'notes.tmp']);
+    await writePair({ cert: join(door, 'cert.pem'), key: join(door, 'key.pem') }, { certificate: 'c', key: 'k' });
+  });
+  expect((await readdir(door)).sort()).toEqual(['cert.pem', 'key.pem', 'notes.tmp']);
 });

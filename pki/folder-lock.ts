@@ -3,9 +3,11 @@
 // are replaced whole.
 
 import { mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../runtime/errors.ts';
 import { lockAlone } from '../runtime/file-lock.ts';
+import { removeLeftOvers } from './files.ts';
 
 /** What init writes for a thousand nodes takes a few seconds. */
 const WAIT_MS_MAX = 15_000;
@@ -23,6 +25,8 @@ export async function withFolderLock<T>(dir: string, task: () => Promise<T>, clo
       if (clock.monotonic() >= deadline) throw busy(dir);
       await sleep(clock, LOOK_AGAIN_MS);
     }
+    // Whoever held it before may have been killed, with the key of an authority half in place.
+    await removeLeftOvers(join(dir, 'ca'));
     return await task();
   } finally {
     clearInterval(alive);

@@ -2,13 +2,14 @@
 // pair that was there.
 
 import type { X509Certificate } from 'node:crypto';
+import { dirname } from 'node:path';
 import type { ClusterName } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import { certificatesOf } from '../../runtime/tls/pem.ts';
 import { readAuthority, type StoredAuthority } from '../authority-files.ts';
 import { readClusterRecord } from '../cluster-record.ts';
-import { namesIn, type Pair, readIfPresent, writePair } from '../files.ts';
+import { assertWritable, namesIn, type Pair, readIfPresent, writePair } from '../files.ts';
 import { withFolderLock } from '../folder-lock.ts';
 import { clusterLayout } from '../layout.ts';
 import { issuerProblem, type LeafPlace, leafIn, readLeaf } from '../leaf-files.ts';
@@ -80,7 +81,10 @@ export class LeafFolder implements RenewableLeaves {
   async obstacle(): Promise<RenewalFailure | undefined> {
     try {
       const stored = await this.#authority();
-      return stored.ok ? undefined : stored.error;
+      if (!stored.ok) return stored.error;
+      const folders = new Set((await this.standing()).map(({ place }) => dirname(place.paths.cert)));
+      for (const folder of folders) await assertWritable(folder);
+      return undefined;
     } catch (error) {
       return failureOf(error);
     }

@@ -89,7 +89,10 @@ function explain({ refusal, cluster, local, now }: RefusedClient, leaf: Leaf | u
     acts: cluster,
     reason: `the door of ${cluster} refuses our client certificate: ${how}`,
     expected: `that the trust store which ${cluster} binds to ${us} holds ${issuer}`,
-    remedy: `Put the CA of this cluster into the trust store that ${cluster} binds to it.`,
+    // A door that ends the handshake does not say which of these it is.
+    remedy:
+      `Put the CA of this cluster into the trust store that ${cluster} binds to it; where it is there, compare the clocks. ` +
+      `Where ${cluster} has left or revoked this cluster, run clustermesh leave ${cluster} here too.`,
   };
 }
 

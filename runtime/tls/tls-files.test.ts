@@ -37,8 +37,8 @@ afterEach(async () => {
 });
 
 const authorityOf = (cluster: string) => createAuthority({ cluster: cluster as ClusterName, now: Date.now(), days: 1 });
-const leafOf = (authority: Authority, profile: Profile) =>
-  issue({ authority, profile, now: Date.now(), ttlMs: DAY_MS, ips: profile === 'door' ? ['127.0.0.1'] : [] });
+const leafOf = (authority: Authority, profile: Profile, now = Date.now()) =>
+  issue({ authority, profile, now, ttlMs: DAY_MS, ips: profile === 'door' ? ['127.0.0.1'] : [] });
 
 const filesOf = (name: string) => ({
   ca: [join(dir, `${name}-ca.pem`)],
@@ -203,6 +203,11 @@ describe('certificates from files', () => {
       /not a CA certificate/,
     ],
     ['an empty CA file', ({ ca }) => writeFile(ca, ''), /holds no PEM certificate/],
+    [
+      'a pair that has expired',
+      async () => writeLeaf('server', await leafOf(await authorityOf('west'), 'door', Date.now() - 2 * DAY_MS)),
+      /expired on .*check the clock, have clustermesh trust renew/,
+    ],
   ])('cannot be opened with %s', async (_, breakIt, reason) => {
     const ca = await authorityOf('west');
     await writeCa('server', ca);

@@ -131,7 +131,9 @@ export class TlsFilesFollower {
       operation: 'load certificates',
       subject: path,
       reason,
-      hint: 'check the paths and permissions, and that certificate and key come from the same issue',
+      hint:
+        'check path and permissions, and that certificate and key come from the same issue; where it has expired, check the clock, ' +
+        'have clustermesh trust renew make a new pair where the authority is kept, and copy it here',
     });
   }
 

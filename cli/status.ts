@@ -25,6 +25,8 @@ export function statusCommand(): Command {
 export function healthy(status: StatusDocument): boolean {
   return (
     Object.values(status.health).every(({ state }) => state === 'ok') &&
+    // Those of peers' documents are no health of a part: what is not read there is a peer that is missing.
+    status.source.problems.every(({ severity }) => severity !== 'error') &&
     status.peers.every(({ phase, freshness, synced }) => phase === 'live' && freshness === 'fresh' && synced) &&
     status.agents.every(({ connected, refused }) => connected && refused.every(isLimitation))
   );

@@ -131,6 +131,25 @@ test('a folder that cannot be read is told once, and read when it comes', async 
   await until(() => expect(last()).toEqual({ 'a.yaml': '1' }));
 });
 
+test('what was read stays where another folder, an empty one, takes the place, as an unmounted volume has it', async () => {
+  const root = folder();
+  write(root, 'a.yaml', '1');
+  const { reads, refusals, last } = follow(root);
+  await until(() => expect(last()).toEqual({ 'a.yaml': '1' }));
+  const volume = `${root}-volume`;
+  cleanups.push(() => rmSync(volume, { recursive: true, force: true }));
+  renameSync(root, volume);
+  mkdirSync(root);
+  await until(() => expect(refusals.at(-1)).toMatch(/another folder stands in its place, which is empty/));
+  expect(reads).toEqual([{ 'a.yaml': '1' }]);
+  rmSync(root, { recursive: true });
+  renameSync(volume, root);
+  await until(() => expect(reads).toHaveLength(2));
+  expect(last()).toEqual({ 'a.yaml': '1' });
+  rmSync(join(root, 'a.yaml'));
+  await until(() => expect(last()).toEqual({}));
+});
+
 test('what is no readable text file is named with its reason', async () => {
   const root = folder();
   mkdirSync(join(root, 'folder'));

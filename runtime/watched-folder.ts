@@ -1,7 +1,7 @@
 // The files of a folder as texts, read again whenever something in it may have changed. A notification only says that it is
 // time to look; a periodic look covers what notifications miss (network file systems, overflows). What is being written is
 // not read, and what is missing for a moment (an editor that moves a file away and writes it anew) is not gone: a change
-// counts once two looks in a row see the same.
+// counts once two looks in a row see the same. Nor is it gone with a file system that is unmounted.
 
 import { type BigIntStats, type Dirent, type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -159,11 +159,16 @@ interface Look {
 }
 
 const MISSING = 'missing';
+const UNMOUNTED =
+  'another folder stands in its place, which is empty, as where a file system is unmounted: what was read before still counts; ' +
+  'if all of it is to go, put a file there that holds a comment';
 
 class FolderReader {
   readonly #options: WatchedFolderOptions;
   readonly #files = new Map<string, FileSeen>();
   #first = true;
+  /** Which folder stood there at the last look. */
+  #root: string | undefined;
   read: FolderRead = { texts: new Map(), unreadable: new Map() };
 
   constructor(options: WatchedFolderOptions) {
@@ -172,6 +177,7 @@ class FolderReader {
 
   async look(): Promise<Look> {
     const { folders, files } = await this.#list();
+    this.#assertNotUnmounted(folders.get(this.#options.path), files);
     let changed = false;
     let unsettled = false;
     for (const path of new Set([...this.#files.keys(), ...files])) {
@@ -183,6 +189,13 @@ class FolderReader {
     if (changed) this.#rebuild();
     const incomplete = [...this.#files.values()].some(({ accepted }) => accepted === undefined);
     return { changed, unsettled, incomplete, folders };
+  }
+
+  /** Files that are deleted are gone; those of a volume that is unmounted, or not mounted yet, are not, and leave an empty folder too. */
+  #assertNotUnmounted(root: string | undefined, files: readonly string[]): void {
+    const replaced = this.#root !== undefined && root !== this.#root;
+    if (replaced && files.length === 0 && this.#files.size > 0) throw new Error(UNMOUNTED);
+    this.#root = root;
   }
 
   async #list(): Promise<{ readonly folders: ReadonlyMap<string, string>; readonly files: readonly string[] }> {

@@ -86,6 +86,16 @@ describe('clustermesh trust renew', () => {
     expect([(await leafAt('door')).fingerprint256, await keyAt('door')]).toEqual(before);
   });
 
+  test('says that nothing could be renewed before anything is due', async () => {
+    await init(0);
+    expect((await trust('renew')).exit).toBe(0);
+    await writeFile(join(dir, 'ca', 'key.pem'), '');
+    const { exit, printed: text } = await trust('renew');
+    expect([exit, text]).toEqual([1, expect.stringMatching(/nothing can be renewed: .*holds no private key/)]);
+    const { obstacle } = JSON.parse((await trust('renew', '-o', 'json')).printed);
+    expect(obstacle).toEqual({ reason: expect.stringMatching(/ca\.pem: .*private key/), remedy: expect.any(String) });
+  });
+
   test('heals what a crash between key and certificate has left', async () => {
     await init(1);
     await writeFile(join(dir, 'rpc', 'key.pem'), await keyAt('admin'));
@@ -168,6 +178,16 @@ describe('clustermesh trust status', () => {
     expect(JSON.parse((await trust('status', '-o', 'json')).printed).renewer).toBeNull();
   });
 
+  test('calls an authority broken whose key is there and signs nothing, and not one whose key is kept elsewhere', async () => {
+    await init(0);
+    await writeFile(join(dir, 'ca', 'key.pem'), '');
+    const { exit, printed: text } = await trust('status');
+    expect([exit, text]).toEqual([1, expect.stringMatching(/key\.pem signs nothing: .*holds no private key/)]);
+    expect(text).toMatch(/^own +broken/m);
+    await rm(join(dir, 'ca', 'key.pem'));
+    expect((await trust('status')).exit).toBe(0);
+  });
+
   test('names a pair that does not fit, a leaf of another authority, and a store that cannot be read', async () => {
     await init(1);
     await writeFile(join(dir, 'rpc', 'key.pem'), await keyAt('admin'));
@@ -183,7 +203,7 @@ describe('clustermesh trust status', () => {
     }
     const { exit, leaves, authorities, text } = await status();
     expect(exit).toBe(1);
-    expect(authorities).toEqual({ own: 'ok', east: 'broken' });
+    expect(authorities).toEqual({ own: 'broken', east: 'broken' });
     expect(leaves).toMatchObject({ rpc: 'broken', door: 'broken' });
     expect(text).toContain('issued by another authority');
     const { printed: page } = await trust('status');

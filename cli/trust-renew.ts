@@ -4,7 +4,7 @@
 
 import { Command, Option } from 'commander';
 import { renewalOf } from '../pki/leaf-files.ts';
-import { LeafFolder } from '../pki/renew/leaf-folder.ts';
+import { LeafFolder, type RenewalFailure } from '../pki/renew/leaf-folder.ts';
 import { type RoundEntry, renewalRound } from '../pki/renew/round.ts';
 import { leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -49,7 +49,10 @@ export function renewCommand(): Command {
         .conflicts(['all', 'dryRun']),
     )
     .addOption(outputOption())
-    .addHelpText('after', '\nExit codes: 0 done, 1 a renewal failed, 2 wrong usage, 3 could not be carried out.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 a renewal failed, or none could succeed, 2 wrong usage, 3 could not be carried out.',
+    )
     .action(async ({ dir, all = false, dryRun = false, leafLife, watch, run, output }: RenewOptions) => {
       const leaves = new LeafFolder({ dir, lifeMs: leafLife });
       if (watch === true) {
@@ -61,9 +64,12 @@ export function renewCommand(): Command {
       const now = systemClock.now();
       const due = (leaf: StandingLeaf) => all || leafState(leaf, now) !== 'ok';
       const entries = await renewalRound({ leaves, now, due, dryRun });
-      const document = { schema_version: 1, cluster, dir, dry_run: dryRun, leaves: entries.map(shown) };
-      print(output, document, () => render(entries));
-      if (entries.some(({ action }) => action === 'failed')) process.exitCode = 1;
+      // A timer that finds nothing due yet is to learn in time that nothing could be renewed.
+      const obstacle = (await leaves.obstacle()) ?? null;
+      const told = obstacle && { reason: obstacle.reason, remedy: obstacle.hint };
+      const document = { schema_version: 1, cluster, dir, dry_run: dryRun, leaves: entries.map(shown), obstacle: told };
+      print(output, document, () => render(entries, obstacle));
+      if (obstacle !== null || entries.some(({ action }) => action === 'failed')) process.exitCode = 1;
     });
 }
 
@@ -79,7 +85,7 @@ function shown({ leaf: { place, certificate }, action, failure }: RoundEntry) {
   };
 }
 
-function render(entries: readonly RoundEntry[]): string {
+function render(entries: readonly RoundEntry[], obstacle: RenewalFailure | null): string {
   const rows = entries.map(shown);
   const failed = rows
     .filter(({ action }) => action === 'failed')
@@ -88,5 +94,9 @@ function render(entries: readonly RoundEntry[]): string {
     ['FOR', 'CERTIFICATE', 'ACTION', 'VALID TO', 'RENEWAL DUE'],
     rows.map((row) => [row.for, row.certificate, row.action, row.valid_to ?? '-', row.renewal_due ?? '-']),
   );
-  return [listed, ...failed].join('\n\n');
+  const obstructed =
+    obstacle === null || failed.length > 0
+      ? []
+      : [`nothing can be renewed: ${obstacle.reason}\n  fix: ${obstacle.hint}`];
+  return [listed, ...failed, ...obstructed].join('\n\n');
 }

@@ -2,6 +2,10 @@
 // Exit 1 says that something does not serve any more, or soon will not because nothing renews it.
 
 import { Command } from 'commander';
+import type { ClusterName } from '../mesh/model/names.ts';
+import { readAuthority } from '../pki/authority-files.ts';
+import { readIfPresent } from '../pki/files.ts';
+import { clusterLayout } from '../pki/layout.ts';
 import { issuerProblem, renewalOf } from '../pki/leaf-files.ts';
 import { LeafFolder } from '../pki/renew/leaf-folder.ts';
 import { isRenewed } from '../pki/renew/presence.ts';
@@ -28,9 +32,10 @@ export function statusCommand(): Command {
       const folder = new LeafFolder({ dir });
       const cluster = await folder.cluster();
       const now = systemClock.now();
-      const [leaves, stores, rotation, renewed] = await Promise.all([
+      const [leaves, stores, keyFlaw, rotation, renewed] = await Promise.all([
         folder.standing(),
         trustStoresOf(dir),
+        keyFlawOf(dir, cluster),
         rotationOf(dir),
         isRenewed(dir),
       ]);
@@ -40,7 +45,9 @@ export function statusCommand(): Command {
         cluster,
         dir,
         evaluated_at: new Date(now).toISOString(),
-        authorities: stores.map((store) => authorityRow(store, now)),
+        authorities: stores.map((store) =>
+          authorityRow(store.peer === undefined ? { ...store, flaw: store.flaw ?? keyFlaw } : store, now),
+        ),
         leaves: leaves.map((leaf) => leafRow(leaf, own, now)),
         rotation,
         // Whether one runs on this machine; null where the authority is kept elsewhere.
@@ -59,6 +66,18 @@ const remedy = (state: 'broken' | 'expired' | 'overdue', dir: string): string =>
     expired: `clustermesh trust renew --dir ${dir}`,
     overdue: `look at what is to renew it (docs/operations.md), or run clustermesh trust renew --dir ${dir}`,
   })[state];
+
+/** Why what is there as the authority's key signs nothing; undefined where there is none, or this user may not look. */
+async function keyFlawOf(dir: string, cluster: ClusterName): Promise<string | undefined> {
+  const layout = clusterLayout(dir);
+  try {
+    if ((await readIfPresent(layout.authority.key)) !== undefined) await readAuthority(layout, cluster);
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    return error.code === 'PKI_AUTHORITY' ? `${layout.authority.key} signs nothing: ${error.reason}` : undefined;
+  }
+  return undefined;
+}
 
 /** How far `rotate-ca` has come; null where the authority is kept elsewhere, or cannot be read, which its row says. */
 async function rotationOf(dir: string) {

@@ -22,10 +22,10 @@ export async function readClusterRecord({ record: path }: ClusterLayout): Promis
   const text = await readIfPresent(path);
   if (text === undefined) return undefined;
   const read = decodeObject(Buffer.from(text), BYTES_MAX);
-  if (!read.ok) throw refused(path, read.error, 'repair the file');
+  if (!read.ok) throw refused(path, read.error, REPAIR);
   const { cluster, id, leafLifeMs } = read.value;
   const name = parseClusterName(typeof cluster === 'string' ? cluster : '');
-  if (!name.ok) throw refused(path, `cluster: ${name.error}`, 'repair the file');
+  if (!name.ok) throw refused(path, `cluster: ${name.error}`, REPAIR);
   return {
     cluster: name.value,
     ...(typeof id === 'number' ? { id } : {}),
@@ -62,6 +62,7 @@ export function recordChanges(known: ClusterRecord | undefined, record: ClusterR
 export const writeClusterRecord = ({ record }: ClusterLayout, value: ClusterRecord): Promise<void> =>
   writePublic(record, `${JSON.stringify(value)}\n`);
 
+const REPAIR = 'restore it from a backup, or write {"cluster": "NAME"} into it, with the name of the cluster';
 const OWN_FOLDER = 'give each cluster a folder of its own';
 const ID_FOR_LIFE = 'identities of pods are numbered by the id: it is never changed while the cluster lives';
 

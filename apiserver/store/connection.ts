@@ -61,8 +61,11 @@ export interface CallOptions {
 export interface DuplexOptions<Res> {
   readonly operation: string;
   readonly subject?: string;
-  /** An OperationalError that it throws ends the stream; anything else is a bug and is not caught. */
-  readonly onMessage: (message: Res) => void;
+  /**
+   * An OperationalError that it throws ends the stream; anything else is a bug and is not caught. The next message is read once what this
+   * returns resolves; it does not reject.
+   */
+  readonly onMessage: (message: Res) => Promise<void> | undefined;
   /** Once, last; not after `close`. */
   readonly onEnd: (error: OperationalError) => void;
 }
@@ -163,12 +166,13 @@ export class EtcdConnection {
     };
     const stream = openStream(channel.client, method, metadata, {
       onMessage: (message) => {
-        if (ended) return;
+        if (ended) return undefined;
         try {
-          options.onMessage(message);
+          return options.onMessage(message);
         } catch (error) {
           if (!(error instanceof OperationalError)) throw error;
           end(error);
+          return undefined;
         }
       },
       onEnd: (status) =>

@@ -69,7 +69,7 @@ export class MemoryWatchStream implements WatchStream {
       if (!this.#open || this.held) return;
       const message = this.#answers.shift() ?? this.#nextEvents();
       if (message === undefined) return;
-      this.#deps.listener.onMessage(message);
+      void this.#deps.listener.onMessage(message);
       this.pump();
     });
   }

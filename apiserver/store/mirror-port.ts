@@ -43,7 +43,8 @@ export type WatchMessage =
   | { readonly type: 'canceled'; readonly watchId: number; readonly compactRevision: number; readonly reason: string };
 
 export interface WatchListener {
-  onMessage(message: WatchMessage): void;
+  /** Whoever can holds the next message back until what this returns resolves; they are taken in order in any case. */
+  onMessage(message: WatchMessage): Promise<void> | undefined;
   /** Once, last; not after `close`. */
   onEnd(error: OperationalError): void;
 }

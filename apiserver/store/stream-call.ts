@@ -1,6 +1,6 @@
 // Messages both ways over a channel. As with single requests (unary-call.ts), grpc-js' own way costs more than what it is used for here:
 // a stream of objects with its buffers and events for each message that comes, where it is only handed on. What is received is
-// read on at once; what is sent goes one message behind the other, since the channel holds one at a time.
+// read on once the one before is taken; what is sent goes one message behind the other, since the channel holds one at a time.
 
 import { type Client, type Metadata, type MethodDefinition, status } from '@grpc/grpc-js';
 import type { Refusal } from './unary-call.ts';
@@ -11,7 +11,8 @@ export interface StreamCall<Req> {
 }
 
 export interface StreamListener<Res> {
-  readonly onMessage: (message: Res) => void;
+  /** The next message is read once what this returns resolves. */
+  readonly onMessage: (message: Res) => Promise<void> | undefined;
   /** Once, last, also after `cancel`; the code says whether it is a failure. */
   readonly onEnd: (end: Refusal) => void;
 }
@@ -42,8 +43,9 @@ export function openStream<Req, Res>(
         call.cancelWithStatus(unreadable.code, unreadable.details);
         return;
       }
-      onMessage(message);
-      call.startRead();
+      const taken = onMessage(message);
+      if (taken === undefined) call.startRead();
+      else void taken.then(() => call.startRead());
     },
     onReceiveStatus: ({ code, details }) => onEnd(unreadable ?? { code, details }),
   });

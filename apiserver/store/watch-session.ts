@@ -2,7 +2,7 @@
 // etcd answers throughout, asks for progress and notices silence. It keeps nothing beyond its stream and decides nothing: the
 // mirror owns the entries and what happens after the end.
 
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, sleep } from '../../runtime/clock.ts';
 import type { OperationalError } from '../../runtime/errors.ts';
 import { Meanings, storeChanged, storeFailure } from './failures.ts';
 import type { KeyRange } from './key-range.ts';
@@ -11,6 +11,12 @@ import type { StoreEvent } from './port.ts';
 
 /** Fragments of one message are joined in memory; beyond this many events a paged list is cheaper than the message. */
 const FRAGMENT_EVENTS_MAX = 500_000;
+
+/**
+ * Of a message, that are told in one turn, and the rest of their revision: what four full transactions wrote. Whoever is told takes some
+ * ten microseconds for each, and an etcd that had to wait puts up to a thousand revisions into one message.
+ */
+const EVENTS_PER_TURN = 512;
 
 /** The reason why a watch was refused comes as text inside a good answer. */
 const PERMISSION = /permission ?denied|unauthenticated/i;
@@ -52,6 +58,10 @@ export class WatchSession {
   readonly #handlers: WatchSessionHandlers;
   readonly #laneOf = new Map<number, number>();
   readonly #fragments = new Map<number, StoreEvent[]>();
+  /** Parts of a message, and what came behind it. */
+  readonly #untold: WatchMessage[] = [];
+  #telling: Promise<void> | undefined;
+  #over = false;
   #stream: WatchStream | undefined;
   #created = 0;
   #heard = false;
@@ -77,7 +87,7 @@ export class WatchSession {
           this.fail(silent('watches not established', establishTimeoutMs)),
         );
         const stream = source.openWatch({
-          onMessage: (message) => this.#guarded(() => this.#onMessage(message)),
+          onMessage: (message) => this.#take(message),
           onEnd: (error) => this.fail(error),
         });
         this.#stream = stream;
@@ -85,14 +95,41 @@ export class WatchSession {
       });
     } finally {
       signal.removeEventListener('abort', abort);
+      this.#over = true;
       this.#cancelTimer();
       this.#stream?.close();
     }
   }
 
   fail(error: unknown): void {
+    // What is left of a message is not told: whoever follows goes on behind what was.
+    this.#over = true;
     this.#fail(error);
     this.#stream?.close();
+  }
+
+  /** In order, with others' turns between the parts of a long message. Resolves when it is told, where that is not at once. */
+  #take(message: WatchMessage): Promise<void> | undefined {
+    for (const part of cut(message)) this.#untold.push(part);
+    if (this.#telling === undefined && this.#tell()) this.#telling = this.#tellRest();
+    return this.#telling;
+  }
+
+  async #tellRest(): Promise<void> {
+    do await sleep(this.#options.clock, 0);
+    while (this.#tell());
+    this.#telling = undefined;
+  }
+
+  /** Tells what a turn has room for; returns whether anything is left to tell. */
+  #tell(): boolean {
+    for (let told = 0; told < EVENTS_PER_TURN; ) {
+      const message = this.#over ? undefined : this.#untold.shift();
+      if (message === undefined) return false;
+      this.#guarded(() => this.#onMessage(message));
+      if (message.type === 'events') told += message.events.length;
+    }
+    return this.#untold.length > 0;
   }
 
   /** A throw inside a handler is a bug of ours or an etcd beyond repair: it ends the session, and its owner sees it. */
@@ -178,6 +215,26 @@ export class WatchSession {
     this.#cancelTimer = clock.after(progressIntervalMs, () => this.#askForProgress());
   }
 }
+
+/** Into parts of whole revisions, each as good as a message of its own. */
+function* cut(message: WatchMessage): Generator<WatchMessage> {
+  if (message.type !== 'events' || !message.complete) {
+    yield message;
+    return;
+  }
+  const { events } = message;
+  let begin = 0;
+  for (let end = EVENTS_PER_TURN; end < events.length; end += 1) {
+    const lastRevision = revisionOf(events[end - 1]);
+    if (end - begin < EVENTS_PER_TURN || revisionOf(events[end]) === lastRevision) continue;
+    yield { ...message, events: events.slice(begin, end), lastRevision };
+    begin = end;
+  }
+  yield begin === 0 ? message : { ...message, events: events.slice(begin) };
+}
+
+const revisionOf = (event: StoreEvent | undefined): number =>
+  event?.type === 'put' ? event.kv.modRevision : (event?.modRevision ?? 0);
 
 function silent(what: string, forMs: number): OperationalError {
   const reason = `${what} for ${Math.round(forMs)} ms`;

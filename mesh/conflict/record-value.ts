@@ -67,7 +67,7 @@ const NOT_FOR_PEERS = [`${statePrefix('identities')}value/`, `${statePrefix('ide
 
 export function kindOfRecord(key: string): RecordValue['kind'] | undefined {
   const kind = isStateKey(key) ? kindOfKey(key) : undefined;
-  return NOT_FOR_PEERS.some((prefix) => key.startsWith(prefix)) ? undefined : kind;
+  return kind === 'identities' && NOT_FOR_PEERS.some((prefix) => key.startsWith(prefix)) ? undefined : kind;
 }
 
 type Reader = (key: string, bytes: Uint8Array) => Result<ReadRecord, RecordProblem>;

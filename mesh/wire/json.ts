@@ -46,13 +46,24 @@ function parseObject(text: string): Result<JsonObject, string> {
   return names === countWrittenNames(text) ? ok(value) : err('names a field twice');
 }
 
-/** Field names in the parsed value, at any depth; undefined when it is too deep. */
+/** Field names in the parsed value, at any depth; undefined when it is too deep. What was parsed has no fields but its own. */
 function countNames(value: unknown, depth: number): number | undefined {
   if (typeof value !== 'object' || value === null) return 0;
   if (depth >= DEPTH_MAX) return undefined;
+  if (Array.isArray(value)) return countNamesIn(value, depth);
   let count = 0;
-  if (!Array.isArray(value)) count = Object.keys(value).length;
-  for (const child of Array.isArray(value) ? value : Object.values(value)) {
+  for (const name in value) {
+    const child: unknown = (value as JsonObject)[name];
+    const below = typeof child === 'object' ? countNames(child, depth + 1) : 0;
+    if (below === undefined) return undefined;
+    count += 1 + below;
+  }
+  return count;
+}
+
+function countNamesIn(list: readonly unknown[], depth: number): number | undefined {
+  let count = 0;
+  for (const child of list) {
     const below = countNames(child, depth + 1);
     if (below === undefined) return undefined;
     count += below;

@@ -104,9 +104,12 @@ export function recordKeys(
   };
 }
 
-/** Without the version: a key of another one belongs to the kind, and is refused as one of it. */
+/**
+ * Without the version: a key of another one belongs to the kind, and is refused as one of it. Endpoints first, of which there are the most
+ * by far: this is asked several times of each record.
+ */
 const KIND_PREFIXES: readonly { readonly kind: RecordKindName; readonly prefix: string }[] = [
-  ...Object.values(CILIUM_LAYOUTS).flatMap(({ kind }) =>
+  ...(['ip', 'nodes', 'identities', 'services'] as const).flatMap((kind) =>
     [STATE_ROOT, CACHE_ROOT].map((root) => ({ kind, prefix: `${root}${kind}/` })),
   ),
   ...Object.values(OWN_LAYOUTS).flatMap(({ kind, statePrefix: state, cachePrefix: cache }) =>
@@ -115,8 +118,10 @@ const KIND_PREFIXES: readonly { readonly kind: RecordKindName; readonly prefix: 
 ];
 
 /** The kind of a state or cache key, `undefined` for keys of no record kind. */
-export const kindOfKey = (key: string): RecordKindName | undefined =>
-  KIND_PREFIXES.find(({ prefix }) => key.startsWith(prefix))?.kind;
+export function kindOfKey(key: string): RecordKindName | undefined {
+  for (const { kind, prefix } of KIND_PREFIXES) if (key.startsWith(prefix)) return kind;
+  return undefined;
+}
 
 function withCluster(rest: string, infix: string, cached: boolean): Result<KeyParts, string> {
   const slash = rest.indexOf('/');

@@ -178,6 +178,23 @@ describe('clustermesh trust status', () => {
     expect(JSON.parse((await trust('status', '-o', 'json')).printed).renewer).toBeNull();
   });
 
+  test('tells of an authority that ends, in time to replace it, and says how', async () => {
+    // Authorities live ten years.
+    await init(3_600);
+    const late = await trust('status');
+    expect([late.exit, late.printed]).toEqual([1, expect.stringMatching(/^own +overdue/m)]);
+    expect(late.printed).toMatch(/ca\.pem: overdue\n {2}fix: replace it before it ends: clustermesh trust rotate-ca/);
+    await rm(dir, { recursive: true });
+    await init(3_660);
+    expect((await trust('status')).printed).toMatch(
+      /ca\.pem: expired\n {2}fix: check the clock; clustermesh trust rotate-ca .* --force/,
+    );
+    await expect(init(0)).rejects.toMatchObject({
+      code: 'PKI_AUTHORITY',
+      hint: expect.stringMatching(/rotate-ca --force/),
+    });
+  });
+
   test('calls an authority broken whose key is there and signs nothing, and not one whose key is kept elsewhere', async () => {
     await init(0);
     await writeFile(join(dir, 'ca', 'key.pem'), '');

@@ -12,7 +12,7 @@ import { isRenewed } from '../pki/renew/presence.ts';
 import { type LeafState, leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
 import { readRotation } from '../pki/rotate/rotation.ts';
 import { spkiPin, spkiPins } from '../pki/spki.ts';
-import { storeState, type TrustStore, trustStoresOf } from '../pki/trust-stores.ts';
+import { type StoreState, storeState, type TrustStore, trustStoresOf } from '../pki/trust-stores.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { OperationalError } from '../runtime/errors.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
@@ -66,6 +66,19 @@ const remedy = (state: 'broken' | 'expired' | 'overdue', dir: string): string =>
     expired: `clustermesh trust renew --dir ${dir}`,
     overdue: `look at what is to renew it (docs/operations.md), or run clustermesh trust renew --dir ${dir}`,
   })[state];
+
+function storeRemedy(state: Exclude<StoreState, 'ok'>, owner: string, dir: string): string {
+  if (state === 'broken') return 'restore it; or for a peer, invite and join again';
+  if (owner !== 'own') {
+    return state === 'overdue'
+      ? `ask ${owner} to replace its authority`
+      : `${owner} replaces it, then invite and join again`;
+  }
+  const rotate = `clustermesh trust rotate-ca --dir ${dir}`;
+  return state === 'overdue'
+    ? `replace it before it ends: ${rotate}`
+    : `check the clock; ${rotate} --force, phase by phase, then have peers take ca/ca.pem by hand, or join anew`;
+}
 
 /** Why what is there as the authority's key signs nothing; undefined where there is none, or this user may not look. */
 async function keyFlawOf(dir: string, cluster: ClusterName): Promise<string | undefined> {
@@ -155,8 +168,8 @@ function render({ dir, authorities, leaves, rotation, renewer }: Report, now: nu
     leaves.map((row) => [row.for, row.state, remaining(row.valid_to), row.renewal_due ?? '-']),
   );
   const wrong = [
-    ...authorities.flatMap(({ file, state, reason }) =>
-      state === 'ok' ? [] : [`${file}: ${reason ?? state}\n  fix: restore it; or for a peer, invite and join again`],
+    ...authorities.flatMap(({ for: owner, file, state, reason }) =>
+      state === 'ok' ? [] : [`${file}: ${reason ?? state}\n  fix: ${storeRemedy(state, owner, dir)}`],
     ),
     ...leaves.flatMap(({ file, state, reason }) =>
       state === 'ok' || state === 'due' ? [] : [`${file}: ${reason ?? state}\n  fix: ${remedy(state, dir)}`],

@@ -1,5 +1,6 @@
 // Issues one leaf by profile: fresh key, names, usages, and an end that is never later than the authority's own.
 
+import { OperationalError } from '../runtime/errors.ts';
 import { type Authority, CLOCK_SKEW_MS, generateKeys, openAuthority, privatePem, randomSerial } from './authority.ts';
 import { namesOf, type Profile, type Usage } from './profiles.ts';
 import { signingKey } from './signing.ts';
@@ -29,8 +30,7 @@ export async function issue(request: IssueRequest): Promise<IssuedCertificate> {
   const { authority, profile, now, ttlMs } = request;
   const issuer = openAuthority(authority);
   const issuerEnd = Date.parse(issuer.certificate.validTo);
-  if (issuerEnd <= now)
-    throw new Error(`the authority of ${authority.cluster} has expired on ${issuer.certificate.validTo}`);
+  if (issuerEnd <= now) throw expired(authority, issuer.certificate.validTo);
   const names = namesOf({
     profile,
     cluster: authority.cluster,
@@ -63,6 +63,17 @@ export async function issue(request: IssueRequest): Promise<IssuedCertificate> {
     key: await privatePem(keys.privateKey),
   };
 }
+
+const expired = ({ cluster }: Authority, end: string): OperationalError =>
+  new OperationalError({
+    code: 'PKI_AUTHORITY',
+    operation: 'sign certificate',
+    subject: cluster,
+    reason: `the authority of ${cluster} has expired on ${end}`,
+    hint:
+      'check the clock; replace it phase by phase with trust rotate-ca --force, restart etcd in between, ' +
+      'and have peers take the new ca/ca.pem by hand, or join anew',
+  });
 
 /** The identifier that the issuer gives itself: there are several ways to compute one, and OpenSSL compares. */
 async function authorityKeyIdentifier(issuer: x509.X509Certificate): Promise<x509.AuthorityKeyIdentifierExtension> {

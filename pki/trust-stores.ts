@@ -6,6 +6,7 @@ import { reasonOf } from '../runtime/errors.ts';
 import { certificatesOf } from '../runtime/tls/pem.ts';
 import { namesIn, readIfPresent } from './files.ts';
 import { clusterLayout } from './layout.ts';
+import { CA_LEFT_MIN_MS } from './trust/validity.ts';
 
 export interface TrustStore {
   /** Absent for the own authority. */
@@ -37,8 +38,12 @@ async function storeAt(path: string): Promise<TrustStore> {
   }
 }
 
-/** Without one certificate that is valid at `now`, nothing it vouches for is. */
-export function storeState({ certificates, flaw }: TrustStore, now: number): 'ok' | 'expired' | 'broken' {
+export type StoreState = 'ok' | 'overdue' | 'expired' | 'broken';
+
+/** Without one certificate that is valid at `now`, nothing it vouches for is; `overdue` is when CM-TRUST-005 is raised for the last. */
+export function storeState({ certificates, flaw }: TrustStore, now: number): StoreState {
   if (flaw !== undefined) return 'broken';
-  return certificates.some(({ validTo }) => now < Date.parse(validTo)) ? 'ok' : 'expired';
+  const left = Math.max(...certificates.map(({ validTo }) => Date.parse(validTo))) - now;
+  if (left <= 0) return 'expired';
+  return left < CA_LEFT_MIN_MS ? 'overdue' : 'ok';
 }

@@ -71,7 +71,7 @@ export function validityProblem(
 }
 
 /** Replacing an authority with an overlap takes all peers' administrators. */
-const CA_LEFT_MIN_MS = 90 * DAY_MS;
+export const CA_LEFT_MIN_MS = 90 * DAY_MS;
 
 /** CM-TRUST-005, for certificates that are valid now. `path`: leaf first. */
 export function expiryProblems(path: readonly Member[], now: number, who: string): readonly TrustProblem[] {

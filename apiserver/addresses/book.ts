@@ -22,12 +22,7 @@ export interface AddressFeed {
 
 type Content = ReadonlyMap<string, KeyValue>;
 
-interface Change {
-  readonly revision: Revision;
-  readonly key: string;
-}
-
-/** Rolling 50 nodes of 100 pods twice; an agent that missed more is told everything. Some 5 MB when full. */
+/** Rolling 50 nodes of 100 pods twice; an agent that missed more is told everything. A megabyte when full, beside keys that are gone. */
 const CHANGES_MAX = 65_536;
 
 export class AddressBook implements AddressFeed, MirrorObserver {
@@ -37,8 +32,9 @@ export class AddressBook implements AddressFeed, MirrorObserver {
   /** Of what is shown. */
   #epoch: KeyValue | undefined;
   readonly #listeners = new Set<() => void>();
-  /** In the order of revisions; complete after `#completeFrom`. */
-  #changes: Change[] = [];
+  /** Of each change its key and its revision, in the order of revisions; complete after `#completeFrom`. */
+  #changed: string[] = [];
+  #changedAt: Revision[] = [];
   #completeFrom = 0;
   #reached: Position | undefined;
 
@@ -63,13 +59,13 @@ export class AddressBook implements AddressFeed, MirrorObserver {
 
   since({ storeId, revision }: Position): ReadonlySet<string> | undefined {
     if (storeId !== this.#reached?.storeId || revision < this.#completeFrom) return undefined;
-    let [low, high] = [0, this.#changes.length];
+    let [low, high] = [0, this.#changedAt.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#changes[middle]?.revision ?? revision) <= revision) low = middle + 1;
+      if ((this.#changedAt[middle] ?? revision) <= revision) low = middle + 1;
       else high = middle;
     }
-    return new Set(this.#changes.slice(low).map(({ key }) => key));
+    return new Set(this.#changed.slice(low));
   }
 
   subscribe(listener: () => void): () => void {
@@ -82,16 +78,21 @@ export class AddressBook implements AddressFeed, MirrorObserver {
     if (this.#reached === undefined && !relisted) return;
     const anew = this.#reached?.storeId !== position.storeId;
     if (anew) {
-      this.#changes = [];
+      this.#changed = [];
+      this.#changedAt = [];
       this.#completeFrom = position.revision;
     }
     for (const event of events) {
       const key = event.type === 'put' ? event.kv.key : event.key;
-      if (!anew && isOfAddresses(key)) this.#changes.push({ revision: position.revision, key });
+      if (anew || !isOfAddresses(key)) continue;
+      this.#changed.push(key);
+      this.#changedAt.push(position.revision);
     }
-    if (this.#changes.length > CHANGES_MAX) {
-      const dropped = this.#changes.splice(0, this.#changes.length - CHANGES_MAX / 2);
-      this.#completeFrom = dropped.at(-1)?.revision ?? this.#completeFrom;
+    if (this.#changed.length > CHANGES_MAX) {
+      const dropped = this.#changed.length - CHANGES_MAX / 2;
+      this.#completeFrom = this.#changedAt[dropped - 1] ?? this.#completeFrom;
+      this.#changed = this.#changed.slice(dropped);
+      this.#changedAt = this.#changedAt.slice(dropped);
     }
     // An entry from beyond what is reached does no harm, nor does one that is gone: whoever is told so is told of the change later.
     if (more) return;

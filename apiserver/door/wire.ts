@@ -41,7 +41,7 @@ export interface RangeAnswer {
 }
 
 export function encodeRange({ header, entries, keysOnly, more, count }: RangeAnswer): Buffer {
-  const kvs = entries.map((kv) => keyValueMessage(keysOnly ? { ...kv, value: NO_BYTES } : kv));
+  const kvs = entries.map((kv) => keyValueMessage(kv, keysOnly ? NO_BYTES : kv.value));
   return bufferOf(pb.RangeResponse.encode({ header: headerMessage(header), kvs, more, count }));
 }
 
@@ -113,13 +113,13 @@ const headerMessage = ({ storeId, revision }: Header): pb.ResponseHeader.$Proper
   raftTerm: RAFT_TERM,
 });
 
-function keyValueMessage(kv: KeyValue): pb.KeyValue.$Properties {
+function keyValueMessage(kv: KeyValue, value = kv.value): pb.KeyValue.$Properties {
   return {
     key: Buffer.from(kv.key, 'utf8'),
     createRevision: kv.createRevision,
     modRevision: kv.modRevision,
     version: kv.version,
-    value: kv.value,
+    value,
     lease: kv.lease === '0' ? 0 : int64Of(kv.lease),
   };
 }

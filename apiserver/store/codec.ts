@@ -10,6 +10,7 @@ import type { messages } from './etcd-wire.ts';
 import { decimalOf, exactNumber, int64Of, storeIdOf, watchIdOf } from './int64.ts';
 import { keyBytes } from './key-range.ts';
 import type { WatchMessage } from './mirror-port.ts';
+import { compactEntry } from './once-written.ts';
 import type { Condition, KeyValue, StoreEvent, Write } from './port.ts';
 import type { SentValues } from './sent-values.ts';
 import { Slab } from './slab.ts';
@@ -83,14 +84,14 @@ function keyValueOf(
 ): KeyValue | undefined {
   const key = keyTextOf(kv.key, onForeignKey);
   if (key === undefined) return undefined;
-  return {
+  return compactEntry({
     key,
     value: own(kv.value ?? NO_BYTES, key),
     createRevision: exactNumber(kv.createRevision),
     modRevision: exactNumber(kv.modRevision),
     version: exactNumber(kv.version),
     lease: decimalOf(kv.lease),
-  };
+  });
 }
 
 function eventOf(event: EventMessage, onForeignKey: OnForeignKey, sent: SentValues): StoreEvent | undefined {

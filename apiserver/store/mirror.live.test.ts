@@ -36,7 +36,12 @@ function open(endpoint: string, channelOptions: EtcdOptions['channelOptions'] = 
 
 /** Values as text: comparing megabytes of bytes one by one takes vitest seconds. */
 const readable = (entries: ReadonlyMap<string, KeyValue>): ReadonlyMap<string, unknown> =>
-  new Map([...entries].map(([key, kv]) => [key, { ...kv, value: Buffer.from(kv.value).toString('latin1') }]));
+  new Map(
+    [...entries.values()].map(({ key, value, createRevision, modRevision, version, lease }) => [
+      key,
+      { value: Buffer.from(value).toString('latin1'), createRevision, modRevision, version, lease },
+    ]),
+  );
 
 interface Following {
   readonly mirror: Mirror;

@@ -4,6 +4,7 @@
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import type { BackoffOptions } from '../../runtime/backoff.ts';
 
+/** Its parts need not be properties of its own (once-written.ts): a copy names them. */
 export interface KeyValue {
   readonly key: string;
   readonly value: Uint8Array;

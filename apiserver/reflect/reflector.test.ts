@@ -305,6 +305,46 @@ test('a key that somebody else changed is put right', async () => {
   await vi.waitFor(async () => expect(await value(CACHED)).toBe('service'));
 });
 
+describe('while what was written is on its way back', () => {
+  const say = (record: string) => {
+    peers.set(east, peerState({ admitted: new Map([[echo, bytes(record)]]) }));
+    reflector.onRecords(east, [echo]);
+  };
+  const written = async (text: string) => {
+    await vi.waitFor(async () => expect(await value(CACHED)).toBe(text));
+    await vi.waitFor(() => expect(reflector.depth).toBe(0));
+  };
+  beforeEach(async () => {
+    peers.set(east, peerState());
+    lead();
+    await vi.waitFor(async () => expect(await value(CANARY)).toBeDefined());
+    await vi.waitFor(() => expect(mirror.entries.has(CANARY)).toBe(true));
+    store.hold();
+    say('another');
+    await written('another');
+  });
+
+  test('a record that becomes what it was is written again', async () => {
+    say('service');
+    await vi.waitFor(() => expect(reflector.depth).toBe(0));
+    store.release();
+    await written('service');
+  });
+
+  test('a peer that goes leaves nothing of it behind', async () => {
+    const fresh = clusterServiceKey(east, serviceKey('prod', 'fresh'));
+    const cached = CACHED.replace('/echo', '/fresh');
+    peers.set(east, peerState({ admitted: new Map([[fresh, bytes('new')]]) }));
+    reflector.onRecords(east, [fresh]);
+    await vi.waitFor(async () => expect(await value(cached)).toBe('new'));
+    peers.delete(east);
+    reflector.onPeer(east);
+    await vi.waitFor(() => expect(reflector.depth).toBe(0));
+    store.release();
+    await vi.waitFor(async () => expect(await value(cached)).toBeUndefined());
+  });
+});
+
 test('a replica that no longer leads writes nothing', async () => {
   await store.transact([{ type: 'put', key: FENCE.key, value: bytes('another') }]);
   peers.set(east, peerState());

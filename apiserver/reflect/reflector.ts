@@ -30,6 +30,7 @@ import {
 import { Landings } from './landings.ts';
 import { OwedWrites } from './owed.ts';
 import type { ReflectedPeers, ReflectionWatcher } from './port.ts';
+import { ReturningWrites } from './returning.ts';
 
 export interface ReflectorDeps {
   readonly self: ClusterName;
@@ -60,6 +61,7 @@ export class Reflector {
   readonly #owed: OwedWrites;
   readonly #landings = new Landings();
   readonly #declarations = new Declarations();
+  readonly #returning = new ReturningWrites();
   /** Withheld records of peers that the own etcd has: hardly any. */
   readonly #withheld = new Set<string>();
   /** While this replica leads: what must still hold for its writes to be carried out. */
@@ -135,6 +137,8 @@ export class Reflector {
     if (peer === undefined) {
       this.#landings.forget(name);
       this.#owed.takeUndecided(name);
+      // What is on its way is not found here, and has to go as well once it has come.
+      this.#returning.clear();
       for (const key of this.#deps.observed.keys()) {
         if (key.includes(name) && locate(key, this.#deps.self)?.peer === name) this.#queue.add(key);
       }
@@ -158,6 +162,7 @@ export class Reflector {
     if (this.#fence === undefined) return;
     const outcomes = this.#owed.outcomes();
     for (const event of batch.events) {
+      if (this.#returning.takes(event)) continue;
       const located = locate(event.type === 'put' ? event.kv.key : event.key, this.#deps.self);
       if (located === undefined) continue;
       this.#noteWithheld(located, event.type === 'put');
@@ -187,6 +192,7 @@ export class Reflector {
     this.#owed.clear();
     this.#declarations.clear();
     this.#withheld.clear();
+    this.#returning.clear();
     try {
       await Promise.all([this.#queue.run(signal), this.resync(signal)]);
     } finally {
@@ -256,12 +262,15 @@ export class Reflector {
     const located = new Map(keys.map((key) => [key, locate(key, self)]));
     const peerOf = (key: string) => located.get(key)?.peer;
     progress?.takenUp(peerOf, keys);
+    this.#returning.forget(keys);
+    const { era } = this.#returning;
     const writes = await this.#owed.writes([...located.values()].filter((one) => one !== undefined));
     // Another replica may lead by now, or this one once more.
     if (this.#fence !== fence) return [];
     let wrote = false;
     for (const group of transactionGroups(writes, bytesOf)) {
       wrote = true;
+      this.#returning.expect(group, era);
       const { succeeded } = await store.transact(group, [fence], signal);
       if (!succeeded) throw leadershipLost();
     }

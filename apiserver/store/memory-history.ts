@@ -57,7 +57,7 @@ export class MemoryHistory {
       }
       const kv: KeyValue = {
         key: write.key,
-        value: new Uint8Array(write.value),
+        value: write.shared === true ? write.value : new Uint8Array(write.value),
         createRevision: before?.createRevision ?? revision,
         modRevision: revision,
         version: (before?.version ?? 0) + 1,

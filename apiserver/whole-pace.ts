@@ -9,8 +9,8 @@ import type { Clock } from '../runtime/clock.ts';
 /** As many as an EndpointSlice holds: a value of that size costs about what its piece does. */
 export const AT_ONCE_BACKENDS_MAX = 100;
 /**
- * Between two writes of a service, for each of its backends. Composing them costs about 5 µs a backend, and reading one
- * two to three times that in each reader: so a service that never stops changing costs about a hundredth of a core here.
+ * Between two writes of a service, for each of its backends. Composing one from nothing costs about 5 µs a backend, and reading one
+ * two to three times that in each reader: so a service that never stops changing costs about a hundredth of a core at most.
  */
 export const WHOLE_MS_PER_BACKEND = 1;
 

@@ -48,10 +48,12 @@ describe.skipIf(skippedWithout('etcd'))('trust between two clusters', () => {
     for (const cluster of [west, east]) await becomes(cluster, sound);
     const store = west.layout.trustStore('east');
     await copyFile(west.layout.authority.cert, store);
-    // West no longer knows who answers, and no longer lets east in. (Node's servers send the root of their own store as well.)
+    // West no longer knows who answers, and no longer lets east in. (Node's servers send the root of their own store as well.) What
+    // east announces of its authorities is not believed any more either.
     await becomes(west, {
       findings: [
         ['CM-TRUST-001', 'east', { cluster: 'west' }],
+        ['CM-TRUST-008', 'east', { cluster: 'west' }],
         ['CM-TRUST-007', 'east', { cluster: 'west' }],
       ],
     });

@@ -18,7 +18,7 @@ export interface PeerTrustDeps {
   readonly self: ClusterName;
   readonly config: ApiServerConfig;
   readonly peers: Pick<PeerSet, 'spec' | 'specs' | 'state' | 'handshake'>;
-  readonly admission: Pick<AdmissionEngine, 'standing'>;
+  readonly admission: Pick<AdmissionEngine, 'standing' | 'clockOffsetMs'>;
   readonly trust: Pick<DoorTrust, 'own' | 'storeOf'>;
   readonly openDoor: OpenDoor;
   readonly clock: Clock;
@@ -81,5 +81,10 @@ export function knownOf(
     admittedPins: admitted?.trust.spkiPins,
     currentPins: standing?.card?.trust.spkiPins,
     ca: trust.storeOf(peer)?.join('\n') ?? '',
+    clockOffsetMs: wholeMinutes(admission.clockOffsetMs(peer)),
   };
 }
+
+/** A difference that matters is one of minutes, and what is known anew has a chain judged anew. */
+const wholeMinutes = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.round(ms / 60_000) * 60_000;

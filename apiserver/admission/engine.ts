@@ -244,6 +244,11 @@ export class AdmissionEngine implements PeerIntake {
     return this.#evaluation.clusters.get(peer)?.standing;
   }
 
+  /** Its clock minus ours, where its card told. */
+  clockOffsetMs(peer: ClusterName): number | undefined {
+    return this.#known.get(peer)?.declarations.clockOffsetMs;
+  }
+
   /** The own cluster and its peers, for a judgement of what a join would bring. */
   memberFacts(): ReadonlyMap<ClusterName, ClusterFacts> {
     return memberFacts(this.#evaluation.clusters);

@@ -5,7 +5,7 @@
 import { type JudgedTrust, judgeTrust, type TrustInput } from '../../pki/trust/assess.ts';
 
 /** What is known of a peer by other ways, at the moment of asking; `ca` is the text of its trust store. */
-export type PeerKnowledge = Pick<TrustInput, 'plain' | 'admittedPins' | 'currentPins' | 'ca'>;
+export type PeerKnowledge = Pick<TrustInput, 'plain' | 'admittedPins' | 'currentPins' | 'ca' | 'clockOffsetMs'>;
 
 /** What is wrong is told with how long it has been, or how long it will be: so old that may be. */
 const JUDGED_AGAIN_MS = 60_000;

@@ -228,6 +228,16 @@ describe('a watch over the trust in a peer', () => {
     expect(codesOf(state.watch.assessment())).toEqual(['CM-TRUST-006', 'CM-TRUST-008']);
   });
 
+  test('says of a certificate that is good by the clock of its peer that clocks are to be compared', async () => {
+    const known = { plain: false, clockOffsetMs: -26 * (DAY / 24) };
+    const leaf = await doorLeaf({ from: NOW - 3 * DAY, to: NOW - DAY });
+    const [finding] = (await lookedAt(await watched(await startDoor([leaf, middle], west), known))).findings;
+    expect(finding).toMatchObject({
+      code: 'CM-TRUST-004',
+      remediation: expect.stringMatching(/compare the clocks of both clusters/),
+    });
+  });
+
   test('warns of pins that vanished and of an authority that two clusters share', async () => {
     const known = { plain: false, admittedPins: ['sha256/gone'] };
     const state = await watched(await startDoor([await doorLeaf({}, west), west], west), known, west);

@@ -11,6 +11,8 @@ export interface HttpLimits {
   readonly waitingMax: number;
   /** How long a reader may take nothing of an answer. */
   readonly unreadMs: number;
+  /** How long the head of a request may take to come. */
+  readonly headersMs: number;
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -21,7 +23,19 @@ export const HTTP_LIMITS: HttpLimits = {
   waitingMax: 4,
   // Of a slow link, and of a process that was stopped for a moment; a reader that goes on reading has as long as it needs.
   unreadMs: 30_000,
+  // Whoever sends a byte now and then holds one of the connections meanwhile, and with all of them keeps everybody else out.
+  headersMs: 10_000,
 };
+
+/** How late it may be noticed that a head takes too long. */
+const CHECK_MS_MAX = 2_000;
+
+/** Of Node's servers. A body is as small as a head. */
+export const timesOf = ({ headersMs }: Pick<HttpLimits, 'headersMs'>) => ({
+  headersTimeout: headersMs,
+  requestTimeout: 2 * headersMs,
+  connectionsCheckingInterval: Math.min(CHECK_MS_MAX, headersMs),
+});
 
 export class ReaderLimits {
   readonly #limits: HttpLimits;

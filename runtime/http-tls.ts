@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { TLSSocket } from 'node:tls';
+import type { timesOf } from './http-limits.ts';
 import type { CertificateSource } from './tls/certificate-source.ts';
 import type { TlsMaterial } from './tls/material.ts';
 
@@ -12,18 +13,20 @@ export interface HttpsDeps {
   /** A handshake that came to nothing; `address` is `host:port`, `unknown:0` where Node does not know it any more. */
   readonly onFailedHandshake: (address: string, reason: string) => void;
   readonly headerBytesMax: number;
+  readonly times: ReturnType<typeof timesOf>;
 }
 
 /** Over a slow link, twice. */
 const HANDSHAKE_MS_MAX = 10_000;
 
 export function createHttpsServer(
-  { source, onFailedHandshake, headerBytesMax }: HttpsDeps,
+  { source, onFailedHandshake, headerBytesMax, times }: HttpsDeps,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const server = createServer(
     {
       ...secureContext(source.material),
+      ...times,
       requestCert: true,
       rejectUnauthorized: true,
       maxHeaderSize: headerBytesMax,

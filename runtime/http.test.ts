@@ -142,6 +142,22 @@ test('a few things asked at once are answered in their order, over and over', as
   socket.destroy();
 });
 
+test('a request whose head comes byte by byte is given up', async () => {
+  const server = await serveHttp('127.0.0.1:0', [], silentLog, undefined, { ...HTTP_LIMITS, headersMs: 100 });
+  open.push(server);
+  const socket = connect(portOf(server), '127.0.0.1').setEncoding('utf8');
+  socket.write('GET /x HTTP/1.1\r\nHost: ');
+  const drip = setInterval(() => socket.write('x'), 20);
+  let read = '';
+  socket.on('data', (text: string) => {
+    read += text;
+  });
+  socket.on('error', () => {});
+  await once(socket, 'close');
+  clearInterval(drip);
+  expect(read).toMatch(/^HTTP\/1\.1 408 /);
+});
+
 test('an answer that nobody reads is given up, and one that is read slowly is not', async () => {
   const text = 'a'.repeat(32 * 1024 * 1024);
   const routes: Route[] = [{ method: 'GET', path: '/x', handle: () => ({ text, contentType: 'text/plain' }) }];

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import { foreignReason, readJsonBody } from './http-body.ts';
-import { HTTP_LIMITS, type HttpLimits, ReaderLimits } from './http-limits.ts';
+import { HTTP_LIMITS, type HttpLimits, ReaderLimits, timesOf } from './http-limits.ts';
 import { createHttpsServer, type HttpsDeps, shownCertificate } from './http-tls.ts';
 import { clearSocketPath, hostPort, listenError } from './listen.ts';
 import type { Log } from './log.ts';
@@ -54,7 +54,7 @@ export interface Route {
 }
 
 /** Mutual TLS, and which of those that it lets in may ask for what. */
-export interface HttpTls extends Omit<HttpsDeps, 'headerBytesMax'> {
+export interface HttpTls extends Omit<HttpsDeps, 'headerBytesMax' | 'times'> {
   /** Why the holder of a certificate (DER) gets no answer; `route` is absent where there is none for what is asked. */
   readonly refusal: (leaf: Uint8Array, route: Route | undefined) => Problem | undefined;
 }
@@ -95,10 +95,11 @@ export async function serveHttp(
       response.end('internal error\n');
     });
   };
+  const times = timesOf(limits);
   const server =
     guard === undefined
-      ? createServer({ maxHeaderSize: HEADER_BYTES_MAX }, handle)
-      : createHttpsServer({ ...guard, headerBytesMax: HEADER_BYTES_MAX }, handle);
+      ? createServer({ ...times, maxHeaderSize: HEADER_BYTES_MAX }, handle)
+      : createHttpsServer({ ...guard, times, headerBytesMax: HEADER_BYTES_MAX }, handle);
   const readers = new ReaderLimits(server, limits);
   const address = await bind(server, listen, guard === undefined ? 'http' : 'https');
   return {

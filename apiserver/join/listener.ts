@@ -32,7 +32,7 @@ export interface JoinListenerDeps {
 
 /** A body of the largest size over a slow link. */
 const REQUEST_MS_MAX = 15_000;
-const LIMITS: Omit<HttpLimits, 'unreadMs'> = {
+const LIMITS: Pick<HttpLimits, 'connectionsMax' | 'waitingMax'> = {
   // Joins are rare; whoever opens more connections than this is no joiner.
   connectionsMax: 64,
   // A joiner waits for each answer; the next request may come before the last byte before it is known to be gone.

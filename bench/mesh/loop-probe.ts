@@ -113,10 +113,14 @@ function say(file: string, what: object): void {
   renameSync(`${file}.new`, file);
 }
 
-/** What is in use once everything else is collected, on SIGUSR2. */
+/**
+ * What is in use once everything else is collected, on SIGUSR2. Buffers of a collection are freed beside the program, and are counted
+ * until they are; the next collection begins by waiting for that.
+ */
 function sayWhatIsLive(folder: string): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
+  collect();
   collect();
   const { heapUsed, external } = process.memoryUsage();
   say(join(folder, `live-${process.pid}.json`), { bytes: heapUsed + external } satisfies LiveSample);

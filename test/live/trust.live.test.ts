@@ -52,8 +52,8 @@ describe.skipIf(skippedWithout('etcd'))('trust between two clusters', () => {
     // east announces of its authorities is refused too (CM-TRUST-008), sooner or later.
     await becomes(west, {
       findings: expect.arrayContaining([
-        ['CM-TRUST-001', 'east', { cluster: 'west' }],
-        ['CM-TRUST-007', 'east', { cluster: 'west' }],
+        ['CM-TRUST-001', 'east', expect.objectContaining({ cluster: 'west' })],
+        ['CM-TRUST-007', 'east', expect.objectContaining({ cluster: 'west' })],
       ]),
     });
     // East is connected still; whoever connects anew is refused.

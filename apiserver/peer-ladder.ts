@@ -30,6 +30,7 @@ export function peerLadders({ self, config, peers, known, openDoor, clock, log }
       const state = peers.state(peer);
       return (state?.failures ?? 0) + (state?.disconnects ?? 0);
     },
+    follows: (peer) => peers.state(peer)?.phase === 'live',
     climb(spec, signal) {
       const client = spec.client ?? config.peers.client;
       if (client === undefined) throw withoutCertificate(spec.name);

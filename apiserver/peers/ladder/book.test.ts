@@ -15,15 +15,17 @@ const refused: readonly EndpointLadder[] = [
 let clock: ManualClock;
 let failures: number;
 let there: boolean;
+let follows: boolean;
 let answer: (found: readonly EndpointLadder[]) => void;
 let looks: number;
 let book: LadderBook;
 beforeEach(() => {
   clock = new ManualClock();
-  [failures, looks, there] = [0, 0, true];
+  [failures, looks, there, follows] = [0, 0, true, false];
   book = new LadderBook({
-    spec: () => (there ? spec : undefined),
+    spec: (name) => (there ? { ...spec, name } : undefined),
     failures: () => failures,
+    follows: () => follows,
     climb: () => {
       looks += 1;
       return new Promise((resolve) => {
@@ -40,15 +42,39 @@ test('a link that fails is looked at once, and again only after a pause', async 
   expect(looks).toBe(0);
   failures = 1;
   book.peerChanged(EAST);
-  clock.advance(0);
-  expect(looks).toBe(1);
+  clock.advance(2_000);
+  await vi.waitFor(() => expect(looks).toBe(1));
   answer(refused);
   await vi.waitFor(() => expect(book.last(EAST)?.endpoints[0]?.rungs[0]?.failure).toBeNull());
   failures = 2;
   book.peerChanged(EAST);
   expect(looks).toBe(1);
   clock.advance(10_000);
-  expect(looks).toBe(2);
+  await vi.waitFor(() => expect(looks).toBe(2));
+});
+
+test('a link that is back soon is not looked at', async () => {
+  failures = 1;
+  book.peerChanged(EAST);
+  clock.advance(1_000);
+  follows = true;
+  clock.advance(60_000);
+  await new Promise(setImmediate);
+  expect(looks).toBe(0);
+});
+
+test('links of many peers that fail together are looked at a few at a time', async () => {
+  failures = 1;
+  for (let at = 0; at < 250; at += 1) book.peerChanged(`east-${at}` as ClusterName);
+  clock.advance(2_000);
+  await vi.waitFor(() => expect(looks).toBe(4));
+  await new Promise(setImmediate);
+  expect(looks).toBe(4);
+  answer(refused);
+  await vi.waitFor(() => expect(looks).toBe(5));
+  // Doors that do not answer keep no other look from being made.
+  clock.advance(1_000);
+  await vi.waitFor(() => expect(looks).toBeGreaterThan(5));
 });
 
 test('whoever asks while a look is under way gets its answer', async () => {

@@ -1,8 +1,10 @@
-// The last climb to each peer. One is made when somebody asks, and when a link has failed: then status says on which rung, without
-// anybody having to ask. Peers that are well are left alone.
+// The last climb to each peer. One is made when somebody asks, and when a link has failed and is not back soon: then status says on which
+// rung, without anybody having to ask. Peers that are well are left alone.
 
+import { setMaxListeners } from 'node:events';
 import type { ClusterName } from '../../../mesh/model/names.ts';
 import type { Clock } from '../../../runtime/clock.ts';
+import { Gate } from '../../../runtime/gate.ts';
 import type { Log } from '../../../runtime/log.ts';
 import type { PeerSpec } from '../peer-spec.ts';
 import { type ClimbDocument, climbDocument } from './document.ts';
@@ -12,6 +14,8 @@ export interface LadderBookDeps {
   readonly spec: (peer: ClusterName) => PeerSpec | undefined;
   /** How often the link of a peer has failed. */
   readonly failures: (peer: ClusterName) => number;
+  /** Whether the link follows the peer. */
+  readonly follows: (peer: ClusterName) => boolean;
   readonly climb: (spec: PeerSpec, signal: AbortSignal) => Promise<readonly EndpointLadder[]>;
   readonly clock: Clock;
   readonly log: Log;
@@ -19,6 +23,12 @@ export interface LadderBookDeps {
 
 /** A link that fails again and again is not a reason to look as often: a look costs both sides a handshake. */
 const CLIMB_PAUSE_MS = 10_000;
+/** Most links that lose their door are back before, and those of hundreds of peers that lose theirs together have enough to do. */
+const RETURN_MS = 2_000;
+/** Looks that nobody has asked for: each is two handshakes, of some milliseconds of the one processor that the links have. */
+const LOOKS_AT_ONCE = 4;
+/** A door that answers has shown itself by then; who waits for one that does not keeps no other look from being made. */
+const LOOK_PLACE_MS = 1_000;
 
 interface Page {
   last: ClimbDocument | undefined;
@@ -34,9 +44,13 @@ export class LadderBook {
   readonly #deps: LadderBookDeps;
   readonly #pages = new Map<ClusterName, Page>();
   readonly #end = new AbortController();
+  readonly #gate: Gate;
 
   constructor(deps: LadderBookDeps) {
     this.#deps = deps;
+    this.#gate = new Gate(deps.clock, LOOKS_AT_ONCE);
+    // Each look that waits listens to it.
+    setMaxListeners(0, this.#end.signal);
   }
 
   /** Absent where nobody has looked yet, or the peer is gone. */
@@ -64,7 +78,12 @@ export class LadderBook {
     page.failures = failures;
     page.cancel();
     const wait = page.startedAt + CLIMB_PAUSE_MS - clock.monotonic();
-    page.cancel = clock.after(Math.max(0, wait), () => this.#lookAfterFailure(peer));
+    page.cancel = clock.after(Math.max(RETURN_MS, wait), () => {
+      this.#lookAfterFailure(peer).catch((error: unknown) => {
+        if (!this.#end.signal.aborted)
+          this.#deps.log.warn('cannot look where the link of a peer fails', { peer, error });
+      });
+    });
   }
 
   /** Ends climbs that are under way. */
@@ -73,10 +92,15 @@ export class LadderBook {
     this.#end.abort();
   }
 
-  #lookAfterFailure(peer: ClusterName): void {
-    this.climb(peer).catch((error: unknown) => {
-      if (!this.#end.signal.aborted) this.#deps.log.warn('cannot look where the link of a peer fails', { peer, error });
-    });
+  async #lookAfterFailure(peer: ClusterName): Promise<void> {
+    const { follows } = this.#deps;
+    if (follows(peer)) return;
+    const place = await this.#gate.enter(LOOK_PLACE_MS, this.#end.signal);
+    try {
+      if (!follows(peer)) await this.climb(peer);
+    } finally {
+      place.leave();
+    }
   }
 
   #climb(spec: PeerSpec, page: Page): Promise<ClimbDocument> {

@@ -1,6 +1,7 @@
 // The real client of a peer's door: the etcd client over mutual TLS, with the trust store that is bound to this peer alone and
 // this cluster's own peer certificate. Both are followed on disk while the client lives, and an open connection moves over to them.
 
+import type { BackoffOptions } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -21,6 +22,13 @@ export interface DoorClientDeps {
   readonly random: Random;
   readonly log: Log;
 }
+
+/**
+ * Before a link that has lost its door comes back. A door that restarts loses all its peers at once, and a cluster whose network fails all
+ * its doors: two or three hundred handshakes of a millisecond or two within a twentieth of a second would keep either side from
+ * everything else meanwhile.
+ */
+const RECONNECT: BackoffOptions = { delayMsMin: 500, delayMsMax: 10_000, jitter: 0.9 };
 
 export function doorOpener({ client, clock, random, log }: DoorClientDeps): OpenDoor {
   return async (spec) => {
@@ -63,7 +71,7 @@ export function doorOpener({ client, clock, random, log }: DoorClientDeps): Open
         return last?.socket.destroyed === false ? last : undefined;
       },
       mirror(prefixes, observer, keeps) {
-        const mirror = etcd.createMirror({ prefixes, observer, keeps });
+        const mirror = etcd.createMirror({ prefixes, observer, keeps, limits: { backoff: RECONNECT } });
         mirrors.add(mirror);
         return mirror;
       },

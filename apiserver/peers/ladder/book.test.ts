@@ -53,6 +53,15 @@ test('a link that fails is looked at once, and again only after a pause', async 
   await vi.waitFor(() => expect(looks).toBe(2));
 });
 
+test('a link that fails again and again is looked at all the same', async () => {
+  for (let at = 0; at < 4; at += 1) {
+    failures += 1;
+    book.peerChanged(EAST);
+    clock.advance(1_000);
+  }
+  await vi.waitFor(() => expect(looks).toBe(1));
+});
+
 test('a link that is back soon is not looked at', async () => {
   failures = 1;
   book.peerChanged(EAST);

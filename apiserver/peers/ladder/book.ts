@@ -36,6 +36,8 @@ interface Page {
   underWay: Promise<ClimbDocument> | undefined;
   startedAt: number;
   failures: number;
+  /** A link that fails again meanwhile does not put it off. */
+  isDue: boolean;
   /** Takes back a look that is due. */
   cancel: () => void;
 }
@@ -76,9 +78,11 @@ export class LadderBook {
     const failures = failuresOf(peer);
     if (failures === page.failures) return;
     page.failures = failures;
-    page.cancel();
+    if (page.isDue) return;
+    page.isDue = true;
     const wait = page.startedAt + CLIMB_PAUSE_MS - clock.monotonic();
     page.cancel = clock.after(Math.max(RETURN_MS, wait), () => {
+      page.isDue = false;
       this.#lookAfterFailure(peer).catch((error: unknown) => {
         if (!this.#end.signal.aborted)
           this.#deps.log.warn('cannot look where the link of a peer fails', { peer, error });
@@ -126,6 +130,7 @@ export class LadderBook {
       underWay: undefined,
       startedAt: Number.NEGATIVE_INFINITY,
       failures: 0,
+      isDue: false,
       cancel: () => {},
     };
     this.#pages.set(peer, page);

@@ -125,8 +125,7 @@ class CarryOver {
         if (typeof target === 'number') await this.#fill(map, object, sources);
       }
       for (const map of KERNEL_MAP_NAMES) this.#pin(map, object);
-      const backFirst = [...object.programs].sort((a, b) => Number(connects(a.name)) - Number(connects(b.name)));
-      attachPrograms({ calls: libbpf.calls, pinDir, cgroup, log, made }, backFirst);
+      attachPrograms({ calls: libbpf.calls, pinDir, cgroup, log, made }, object.programs);
       await sleep(PROGRAMS_END_MS);
       for (const [map, { sources }] of this.#plans) {
         if (MAP_SPECS[map].writer === 'programs') await this.#follow(map, object, sources);
@@ -219,8 +218,6 @@ class CarryOver {
     }
   }
 }
-
-const connects = (program: string): boolean => /^cm_(connect|sendmsg)/.test(program);
 
 const nameOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 

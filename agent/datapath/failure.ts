@@ -99,7 +99,7 @@ const CAUSES: readonly Cause[] = [
     said: /cannot use helper|invalid func|unknown func/,
     code: 'DATAPATH_UNSUPPORTED',
     reason: 'the kernel lacks a helper that the programs need, or keeps it from this process',
-    hint: 'use kernel 5.8 or newer, and grant CAP_PERFMON',
+    hint: 'use kernel 5.9 or newer, and grant CAP_PERFMON',
   },
   {
     steps: ['load programs'],
@@ -168,7 +168,7 @@ const CAUSES: readonly Cause[] = [
     errno: ERRNO.EINVAL,
     code: 'DATAPATH_UNSUPPORTED',
     reason: 'the kernel has no links to cgroups, or not this hook',
-    hint: 'use kernel 5.8 or newer',
+    hint: 'use kernel 5.9 or newer',
   },
 ];
 

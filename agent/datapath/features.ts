@@ -22,7 +22,10 @@ export interface Feature {
 type Named = Omit<Feature, 'kind' | 'available'> & { readonly number: number };
 
 /** enum bpf_prog_type. */
+const CGROUP_SOCK = 9;
 const CGROUP_SOCK_ADDR = 18;
+/** enum bpf_attach_type. Others' programs at this hook bear on nothing of ours, unlike those at HOOKS. */
+const SOCK_RELEASE = 34;
 /** enum bpf_func_id. */
 const SET_RETVAL = 187;
 
@@ -47,6 +50,8 @@ export const HELPERS: readonly Named[] = [
   { name: 'get_current_comm', number: 16, since: '5.7' },
   { name: 'get_socket_cookie', number: 46, since: '4.17' },
   { name: 'get_current_cgroup_id', number: 80, since: '5.7' },
+  { name: 'spin_lock', number: 93, since: '5.1' },
+  { name: 'spin_unlock', number: 94, since: '5.1' },
   { name: 'get_netns_cookie', number: 122, since: '5.7' },
   { name: 'ringbuf_reserve', number: 131, since: '5.8' },
   { name: 'ringbuf_submit', number: 132, since: '5.8' },
@@ -65,15 +70,22 @@ const HOOK_SINCE: Readonly<Record<keyof typeof HOOKS, string>> = {
 };
 
 export function probeFeatures(calls: Libbpf): readonly Feature[] {
-  const programs = calls.probeProgramType(CGROUP_SOCK_ADDR, null) === 1;
+  const known = (type: number) => calls.probeProgramType(type, null) === 1;
   return [
-    { kind: 'program-type', name: 'CGROUP_SOCK_ADDR', since: '4.17', available: programs },
+    { kind: 'program-type', name: 'CGROUP_SOCK_ADDR', since: '4.17', available: known(CGROUP_SOCK_ADDR) },
+    { kind: 'program-type', name: 'CGROUP_SOCK', since: '4.10', available: known(CGROUP_SOCK) },
     ...Object.entries(HOOKS).map(([name, type]) => ({
       kind: 'hook' as const,
       name,
       since: HOOK_SINCE[name as keyof typeof HOOKS],
       available: takes(calls, PROCEED, type) === 'yes',
     })),
+    {
+      kind: 'hook',
+      name: 'sock_release',
+      since: '5.9',
+      available: takes(calls, PROCEED, SOCK_RELEASE, CGROUP_SOCK) === 'yes',
+    },
     ...MAP_TYPES.map(({ number, ...named }) => ({
       kind: 'map-type' as const,
       ...named,
@@ -118,10 +130,15 @@ const PROCEED = Uint8Array.of(0xb7, 0, 0, 0, 1, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0,
 const INSTRUCTION_BYTES = 8;
 
 /** `objects`: it is understood, and still refused. */
-function takes(calls: Libbpf, code: Uint8Array, attachType: number): 'yes' | 'objects' | 'no' {
+function takes(
+  calls: Libbpf,
+  code: Uint8Array,
+  attachType: number,
+  programType: number = CGROUP_SOCK_ADDR,
+): 'yes' | 'objects' | 'no' {
   // struct bpf_prog_load_opts: its size in 8 bytes, attempts, expected_attach_type.
   const options = Uint32Array.of(16, 0, 0, attachType);
-  const fd = calls.loadProgram(CGROUP_SOCK_ADDR, 'cm_probe', 'GPL', code, code.length / INSTRUCTION_BYTES, options);
+  const fd = calls.loadProgram(programType, 'cm_probe', 'GPL', code, code.length / INSTRUCTION_BYTES, options);
   if (fd < 0) return fd === -ERRNO.EACCES ? 'objects' : 'no';
   closeSync(fd);
   return 'yes';

@@ -2,6 +2,7 @@
 
 import type { Family } from '../../mesh/model/address.ts';
 import { OperationalError } from '../../runtime/errors.ts';
+import { parseConnectedSocket } from '../maps/layout.ts';
 import type { PackedRows } from '../maps/packed.ts';
 import {
   type AddressMap,
@@ -61,7 +62,8 @@ export class KernelMaps implements ServiceMaps {
   async countProgramRows(): Promise<readonly ProgramMapUse[]> {
     const uses: ProgramMapUse[] = [];
     for (const [map, rows] of Object.entries(this.#ofPrograms)) {
-      uses.push({ map, entries: await rows.count(), size: rows.info.maxEntries });
+      const entries = map === 'connectedSockets' ? await countConnected(rows) : await rows.count();
+      uses.push({ map, entries, size: rows.info.maxEntries });
     }
     return uses;
   }
@@ -78,6 +80,15 @@ export class KernelMaps implements ServiceMaps {
     for (const map of MAP_NAMES) this.#maps[map].close();
     for (const map of [this.#ipcache, ...Object.values(this.#ofPrograms)]) map.close();
   }
+}
+
+/** An array has all its rows from the beginning. */
+async function countConnected(rows: KernelMap): Promise<number> {
+  let count = 0;
+  for await (const chunk of rows.chunks()) {
+    for (const { value } of chunk) if (parseConnectedSocket(value) !== undefined) count += 1;
+  }
+  return count;
 }
 
 /** All of them, or none and an error. */

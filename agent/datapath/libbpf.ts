@@ -74,6 +74,8 @@ export interface Libbpf {
 
   /** Of a per-CPU map, `value` has one row after the other for every possible CPU, each rounded up to 8 bytes. */
   lookup(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array): Status;
+  /** As `lookup`; with BPF_F_LOCK, no program is half-way through the row that is given. */
+  lookupFlags(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array, flags: number): Status;
   update(fd: number, key: Uint8Array | Uint32Array, value: Uint8Array, flags: number): Status;
   remove(fd: number, key: Uint8Array): Status;
   /** The first key after null; -ENOENT after the last. */
@@ -216,6 +218,7 @@ function bind(library: LibraryHandle): Libbpf {
       'int bpf_map_lookup_batch(int fd, void *from, void *to, void *keys, void *values, void *count, const void *opts)',
     ),
     lookup: library.func('int bpf_map_lookup_elem(int fd, const void *key, void *value)'),
+    lookupFlags: library.func('int bpf_map_lookup_elem_flags(int fd, const void *key, void *value, uint64_t flags)'),
     update: library.func('int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags)'),
     remove: library.func('int bpf_map_delete_elem(int fd, const void *key)'),
     nextKey: library.func('int bpf_map_get_next_key(int fd, const void *after, void *key)'),

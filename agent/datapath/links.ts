@@ -26,12 +26,17 @@ export interface Attachment {
   readonly replaced: boolean;
 }
 
+/**
+ * Programs that translate back come first: whatever a connect of now writes, a getpeername of before might not know where to
+ * look for it.
+ */
 export function attachPrograms(options: AttachOptions, programs: readonly Program[]): readonly Attachment[] {
+  const backFirst = [...programs].sort((a, b) => Number(connects(a)) - Number(connects(b)));
   const cgroupFd = openSync(options.cgroup, 'r');
   // The inode number of a cgroup's folder is the id that the kernel knows it by.
   const cgroupId = statSync(options.cgroup, { bigint: true }).ino;
   try {
-    return programs.map((program) => {
+    return backFirst.map((program) => {
       const pin = linkPin(options.pinDir, program.name);
       const replaced = existsSync(pin) && replaceProgram(options, program, pin, cgroupId);
       if (!replaced) attach(options, program, pin, cgroupFd);
@@ -41,6 +46,8 @@ export function attachPrograms(options: AttachOptions, programs: readonly Progra
     closeSync(cgroupFd);
   }
 }
+
+const connects = ({ name }: Program): boolean => /^cm_(connect|sendmsg)/.test(name);
 
 /** False where the link was attached to a cgroup that is gone: such a link forwards nothing and never will, so it goes. */
 function replaceProgram(

@@ -7,6 +7,7 @@ import {
   AFFINITY_VALUE,
   BACKEND_KEY,
   BACKEND_VALUE,
+  CONNECTED_SOCKET,
   IPCACHE_KEY,
   IPCACHE_VALUE,
   type Layout,
@@ -21,6 +22,7 @@ import {
 
 /** enum bpf_map_type. */
 const HASH = 1;
+const ARRAY = 2;
 const PERCPU_HASH = 5;
 export const LRU_HASH = 9;
 const LPM_TRIE = 11;
@@ -28,6 +30,7 @@ const LPM_TRIE = 11;
 const NO_PREALLOC = 1;
 const TYPE_NAMES: Readonly<Record<number, string>> = {
   [HASH]: 'hash',
+  [ARRAY]: 'array',
   [PERCPU_HASH]: 'percpu_hash',
   [LRU_HASH]: 'lru_hash',
   [LPM_TRIE]: 'lpm_trie',
@@ -48,9 +51,16 @@ export interface MapSpec extends MapShape {
 }
 
 /** The maps of the port, and those that only programs write. */
-export type ProgramMapName = 'reverseSockets' | 'reverseSockets6' | 'affinity' | 'affinity6' | 'counters';
+export type ProgramMapName =
+  | 'connectedSockets'
+  | 'reverseSockets'
+  | 'reverseSockets6'
+  | 'affinity'
+  | 'affinity6'
+  | 'counters';
 export type KernelMapName = MapName | 'ipcache' | ProgramMapName;
 const PROGRAM_MAP_NAMES: readonly ProgramMapName[] = [
+  'connectedSockets',
   'reverseSockets',
   'reverseSockets6',
   'affinity',
@@ -66,7 +76,12 @@ const forEach = <Name extends string, T>(names: readonly Name[], of: (map: Name)
 export const forEachKernelMap = <T>(of: (map: KernelMapName) => T) => forEach(KERNEL_MAP_NAMES, of);
 export const forEachProgramMap = <T>(of: (map: ProgramMapName) => T) => forEach(PROGRAM_MAP_NAMES, of);
 
-const spec = (name: string, type: number, key: Layout, value: Layout): MapSpec => ({
+/** The key of an array. */
+const INDEX = { size: 4 };
+
+type Sized = Pick<Layout, 'size'>;
+
+const spec = (name: string, type: number, key: Sized, value: Sized): MapSpec => ({
   name,
   type,
   keySize: key.size,
@@ -84,6 +99,7 @@ export const MAP_SPECS: Readonly<Record<KernelMapName, MapSpec>> = {
   backends6: spec('cm6_backends', HASH, BACKEND_KEY, BACKEND_VALUE[6]),
   reverseNat6: spec('cm6_reverse_nat', HASH, REVERSE_NAT_KEY, REVERSE_NAT_VALUE[6]),
   reverseSockets6: spec('cm6_reverse_sk', LRU_HASH, REVERSE_SK_KEY[6], REVERSE_SK_VALUE[6]),
+  connectedSockets: spec('cm_connected', ARRAY, INDEX, CONNECTED_SOCKET),
   affinity: spec('cm4_affinity', LRU_HASH, AFFINITY_KEY[4], AFFINITY_VALUE),
   affinity6: spec('cm6_affinity', LRU_HASH, AFFINITY_KEY[6], AFFINITY_VALUE),
   ipcache: { ...spec('cm_ipcache', LPM_TRIE, IPCACHE_KEY, IPCACHE_VALUE), flags: NO_PREALLOC },

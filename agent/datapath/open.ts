@@ -91,7 +91,10 @@ interface Opened {
 }
 
 const dialledOf = (calls: Libbpf, object: LoadedObject): DialledServices =>
-  new KernelDialled(calls, { 4: object.mapFd('reverseSockets'), 6: object.mapFd('reverseSockets6') });
+  new KernelDialled(calls, {
+    connected: object.mapFd('connectedSockets'),
+    reverse: { 4: object.mapFd('reverseSockets'), 6: object.mapFd('reverseSockets6') },
+  });
 
 /** The object stays open as long as the maps: the ring of events is its own. */
 function opened({ maps, traffic, object, attachments, dialled }: Opened): Datapath {

@@ -6,8 +6,9 @@ import type { KernelMapName } from './map-specs.ts';
 /** Entries per map. Those of IPv6 that are not given are as large as their IPv4 counterparts. */
 export interface DatapathSizes extends Readonly<Record<MapRole, number> & Partial<Record<`${MapRole}6`, number>>> {
   /**
-   * Sockets whose service is remembered, connected ones and those that send to several addresses. When there are more, the
-   * oldest see a backend's address instead of the service's. 88 bytes each, 120 for IPv6.
+   * Pairs of a socket and a backend whose service is remembered: of sockets that send without being connected, and of connected
+   * ones whose place (CONNECTED_SOCKETS) is another's. When there are more, the oldest see a backend's address instead of the
+   * service's. 88 bytes each, 120 for IPv6.
    * @default 262144, as Cilium's
    */
   readonly reverseSockets?: number;
@@ -25,6 +26,8 @@ export interface DatapathSizes extends Readonly<Record<MapRole, number> & Partia
 }
 
 const REVERSE_SOCKETS_DEFAULT = 262_144;
+/** As bpf/include/connected.h says: a socket's place follows from it, so it is nobody's choice. 56 bytes each. */
+export const CONNECTED_SOCKETS = 262_144;
 const SERVICE_IDS_MAX = 65_536;
 const AFFINITY_DEFAULT = 65_536;
 const IPCACHE_DEFAULT = 512_000;
@@ -41,5 +44,6 @@ export function wholeSizes(given: DatapathSizes): Readonly<Record<KernelMapName,
     reverseSockets6: reverseSockets,
     affinity6: affinity,
   };
-  return { ...six, reverseSockets, affinity, ipcache: IPCACHE_DEFAULT, counters, ...given };
+  const fixed = { connectedSockets: CONNECTED_SOCKETS };
+  return { ...six, ...fixed, reverseSockets, affinity, ipcache: IPCACHE_DEFAULT, counters, ...given };
 }

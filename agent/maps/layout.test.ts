@@ -8,6 +8,7 @@ import {
   masterValue,
   parseBackendKey,
   parseBackendValue,
+  parseConnectedSocket,
   parseReverseNatKey,
   parseReverseNatValue,
   parseReverseSk,
@@ -119,6 +120,29 @@ test('parse undoes write', () => {
   roundTrips(sockets, (row) => parseReverseSk(reverseSkKey(row), reverseSkValue(row)));
 });
 
+test.each([
+  ['IPv4', '0a60000a', '0af40105', '0050 1f90 0007 04', { backend, service: frontend }],
+  [
+    'IPv6',
+    `fd00${'00'.repeat(13)}0a`,
+    `fd000001${'00'.repeat(11)}05`,
+    '01bb 20fb 0007 06',
+    { backend: backend6, service: frontend6 },
+  ],
+])('the row of a connected socket: %s', (_, service, own, rest, expected) => {
+  const words = (text: string) => text.padEnd(32, '0');
+  const row = (cookie: string) => bytes(`${cookie} ${words(service)} ${words(own)} ${rest} 00 00000000 00000000`);
+  const place = ({ address, port }: { readonly address: IpAddress; readonly port: number }) => ({ address, port });
+  expect(parseConnectedSocket(row('3412000000000000'))).toEqual({
+    cookie: 0x1234n,
+    backend: place(expected.backend),
+    service: place(expected.service),
+    revNatId: 7,
+  });
+  expect(parseConnectedSocket(row('0000000000000000'))).toBeUndefined();
+  expect(parseConnectedSocket(row('3412000000000000').subarray(1))).toBeUndefined();
+});
+
 test('rows that are not ours are not read', () => {
   expect(parseServiceKey(bytes('0a60000a 0050 0000 84 00 0000'))).toBeUndefined();
   expect(parseServiceKey(bytes('0a60000a 0050 0000 06 01 0000'))).toBeUndefined();
@@ -132,6 +156,7 @@ test('rows that are not ours are not read', () => {
       for (const parse of parsers) parse(row);
       parseReverseNatValue(row);
       parseReverseSk(row, row);
+      parseConnectedSocket(row);
     }),
   );
 });

@@ -8,6 +8,8 @@ import { address, byte, host16, host32, network16, putAddress, putHost16, putHos
 import {
   BACKEND_KEY,
   BACKEND_VALUE,
+  CONNECTED_SOCKET,
+  CONNECTION,
   type FamilyLayout,
   REVERSE_NAT_KEY,
   REVERSE_NAT_VALUE,
@@ -302,6 +304,24 @@ export function parseReverseSk(key: Uint8Array, value: Uint8Array): ReverseSkRow
     backend: { address: backend, port: network16(key, from.port) },
     service: { address: service, port: network16(value, to.port) },
     revNatId: network16(value, to.rev_nat_id),
+  };
+}
+
+/** The row of a connected socket; undefined where nobody has the place. */
+export function parseConnectedSocket(bytes: Uint8Array): ReverseSkRow | undefined {
+  if (bytes.length !== CONNECTED_SOCKET.size) return undefined;
+  const at = CONNECTION.offsets;
+  const cookie = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at.cookie, true);
+  const family = byte(bytes, at.family);
+  if (cookie === 0n || (family !== 4 && family !== 6)) return undefined;
+  const service = address(bytes, at.service_address, family);
+  const backend = address(bytes, at.backend_address, family);
+  if (service === undefined || backend === undefined) return undefined;
+  return {
+    cookie,
+    backend: { address: backend, port: network16(bytes, at.backend_port) },
+    service: { address: service, port: network16(bytes, at.service_port) },
+    revNatId: network16(bytes, at.rev_nat_id),
   };
 }
 

@@ -51,6 +51,18 @@ export const REVERSE_SK_VALUE = {
   4: layout('reverse_sk4', 8, { address: 0, port: 4, rev_nat_id: 6 }),
   6: layout('reverse_sk6', 20, { address: 0, port: 16, rev_nat_id: 18 }),
 } as const;
+/** Of a socket that is connected, at the place that its cookie says. */
+export const CONNECTION = layout('connection', 48, {
+  cookie: 0,
+  service_address: 8,
+  backend_address: 24,
+  service_port: 40,
+  backend_port: 42,
+  rev_nat_id: 44,
+  family: 46,
+  pad: 47,
+});
+export const CONNECTED_SOCKET = layout('connected_socket', 56, { connection: 0, lock: 48, pad: 52 });
 /** What programs tell. TRAFFIC_COUNTS is one CPU's. */
 export const TRAFFIC_COUNTS = layout('traffic_counts', 32, {
   translated: 0,
@@ -112,6 +124,8 @@ export const LAYOUTS: readonly Layout[] = [
   ...both(REVERSE_NAT_VALUE),
   ...both(REVERSE_SK_KEY),
   ...both(REVERSE_SK_VALUE),
+  CONNECTION,
+  CONNECTED_SOCKET,
   TRAFFIC_COUNTS,
   EVENT_LEASE,
   EVENT_BUDGET,

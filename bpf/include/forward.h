@@ -7,6 +7,7 @@
 #define CLUSTERMESH_FORWARD_H
 
 #include "backends.h"
+#include "connected.h"
 #include "endpoint.h"
 #include "reverse_sk.h"
 #include "select.h"
@@ -68,20 +69,11 @@ static __always_inline int select_backend6(struct bpf_sock_addr *ctx, struct ser
 	return REDIRECTED;
 }
 
-/* Most calls of a UDP socket go where the last one went: then there is nothing to write. */
-static __always_inline int remember4(struct bpf_sock_addr *ctx, struct endpoint4 service, __be16 rev_nat_id,
-				     struct endpoint4 backend)
+/* Most datagrams of a socket go where the last one went: then there is nothing to write. */
+static __always_inline int remember4(__u64 cookie, struct endpoint4 service, __be16 rev_nat_id, struct endpoint4 backend)
 {
-	struct reverse_sk4_key key = {
-		.cookie = bpf_get_socket_cookie(ctx),
-		.address = backend.address,
-		.port = backend.port,
-	};
-	struct reverse_sk4 value = {
-		.address = service.address,
-		.port = service.port,
-		.rev_nat_id = rev_nat_id,
-	};
+	struct reverse_sk4_key key = { .cookie = cookie, .address = backend.address, .port = backend.port };
+	struct reverse_sk4 value = { .address = service.address, .port = service.port, .rev_nat_id = rev_nat_id };
 	const struct reverse_sk4 *known = bpf_map_lookup_elem(&cm4_reverse_sk, &key);
 
 	if (known && known->address == value.address && known->port == value.port &&
@@ -90,10 +82,10 @@ static __always_inline int remember4(struct bpf_sock_addr *ctx, struct endpoint4
 	return bpf_map_update_elem(&cm4_reverse_sk, &key, &value, BPF_ANY) ? -ENOMEM : 0;
 }
 
-static __always_inline int remember6(struct bpf_sock_addr *ctx, const struct endpoint6 *service, __be16 rev_nat_id,
+static __always_inline int remember6(__u64 cookie, const struct endpoint6 *service, __be16 rev_nat_id,
 				     const struct endpoint6 *backend)
 {
-	struct reverse_sk6_key key = { .cookie = bpf_get_socket_cookie(ctx), .port = backend->port };
+	struct reverse_sk6_key key = { .cookie = cookie, .port = backend->port };
 	struct reverse_sk6 value = { .port = service->port, .rev_nat_id = rev_nat_id };
 	const struct reverse_sk6 *known;
 
@@ -106,8 +98,47 @@ static __always_inline int remember6(struct bpf_sock_addr *ctx, const struct end
 	return bpf_map_update_elem(&cm6_reverse_sk, &key, &value, BPF_ANY) ? -ENOMEM : 0;
 }
 
+/* A socket that connects has one peer, one that sends without has any number of them. */
+enum call { CONNECTS, SENDS };
+
+static __always_inline int keep_dialled4(struct bpf_sock_addr *ctx, enum call call, struct endpoint4 service,
+					 __be16 rev_nat_id, struct endpoint4 backend)
+{
+	struct connection connection = {
+		.cookie = bpf_get_socket_cookie(ctx),
+		.service_address = { service.address },
+		.backend_address = { backend.address },
+		.service_port = service.port,
+		.backend_port = backend.port,
+		.rev_nat_id = rev_nat_id,
+		.family = 4,
+	};
+
+	if (call == CONNECTS && keep_connection(&connection))
+		return 0;
+	return remember4(connection.cookie, service, rev_nat_id, backend);
+}
+
+static __always_inline int keep_dialled6(struct bpf_sock_addr *ctx, enum call call, const struct endpoint6 *service,
+					 __be16 rev_nat_id, const struct endpoint6 *backend)
+{
+	struct connection connection = {
+		.cookie = bpf_get_socket_cookie(ctx),
+		.service_port = service->port,
+		.backend_port = backend->port,
+		.rev_nat_id = rev_nat_id,
+		.family = 6,
+	};
+
+	copy_address6(connection.service_address, service->address);
+	copy_address6(connection.backend_address, backend->address);
+	if (call == CONNECTS && keep_connection(&connection))
+		return 0;
+	return remember6(connection.cookie, service, rev_nat_id, backend);
+}
+
 /* Puts a backend into `endpoint` where it is REDIRECTED. */
-static __always_inline int forward4(struct bpf_sock_addr *ctx, struct endpoint4 *endpoint)
+static __always_inline int forward4(struct bpf_sock_addr *ctx, enum call call, struct endpoint4 *endpoint)
 {
 	struct service4_key key = {
 		.address = endpoint->address,
@@ -132,7 +163,7 @@ static __always_inline int forward4(struct bpf_sock_addr *ctx, struct endpoint4 
 	if (verdict == LEFT_ALONE)
 		return verdict;
 	if (verdict == REDIRECTED) {
-		failure = remember4(ctx, *endpoint, selection.rev_nat_id, backend);
+		failure = keep_dialled4(ctx, call, *endpoint, selection.rev_nat_id, backend);
 		if (failure) {
 			selection.cause = CAUSE_NO_MEMORY;
 			verdict = failure;
@@ -146,7 +177,7 @@ static __always_inline int forward4(struct bpf_sock_addr *ctx, struct endpoint4 
 }
 
 /* The same for IPv6. */
-static __always_inline int forward6(struct bpf_sock_addr *ctx, struct endpoint6 *endpoint)
+static __always_inline int forward6(struct bpf_sock_addr *ctx, enum call call, struct endpoint6 *endpoint)
 {
 	struct service6_key key = {
 		.port = endpoint->port,
@@ -171,7 +202,7 @@ static __always_inline int forward6(struct bpf_sock_addr *ctx, struct endpoint6 
 	if (verdict == LEFT_ALONE)
 		return verdict;
 	if (verdict == REDIRECTED) {
-		failure = remember6(ctx, endpoint, selection.rev_nat_id, &backend);
+		failure = keep_dialled6(ctx, call, endpoint, selection.rev_nat_id, &backend);
 		if (failure) {
 			selection.cause = CAUSE_NO_MEMORY;
 			verdict = failure;

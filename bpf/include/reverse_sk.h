@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Which service a socket dialled when it was sent to a backend: what getpeername and recvmsg translate back with. Only programs
- * write it. The oldest rows make room when it is full: their sockets go on, but see the backend's address.
+ * Which services a socket dialled, by the backends that it was sent to: of sockets that send without being connected, and of
+ * connected ones that have no row in connected.h. Only programs write it. The oldest rows make room when it is full: their sockets
+ * go on, but see the backend's address.
  */
 #ifndef CLUSTERMESH_REVERSE_SK_H
 #define CLUSTERMESH_REVERSE_SK_H

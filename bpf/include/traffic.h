@@ -4,7 +4,7 @@
  * somebody listens. Neither ever changes what becomes of a call.
  *
  * Listening is a lease: the agent writes until when, and has to write again before. So a program never works for an agent
- * that is gone. Ring buffers came with kernel 5.8, which getpeername needs too: a kernel that takes the programs has them.
+ * that is gone. Ring buffers came with kernel 5.8, and what we attach needs 5.9: a kernel that takes the programs has them.
  */
 #ifndef CLUSTERMESH_TRAFFIC_H
 #define CLUSTERMESH_TRAFFIC_H

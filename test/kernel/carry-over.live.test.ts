@@ -119,7 +119,7 @@ describe.skipIf(skipped)('carrying maps over', () => {
       maps.close();
     }
     // A pin for each map, a link for each program, and the batches.
-    expect(steps).toBeGreaterThan(KERNEL_MAP_NAMES.length + 8);
+    expect(steps).toBeGreaterThan(KERNEL_MAP_NAMES.length + 9);
     await expectUnharmed(1_000);
   }, 120_000);
 

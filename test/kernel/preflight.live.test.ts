@@ -206,7 +206,7 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv', 'unshare'))('wha
 
     test('with three capabilities it attaches, and what it pinned stays when it is stopped', async () => {
       const { code, error } = await agent(ONLY_ITS_OWN);
-      expect({ code, error }).toEqual({ code: DONE, error: expect.stringContaining('"programs":8') });
+      expect({ code, error }).toEqual({ code: DONE, error: expect.stringContaining('"programs":9') });
       expect(listPins(pinDir).length).toBeGreaterThanOrEqual(16);
       expect(error).not.toContain('preflight');
       await removeDatapath({ pinDir });
@@ -222,7 +222,7 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv', 'unshare'))('wha
       expect(await map.update(rows)).toMatchObject({ applied: 64, failure: { code: 'MAP_FULL' } });
 
       expect(await preflight([])).toMatchObject({ code: DONE, failed: [] });
-      expect(await agent([])).toMatchObject({ code: DONE, error: expect.stringContaining('"replaced":8') });
+      expect(await agent([])).toMatchObject({ code: DONE, error: expect.stringContaining('"replaced":9') });
       // Nobody has said yet what is desired: nothing is taken away.
       expect((await map.dump()).length).toBe(64);
       map.close();
@@ -238,7 +238,7 @@ describe.skipIf(skipped || skippedWithout('bpftool', 'setpriv', 'unshare'))('wha
         () => ({}),
         'capabilities',
       ],
-      ['without CAP_PERFMON', 'DATAPATH_UNSUPPORTED', without('perfmon', 'sys_admin'), () => ({}), 'capabilities'],
+      ['without CAP_PERFMON', 'DATAPATH_NOT_PERMITTED', without('perfmon', 'sys_admin'), () => ({}), 'capabilities'],
       ['without a BPF file system', 'DATAPATH_NOT_BPFFS', [], () => ({ pinDir: `${room.dir}/plain` }), 'bpffs'],
       ['with a map of another shape', 'DATAPATH_PIN_MISMATCH', [], () => ({ pinDir: `${room.bpffs}/other` }), 'pins'],
       ['with a cgroup of version 1', 'DATAPATH_NOT_CGROUP2', [], () => ({ cgroup: version1 }), 'cgroup2'],

@@ -13,6 +13,8 @@ const VIP = '172.20.0.10';
 /** A busy machine needs most of a second to load and verify the programs once. */
 const STORM_MS = 4_000;
 const ENETUNREACH = 101;
+/** In the object. */
+const PROGRAMS = 9;
 
 describe.skipIf(skipped)('restart', () => {
   let room: Room;
@@ -88,7 +90,7 @@ describe.skipIf(skipped)('restart', () => {
     const client = await room.startClient();
     const storm = client.ask(`storm ${VIP} 80 500`);
     const after = await open();
-    expect(readdirSync(`${pinDir}/links`).length).toBe(8);
+    expect(readdirSync(`${pinDir}/links`).length).toBe(PROGRAMS);
     expect((await after.dump('services')).length).toBe(2);
     expect((await after.dump('backends6')).length).toBe(1);
     expect((await storm).split(' ').slice(2)).toEqual(['0', '0']);
@@ -102,7 +104,7 @@ describe.skipIf(skipped)('restart', () => {
     const other = `${room.cgroup}/other`;
     createCgroup(other);
     await expect(open(other)).rejects.toMatchObject({ code: 'DATAPATH_PIN_MISMATCH' });
-    expect(readdirSync(`${pinDir}/links`).length).toBe(8);
+    expect(readdirSync(`${pinDir}/links`).length).toBe(PROGRAMS);
     const again = await open();
     expect((await again.dump('services')).length).toBe(2);
     again.close();
@@ -114,7 +116,7 @@ describe.skipIf(skipped)('restart', () => {
     createCgroup(room.cgroup);
     // The kernel lets go of links to a removed cgroup a moment later.
     const maps = await vi.waitFor(() => open(), { timeout: 5_000 });
-    expect(maps.attachments.map(({ replaced }) => replaced)).toEqual(Array(8).fill(false));
+    expect(maps.attachments.map(({ replaced }) => replaced)).toEqual(Array(PROGRAMS).fill(false));
     await fill(maps);
     await room.startBackends('10.1.0.1:8080');
     const client = await room.startClient();

@@ -50,5 +50,5 @@ export function judgeLoad(observed: PreflightObserved): PreflightCheck {
   if (load === undefined) return { ...row, ...unknown('not tried without libbpf') };
   if (!load.ok && judgeCapabilities(observed).status === 'failed')
     return { ...row, ...unknown('not to be told without capabilities') };
-  return { ...row, ...judgeAttempt(load, 'use kernel 5.8 or newer') };
+  return { ...row, ...judgeAttempt(load, 'use kernel 5.9 or newer') };
 }

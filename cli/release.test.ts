@@ -50,6 +50,11 @@ test('--yes releases, and says whose state is used from then on', async () => {
   expect(printed.take()).toBe('released: the state of central is used from here on\n');
 });
 
+test('-o json prints what the server answers', async () => {
+  await release(finding.fingerprint, '--yes', '-o', 'json');
+  expect(JSON.parse(printed.take())).toMatchObject({ schema_version: 1, cluster: 'central', recorded: true });
+});
+
 test('without a yes nothing is asked of the server', async () => {
   await release(finding.fingerprint);
   expect(asked).toEqual([]);

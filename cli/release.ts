@@ -10,9 +10,10 @@ import { changeJson, getJson } from './api-client.ts';
 import type { ApiPlace } from './api-request.ts';
 import { confirmed } from './confirm.ts';
 import { explanationOf, partiesOf } from './diagnose-text.ts';
-import { pkiOption, serverOption } from './options.ts';
+import { type OutputFormat, outputOption, pkiOption, print, serverOption } from './options.ts';
 
 interface ReleaseOptions extends ApiPlace {
+  readonly output: OutputFormat;
   readonly yes?: true;
 }
 
@@ -23,7 +24,8 @@ export function releaseCommand(): Command {
     .addOption(serverOption())
     .addOption(pkiOption())
     .option('--yes', 'do not ask')
-    .action(async (fingerprint: string, { yes, ...place }: ReleaseOptions) => {
+    .addOption(outputOption())
+    .action(async (fingerprint: string, { yes, output, ...place }: ReleaseOptions) => {
       const { server } = place;
       const path = encodeURIComponent(fingerprint);
       const finding = parsed(findingSchema, await getJson(place, `/v1/conflicts/${path}`), server);
@@ -38,9 +40,8 @@ export function releaseCommand(): Command {
         return;
       }
       const answer = parsed(releaseSchema, await changeJson(place, 'POST', `/v1/quarantine/${path}/release`), server);
-      process.stdout.write(
-        `released: the state of ${answer.cluster} is used from here on${answer.recorded ? '' : '; it is not stored yet, look again after a while'}\n`,
-      );
+      const later = answer.recorded ? '' : '; it is not stored yet, look again after a while';
+      print(output, answer, ({ cluster }) => `released: the state of ${cluster} is used from here on${later}`);
     });
 }
 

@@ -166,6 +166,21 @@ describe('clustermesh trust status', () => {
     });
   });
 
+  test('certificates that are valid only from tomorrow tell of a clock, and are not issued anew', async () => {
+    await init(-1);
+    expect(await status()).toMatchObject({
+      exit: 1,
+      leaves: { door: 'early', 'agent n1': 'early' },
+      authorities: { own: 'early' },
+    });
+    expect((await trust('status')).printed).toMatch(
+      /door\/cert\.pem: early\n {2}fix: set the clock of this machine right/,
+    );
+    const door = await readFile(join(dir, 'door', 'cert.pem'), 'utf8');
+    await trust('renew');
+    expect(await readFile(join(dir, 'door', 'cert.pem'), 'utf8')).toBe(door);
+  });
+
   test('says whether a renewer runs on this machine, where the authority is', async () => {
     await init(1);
     expect((await trust('status')).printed).toContain(

@@ -6,13 +6,16 @@ import { Command, Option } from 'commander';
 import { renewalOf } from '../pki/leaf-files.ts';
 import { LeafFolder, type RenewalFailure } from '../pki/renew/leaf-folder.ts';
 import { type RoundEntry, renewalRound } from '../pki/renew/round.ts';
-import { leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
+import { type LeafState, leafOwner, leafState, type StandingLeaf } from '../pki/renew/standing.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { parseLife } from './leaf-life.ts';
 import { type OutputFormat, outputOption, print } from './options.ts';
 import { table } from './table.ts';
 import { untilToldToStop, watchLeaves } from './trust-renew-watch.ts';
+
+/** What is not valid yet needs another clock, and a leaf by this one might be over for everybody else. */
+const SERVING: ReadonlySet<LeafState> = new Set(['ok', 'early']);
 
 interface RenewOptions {
   readonly dir: string;
@@ -62,7 +65,7 @@ export function renewCommand(): Command {
       }
       const cluster = await leaves.cluster();
       const now = systemClock.now();
-      const due = (leaf: StandingLeaf) => all || leafState(leaf, now) !== 'ok';
+      const due = (leaf: StandingLeaf) => all || !SERVING.has(leafState(leaf, now));
       const entries = await renewalRound({ leaves, now, due, dryRun });
       // A timer that finds nothing due yet is to learn in time that nothing could be renewed.
       const obstacle = (await leaves.obstacle()) ?? null;

@@ -26,7 +26,7 @@ export function statusCommand(): Command {
     .addOption(outputOption())
     .addHelpText(
       'after',
-      '\nExit codes: 0 all serve, 1 something is broken, expired or overdue, 2 wrong usage, 3 could not be read.',
+      '\nExit codes: 0 all serve, 1 something is broken, expired, overdue or not valid yet, 2 wrong usage, 3 could not be read.',
     )
     .action(async ({ dir, output }: { readonly dir: string; readonly output: OutputFormat }) => {
       const folder = new LeafFolder({ dir });
@@ -58,17 +58,21 @@ export function statusCommand(): Command {
     });
 }
 
-const ALARMING: ReadonlySet<LeafState> = new Set(['broken', 'expired', 'overdue']);
+const ALARMING: ReadonlySet<LeafState> = new Set(['broken', 'expired', 'early', 'overdue']);
 
-const remedy = (state: 'broken' | 'expired' | 'overdue', dir: string): string =>
+const CHECK_CLOCK = 'set the clock of this machine right, or wait: it is valid only later';
+
+const remedy = (state: Exclude<LeafState, 'ok' | 'due'>, dir: string): string =>
   ({
     broken: `clustermesh trust renew --dir ${dir} --all issues the pair anew, where its names can be read`,
     expired: `clustermesh trust renew --dir ${dir}`,
+    early: CHECK_CLOCK,
     overdue: `look at what is to renew it (docs/operations.md), or run clustermesh trust renew --dir ${dir}`,
   })[state];
 
 function storeRemedy(state: Exclude<StoreState, 'ok'>, owner: string, dir: string): string {
   if (state === 'broken') return 'restore it; or for a peer, invite and join again';
+  if (state === 'early') return CHECK_CLOCK;
   if (owner !== 'own') {
     return state === 'overdue'
       ? `ask ${owner} to replace its authority`

@@ -38,11 +38,12 @@ async function storeAt(path: string): Promise<TrustStore> {
   }
 }
 
-export type StoreState = 'ok' | 'overdue' | 'expired' | 'broken';
+export type StoreState = 'ok' | 'overdue' | 'expired' | 'early' | 'broken';
 
 /** Without one certificate that is valid at `now`, nothing it vouches for is; `overdue` is when CM-TRUST-005 is raised for the last. */
 export function storeState({ certificates, flaw }: TrustStore, now: number): StoreState {
   if (flaw !== undefined) return 'broken';
+  if (certificates.every(({ validFrom }) => now < Date.parse(validFrom))) return 'early';
   const left = Math.max(...certificates.map(({ validTo }) => Date.parse(validTo))) - now;
   if (left <= 0) return 'expired';
   return left < CA_LEFT_MIN_MS ? 'overdue' : 'ok';

@@ -13,6 +13,8 @@ export interface HttpLimits {
   readonly unreadMs: number;
   /** How long the head of a request may take to come. */
   readonly headersMs: number;
+  /** After how long an event stream that has nothing to say says so. */
+  readonly beatMs: number;
 }
 
 export const HTTP_LIMITS: HttpLimits = {
@@ -25,6 +27,8 @@ export const HTTP_LIMITS: HttpLimits = {
   unreadMs: 30_000,
   // Whoever sends a byte now and then holds one of the connections meanwhile, and with all of them keeps everybody else out.
   headersMs: 10_000,
+  // A reader of events then knows a process that is frozen, or gone with its machine, from one where nothing happens.
+  beatMs: 5_000,
 };
 
 /** How late it may be noticed that a head takes too long. */

@@ -105,6 +105,16 @@ test('events reach the reader', async () => {
   expect(new TextDecoder().decode(chunk?.value)).toBe('event: hello\ndata: {"a":1}\n\n');
 });
 
+test('a stream of events that has nothing to say says so', async () => {
+  const route: Route = { method: 'GET', path: '/e', handle: () => ({ events: () => {} }) };
+  const server = await serveHttp('127.0.0.1:0', [route], silentLog, undefined, { ...HTTP_LIMITS, beatMs: 20 });
+  open.push(server);
+  const reader = (await fetch(`${server.address}/e`)).body?.getReader();
+  for (let beats = 0; beats < 2; beats += 1)
+    expect(new TextDecoder().decode((await reader?.read())?.value)).toMatch(/^(: beat\n\n)+$/);
+  await reader?.cancel();
+});
+
 const GET = 'GET /x HTTP/1.1\r\nHost: x\r\n\r\n';
 const portOf = ({ address }: HttpServer) => Number(new URL(address).port);
 

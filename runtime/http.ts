@@ -85,7 +85,7 @@ export async function serveHttp(
 ): Promise<HttpServer> {
   const table = routes.map((route) => ({ route, parts: route.path.split('/') }));
   const closing = new AbortController();
-  const streams = { open: 0 };
+  const streams = { open: 0, beatMs: limits.beatMs };
   const guard = listen.startsWith('unix:') ? undefined : tls;
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     if (!readers.admits(request, response)) return;
@@ -132,7 +132,7 @@ const BASE = 'http://localhost';
 
 interface Serving {
   readonly table: readonly { readonly route: Route; readonly parts: readonly string[] }[];
-  readonly streams: { open: number };
+  readonly streams: EventStreams;
   readonly guard: HttpTls | undefined;
   readonly readers: ReaderLimits;
   readonly closing: AbortSignal;
@@ -243,11 +243,16 @@ const isRead = ({ method }: IncomingMessage): boolean => method === 'GET' || met
 const isKnown = (etag: string, known = ''): boolean =>
   known.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 
+interface EventStreams {
+  open: number;
+  readonly beatMs: number;
+}
+
 function stream(
   request: IncomingMessage,
   response: ServerResponse,
   run: (send: (event: string, value: unknown) => void, signal: AbortSignal) => void,
-  streams: { open: number },
+  streams: EventStreams,
   closing: AbortSignal,
 ): void {
   if (streams.open >= EVENT_STREAMS_MAX) {
@@ -259,12 +264,16 @@ function stream(
   if (request.method === 'HEAD') return void response.end();
   streams.open += 1;
   const ended = new AbortController();
+  // A comment, which readers of events pass by.
+  const beats = setInterval(() => response.write(': beat\n\n'), streams.beatMs);
   response.once('close', () => {
     streams.open -= 1;
+    clearInterval(beats);
     ended.abort();
   });
   closing.addEventListener('abort', () => response.end(), { once: true });
   run((event, value) => {
+    beats.refresh();
     response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
     if (response.writableLength > EVENT_BYTES_UNREAD_MAX) response.destroy();
   }, ended.signal);

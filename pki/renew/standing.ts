@@ -12,12 +12,16 @@ export interface StandingLeaf {
   readonly flaw: string | undefined;
 }
 
-/** `due` is the normal state just before a renewal; `overdue` says that renewals fail, or that nothing renews. */
-export type LeafState = 'ok' | 'due' | 'overdue' | 'expired' | 'broken';
+/**
+ * `due` is the normal state just before a renewal; `overdue` says that renewals fail, or that nothing renews. `early` is not valid
+ * yet: the clock of this machine is wrong, or that of the one which issued it, and a new one would not help.
+ */
+export type LeafState = 'ok' | 'due' | 'overdue' | 'expired' | 'early' | 'broken';
 
 export function leafState({ certificate, flaw }: StandingLeaf, now: number): LeafState {
   if (certificate === undefined || flaw !== undefined) return 'broken';
   const validity = { notBefore: Date.parse(certificate.validFrom), notAfter: Date.parse(certificate.validTo) };
+  if (now < validity.notBefore) return 'early';
   const left = validity.notAfter - now;
   if (left <= 0) return 'expired';
   // The same leaf is CM-TRUST-005 for whoever shows it and for whoever sees it.

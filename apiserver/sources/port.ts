@@ -14,6 +14,8 @@ export type SourceProblemCode =
   | 'SOURCE_ANNOTATION'
   /** Another file defines the object, and wins. */
   | 'SOURCE_DUPLICATE'
+  /** Nothing is there, and never was since the start: as where a file system is not mounted yet. */
+  | 'SOURCE_EMPTY'
   /** More objects than the limit. */
   | 'SOURCE_LIMIT';
 
@@ -38,8 +40,8 @@ export interface Source {
   readonly objects: ClusterObjects;
   readonly problems: readonly SourceProblem[];
   /**
-   * False while something has been unreadable ever since the start: then an object's absence says nothing, and what was
-   * published of it before must stay.
+   * False while something has been unreadable ever since the start, or nothing was there: then an object's absence says nothing,
+   * and what was published of it before must stay.
    */
   readonly complete: boolean;
   /**

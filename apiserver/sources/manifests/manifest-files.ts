@@ -26,6 +26,12 @@ const NOTHING: FileState = { objects: new Map(), problems: [], complete: false }
 
 export class ManifestFiles {
   readonly #files = new Map<string, FileState>();
+  /** There has been a file, whatever it held. */
+  #begun = false;
+
+  get begun(): boolean {
+    return this.#begun;
+  }
 
   get paths(): Iterable<string> {
     return this.#files.keys();
@@ -33,6 +39,7 @@ export class ManifestFiles {
 
   /** Objects without errors are taken; a file with any error loses nothing of what it held before. */
   take(file: string, manifest: Manifest): void {
+    this.#begun = true;
     const before = this.#files.get(file) ?? NOTHING;
     const objects = new Map<string, PlacedObject>();
     const problems = [...manifest.problems];
@@ -51,6 +58,7 @@ export class ManifestFiles {
   }
 
   takeUnreadable(file: string, reason: string): void {
+    this.#begun = true;
     const before = this.#files.get(file) ?? NOTHING;
     this.#files.set(file, { ...before, problems: [wholeFile('SOURCE_UNREADABLE', reason)] });
   }
@@ -63,7 +71,7 @@ export class ManifestFiles {
     const objects = new Map<string, ClusterObject>();
     const owners = new Map<string, string>();
     const problems: Omit<SourceProblem, 'since'>[] = [];
-    let complete = true;
+    let complete = this.#begun;
     for (const [file, state] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) {
       complete &&= state.complete;
       problems.push(...state.problems.map((problem) => ({ file, ...problem })));

@@ -64,6 +64,20 @@ test('knows the files, and tells which objects a change touches', async () => {
   expect(problems()).toEqual([]);
 });
 
+test('an empty folder at the start says nothing of what was published before, until a file is there', async () => {
+  const { folder, write, source, problems } = start();
+  await source.ready;
+  expect(source.complete).toBe(false);
+  expect(source.problems).toMatchObject([{ code: 'SOURCE_EMPTY', severity: 'warning', file: folder }]);
+  write('none.yaml', '# nothing is published any more\n');
+  await until(() => expect(source.complete).toBe(true));
+  expect(problems()).toEqual([]);
+  rmSync(join(folder, 'none.yaml'));
+  write('a.yaml', service('one', '10.0.0.1'));
+  await until(() => expect(source.objects.services.size).toBe(1));
+  expect(source.complete).toBe(true);
+});
+
 test('a broken file keeps the last good state of its objects until it is mended', async () => {
   const good = `${service('one', '10.0.0.1')}---\n${service('two', '10.0.0.2')}`;
   const { write, source, addresses, problems } = start({ 'a.yaml': good });
@@ -135,5 +149,5 @@ test('a folder that is not there yet makes nothing known', async () => {
   expect({ ready, complete: source.complete }).toEqual({ ready: false, complete: false });
   mkdirSync(folder);
   await source.ready;
-  expect(source.problems).toEqual([]);
+  expect(source.problems).toMatchObject([{ file: folder, code: 'SOURCE_EMPTY' }]);
 });

@@ -7,7 +7,7 @@ import type { Log } from '../../../runtime/log.ts';
 import { type FolderRead, watchFolder } from '../../../runtime/watched-folder.ts';
 import { ObjectTable } from '../object-table.ts';
 import type { ClusterObjects, ObjectRef } from '../objects.ts';
-import type { Source, SourceProblem } from '../port.ts';
+import type { Source, SourceProblem, SourceProblemCode } from '../port.ts';
 import { type ManifestCache, readManifest } from './manifest.ts';
 import { ManifestFiles } from './manifest-files.ts';
 
@@ -23,6 +23,10 @@ interface FileRead {
   readonly text: string;
   readonly cache: ManifestCache;
 }
+
+const EMPTY = 'no manifest is there, and none was since the start: what was published before stays';
+const EMPTY_HINT =
+  'mount what belongs there; if nothing is to be published any more, put a file there that holds a comment';
 
 export function createManifestSource(deps: ManifestSourceDeps): Source {
   return new ManifestSource(deps);
@@ -117,7 +121,7 @@ class ManifestSource implements Source {
 
   #publish(): void {
     const content = this.#files.content();
-    this.#report(content.problems);
+    this.#report(this.#files.begun ? content.problems : [this.#ofFolder('SOURCE_EMPTY', 'warning', EMPTY, EMPTY_HINT)]);
     const toldComplete = this.#complete === content.complete;
     this.#complete = content.complete;
     const changed = this.#table.replaceAll(content.objects);
@@ -126,9 +130,17 @@ class ManifestSource implements Source {
   }
 
   #folderUnreadable(reason: string): void {
-    const place = { file: this.#deps.folder, line: 1, column: 1, object: undefined, field: '' };
-    const problem = { severity: 'error', code: 'SOURCE_UNREADABLE', ...place, reason, hint: undefined } as const;
-    this.#report([...this.#problems.filter(({ file }) => file !== this.#deps.folder), problem]);
+    const others = this.#problems.filter(({ file }) => file !== this.#deps.folder);
+    this.#report([...others, this.#ofFolder('SOURCE_UNREADABLE', 'error', reason)]);
+  }
+
+  #ofFolder(
+    code: SourceProblemCode,
+    severity: SourceProblem['severity'],
+    reason: string,
+    hint?: string,
+  ): Omit<SourceProblem, 'since'> {
+    return { severity, code, file: this.#deps.folder, line: 1, column: 1, object: undefined, field: '', reason, hint };
   }
 
   /** Keeps the time at which a problem was first seen, and tells the log of new and of solved ones. */

@@ -78,14 +78,19 @@ export class Contributed {
     return this.#fromWhole() ?? this.#fromPieces();
   }
 
+  /** What the last merge took of it; undefined where that was nothing. */
+  get merged(): RemoteService | undefined {
+    return this.#remote?.as;
+  }
+
   /** The value as the merge takes it: the same object for as long as it says the same. */
   remote(form: Form, fresh: boolean): RemoteService | undefined {
     const value = this.value(form);
-    if (value === undefined) return undefined;
-    if (this.#remote?.of !== value || this.#remote.as.fresh !== fresh) {
+    if (value === undefined) this.#remote = undefined;
+    else if (this.#remote?.of !== value || this.#remote.as.fresh !== fresh) {
       this.#remote = { of: value, as: { ...value, fresh } };
     }
-    return this.#remote.as;
+    return this.#remote?.as;
   }
 
   #fromPieces(): Contribution | undefined {

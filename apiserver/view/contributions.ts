@@ -13,6 +13,8 @@ export class Contributions {
   readonly #byCluster = new Map<ClusterName, Map<ServiceKey, Contributed>>();
   /** In the order of the merge, so that it has nothing to sort; until a cluster begins or ceases to contribute. */
   readonly #inOrder = new Map<ServiceKey, readonly (readonly [ClusterName, Contributed])[]>();
+  /** Of services, the one cluster whose part may be another since that was asked last; undefined of several. */
+  readonly #changed = new Map<ServiceKey, ClusterName | undefined>();
   /** Clusters of which everything is there in pieces. */
   readonly #inPieces = new Set<ClusterName>();
 
@@ -37,6 +39,7 @@ export class Contributions {
   change(cluster: ClusterName, key: ServiceKey, change: (contributed: Contributed) => void): void {
     const contributed = this.get(cluster, key) ?? new Contributed(this.#ports);
     change(contributed);
+    this.#note(cluster, key);
     if (contributed.isEmpty) {
       this.#inOrder.delete(key);
       take(this.#byService, key, cluster);
@@ -62,9 +65,23 @@ export class Contributions {
     return remotes;
   }
 
-  /** The services that the cluster has records of. */
-  of(cluster: ClusterName): Iterable<ServiceKey> {
-    return this.#byCluster.get(cluster)?.keys() ?? [];
+  /** The one cluster whose part of the service is another since this was last asked; undefined where it is not one. */
+  takeChanged(key: ServiceKey): ClusterName | undefined {
+    const cluster = this.#changed.get(key);
+    this.#changed.delete(key);
+    return cluster;
+  }
+
+  /** All that the cluster has may count otherwise than before. Gives the services that it has records of. */
+  touch(cluster: ClusterName): Iterable<ServiceKey> {
+    const keys = [...(this.#byCluster.get(cluster)?.keys() ?? [])];
+    for (const key of keys) this.#note(cluster, key);
+    return keys;
+  }
+
+  #note(cluster: ClusterName, key: ServiceKey): void {
+    const isOther = this.#changed.has(key) && this.#changed.get(key) !== cluster;
+    this.#changed.set(key, isOther ? undefined : cluster);
   }
 
   /** Of each cluster that contributes to anything, as one of its records has it. */

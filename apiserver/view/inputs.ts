@@ -3,6 +3,7 @@
 
 import { Parts } from '../../mesh/merge/parts.ts';
 import { mergeService } from '../../mesh/merge/service.ts';
+import { stepRemote } from '../../mesh/merge/step.ts';
 import {
   type ClusterId,
   type ClusterName,
@@ -11,7 +12,7 @@ import {
   type ServiceKey,
 } from '../../mesh/model/names.ts';
 import { err, ok, type Result } from '../../mesh/model/result.ts';
-import type { Backend, MeshService } from '../../mesh/model/service.ts';
+import type { Backend, LocalService, MeshService } from '../../mesh/model/service.ts';
 import { type ServiceStep, stepService } from '../../mesh/snapshot/composition.ts';
 import { sameClusters } from '../../mesh/snapshot/equality.ts';
 import { compareText } from '../../mesh/snapshot/order.ts';
@@ -53,6 +54,12 @@ export const VIEW_PREFIXES: readonly string[] = [
   PEERS_PREFIX,
 ];
 
+/** What a service was last merged from and came to. */
+interface Merged {
+  readonly local: LocalService;
+  readonly service: MeshService;
+}
+
 type Touched = Iterable<ServiceKey>;
 type Apply = (suffix: string, value: Uint8Array | undefined) => Result<Touched, string>;
 
@@ -62,6 +69,7 @@ export class ViewInputs {
   readonly #locals: LocalServices;
   readonly #contributions = new Contributions(this.#portLists);
   readonly #parts = new Parts();
+  readonly #merged = new Map<ServiceKey, Merged>();
   readonly #peers = new Map<ClusterName, PeerStanding>();
   #clusters: ReadonlyMap<ClusterName, ClusterId> = new Map();
   /** A record came that may say otherwise: in a large mesh nearly every batch has none. */
@@ -92,11 +100,35 @@ export class ViewInputs {
 
   /** The step of a service from what it was; absent when there is none to program now. */
   step(key: ServiceKey, before: MeshService | undefined): ServiceStep | undefined {
+    const changed = this.#contributions.takeChanged(key);
     const local = this.#locals.get(key);
-    if (local === undefined) return undefined;
+    const step = local && (this.#stepRemote(key, before, local, changed) ?? this.#merge(key, before, local));
+    if (local === undefined || step === undefined) this.#merged.delete(key);
+    else this.#merged.set(key, { local, service: step.service });
+    return step;
+  }
+
+  #merge(key: ServiceKey, before: MeshService | undefined, local: LocalService): ServiceStep | undefined {
     const remotes = this.#contributions.to(key, (cluster) => this.#isFresh(cluster));
     const merged = mergeService({ cluster: this.#own.name, local, remotes }, this.#parts);
     return merged && stepService(before, merged, this.#parts.compositions);
+  }
+
+  /** The step where nothing but `changed` says something else since the merge that made `before`; undefined where that is not known. */
+  #stepRemote(
+    key: ServiceKey,
+    before: MeshService | undefined,
+    local: LocalService,
+    changed: ClusterName | undefined,
+  ): ServiceStep | undefined {
+    if (changed === undefined || changed === this.#own.name) return undefined;
+    const last = this.#merged.get(key);
+    // It may have been found unsound, and not been taken.
+    if (last === undefined || last.service !== before || last.local !== local) return undefined;
+    const contributed = this.#contributions.get(changed, key);
+    const was = contributed?.merged;
+    const is = contributed?.remote(this.#contributions.form(changed), this.#isFresh(changed));
+    return was && is && stepRemote(before, { local, was, is }, this.#parts);
   }
 
   /**
@@ -191,7 +223,7 @@ export class ViewInputs {
     const cluster = parseClusterName(canary.cluster);
     if (!cluster.ok) return err(`cluster name ${cluster.error}`);
     this.#contributions.setForm(cluster.value, value === undefined ? 'whole' : 'pieces');
-    return ok(this.#contributions.of(cluster.value));
+    return ok(this.#contributions.touch(cluster.value));
   }
 
   #applyPeer(suffix: string, value: Uint8Array | undefined): Result<Touched, string> {
@@ -206,7 +238,7 @@ export class ViewInputs {
       this.#peers.set(cluster.value, standing.value);
     }
     if (before?.id !== this.#peers.get(cluster.value)?.id) this.#claimsChanged = true;
-    return ok(wasFresh === this.#isFresh(cluster.value) ? [] : this.#contributions.of(cluster.value));
+    return ok(wasFresh === this.#isFresh(cluster.value) ? [] : this.#contributions.touch(cluster.value));
   }
 
   /** Without a record nothing speaks against a peer: what it contributes has been admitted. */

@@ -78,7 +78,7 @@ function takeUntilActive(inOrder: readonly Tier[], parts: Parts): Tier {
 }
 
 /** Keeps of each backend the ports that the service has, by name and protocol, and drops a backend that has none. */
-function portSelector(ports: readonly NamedPort[], parts: Parts): (backends: Backends) => Backends {
+export function portSelector(ports: readonly NamedPort[], parts: Parts): (backends: Backends) => Backends {
   const matches = ({ name, protocol }: NamedPort) =>
     ports.some((port) => port.name === name && port.protocol === protocol);
   const select = (backends: Backends): Backends => {

@@ -22,9 +22,9 @@ class Pieces<T> implements List<T> {
   readonly cut: Cut<T>;
   readonly length: number;
 
-  constructor(cut: Cut<T>) {
+  constructor(cut: Cut<T>, length = cut.reduce((sum, piece) => sum + piece.length, 0)) {
     this.cut = cut;
-    this.length = cut.reduce((sum, { length }) => sum + length, 0);
+    this.length = length;
   }
 
   *[Symbol.iterator](): Iterator<T> {
@@ -61,6 +61,17 @@ function cutUp<T>(items: readonly T[]): Cut<T> {
 /** One list after the other. */
 export function joined<T>(...lists: readonly List<T>[]): List<T> {
   return listOf(lists.flatMap((list) => piecesOf(list)));
+}
+
+/**
+ * The list with `by` in the place of `part`, whose pieces are its own from that at `first` on. Of what stays, no piece is looked into: of a
+ * service of 250 clusters none of them is in the processor's caches.
+ */
+export function replaced<T>(list: List<T>, first: number, part: List<T>, by: List<T>): List<T> {
+  const [cut, old, now] = [piecesOf(list), piecesOf(part), piecesOf(by)];
+  const rest = cut.slice(first + old.length);
+  const all = [...cut.slice(0, first), ...now, ...rest];
+  return all.length > 1 ? new Pieces(all, list.length - part.length + by.length) : (all[0] ?? []);
 }
 
 /** From `start` to before `end`, sharing the pieces that lie within. */

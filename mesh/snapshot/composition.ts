@@ -3,7 +3,7 @@
 // are the same objects need no look at what is in them: sharing and difference cost by what changed, and come out as they
 // would without that knowledge.
 
-import { itemsOf, joined, type List, PIECE_ITEMS_MAX, piecesOf } from '../model/list.ts';
+import { itemsOf, joined, type List, PIECE_ITEMS_MAX, piecesOf, replaced } from '../model/list.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, MeshService } from '../model/service.ts';
 import { diffLists, diffService, type ServiceDelta } from './delta.ts';
@@ -23,6 +23,22 @@ export class Compositions {
     const backends = all.length <= PIECE_ITEMS_MAX ? itemsOf(all) : all;
     this.#lists.set(backends, lists);
     return backends;
+  }
+
+  /** What was composed, with `by` in the place of its list at `place`. */
+  replace(backends: Backends, lists: ClusterLists, place: number, by: Backends): Backends {
+    const part = lists[place] ?? NO_BACKENDS;
+    const next = lists.with(place, by);
+    if (backends.length - part.length + by.length <= PIECE_ITEMS_MAX || backends.length <= PIECE_ITEMS_MAX)
+      return this.compose(next);
+    const cluster = clusterOf(part);
+    const first = firstFrom(
+      piecesOf(backends),
+      (piece) => cluster === undefined || (piece[0]?.cluster ?? '') >= cluster,
+    );
+    const composed = replaced(backends, first, part, by);
+    this.#lists.set(composed, next);
+    return composed;
   }
 
   /** Absent of a list that was not composed here. */
@@ -58,6 +74,40 @@ export function stepService(
     service: { ...(hasSpec ? before : merged), backends },
     change: { key: merged.key, spec: hasSpec ? undefined : specOf(merged), upserted, removed },
   };
+}
+
+/**
+ * The same where all but one cluster's backends are as they were: `backends`, of that cluster. Undefined where nobody knows what the value
+ * before was put together of. A cluster that has no part in it gets none.
+ */
+export function stepCluster(
+  before: MeshService,
+  cluster: ClusterName,
+  backends: Backends,
+  compositions: Compositions,
+): ServiceStep | undefined {
+  const lists = compositions.of(before.backends);
+  if (lists === undefined) return undefined;
+  const place = firstFrom(lists, (list) => compareText(clusterOf(list) ?? '', cluster) >= 0);
+  const old = lists[place];
+  if (old === undefined || clusterOf(old) !== cluster) return { service: before, change: undefined };
+  const kept = shareLists(old, backends);
+  if (kept === old) return { service: before, change: undefined };
+  return {
+    service: { ...before, backends: compositions.replace(before.backends, lists, place, kept) },
+    change: { key: before.key, spec: undefined, ...diffLists(old, kept) },
+  };
+}
+
+/** Of items of which all from some place on are so: that place. */
+function firstFrom<T>(items: readonly T[], isSo: (item: T) => boolean): number {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isSo(items[middle] as T)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 interface ListsStep extends Pick<ServiceDelta, 'upserted' | 'removed'> {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { inPieces, itemsOf, type List } from '../model/list.ts';
+import { inPieces, itemsOf, joined, type List, piecesOf, replaced } from '../model/list.ts';
 import type { ClusterId, ClusterName, IpAddress } from '../model/names.ts';
 import type { Backend, BackendState } from '../model/service.ts';
 import { applyBackends, diffBackends, diffLists } from './delta.ts';
@@ -51,6 +51,22 @@ test('what is shared and what differs is the same with pieces and without', () =
       expect(shared.length).toBe(expected.length);
       for (const [at, backend] of itemsOf(shared).entries()) expect(backend).toBe(expected[at]);
       expect(shared === before).toBe(expected === old);
+    }),
+  );
+});
+
+test('a list with another part in the place of one is the parts one after the other', () => {
+  fc.assert(
+    fc.property(fc.array(said, { minLength: 1, maxLength: 5 }), said, fc.nat(), (all, other, at) => {
+      const lists = all.map((one) => inPieces(backendsOf(one)));
+      const place = at % lists.length;
+      const first = lists.slice(0, place).reduce((sum, list) => sum + piecesOf(list).length, 0);
+      const by = inPieces(backendsOf(other));
+      const list = replaced(joined(...lists), first, lists[place] ?? [], by);
+      const expected = joined(...lists.with(place, by));
+      expect([...list]).toEqual([...expected]);
+      expect(list.length).toBe(expected.length);
+      for (const [index, piece] of piecesOf(list).entries()) expect(piece).toBe(piecesOf(expected)[index]);
     }),
   );
 });

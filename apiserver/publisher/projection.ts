@@ -4,7 +4,7 @@
 
 import type { IpAddress, ServiceKey } from '../../mesh/model/names.ts';
 import type { LocalService } from '../../mesh/model/service.ts';
-import { clusterServiceKey, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { clusterServiceKey } from '../../mesh/wire/cluster-service.ts';
 import { labelText } from '../../mesh/wire/identity.ts';
 import { ipIdentityKind, ipKey } from '../../mesh/wire/ip-identity.ts';
 import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
@@ -18,7 +18,6 @@ import { identityLabels } from './convert/identity-labels.ts';
 import { hostAddress, ipIdentityRecord, publishedAddresses } from './convert/ip.ts';
 import { isGlobalNamespace } from './convert/namespaces.ts';
 import { nodeRecord } from './convert/node.ts';
-import { clusterService } from './convert/peer-service.ts';
 import { backendsOf, localHead } from './convert/service.ts';
 import { serviceSpec } from './convert/service-spec.ts';
 import type { Identities } from './identities.ts';
@@ -135,9 +134,8 @@ export class Projection {
     const head = this.#headOf(key);
     const slices = this.#slices.slicesOf(key);
     const local = head && { ...head, backends: backendsOf(cluster, slices) };
-    const whole = head && clusterService(head, cluster, slices);
     set(localServiceKey(key), local && encodeLocalService(local));
-    set(clusterServiceKey(cluster.name, key), whole && clusterServiceKind.encode(whole));
+    set(clusterServiceKey(cluster.name, key), this.#pieces.whole(key));
   }
 
   /** Undefined: the service takes no part in the mesh. */

@@ -1,13 +1,20 @@
 // The pieces in which services are read: by the own cluster's view those that take part in the mesh, and by peers those that are shared.
 // Of each there is a head, and a record for each of its EndpointSlices. Keeps in mind which backends each slice names, so that a
-// change of one slice costs what that slice does, and not the service.
+// change of one slice costs what that slice does, and not the service: the value with all backends, for Cilium's readers, is made of its
+// text before and of the slices that are others.
 
 import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { LocalService } from '../../mesh/model/service.ts';
 import { encodeLocalService } from '../../mesh/wire/local-service.ts';
 import { encodeLocalSlice, localHeadKey, localSliceKey } from '../../mesh/wire/local-slice.ts';
-import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
-import { type SliceName, serviceSliceKey, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import { type ServiceHeadRecord, serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import {
+  type ServiceSliceRecord,
+  type SliceName,
+  serviceSliceKey,
+  serviceSliceKind,
+} from '../../mesh/wire/service-slice.ts';
+import { composedService, splicedService, type WholeService } from '../../mesh/wire/whole-service.ts';
 import type { ServiceSlices } from '../sources/service-slices.ts';
 import { BackendStates } from './backend-states.ts';
 import { localSlice } from './convert/local-slice.ts';
@@ -24,6 +31,12 @@ export interface ServicePiecesDeps {
 interface Known {
   readonly states: BackendStates;
   readonly shared: boolean;
+  /** As peers are told of it; undefined where they are not. */
+  readonly head: { readonly record: ServiceHeadRecord; readonly bytes: Uint8Array } | undefined;
+  /** Likewise, by the slice's name. */
+  readonly slices: Map<string, Uint8Array>;
+  /** As it was made last, where the next one can be made of it. */
+  whole: WholeService | undefined;
 }
 
 export class ServicePieces {
@@ -46,7 +59,10 @@ export class ServicePieces {
     const before = this.#known.get(key);
     const states = before?.states ?? BackendStates.of(slices.slicesOf(key));
     const forPeers = head && serviceHead(head, cluster);
-    const now = head && { states, shared: head.shared };
+    const now = head && {
+      ...{ states, shared: head.shared, slices: before?.slices ?? new Map(), whole: before?.whole },
+      head: forPeers && { record: forPeers, bytes: serviceHeadKind.encode(forPeers) },
+    };
     if (now === undefined) this.#known.delete(key);
     else this.#known.set(key, now);
     if (head === undefined) set(localHeadKey(key), undefined);
@@ -56,7 +72,7 @@ export class ServicePieces {
       for (const slice of states.slices) this.#write({ service: key, slice });
     }
     if (head !== undefined) set(localHeadKey(key), encodeLocalService(head));
-    if (forPeers !== undefined) set(serviceHeadKey(cluster.name, key), serviceHeadKind.encode(forPeers));
+    if (now?.head !== undefined) set(serviceHeadKey(cluster.name, key), now.head.bytes);
   }
 
   setSlice({ service, slice }: SliceName): void {
@@ -66,13 +82,36 @@ export class ServicePieces {
     for (const name of [slice, ...others]) this.#write({ service, slice: name });
   }
 
+  /** What peers are told of, in one value; undefined where they are not. */
+  whole(service: ServiceKey): Uint8Array | undefined {
+    const known = this.#known.get(service);
+    if (known?.head === undefined) return undefined;
+    const pieces = { head: known.head.bytes, slices: [...known.slices.values()] };
+    const whole =
+      (known.whole && splicedService(known.whole, pieces)) ??
+      composedService(pieces, known.head.record, this.#slicesForPeers(service, known.states));
+    known.whole = whole.isSpliceable ? whole : undefined;
+    return whole.bytes;
+  }
+
+  #slicesForPeers(service: ServiceKey, states: BackendStates): readonly ServiceSliceRecord[] {
+    const { cluster, slices } = this.#deps;
+    return [...states.slices].flatMap((slice) => {
+      const object = slices.sliceOf({ service, slice });
+      return (object && serviceSlice(object, cluster, states)) ?? [];
+    });
+  }
+
   #write(name: SliceName): void {
     const { cluster, slices, set } = this.#deps;
     const known = this.#known.get(name.service);
     const object = known && slices.sliceOf(name);
     const local = object && localSlice(object, cluster);
     const forPeers = known?.shared === true ? object && serviceSlice(object, cluster, known.states) : undefined;
+    const bytes = forPeers && serviceSliceKind.encode(forPeers);
+    if (bytes === undefined) known?.slices.delete(name.slice);
+    else known?.slices.set(name.slice, bytes);
     set(localSliceKey(name), local && encodeLocalSlice(local));
-    set(serviceSliceKey(cluster.name, name), forPeers && serviceSliceKind.encode(forPeers));
+    set(serviceSliceKey(cluster.name, name), bytes);
   }
 }

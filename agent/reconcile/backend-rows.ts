@@ -1,7 +1,6 @@
 // The rows of backends as they stand in the maps, by id, with how many slots lead to each. A backend that no slot leads to is an
 // orphan: it is taken away when readers have let go of it, so it is remembered since when.
 
-import { familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { Paged } from '../desired/paged.ts';
 import type { Target } from '../desired/targets.ts';
@@ -96,7 +95,7 @@ export class BackendRows {
     for (const [id, since] of this.#orphans) {
       if (since + forMs > now) return;
       const target = this.#targets.get(id);
-      if (target !== undefined) yield { type: 'remove-backend', id, family: familyOf(target.address) };
+      if (target !== undefined) yield { type: 'remove-backend', id, family: target.family };
     }
   }
 

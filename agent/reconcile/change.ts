@@ -1,7 +1,7 @@
 // One row to write or to take away, in terms of the domain. Plans are made of changes, the executor writes their bytes, and
 // the image of the maps follows them once they have landed.
 
-import { type Family, familyOf } from '../../mesh/model/address.ts';
+import type { Family } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import type { Entrance } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
@@ -42,7 +42,11 @@ export interface BackendRecord {
 }
 
 /** What a service id stands for: a frontend without its protocol. */
-export type Place = ReverseNatRow;
+export interface Place extends ReverseNatRow {
+  readonly v4?: number | undefined;
+  /** Known already, so that nobody reads the address for it. */
+  readonly family: Family;
+}
 
 export type PutBackend = BackendRecord & { readonly type: 'put-backend'; readonly id: number };
 export type PutSlot = SlotRecord & {
@@ -71,7 +75,7 @@ export function mapOf(change: Change): MapName {
     case 'remove-backend':
       return mapNameOf('backends', change.family);
     case 'put-reverse':
-      return mapNameOf('reverseNat', familyOf(change.place.address));
+      return mapNameOf('reverseNat', change.place.family);
     case 'remove-reverse':
       return mapNameOf('reverseNat', change.family);
     case 'put-slot':
@@ -143,7 +147,7 @@ export function putValue(put: Put, values: Uint8Array, at: number): void {
       putBackendValue(values, at, put.target.family, put.target, put.state);
       return;
     case 'put-reverse':
-      putReverseNatValue(values, at, familyOf(put.place.address), put.place);
+      putReverseNatValue(values, at, put.place.family, put.place);
       return;
     case 'put-slot':
       putSlotValue(values, at, put.backendId, put.serviceId);

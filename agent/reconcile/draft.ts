@@ -3,14 +3,13 @@
 
 import { itemsOf } from '../../mesh/model/list.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
-import type { MapCounts } from '../desired/demand.ts';
 import { type DesiredFrontend, type Entrance, stateOf } from '../desired/frontend.ts';
 import type { Target } from '../desired/targets.ts';
-import { forEachMap, type MapName, mapNameOf } from '../maps/port.ts';
 import type { PutBackend } from './change.ts';
 import type { MapImage } from './image.ts';
 import type { IdSpaces } from './observe.ts';
 import { type FrontendPlan, planPut } from './plan.ts';
+import { RowCounts } from './row-counts.ts';
 import { planStep, stepBetween } from './step.ts';
 
 export interface Draft {
@@ -18,7 +17,7 @@ export interface Draft {
   /** One for each frontend, in their order. */
   readonly plans: readonly FrontendPlan[];
   /** Rows that are new to a map. */
-  readonly needs: MapCounts;
+  readonly needs: RowCounts;
 }
 
 export interface DraftInput {
@@ -34,7 +33,6 @@ export interface DraftInput {
 interface OpenDraft extends Draft {
   readonly backends: PutBackend[];
   readonly plans: FrontendPlan[];
-  readonly needs: Record<MapName, number>;
 }
 
 const NO_IDS: readonly number[] = [];
@@ -51,7 +49,7 @@ export class Drafts {
 
   /** A text says why there are no numbers left. */
   of(frontends: readonly DesiredFrontend[]): Draft | string {
-    const draft: OpenDraft = { backends: [], plans: [], needs: forEachMap(() => 0) };
+    const draft: OpenDraft = { backends: [], plans: [], needs: new RowCounts() };
     for (const frontend of frontends) {
       const problem = this.#add(frontend, draft);
       if (problem !== undefined) return problem;
@@ -73,10 +71,9 @@ export class Drafts {
     const plan = this.#planStep(frontend, serviceId, draft) ?? this.#plan(frontend, serviceId, draft);
     if (typeof plan === 'string') return plan;
     draft.plans.push(plan);
-    const services = mapNameOf('services', entrance.family);
-    draft.needs[services] += plan.newSlots.length;
-    if (image.frontend(entrance)?.master === undefined) draft.needs[services] += 1;
-    if (image.reverse(serviceId) === undefined) draft.needs[mapNameOf('reverseNat', entrance.family)] += 1;
+    const isNew = image.frontend(entrance)?.master === undefined;
+    draft.needs.addServices(entrance.family, plan.newSlots.length + Number(isNew));
+    if (image.reverse(serviceId) === undefined) draft.needs.addReverseNat(entrance.family);
     return undefined;
   }
 
@@ -105,7 +102,6 @@ export class Drafts {
     // A target that several services share has one row; what is held of a refused service may be desired by nobody.
     const { image, ids, now, targetState } = this.#input;
     const { backends, needs } = draft;
-    const map = mapNameOf('backends', frontend.entrance.family);
     // Within a frontend no target is there twice; another one of the service may have drafted its row.
     const drafted = backends.length === 0 ? undefined : new Set(backends.map(({ id }) => id));
     const numbers = new Array<number>(some.length);
@@ -117,7 +113,7 @@ export class Drafts {
       at += 1;
       const state = targetState(target) ?? stateOf(frontend, target);
       if (image.holdsBackend(id, target, state) || drafted?.has(id) === true) continue;
-      if (!image.hasBackend(id) && !this.#isDrafted(id)) needs[map] += 1;
+      if (!image.hasBackend(id) && !this.#isDrafted(id)) needs.addBackend(frontend.entrance.family);
       backends.push({ type: 'put-backend', id, target, state });
     }
     return numbers;

@@ -1,7 +1,6 @@
 // How far the maps are from what this program left in them: rows that somebody else wrote, changed or took away. Looks at every row
 // as bytes, beside those that this program would write for its key, and keeps nothing of it: nearly always all are as they were.
 
-import { familyOf } from '../../mesh/model/address.ts';
 import type { EntranceTable } from '../desired/entrances.ts';
 import {
   MASTER_SLOT,
@@ -73,7 +72,7 @@ function believedAt(
       const id = parseReverseNatKey(keys, from, keySize);
       const place = id === undefined ? undefined : believed.reverse(id);
       if (id === undefined || place === undefined) return undefined;
-      if (mapNameOf('reverseNat', familyOf(place.address)) !== map) return undefined;
+      if (mapNameOf('reverseNat', place.family) !== map) return undefined;
       return { put: { type: 'put-reverse', id, place }, exact: true };
     }
     default:

@@ -2,7 +2,6 @@
 // of one service needs no dump. Counts which backends are referred to, and remembers for how long readers may still hold a
 // count that was lowered. It decides nothing.
 
-import { familyOf } from '../../mesh/model/address.ts';
 import type { BackendState } from '../../mesh/model/service.ts';
 import { EntranceTable } from '../desired/entrances.ts';
 import type { Entrance } from '../desired/frontend.ts';
@@ -101,7 +100,7 @@ export class MapImage {
   /** Takes away what stands for a service id. */
   removalOfReverse(id: number): readonly Extract<Change, { type: 'remove-reverse' }>[] {
     const place = this.#reverse.get(id);
-    return place === undefined ? [] : [{ type: 'remove-reverse', id, family: familyOf(place.address) }];
+    return place === undefined ? [] : [{ type: 'remove-reverse', id, family: place.family }];
   }
 
   reverses(): Iterable<[number, Place]> {

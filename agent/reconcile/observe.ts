@@ -119,7 +119,12 @@ function parseRow(map: MapName, rows: PackedRows, row: number, { targets, entran
     case 'reverseNat6': {
       const id = parseReverseNatKey(rows.keys, row * rows.keySize, rows.keySize);
       const place = parseReverseNatValue(rows.values, row * rows.valueSize, rows.valueSize);
-      return id === undefined || place === undefined ? undefined : { type: 'put-reverse', id, place };
+      if (id === undefined || place === undefined) return undefined;
+      return {
+        type: 'put-reverse',
+        id,
+        place: { address: place.address, port: place.port, family: map === 'reverseNat' ? 4 : 6 },
+      };
     }
     default:
       return map satisfies never;

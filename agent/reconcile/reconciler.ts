@@ -244,7 +244,7 @@ export class Reconciler {
   #settle(round: Round, { put, remove, gone }: Agenda, image: MapImage): void {
     const now = this.#now();
     for (const { service, frontends } of put) {
-      const refusal = round.waiting.get(service);
+      const refusal = round.waiting.size === 0 ? undefined : round.waiting.get(service);
       this.#refusals.settle(service, refusal);
       for (const frontend of frontends) {
         if (refusal !== undefined) this.#programmed.find(frontend.entrance, image);

@@ -17,12 +17,13 @@ import {
 } from '../desired/frontend.ts';
 import { Paged } from '../desired/paged.ts';
 import type { Target } from '../desired/targets.ts';
-import { forEachMap, MAP_NAMES, type MapName } from '../maps/port.ts';
+import { MAP_NAMES } from '../maps/port.ts';
 import type { Intent } from './agenda.ts';
 import type { PutBackend, Removal } from './change.ts';
 import { type Draft, type DraftInput, Drafts } from './draft.ts';
 import { type Owners, putsOf, type Steps } from './owned-puts.ts';
 import { type FrontendPlan, planRemoval } from './plan.ts';
+import { RowCounts } from './row-counts.ts';
 
 export interface Round extends Steps {
   /** Frontends to look at again when readers have let go of what they hold. */
@@ -69,12 +70,12 @@ class RoundPlanner {
   readonly #removedReverse: Removal[] = [];
   readonly #later: Entrance[] = [];
   readonly #waiting = new Map<ServiceKey, Refusal>();
-  readonly #room: Record<MapName, number>;
+  readonly #room = new RowCounts();
 
   constructor(input: RoundInput) {
     this.#input = input;
     this.#drafts = new Drafts(input, (id) => this.#backendAt.has(id));
-    this.#room = forEachMap((map) => input.sizes[map] - input.image.rows(map));
+    for (const map of MAP_NAMES) this.#room[map] = input.sizes[map] - input.image.rows(map);
   }
 
   putService({ service, frontends }: Intent): void {
@@ -83,7 +84,7 @@ class RoundPlanner {
       this.#waiting.set(service, { service, code: REFUSAL_CODES.kernel, reason: draft });
       return;
     }
-    const short = this.#shortOf(draft.needs);
+    const short = draft.needs.shortOf(this.#room);
     if (short === undefined) {
       this.#take(service, frontends, draft);
       return;
@@ -140,7 +141,8 @@ class RoundPlanner {
       const emptied = reduced.some(({ count }, index) => count === 0 && (there[index]?.count ?? 0) > 0);
       if (emptied && removalsPending) continue;
       const draft = this.#drafts.of(reduced);
-      if (typeof draft !== 'string' && this.#shortOf(draft.needs) === undefined) return { frontends: reduced, draft };
+      if (typeof draft !== 'string' && draft.needs.shortOf(this.#room) === undefined)
+        return { frontends: reduced, draft };
     }
     return undefined;
   }
@@ -161,12 +163,8 @@ class RoundPlanner {
     });
   }
 
-  #shortOf(needs: MapCounts): MapName | undefined {
-    return MAP_NAMES.find((map) => needs[map] > Math.max(0, this.#room[map]));
-  }
-
   #take(service: ServiceKey, frontends: readonly DesiredFrontend[], { backends, plans, needs }: Draft): void {
-    for (const map of MAP_NAMES) this.#room[map] -= needs[map];
+    this.#room.takeAway(needs);
     const owners = [service];
     for (const put of backends) this.#putBackend(put, owners);
     for (const [at, plan] of plans.entries()) {

@@ -9,6 +9,16 @@ const VISITS_PER_QUESTION = 32;
 
 export async function visitAll<T>(items: Iterable<T>, pause: Pause, visit: (item: T) => void): Promise<void> {
   let visited = 0;
+  if (Array.isArray(items)) {
+    // An iterator would make an object of each visit.
+    for (const list: readonly T[] = items; visited < list.length; ) {
+      visit(list[visited] as T);
+      visited += 1;
+      const turn = visited % VISITS_PER_QUESTION === 0 ? pause() : undefined;
+      if (turn !== undefined) await turn;
+    }
+    return;
+  }
   for (const item of items) {
     visit(item);
     visited += 1;

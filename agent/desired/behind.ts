@@ -27,10 +27,9 @@ export type BehindPieces = Behind & { readonly pieces: readonly BehindPiece[] };
 
 /** The same whatever is known: that saves work. */
 export function behindOf(backends: List<Backend>, way: Way, known?: Known): BehindPieces {
+  // Most are no longer than a piece: they keep no list of pieces, and are looked at as a whole.
+  if (Array.isArray(backends)) return whollyOf(behindPiece(backends, way));
   const cut = piecesOf(backends);
-  // Most have one: they keep no list of pieces, and are looked at as a whole.
-  const [whole] = cut;
-  if (whole !== undefined && cut.length === 1) return whollyOf(behindPiece(whole, way));
   const pieces = known === undefined ? cut.map((piece) => behindPiece(piece, way)) : piecesAfter(cut, known, way);
   const active = listOf(pieces.map((piece) => piece.active));
   const terminating = listOf(pieces.map((piece) => piece.terminating));

@@ -46,13 +46,14 @@ export function desireService(
   { targets, entrances }: Tables,
   before?: DesiredService,
 ): DesiredService {
-  const refused = unsupported(service);
+  const { groups, sctp } = knownPorts(service.ports);
+  const refused = sctp.length === 0 ? [] : [unsupported(service.key, sctp)];
   let frontends: readonly DesiredFrontend[] = [];
   const affinityTimeout = service.clientIPTimeoutSeconds ?? 0;
   let behinds: readonly BehindPort[] = NO_BEHINDS;
   let areSaid = true;
   const known = before !== undefined && samePorts(before.source.ports, service.ports) ? before : undefined;
-  for (const { port, protocol, names } of portGroups(service.ports)) {
+  for (const { port, protocol, names } of groups) {
     for (const family of FAMILIES) {
       const addresses = ofFamily(service.frontends, family);
       if (addresses.length === 0) continue;
@@ -111,11 +112,14 @@ function hasCluster(backends: List<Backend>, cluster: ClusterName): boolean {
 /** Lists of commonly one: an array that is pushed to takes room for 17, and would keep it as long as the service lives. */
 const followedBy = <T>(list: readonly T[], next: T): readonly T[] => (list.length === 0 ? [next] : [...list, next]);
 
-const ofFamily = (addresses: readonly IpAddress[], family: Family): readonly IpAddress[] =>
-  addresses.every((address) => familyOf(address) === family)
-    ? addresses
-    : addresses.filter((address) => familyOf(address) === family);
+function ofFamily(addresses: readonly IpAddress[], family: Family): readonly IpAddress[] {
+  let own = 0;
+  for (const address of addresses) if (familyOf(address) === family) own += 1;
+  if (own === addresses.length) return addresses;
+  return own === 0 ? NO_ADDRESSES : addresses.filter((address) => familyOf(address) === family);
+}
 
+const NO_ADDRESSES: readonly IpAddress[] = [];
 const NO_REFUSALS: readonly Refusal[] = [];
 const NO_BEHINDS: readonly BehindPort[] = [];
 
@@ -127,25 +131,26 @@ const samePorts = (a: readonly NamedPort[], b: readonly NamedPort[]): boolean =>
       return name === other?.name && port === other.port && protocol === other.protocol;
     }));
 
-function unsupported({ key, ports }: MeshService): Refusal[] {
-  const refused: Refusal[] = [];
-  if (!ports.some(({ protocol }) => protocol === 'SCTP')) return refused;
-  const sctp = ports.filter(({ protocol }) => protocol === 'SCTP').map(({ port }) => port);
-  const reason = `SCTP ports cannot be programmed yet: ${sctp.join(', ')}`;
-  refused.push(refusal(key, REFUSAL_CODES.unsupported, reason));
-  return refused;
+const unsupported = (service: ServiceKey, sctp: readonly number[]): Refusal =>
+  refusal(service, REFUSAL_CODES.unsupported, `SCTP ports cannot be programmed yet: ${sctp.join(', ')}`);
+
+interface KnownPorts {
+  readonly groups: readonly PortGroup[];
+  /** Numbers of those that no group has. */
+  readonly sctp: readonly number[];
 }
 
 /** Of lists of ports, which services share. */
-const KNOWN_GROUPS = new WeakMap<readonly NamedPort[], readonly PortGroup[]>();
+const KNOWN_PORTS = new WeakMap<readonly NamedPort[], KnownPorts>();
 
-function portGroups(ports: readonly NamedPort[]): readonly PortGroup[] {
-  let groups = KNOWN_GROUPS.get(ports);
-  if (groups === undefined) {
-    groups = groupsOf(ports);
-    KNOWN_GROUPS.set(ports, groups);
+function knownPorts(ports: readonly NamedPort[]): KnownPorts {
+  let known = KNOWN_PORTS.get(ports);
+  if (known === undefined) {
+    const sctp = ports.filter(({ protocol }) => protocol === 'SCTP').map(({ port }) => port);
+    known = { groups: groupsOf(ports), sctp };
+    KNOWN_PORTS.set(ports, known);
   }
-  return groups;
+  return known;
 }
 
 function groupsOf(ports: readonly NamedPort[]): readonly PortGroup[] {

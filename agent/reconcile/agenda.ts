@@ -61,6 +61,8 @@ export class Agenda {
   /** Those of its frontends that are marked. */
   #takeService({ key: service, admitted }: Placed): void {
     const isRefused = this.#deps.refusals.isRefused(service);
+    // As a rule all of them, as desired: then there is a list of them already.
+    const isWhole = !isRefused && admitted.every(({ entrance }) => entrance.isMarked);
     const frontends: DesiredFrontend[] = [];
     for (const desired of admitted) {
       const { entrance } = desired;
@@ -71,12 +73,11 @@ export class Agenda {
       }
       const intent = isRefused ? entrance.programmed : desired;
       if (intent === undefined) this.remove.push(entrance);
-      else frontends.push(intent);
+      else if (!isWhole) frontends.push(intent);
       this.#frontends += 1;
       this.#backends += desired.backends.length;
     }
-    // As a rule all of them, as desired: then there is a list of them already.
-    const isWhole = !isRefused && frontends.length === admitted.length;
-    if (frontends.length > 0) this.put.push({ service, frontends: isWhole ? admitted : frontends });
+    const put = isWhole ? admitted : frontends;
+    if (put.length > 0) this.put.push({ service, frontends: put });
   }
 }

@@ -7,14 +7,9 @@ import type { ServiceKey } from '../../mesh/model/names.ts';
 import type { LocalService } from '../../mesh/model/service.ts';
 import { encodeLocalService } from '../../mesh/wire/local-service.ts';
 import { encodeLocalSlice, localHeadKey, localSliceKey } from '../../mesh/wire/local-slice.ts';
-import { type ServiceHeadRecord, serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
-import {
-  type ServiceSliceRecord,
-  type SliceName,
-  serviceSliceKey,
-  serviceSliceKind,
-} from '../../mesh/wire/service-slice.ts';
-import { composedService, splicedService, type WholeService } from '../../mesh/wire/whole-service.ts';
+import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
+import { type SliceName, serviceSliceKey, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import { type WholeService, wholeService } from '../../mesh/wire/whole-service.ts';
 import type { ServiceSlices } from '../sources/service-slices.ts';
 import { BackendStates } from './backend-states.ts';
 import { localSlice } from './convert/local-slice.ts';
@@ -32,7 +27,7 @@ interface Known {
   readonly states: BackendStates;
   readonly shared: boolean;
   /** As peers are told of it; undefined where they are not. */
-  readonly head: { readonly record: ServiceHeadRecord; readonly bytes: Uint8Array } | undefined;
+  readonly head: Uint8Array | undefined;
   /** Likewise, by the slice's name. */
   readonly slices: Map<string, Uint8Array>;
   /** As it was made last, where the next one can be made of it. */
@@ -61,7 +56,7 @@ export class ServicePieces {
     const forPeers = head && serviceHead(head, cluster);
     const now = head && {
       ...{ states, shared: head.shared, slices: before?.slices ?? new Map(), whole: before?.whole },
-      head: forPeers && { record: forPeers, bytes: serviceHeadKind.encode(forPeers) },
+      head: forPeers && serviceHeadKind.encode(forPeers),
     };
     if (now === undefined) this.#known.delete(key);
     else this.#known.set(key, now);
@@ -72,7 +67,7 @@ export class ServicePieces {
       for (const slice of states.slices) this.#write({ service: key, slice });
     }
     if (head !== undefined) set(localHeadKey(key), encodeLocalService(head));
-    if (now?.head !== undefined) set(serviceHeadKey(cluster.name, key), now.head.bytes);
+    if (now?.head !== undefined) set(serviceHeadKey(cluster.name, key), now.head);
   }
 
   setSlice({ service, slice }: SliceName): void {
@@ -82,24 +77,16 @@ export class ServicePieces {
     for (const name of [slice, ...others]) this.#write({ service, slice: name });
   }
 
-  /** What peers are told of, in one value; undefined where they are not. */
+  /**
+   * What peers are told of, in one value; undefined where they are not. It says what the pieces say, as they were written: objects may be
+   * others by now, whose turn is still to come.
+   */
   whole(service: ServiceKey): Uint8Array | undefined {
     const known = this.#known.get(service);
     if (known?.head === undefined) return undefined;
-    const pieces = { head: known.head.bytes, slices: [...known.slices.values()] };
-    const whole =
-      (known.whole && splicedService(known.whole, pieces)) ??
-      composedService(pieces, known.head.record, this.#slicesForPeers(service, known.states));
-    known.whole = whole.isSpliceable ? whole : undefined;
-    return whole.bytes;
-  }
-
-  #slicesForPeers(service: ServiceKey, states: BackendStates): readonly ServiceSliceRecord[] {
-    const { cluster, slices } = this.#deps;
-    return [...states.slices].flatMap((slice) => {
-      const object = slices.sliceOf({ service, slice });
-      return (object && serviceSlice(object, cluster, states)) ?? [];
-    });
+    const whole = wholeService({ head: known.head, slices: [...known.slices.values()] }, known.whole);
+    known.whole = whole?.isSpliceable === true ? whole : undefined;
+    return whole?.bytes;
   }
 
   #write(name: SliceName): void {

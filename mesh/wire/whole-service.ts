@@ -5,7 +5,7 @@
 import { BACKEND_FIELDS } from './cluster-service.ts';
 import { encodeEntry, isPlainName } from './json-shape.ts';
 import { type MapEdit, spliceMaps } from './map-splice.ts';
-import { type ServiceHeadRecord, serviceHeadKind } from './service-head.ts';
+import { serviceHeadKind } from './service-head.ts';
 import { composeService, type Union, uniteSlices } from './service-pieces.ts';
 import { type ServiceSliceRecord, serviceSliceKind } from './service-slice.ts';
 
@@ -27,28 +27,20 @@ export interface WholeService {
 
 /** `before`: made of earlier pieces of the same service. Undefined where the head cannot be read. */
 export function wholeService(pieces: StoredPieces, before?: WholeService): WholeService | undefined {
-  return (before && splicedService(before, pieces)) ?? readService(pieces);
+  return (before && splicedInto(before, pieces)) ?? composed(pieces);
 }
 
-function readService(pieces: StoredPieces): WholeService | undefined {
+function composed(pieces: StoredPieces): WholeService | undefined {
   const head = serviceHeadKind.decode(pieces.head);
-  return head.ok ? composedService(pieces, head.value, readAll(pieces.slices)) : undefined;
-}
-
-/** Made of all pieces, by somebody who knows what they say. */
-export function composedService(
-  pieces: StoredPieces,
-  head: ServiceHeadRecord,
-  slices: readonly ServiceSliceRecord[],
-): WholeService {
-  const service = composeService(head, slices);
+  if (!head.ok) return undefined;
+  const slices = readAll(pieces.slices);
+  const service = composeService(head.value, slices);
   // One slice is made anew as fast.
   const isSpliceable = slices.length > 1 && stayApart(slices, service);
   return { pieces, bytes: serviceHeadKind.encode(service), isSpliceable };
 }
 
-/** Made of the text before and of the slices that are others; undefined where that takes more, or is not certain. */
-export function splicedService(before: WholeService, pieces: StoredPieces): WholeService | undefined {
+function splicedInto(before: WholeService, pieces: StoredPieces): WholeService | undefined {
   if (!before.isSpliceable || before.pieces.head !== pieces.head) return undefined;
   const gone = missingIn(pieces.slices, before.pieces.slices);
   const come = missingIn(before.pieces.slices, pieces.slices);

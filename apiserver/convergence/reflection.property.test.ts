@@ -35,7 +35,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('changed' as const), peer: fc.constantFrom(...PEERS), keys: fc.subarray(KEYS) }),
   fc.record({ do: fc.constant('takenUp' as const), keys: fc.subarray(KEYS) }),
   fc.record({ do: fc.constant('written' as const), keys: fc.subarray(KEYS) }),
-  fc.record({ do: fc.constant('pass' as const), ms: fc.nat(300) }),
+  fc.record({ do: fc.constant('pass' as const), ms: fc.nat(3 * NOTED_EVERY_MS) }),
   fc.record({ do: fc.constant('see' as const), revision: fc.nat(100) }),
 );
 

@@ -31,10 +31,11 @@ interface WaitingKey {
 }
 
 /**
- * So often what was seen of every peer is noted, and not with each batch of keys: that is what a peer is said to be behind by at most, for as
- * long as its first change after a silence waits. Of a peer that changes, each batch of its keys notes it.
+ * So often what was seen of every peer is noted, and not with each batch of keys, since with 250 peers that takes a tenth of a millisecond:
+ * that is what a peer is said to be behind by at most, for the few milliseconds in which its first change after a silence waits. Of a peer
+ * that changes, each batch of its keys notes it.
  */
-export const NOTED_EVERY_MS = 100;
+export const NOTED_EVERY_MS = 1_000;
 
 /** What waits of one peer. A change names many keys, and counts until the last of them is written. */
 class Waiting {

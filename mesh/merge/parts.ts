@@ -2,7 +2,7 @@
 // each of them once, and known for as long as the list, or a piece of it, is the same object: of 250 clusters commonly one has
 // changed since the last merge, and of its thousands of backends one piece.
 
-import { type List, piecesOf } from '../model/list.ts';
+import { differingPieces, type List, piecesOf } from '../model/list.ts';
 import type { ClusterName } from '../model/names.ts';
 import type { Backend, NamedPort } from '../model/service.ts';
 import { Compositions } from '../snapshot/composition.ts';
@@ -34,6 +34,30 @@ export class Parts {
     return part;
   }
 
+  /** Says the same of `after`, by the pieces in which it differs from `before` where that is enough. */
+  follow(before: List<Backend>, after: List<Backend>): Part {
+    const known = this.#known.get(before);
+    const part = known && !this.#known.has(after) ? this.#steppedPart(known, before, after) : undefined;
+    if (part !== undefined) this.#known.set(after, part);
+    return part ?? this.of(after);
+  }
+
+  /** Undefined where it takes a look at all pieces. */
+  #steppedPart(known: Part, before: List<Backend>, after: List<Backend>): Part | undefined {
+    const [ports] = known.ports;
+    const { after: come, first, last } = differingPieces(before, after);
+    const [kept, all] = [first + last, piecesOf(after)];
+    if (known.cluster === undefined || known.ports.size !== 1 || ports === undefined || kept === 0) return undefined;
+    const parts = come.map((piece) => this.of(piece));
+    const isLike = parts.every(
+      ({ cluster, ports: own }) => cluster === known.cluster && own.size === 1 && own.has(ports),
+    );
+    const isActive = known.active && parts.some(({ active }) => active);
+    if (!isLike || !isActive) return undefined;
+    const [from, to] = [Math.max(0, first - 1), Math.min(all.length, first + come.length + 1)];
+    return areInOrder(all.slice(from, to)) ? known : undefined;
+  }
+
   /** What `select` makes of the backends for a service with these ports. Remembered for the ports that it was asked for last. */
   selected(backends: List<Backend>, ports: readonly NamedPort[], select: () => List<Backend>): List<Backend> {
     const known = this.#selected.get(backends);
@@ -58,6 +82,13 @@ function partOf(backends: readonly Backend[]): Part {
     active: backends.some(({ state }) => state === 'active'),
   };
 }
+
+/** Of pieces that each are in order: whether they are so one after the other. */
+const areInOrder = (pieces: readonly (readonly Backend[])[]): boolean =>
+  pieces.every((piece, at) => {
+    const [last, first] = [pieces[at - 1]?.at(-1), piece[0]];
+    return last === undefined || first === undefined || compareBackends(last, first) < 0;
+  });
 
 /** Of more than one piece, none of them empty. In one walk: of a service of thousands a merge asks it for one piece that is new. */
 function joinedPart(pieces: readonly (readonly Backend[])[], of: (piece: readonly Backend[]) => Part): Part {

@@ -26,6 +26,7 @@ export function stepRemote(
   const { cluster } = is;
   if (was.cluster !== cluster || was.fresh !== is.fresh || !was.shared || !is.shared) return undefined;
   if (was.key !== local.key || is.key !== local.key) return undefined;
+  parts.follow(was.backends, is.backends);
   const select = portSelector(local.ports, parts);
   // With an active one before and after, whoever comes later is asked as little as before.
   const isActive = (backends: List<Backend>) => {

@@ -1,13 +1,14 @@
 // The files of a folder as texts, read again whenever something in it may have changed. A notification only says that it is
-// time to look; a periodic look covers what notifications miss (network file systems, overflows). What is being written is
-// not read, and what is missing for a moment (an editor that moves a file away and writes it anew) is not gone: a change
+// time to look, and at which files; a periodic look at all covers what notifications miss (network file systems, overflows). What is
+// being written is not read, and what is missing for a moment (an editor that moves a file away and writes it anew) is not gone: a change
 // counts once two looks in a row see the same. Nor is it gone with a file system that is unmounted.
 
-import { type BigIntStats, type Dirent, type FSWatcher, watch } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { BigIntStats, Dirent } from 'node:fs';
+import { lstat, readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { type Clock, sleep } from './clock.ts';
 import { reasonOf } from './errors.ts';
+import { Bell, Watchers } from './folder-notices.ts';
 
 export interface FolderRead {
   /** Texts by absolute path, in path order. */
@@ -42,19 +43,26 @@ const FOLDERS_MAX = 1_000;
 
 /** Reads once, then again on every change, until the signal aborts. Never rejects. */
 export async function watchFolder(options: WatchedFolderOptions, signal: AbortSignal): Promise<void> {
+  const { clock, rescanMs = RESCAN_MS } = options;
   const bell = new Bell();
-  const watchers = new Watchers(() => bell.ring());
+  const watchers = new Watchers((path) => bell.ring(path));
   const reader = new FolderReader(options);
-  const stop = (): void => bell.ring();
+  const stop = (): void => bell.ring(undefined);
   signal.addEventListener('abort', stop, { once: true });
   let told: 'nothing' | 'content' | { readonly failure: string } = 'nothing';
+  let lookAtAllAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
-    bell.reset();
+    const named = bell.take();
+    const begunAt = clock.monotonic();
     let unsettled = false;
     try {
-      const look = await reader.look();
-      // What changed in a folder before it was watched has told nobody: look again.
-      unsettled = watchers.follow(look.folders) || look.unsettled;
+      const look = await reader.look(begunAt < lookAtAllAt ? named : undefined);
+      if (look.folders !== undefined) {
+        // What changed in a folder before it was watched has told nobody: look again.
+        unsettled = watchers.follow(look.folders);
+        lookAtAllAt = unsettled ? begunAt : begunAt + rescanMs;
+      }
+      unsettled ||= look.unsettled;
       const first = told !== 'content';
       if (first ? !look.incomplete : look.changed) {
         options.onRead(reader.read);
@@ -64,79 +72,13 @@ export async function watchFolder(options: WatchedFolderOptions, signal: AbortSi
       const failure = reasonOf(error);
       if (typeof told !== 'object' || told.failure !== failure) options.onUnreadable(failure);
       told = { failure };
+      lookAtAllAt = begunAt;
     }
-    if (unsettled) await sleep(options.clock, QUIET_MS, signal).catch(() => {});
-    else await bell.wait(options.clock, options.rescanMs ?? RESCAN_MS);
+    if (unsettled) await sleep(clock, QUIET_MS, signal).catch(() => {});
+    else await bell.wait(clock, lookAtAllAt > begunAt ? lookAtAllAt - clock.monotonic() : rescanMs);
   }
   signal.removeEventListener('abort', stop);
   watchers.close();
-}
-
-/** A sign that may come before anybody waits for it. */
-class Bell {
-  #rung = false;
-  #wake = (): void => {};
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake();
-  }
-
-  reset(): void {
-    this.#rung = false;
-  }
-
-  async wait(clock: Clock, timeoutMs: number): Promise<void> {
-    if (this.#rung) return;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(timeoutMs, resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
-  }
-}
-
-/** Notifications of some folders. They are hints: a watcher that fails is made again at a later look. */
-class Watchers {
-  readonly #onNotice: () => void;
-  /** By path; `identity` tells a folder from another that took its place. */
-  readonly #watchers = new Map<string, { readonly identity: string; readonly watcher: FSWatcher }>();
-
-  constructor(onNotice: () => void) {
-    this.#onNotice = onNotice;
-  }
-
-  /** Watches exactly these from now on; true when one of them was not watched before. */
-  follow(folders: ReadonlyMap<string, string>): boolean {
-    for (const [path, { identity, watcher }] of this.#watchers) {
-      if (folders.get(path) === identity) continue;
-      watcher.close();
-      this.#watchers.delete(path);
-    }
-    let added = false;
-    for (const [path, identity] of folders) {
-      if (this.#watchers.has(path)) continue;
-      try {
-        const watcher = watch(path, this.#onNotice);
-        watcher.on('error', () => {
-          watcher.close();
-          this.#watchers.delete(path);
-        });
-        this.#watchers.set(path, { identity, watcher });
-        added = true;
-      } catch {
-        // Gone again, or out of watches: the periodic look covers it.
-      }
-    }
-    return added;
-  }
-
-  close(): void {
-    for (const { watcher } of this.#watchers.values()) watcher.close();
-    this.#watchers.clear();
-  }
 }
 
 interface FileSeen {
@@ -155,7 +97,14 @@ interface Look {
   readonly unsettled: boolean;
   /** There is a file that could not be read yet: what is known is no whole. */
   readonly incomplete: boolean;
+  /** Absent of a look at some files. */
+  readonly folders: ReadonlyMap<string, string> | undefined;
+}
+
+interface Listed {
   readonly folders: ReadonlyMap<string, string>;
+  readonly files: readonly string[];
+  readonly ways: ReadonlySet<string>;
 }
 
 const MISSING = 'missing';
@@ -167,6 +116,8 @@ class FolderReader {
   readonly #options: WatchedFolderOptions;
   readonly #files = new Map<string, FileSeen>();
   #first = true;
+  /** Folders and links, at the last look at all. */
+  #ways: ReadonlySet<string> = new Set();
   /** Which folder stood there at the last look. */
   #root: string | undefined;
   read: FolderRead = { texts: new Map(), unreadable: new Map() };
@@ -175,20 +126,57 @@ class FolderReader {
     this.#options = options;
   }
 
-  async look(): Promise<Look> {
-    const { folders, files } = await this.#list();
+  /** At these, and at those that were seen to change before; at all where `named` is undefined, or where those may not be all. */
+  async look(named: ReadonlySet<string> | undefined): Promise<Look> {
+    const some = named && (await this.#someWith(named));
+    if (some !== undefined) return { ...(await this.#lookAtEach(some, false)), folders: undefined };
+    const { folders, files, ways } = await this.#list();
+    this.#ways = ways;
     this.#assertNotUnmounted(folders.get(this.#options.path), files);
+    const look = await this.#lookAtEach(new Set([...this.#files.keys(), ...files]), true);
+    this.#first = false;
+    return { ...look, folders };
+  }
+
+  /**
+   * Undefined where something else may have changed with them: where a name is that of a new file, of a folder, or of a link that others may
+   * lead through, and where something is missing, as all the others may be.
+   */
+  async #someWith(named: ReadonlySet<string>): Promise<ReadonlySet<string> | undefined> {
+    const some = new Set<string>();
+    for (const path of named) {
+      if (this.#files.has(path)) some.add(path);
+      else if (!(await this.#isOfNoConcern(path))) return undefined;
+    }
+    for (const [path, { pending }] of this.#files) {
+      if (pending === MISSING) return undefined;
+      if (pending !== undefined) some.add(path);
+    }
+    return some;
+  }
+
+  /** As what a file is called while it is written, before it takes its name. */
+  async #isOfNoConcern(path: string): Promise<boolean> {
+    const name = basename(path);
+    if (this.#ways.has(path) || (!name.startsWith('.') && this.#options.accepts(name))) return false;
+    try {
+      return (await lstat(path)).isFile();
+    } catch (error) {
+      return isGone(error);
+    }
+  }
+
+  async #lookAtEach(paths: Iterable<string>, areAll: boolean): Promise<Omit<Look, 'folders'>> {
     let changed = false;
     let unsettled = false;
-    for (const path of new Set([...this.#files.keys(), ...files])) {
-      const outcome = await this.#lookAt(path);
+    for (const path of paths) {
+      const outcome = await this.#lookAt(path, areAll);
       changed ||= outcome === 'changed';
       unsettled ||= outcome === 'unsettled';
     }
-    this.#first = false;
     if (changed) this.#rebuild();
     const incomplete = [...this.#files.values()].some(({ accepted }) => accepted === undefined);
-    return { changed, unsettled, incomplete, folders };
+    return { changed, unsettled, incomplete };
   }
 
   /** Files that are deleted are gone; those of a volume that is unmounted, or not mounted yet, are not, and leave an empty folder too. */
@@ -198,10 +186,11 @@ class FolderReader {
     this.#root = root;
   }
 
-  async #list(): Promise<{ readonly folders: ReadonlyMap<string, string>; readonly files: readonly string[] }> {
+  async #list(): Promise<Listed> {
     const { path: root, recursive = false, accepts } = this.#options;
     const folders = new Map<string, string>();
     const files: string[] = [];
+    const ways = new Set<string>();
     const open = [root];
     for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
       const entries = await entriesOf(folder, folder === root);
@@ -209,17 +198,18 @@ class FolderReader {
       folders.set(folder, entries.identity);
       if (folders.size > FOLDERS_MAX) throw new Error(`more than ${FOLDERS_MAX} folders`);
       for (const entry of entries.list) {
-        if (entry.name.startsWith('.')) continue;
         const path = join(folder, entry.name);
+        if (!entry.isFile()) ways.add(path);
+        if (entry.name.startsWith('.')) continue;
         if (entry.isDirectory() && recursive) open.push(path);
         else if (!entry.isDirectory() && accepts(entry.name)) files.push(path);
       }
       if (files.length > FILES_MAX) throw new Error(`more than ${FILES_MAX} files`);
     }
-    return { folders, files };
+    return { folders, files, ways };
   }
 
-  async #lookAt(path: string): Promise<'same' | 'changed' | 'unsettled'> {
+  async #lookAt(path: string, mayBeGone: boolean): Promise<'same' | 'changed' | 'unsettled'> {
     const { clock } = this.#options;
     const seen = this.#files.get(path) ?? unseen();
     this.#files.set(path, seen);
@@ -234,6 +224,7 @@ class FolderReader {
     seen.pending = looks;
     if (!quiet && !overdue) return 'unsettled';
     if (looks === MISSING) {
+      if (!mayBeGone) return 'unsettled';
       this.#files.delete(path);
       return seen.accepted === undefined ? 'same' : 'changed';
     }

@@ -7,7 +7,7 @@ import type { LocalService } from '../../mesh/model/service.ts';
 import { clusterServiceKey } from '../../mesh/wire/cluster-service.ts';
 import { labelText } from '../../mesh/wire/identity.ts';
 import { ipIdentityKind, ipKey } from '../../mesh/wire/ip-identity.ts';
-import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
+import { localServiceKey } from '../../mesh/wire/local-service.ts';
 import { nodeKey, nodeKind } from '../../mesh/wire/node.ts';
 import { serviceSpecKey, serviceSpecKind } from '../../mesh/wire/service-spec.ts';
 import { allRefs } from '../sources/object-table.ts';
@@ -18,7 +18,7 @@ import { identityLabels } from './convert/identity-labels.ts';
 import { hostAddress, ipIdentityRecord, publishedAddresses } from './convert/ip.ts';
 import { isGlobalNamespace } from './convert/namespaces.ts';
 import { nodeRecord } from './convert/node.ts';
-import { backendsOf, localHead } from './convert/service.ts';
+import { localHead } from './convert/service.ts';
 import { serviceSpec } from './convert/service-spec.ts';
 import type { Identities } from './identities.ts';
 import { PodClaims } from './pod-claims.ts';
@@ -131,11 +131,8 @@ export class Projection {
   #whole(key: ServiceKey): void {
     const { cluster, set, pace } = this.#deps;
     if (!pace.mayWrite(key, this.#pieces.backendsOf(key))) return;
-    const head = this.#headOf(key);
-    const slices = this.#slices.slicesOf(key);
-    const local = head && { ...head, backends: backendsOf(cluster, slices) };
-    set(localServiceKey(key), local && encodeLocalService(local));
-    set(clusterServiceKey(cluster.name, key), this.#pieces.whole(key));
+    set(localServiceKey(key), this.#pieces.wholeForView(key));
+    set(clusterServiceKey(cluster.name, key), this.#pieces.wholeForPeers(key));
   }
 
   /** Undefined: the service takes no part in the mesh. */

@@ -3,9 +3,16 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ClusterId, ClusterName, IpAddress, ServiceKey } from '../../mesh/model/names.ts';
+import {
+  type ClusterId,
+  type ClusterName,
+  type IpAddress,
+  type ServiceKey,
+  serviceKey,
+} from '../../mesh/model/names.ts';
 import type { Result } from '../../mesh/model/result.ts';
 import { clusterServiceKey, clusterServiceKind } from '../../mesh/wire/cluster-service.ts';
+import { encodeLocalService, localServiceKey } from '../../mesh/wire/local-service.ts';
 import { localPiecesCanary } from '../../mesh/wire/local-slice.ts';
 import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
 import { composeService } from '../../mesh/wire/service-pieces.ts';
@@ -17,9 +24,12 @@ import {
   type EndpointSliceObject,
   refOf,
   refText,
+  type ServiceObject,
   type SliceEndpoint,
 } from '../sources/objects.ts';
 import { ViewInputs } from '../view/inputs.ts';
+import { clusterService } from './convert/peer-service.ts';
+import { localService } from './convert/service.ts';
 import { Projection, type Unit } from './projection.ts';
 import type { ClusterSettings } from './settings.ts';
 
@@ -125,6 +135,22 @@ function viewOf(content: ReadonlyMap<string, Uint8Array>, inPieces: boolean): Vi
   return inputs;
 }
 
+const textOf = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+
+/** Of the objects alone, all of them. */
+function wholesAnew(key: ServiceKey, all: Iterable<ClusterObject>) {
+  const objects = [...all];
+  const service = objects.find(
+    (object): object is ServiceObject => object.kind === 'Service' && serviceKey(object.namespace, object.name) === key,
+  );
+  const slices = objects
+    .filter((object): object is EndpointSliceObject => object.kind === 'EndpointSlice' && object.service === key)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const local = service && localService(service, SETTINGS, slices);
+  const forPeers = local && clusterService(local, SETTINGS, slices);
+  return { forView: local && encodeLocalService(local), forPeers: forPeers && clusterServiceKind.encode(forPeers) };
+}
+
 const must = <T>(result: Result<T, string>): T => {
   if (!result.ok) throw new Error(result.error);
   return result.value;
@@ -159,6 +185,9 @@ test('head and slices say what the whole value says, after every change', async 
             expect(Object.keys(slice.backends)).not.toEqual([]);
             return slice;
           });
+          const anew = wholesAnew(service, present.values());
+          expect(textOf(whole)).toBe(textOf(anew.forPeers));
+          expect(textOf(content.get(localServiceKey(service)))).toBe(textOf(anew.forView));
           if (whole === undefined || head === undefined) {
             expect({ whole, head, slices }).toEqual({ slices: [] });
             continue;

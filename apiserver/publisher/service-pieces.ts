@@ -9,7 +9,9 @@ import { encodeLocalService } from '../../mesh/wire/local-service.ts';
 import { encodeLocalSlice, localHeadKey, localSliceKey } from '../../mesh/wire/local-slice.ts';
 import { serviceHeadKey, serviceHeadKind } from '../../mesh/wire/service-head.ts';
 import { type SliceName, serviceSliceKey, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
-import { type WholeService, wholeService } from '../../mesh/wire/whole-service.ts';
+import { wholeLocalService } from '../../mesh/wire/whole-local-service.ts';
+import { wholeService } from '../../mesh/wire/whole-service.ts';
+import type { StoredPieces, WholeValue } from '../../mesh/wire/whole-value.ts';
 import type { ServiceSlices } from '../sources/service-slices.ts';
 import { BackendStates } from './backend-states.ts';
 import { localSlice } from './convert/local-slice.ts';
@@ -26,13 +28,21 @@ export interface ServicePiecesDeps {
 interface Known {
   readonly states: BackendStates;
   readonly shared: boolean;
-  /** As peers are told of it; undefined where they are not. */
-  readonly head: Uint8Array | undefined;
-  /** Likewise, by the slice's name. */
-  readonly slices: Map<string, Uint8Array>;
-  /** As it was made last, where the next one can be made of it. */
-  whole: WholeService | undefined;
+  readonly forView: Written;
+  readonly forPeers: Written;
 }
+
+/** What is written of a service, for those who read it in one form. */
+interface Written {
+  /** Undefined where there are no such readers. */
+  head: Uint8Array | undefined;
+  /** By the slice's name. */
+  readonly slices: Map<string, Uint8Array>;
+  /** The value with all backends as it was made last, where the next one can be made of it. */
+  whole: WholeValue | undefined;
+}
+
+const nothing = (): Written => ({ head: undefined, slices: new Map(), whole: undefined });
 
 export class ServicePieces {
   readonly #deps: ServicePiecesDeps;
@@ -53,21 +63,21 @@ export class ServicePieces {
     const { cluster, slices, set } = this.#deps;
     const before = this.#known.get(key);
     const states = before?.states ?? BackendStates.of(slices.slicesOf(key));
-    const forPeers = head && serviceHead(head, cluster);
-    const now = head && {
-      ...{ states, shared: head.shared, slices: before?.slices ?? new Map(), whole: before?.whole },
-      head: forPeers && serviceHeadKind.encode(forPeers),
-    };
+    const peersHead = head && serviceHead(head, cluster);
+    const { forView = nothing(), forPeers = nothing() } = before ?? {};
+    forView.head = head && encodeLocalService(head);
+    forPeers.head = peersHead && serviceHeadKind.encode(peersHead);
+    const now = head && { states, shared: head.shared, forView, forPeers };
     if (now === undefined) this.#known.delete(key);
     else this.#known.set(key, now);
     if (head === undefined) set(localHeadKey(key), undefined);
-    if (forPeers === undefined) set(serviceHeadKey(cluster.name, key), undefined);
+    if (peersHead === undefined) set(serviceHeadKey(cluster.name, key), undefined);
     // Of a service that is as it was, the slices say when they are not.
     if (before === undefined || before.shared !== now?.shared) {
       for (const slice of states.slices) this.#write({ service: key, slice });
     }
-    if (head !== undefined) set(localHeadKey(key), encodeLocalService(head));
-    if (now?.head !== undefined) set(serviceHeadKey(cluster.name, key), now.head);
+    if (forView.head !== undefined) set(localHeadKey(key), forView.head);
+    if (forPeers.head !== undefined) set(serviceHeadKey(cluster.name, key), forPeers.head);
   }
 
   setSlice({ service, slice }: SliceName): void {
@@ -77,16 +87,14 @@ export class ServicePieces {
     for (const name of [slice, ...others]) this.#write({ service, slice: name });
   }
 
-  /**
-   * What peers are told of, in one value; undefined where they are not. It says what the pieces say, as they were written: objects may be
-   * others by now, whose turn is still to come.
-   */
-  whole(service: ServiceKey): Uint8Array | undefined {
-    const known = this.#known.get(service);
-    if (known?.head === undefined) return undefined;
-    const whole = wholeService({ head: known.head, slices: [...known.slices.values()] }, known.whole);
-    known.whole = whole?.isSpliceable === true ? whole : undefined;
-    return whole?.bytes;
+  /** What peers are told of, in one value; undefined where they are not. */
+  wholeForPeers(service: ServiceKey): Uint8Array | undefined {
+    return wholeOf(this.#known.get(service)?.forPeers, wholeService);
+  }
+
+  /** What the own view reads, in one value; undefined where the service takes no part. */
+  wholeForView(service: ServiceKey): Uint8Array | undefined {
+    return wholeOf(this.#known.get(service)?.forView, wholeLocalService);
   }
 
   #write(name: SliceName): void {
@@ -95,10 +103,26 @@ export class ServicePieces {
     const object = known && slices.sliceOf(name);
     const local = object && localSlice(object, cluster);
     const forPeers = known?.shared === true ? object && serviceSlice(object, cluster, known.states) : undefined;
-    const bytes = forPeers && serviceSliceKind.encode(forPeers);
-    if (bytes === undefined) known?.slices.delete(name.slice);
-    else known?.slices.set(name.slice, bytes);
-    set(localSliceKey(name), local && encodeLocalSlice(local));
+    const [localBytes, bytes] = [local && encodeLocalSlice(local), forPeers && serviceSliceKind.encode(forPeers)];
+    note(known?.forView, name.slice, localBytes);
+    note(known?.forPeers, name.slice, bytes);
+    set(localSliceKey(name), localBytes);
     set(serviceSliceKey(cluster.name, name), bytes);
   }
+}
+
+function note(written: Written | undefined, slice: string, bytes: Uint8Array | undefined): void {
+  if (bytes === undefined) written?.slices.delete(slice);
+  else written?.slices.set(slice, bytes);
+}
+
+/** It says what the pieces say, as they were written: objects may be others by now, whose turn is still to come. */
+function wholeOf(
+  written: Written | undefined,
+  make: (pieces: StoredPieces, before?: WholeValue) => WholeValue | undefined,
+): Uint8Array | undefined {
+  if (written?.head === undefined) return undefined;
+  const whole = make({ head: written.head, slices: [...written.slices.values()] }, written.whole);
+  written.whole = whole?.isSpliceable === true ? whole : undefined;
+  return whole?.bytes;
 }

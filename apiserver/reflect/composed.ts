@@ -13,7 +13,7 @@ interface Composed {
   readonly pieces: AdmittedPieces;
   /** Undefined where the value would be larger than any reader takes: what stands then stays, and the log says so once. */
   bytes: Uint8Array | undefined;
-  /** What makes the next one of this one, where few pieces change: whole-service.ts. */
+  /** What makes the next one of this one, where few pieces change: whole-value.ts. */
   readonly isSpliceable: boolean;
 }
 

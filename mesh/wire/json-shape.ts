@@ -88,6 +88,9 @@ export const encodeShaped = (value: object, shape: ObjectShape): Uint8Array =>
 /** An entry of a map, name and value, as it stands in the text of the map. `of`: the shape of its values. */
 export const encodeEntry = (name: string, value: unknown, of: Shape): string => `${quote(name)}:${write(value, of)}`;
 
+/** An element of a list, as it stands in the text of that. */
+export const encodeElement = (value: object, of: ObjectShape): string => writeObject(value as JsonObject, of);
+
 /** The name stands in a text as it is, between quotes. */
 export const isPlainName = (name: string): boolean => quote(name).length === name.length + 2;
 

@@ -7,13 +7,26 @@ import { parseServiceKey, type ServiceKey } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import {
   type Affinity,
+  type Backend,
   type BackendState,
   CLIENT_IP_TIMEOUT_SECONDS,
   type LocalService,
   type NamedPort,
   PROTOCOLS,
 } from '../model/service.ts';
-import { decodeShaped, encodeShaped, flag, list, map, object, omitEmpty, required, text, whole } from './json-shape.ts';
+import {
+  decodeShaped,
+  encodeElement,
+  encodeShaped,
+  flag,
+  list,
+  map,
+  object,
+  omitEmpty,
+  required,
+  text,
+  whole,
+} from './json-shape.ts';
 import { PORT_MAX, UINT32_MAX, VALUE_BYTES_MAX } from './record.ts';
 
 export const LOCAL_SERVICES_PREFIX = 'clustermesh/v1/local/services/';
@@ -21,6 +34,13 @@ export const LOCAL_SERVICES_PREFIX = 'clustermesh/v1/local/services/';
 export const localServiceKey = (service: ServiceKey): string => `${LOCAL_SERVICES_PREFIX}${service}`;
 
 export const PORT_SHAPE = object({ name: required(text), protocol: required(text), port: required(whole(PORT_MAX)) });
+const BACKEND_SHAPE = object({
+  address: required(text),
+  cluster: required(text),
+  clusterId: required(whole(UINT32_MAX)),
+  state: required(text),
+  ports: required(list(PORT_SHAPE)),
+});
 const SHAPE = object({
   key: required(text),
   frontends: required(list(text)),
@@ -30,17 +50,7 @@ const SHAPE = object({
   affinity: required(text),
   clientIPTimeoutSeconds: omitEmpty(whole(CLIENT_IP_TIMEOUT_SECONDS.max)),
   createdSeconds: omitEmpty(whole(UINT32_MAX)),
-  backends: required(
-    list(
-      object({
-        address: required(text),
-        cluster: required(text),
-        clusterId: required(whole(UINT32_MAX)),
-        state: required(text),
-        ports: required(list(PORT_SHAPE)),
-      }),
-    ),
-  ),
+  backends: required(list(BACKEND_SHAPE)),
   labels: required(map(text)),
   selector: required(map(text)),
 });
@@ -48,6 +58,9 @@ const AFFINITIES: readonly string[] = ['none', 'local', 'remote'] satisfies read
 const STATES: readonly string[] = ['active', 'terminating'] satisfies readonly BackendState[];
 
 export const encodeLocalService = (service: LocalService): Uint8Array => encodeShaped(service, SHAPE);
+
+/** As it stands in the list of the value. */
+export const encodeLocalBackend = (backend: Backend): string => encodeElement(backend, BACKEND_SHAPE);
 
 export function decodeLocalService(bytes: Uint8Array): Result<LocalService, string> {
   const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);

@@ -1,6 +1,16 @@
-// Entries of maps in the JSON text of a stored value, replaced, added and taken out, while the text of all others is passed on as it is:
+// Entries of maps, and of lists whose objects begin with their name, in the JSON text of a stored value, replaced, added and taken out, while the text of all others is passed on as it is:
 // of a value with thousands of entries that costs a look at each byte and a copy, instead of making every entry and its text anew. It
 // reads text that json-shape.ts has written and no other: without spaces, names in byte order. Pure.
+
+/** How the entries that are edited stand in the text. */
+export interface Collection {
+  readonly open: number;
+  readonly close: number;
+  /** What an entry has before its name. */
+  readonly lead: Uint8Array;
+  /** Behind the name that ends there. */
+  readonly endOf: (text: Uint8Array, start: number, nameEnd: number) => number;
+}
 
 export interface MapEdit {
   /** Without characters that JSON escapes. */
@@ -16,7 +26,11 @@ export interface MapEdit {
  * it for (a field that is not written, an entry that is not there, another one in its place), and where a map would have no entries left:
  * whether it is written then is not known here.
  */
-export function spliceMaps(text: Uint8Array, edits: ReadonlyMap<string, readonly MapEdit[]>): Uint8Array | undefined {
+export function spliceMaps(
+  text: Uint8Array,
+  edits: ReadonlyMap<string, readonly MapEdit[]>,
+  collection: Collection = MAP,
+): Uint8Array | undefined {
   const chunks: Uint8Array[] = [];
   let taken = 0;
   let found = 0;
@@ -28,7 +42,7 @@ export function spliceMaps(text: Uint8Array, edits: ReadonlyMap<string, readonly
     const value = nameEnd + 1;
     if (own === undefined) at = endOfValue(text, value);
     else {
-      const spliced = spliceMap(text, value, own);
+      const spliced = spliceMap(text, value, own, collection);
       if (spliced === undefined) return undefined;
       chunks.push(text.subarray(taken, value), ...spliced.chunks);
       taken = spliced.end;
@@ -47,25 +61,32 @@ interface SplicedMap {
   readonly end: number;
 }
 
-function spliceMap(text: Uint8Array, start: number, edits: readonly MapEdit[]): SplicedMap | undefined {
-  if (text[start] !== OPEN) return undefined;
+function spliceMap(
+  text: Uint8Array,
+  start: number,
+  edits: readonly MapEdit[],
+  { open, close, lead, endOf }: Collection,
+): SplicedMap | undefined {
+  if (text[start] !== open) return undefined;
   const pending = edits
     .map(({ name, before, after }) => ({ name: Buffer.from(name), before, after }))
     .sort((a, b) => Buffer.compare(a.name, b.name));
   const entries = new Entries(text);
   let next = 0;
   let at = start + 1;
-  while (text[at] !== CLOSE) {
-    const nameEnd = endOfString(text, at);
+  while (text[at] !== close) {
+    const name = at + lead.length;
+    if (Buffer.compare(text.subarray(at, name), lead) !== 0) return undefined;
+    const nameEnd = endOfString(text, name);
     let order = 1;
     for (; next < pending.length; next += 1) {
       const edit = pending[next] as (typeof pending)[number];
-      order = compareName(edit.name, text, at + 1, nameEnd - 1);
+      order = compareName(edit.name, text, name + 1, nameEnd - 1);
       if (order >= 0) break;
       if (edit.before !== undefined) return undefined;
       entries.add(edit.after);
     }
-    const end = endOfValue(text, nameEnd + 1);
+    const end = endOf(text, at, nameEnd);
     const edit = order === 0 ? pending[next] : undefined;
     if (edit === undefined) entries.keep(at, end);
     else {
@@ -79,7 +100,7 @@ function spliceMap(text: Uint8Array, start: number, edits: readonly MapEdit[]): 
     if (edit.before !== undefined) return undefined;
     entries.add(edit.after);
   }
-  const chunks = entries.chunks();
+  const chunks = entries.chunks(open, close);
   return chunks === undefined ? undefined : { chunks, end: at + 1 };
 }
 
@@ -106,10 +127,11 @@ class Entries {
   }
 
   /** Undefined where there are none. */
-  chunks(): readonly Uint8Array[] | undefined {
+  chunks(open: number, close: number): readonly Uint8Array[] | undefined {
     this.#endRun();
     if (this.#items.length === 0) return undefined;
-    return [BEGIN, ...this.#items.flatMap((item, at) => (at === 0 ? [item] : [BETWEEN, item])), END];
+    const items = this.#items.flatMap((item, at) => (at === 0 ? [item] : [BETWEEN, item]));
+    return [Uint8Array.of(open), ...items, Uint8Array.of(close)];
   }
 
   #endRun(): void {
@@ -123,7 +145,18 @@ const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const [OPEN, CLOSE] = [0x7b, 0x7d];
 const [OPEN_LIST, CLOSE_LIST] = [0x5b, 0x5d];
-const [BEGIN, BETWEEN, END] = [Buffer.from('{'), Buffer.from(','), Buffer.from('}')];
+const BETWEEN = Uint8Array.of(COMMA);
+
+const MAP: Collection = {
+  ...{ open: OPEN, close: CLOSE, lead: new Uint8Array(0) },
+  endOf: (text, _, nameEnd) => endOfValue(text, nameEnd + 1),
+};
+
+/** A list of objects in the order of a field, which is the first that is written of each. */
+export const listBy = (field: string): Collection => ({
+  ...{ open: OPEN_LIST, close: CLOSE_LIST, lead: Buffer.from(`{"${field}":`) },
+  endOf: (text, start) => endOfValue(text, start),
+});
 
 /** In memory of its own: it is kept for long. */
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

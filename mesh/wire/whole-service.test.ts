@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { serviceHeadKind } from './service-head.ts';
 import { type ServiceSliceRecord, serviceSliceKind } from './service-slice.ts';
-import { type WholeService, wholeService } from './whole-service.ts';
+import { wholeService } from './whole-service.ts';
+import type { WholeValue } from './whole-value.ts';
 
 const NAMES = { cluster: 'west', namespace: 'shop', name: 'cart', clusterID: 2 };
 const port = (number: number) => ({ Protocol: 'TCP', Port: number });
@@ -18,7 +19,7 @@ const HEAD = headNamed({ app: 'cart' });
 
 type Said = Pick<ServiceSliceRecord, 'backends' | 'hostnames' | 'zones'>;
 const sliceOf = (slice: string, said: Said) => serviceSliceKind.encode({ ...NAMES, slice, ...said });
-const textOf = (whole: WholeService | undefined) => whole && Buffer.from(whole.bytes).toString();
+const textOf = (whole: WholeValue | undefined) => whole && Buffer.from(whole.bytes).toString();
 
 /** Hosts in numeric order are not so in the order of bytes: 10.2.0.10 comes before 10.2.0.9. */
 const backendsOf = (hosts: readonly number[], number = 80) =>
@@ -103,7 +104,7 @@ test('whatever follows whatever, the text is what all pieces together say', () =
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       let head = HEAD;
       const slices = new Map<string, Uint8Array>();
-      let whole: WholeService | undefined;
+      let whole: WholeValue | undefined;
       for (const [name, bytes] of steps) {
         if (bytes === undefined) slices.delete(name);
         else if (name === 'head') head = bytes;

@@ -1,8 +1,8 @@
-// The methods of etcd's API that the door does not serve, to be answered as etcd answers a user without the permission. Those of
+// The methods of etcd's API of which the door serves nothing, to be answered as etcd answers a user without the permission. Those of
 // etcd 3.4 to 3.6; what no etcd has is answered by gRPC itself, as unimplemented.
 
 const DENIED: Readonly<Record<string, readonly string[]>> = {
-  'etcdserverpb.KV': ['Put', 'DeleteRange', 'Txn', 'Compact'],
+  'etcdserverpb.KV': ['Put', 'DeleteRange', 'Compact'],
   'etcdserverpb.Lease': ['LeaseGrant', 'LeaseRevoke', 'LeaseKeepAlive', 'LeaseTimeToLive', 'LeaseLeases'],
   'etcdserverpb.Cluster': ['MemberAdd', 'MemberRemove', 'MemberUpdate', 'MemberList', 'MemberPromote'],
   'etcdserverpb.Maintenance': ['Alarm', 'Defragment', 'Hash', 'HashKV', 'Snapshot', 'MoveLeader', 'Downgrade'],

@@ -223,6 +223,24 @@ describe.skipIf(skippedWithout('etcd'))('the door', () => {
     });
   }
 
+  function transact(client: Client, request: messages.TxnRequest.$Properties): Promise<readonly string[]> {
+    const { path, requestSerialize, responseDeserialize } = EtcdWire.txn;
+    return new Promise((resolve, reject) => {
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
+        if (answer === undefined) reject(error);
+        else resolve((answer.responses ?? []).map(({ responseRange }) => `read ${responseRange?.count}`));
+      });
+    });
+  }
+
+  /** Of all intervals together. */
+  const outcomeTogether = (client: Client, intervals: readonly Interval[]): Promise<readonly string[] | string> =>
+    transact(client, { success: intervals.map(readOf) }).catch(
+      ({ code, details }: ServiceError) => `${code}: ${details}`,
+    );
+
+  const readOf = ([key, end = '']: Interval) => ({ requestRange: { key: bytes(key), rangeEnd: bytes(end) } });
+
   function watch<Ask = WatchAsk>(client: Client, serialize?: (ask: Ask) => Buffer) {
     const { path, requestSerialize, responseDeserialize } = EtcdWire.watch;
     const metadata = new Metadata();
@@ -356,7 +374,12 @@ describe.skipIf(skippedWithout('etcd'))('the door', () => {
         expect(await outcome(client, interval), `${who} reads ${interval}`).toMatch(/^read/);
         expect(await watchOutcome(client, interval), `${who} watches ${interval}`).toBe('watching');
       }
+      if (allowed.length > 0)
+        expect(await outcomeTogether(client, allowed), `${who} reads all of it`).toHaveLength(allowed.length);
       for (const interval of refused) {
+        expect(await outcomeTogether(client, [...allowed, interval]), `${who} reads ${interval} with others`).toMatch(
+          /^7: etcdserver: permission denied/,
+        );
         expect(await outcome(client, interval), `${who} reads ${interval}`).toMatch(
           /^7: etcdserver: permission denied/,
         );
@@ -371,20 +394,22 @@ describe.skipIf(skippedWithout('etcd'))('the door', () => {
     const { port, own } = await startDoor();
     await own.transact([put('cilium/state/x')]);
     const client = rawClient(port, peerLeaf(east));
+    const read = readOf(['cilium/state/x']);
+    const change = { requestPut: { key: bytes('cilium/state/x'), value: bytes('bad') } };
+    const guarded = { compare: [{ key: bytes('cilium/state/x'), version: 1 }], success: [read] };
+    expect(await transact(client, { success: [read, read] })).toEqual(['read 1', 'read 1']);
+    for (const transaction of [{ success: [read, change] }, { success: [read], failure: [change] }, guarded])
+      await expect(transact(client, transaction)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    await expect(transact(client, { success: Array.from({ length: 129 }, () => read) })).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+    });
     const attempt = (path: string, message: Buffer) =>
       new Promise<number>((resolve) => {
         client.makeUnaryRequest(path, same, same, message, (error) => resolve(error?.code ?? status.OK));
       });
     const write = Buffer.from(EtcdWire.put.requestSerialize({ key: bytes('cilium/state/x'), value: bytes('bad') }));
     expect(await attempt('/etcdserverpb.KV/Put', write)).toBe(status.PERMISSION_DENIED);
-    for (const path of [
-      'KV/Txn',
-      'KV/DeleteRange',
-      'KV/Compact',
-      'Lease/LeaseGrant',
-      'Auth/AuthEnable',
-      'Cluster/MemberList',
-    ])
+    for (const path of ['KV/DeleteRange', 'KV/Compact', 'Lease/LeaseGrant', 'Auth/AuthEnable', 'Cluster/MemberList'])
       expect(await attempt(`/etcdserverpb.${path}`, Buffer.alloc(0)), path).toBe(status.PERMISSION_DENIED);
     expect(await attempt('/v3lockpb.Lock/Lock', Buffer.alloc(0))).toBe(status.PERMISSION_DENIED);
     expect(await attempt('/etcdserverpb.KV/Nonsense', Buffer.alloc(0))).toBe(status.UNIMPLEMENTED);
@@ -395,6 +420,7 @@ describe.skipIf(skippedWithout('etcd'))('the door', () => {
       Buffer.from(Array.from({ length: Math.floor(random.next() * 60) }, () => random.next() * 256));
     for (let round = 0; round < 200; round++) {
       await attempt('/etcdserverpb.KV/Range', garbage());
+      await attempt('/etcdserverpb.KV/Txn', garbage());
       const { call, end } = watch(client, same);
       call.write(garbage());
       call.end();

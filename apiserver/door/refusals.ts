@@ -22,6 +22,11 @@ export const EMPTY_KEY: Refusal = { code: status.INVALID_ARGUMENT, details: 'etc
 
 export const INVALID_SORT: Refusal = { code: status.INVALID_ARGUMENT, details: 'etcdserver: invalid sort option' };
 
+export const TOO_MANY_OPERATIONS: Refusal = {
+  code: status.INVALID_ARGUMENT,
+  details: 'etcdserver: too many operations in txn request',
+};
+
 export const COMPACTED: Refusal = {
   code: status.OUT_OF_RANGE,
   details: 'etcdserver: mvcc: required revision has been compacted',

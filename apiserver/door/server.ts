@@ -1,13 +1,13 @@
 // The door: the read-only part of etcd's v3 API over mutual TLS, for peers and for Cilium's clients, served from this process's
-// mirror of its own etcd, so that no client reaches etcd itself. Range, Watch and Maintenance.Status are answered, for the
-// keys that the client's certificate opens; everything else of the API is denied.
+// mirror of its own etcd, so that no client reaches etcd itself. Range, transactions of nothing but ranges, Watch and Maintenance.Status
+// are answered, for the keys that the client's certificate opens; everything else of the API is denied.
 //
 // A unary call is answered here as a stream of one message, which is the same on the wire: a stream says when its message
 // has been taken, and so how much a client that asks without reading keeps in memory.
 
 import { Server, type ServerCredentials, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js';
 import type { ClusterName } from '../../mesh/model/names.ts';
-import { err, ok, type Result } from '../../mesh/model/result.ts';
+import { err, type Result } from '../../mesh/model/result.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { closeGrpc, listenGrpc } from '../../runtime/grpc-server.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -25,10 +25,11 @@ import { type Certificate, Gatekeeper } from './gatekeeper.ts';
 import { DoorHistory } from './history.ts';
 import type { DoorIdentity, DoorTrust } from './identity.ts';
 import { answerRange } from './range.ts';
+import { answerReads, readsIn } from './read-transaction.ts';
 import { denied, EMPTY_KEY, goingAway, NOT_READY, PERMISSION_DENIED, type Refusal } from './refusals.ts';
 import { WatchCall, type WatchStreamCall } from './watch-call.ts';
 import { StreamWatches } from './watches.ts';
-import { encodeRange, encodeStatus } from './wire.ts';
+import { encodeRange, encodeRanges, encodeStatus, type RangeAnswer } from './wire.ts';
 
 export interface DoorDeps {
   readonly cluster: ClusterName;
@@ -85,6 +86,7 @@ interface Admitted extends Caller {
 }
 
 type RangeCall = ServerWritableStream<messages.RangeRequest.$Properties, Buffer>;
+type TransactionCall = ServerWritableStream<messages.TxnRequest.$Properties, Buffer>;
 type StatusCall = ServerWritableStream<messages.StatusRequest.$Properties, Buffer>;
 type DeniedCall = ServerDuplexStream<Buffer, Buffer>;
 
@@ -137,11 +139,13 @@ class GrpcDoor implements Door {
     this.#server.addService(
       {
         range: { ...EtcdWire.range, ...answered },
+        txn: { ...EtcdWire.txn, ...answered },
         status: { ...EtcdWire.status, ...answered },
         watch: { ...EtcdWire.watch, responseSerialize: same },
       },
       {
         range: (call: RangeCall) => this.#range(call),
+        txn: (call: TransactionCall) => this.#transaction(call),
         status: (call: StatusCall) => this.#status(call),
         watch: (call: WatchStreamCall) => this.#watch(call),
       },
@@ -182,18 +186,28 @@ class GrpcDoor implements Door {
     const admitted = this.#admit(call, (why) => endCall(call, why));
     if (admitted === undefined) return;
     const answer = this.#read(call.request, admitted);
-    if (answer.ok) this.#answer(call, admitted.slot, answer.value);
+    if (answer.ok) this.#answer(call, admitted.slot, encodeRange(answer.value));
     else endCall(call, answer.error);
   }
 
-  #read(request: messages.RangeRequest.$Properties, { access, slot }: Admitted): Result<Buffer, Refusal> {
+  #transaction(call: TransactionCall): void {
+    const admitted = this.#admit(call, (why) => endCall(call, why));
+    if (admitted === undefined) return;
+    const { position } = this.#history;
+    const reads = readsIn(call.request);
+    const answers = reads.ok ? answerReads(reads.value, (read) => this.#read(read, admitted)) : reads;
+    if (!answers.ok) endCall(call, answers.error);
+    else if (position === undefined) endCall(call, NOT_READY);
+    else this.#answer(call, admitted.slot, encodeRanges(position, answers.value));
+  }
+
+  #read(request: messages.RangeRequest.$Properties, { access, slot }: Admitted): Result<RangeAnswer, Refusal> {
     const key = request.key ?? NO_BYTES;
     if (key.length === 0) return err(EMPTY_KEY);
     const interval = requestedInterval(key, request.rangeEnd ?? NO_BYTES);
     const objection = objectionOf(access, interval) ?? slot.mayLook();
     if (objection !== undefined) return err(objection);
-    const answer = answerRange(this.#history, interval, request, (count) => slot.looked(count));
-    return answer.ok ? ok(encodeRange(answer.value)) : answer;
+    return answerRange(this.#history, interval, request, (count) => slot.looked(count));
   }
 
   #status(call: StatusCall): void {

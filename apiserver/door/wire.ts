@@ -40,10 +40,20 @@ export interface RangeAnswer {
   readonly count: number;
 }
 
-export function encodeRange({ header, entries, keysOnly, more, count }: RangeAnswer): Buffer {
-  const kvs = entries.map((kv) => keyValueMessage(kv, keysOnly ? NO_BYTES : kv.value));
-  return bufferOf(pb.RangeResponse.encode({ header: headerMessage(header), kvs, more, count }));
+export const encodeRange = (answer: RangeAnswer): Buffer => bufferOf(pb.RangeResponse.encode(rangeMessage(answer)));
+
+/** Of a transaction that only reads. */
+export function encodeRanges(header: Header, answers: readonly RangeAnswer[]): Buffer {
+  const responses = answers.map((answer) => ({ responseRange: rangeMessage(answer) }));
+  return bufferOf(pb.TxnResponse.encode({ header: headerMessage(header), succeeded: true, responses }));
 }
+
+const rangeMessage = ({ header, entries, keysOnly, more, count }: RangeAnswer): pb.RangeResponse.$Properties => ({
+  header: headerMessage(header),
+  kvs: entries.map((kv) => keyValueMessage(kv, keysOnly ? NO_BYTES : kv.value)),
+  more,
+  count,
+});
 
 export const encodeStatus = (header: Header, sizeBytes: number): Buffer =>
   bufferOf(

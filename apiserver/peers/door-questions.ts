@@ -1,7 +1,8 @@
-// What a link asks a peer's door before it follows it: whether it answers at all, whether the peer has a card, and whether it has its
-// services in pieces. Each question has a deadline: a door that keeps silent is as good as none. It keeps nothing and decides nothing.
+// What a link asks a peer's door before it follows it: whether the peer has a card, and whether the door shows what that offers. Each
+// question has a deadline: a door that keeps silent is as good as none. It keeps nothing and decides nothing.
 
 import { isFailure, Meanings } from '../store/failures.ts';
+import type { KeyValue } from '../store/port.ts';
 import type { PeerKeys } from './peer-keys.ts';
 import type { DoorClient } from './port.ts';
 
@@ -18,12 +19,7 @@ export class DoorQuestions {
     this.#keys = keys;
   }
 
-  /** Rejects where it cannot be reached. */
-  async answers(signal: AbortSignal): Promise<void> {
-    await this.#store.status(withDeadline(signal));
-  }
-
-  /** A plain Cilium cluster has no card, and its etcd may refuse to say so. */
+  /** A plain Cilium cluster has no card, and its etcd may refuse to say so. Rejects where it cannot be reached. */
   async card(signal: AbortSignal): Promise<Uint8Array | 'absent' | 'hidden'> {
     try {
       const card = await this.#store.get(this.#keys.card, withDeadline(signal));
@@ -34,20 +30,9 @@ export class DoorQuestions {
     }
   }
 
-  /** Rejects where the door does not show such a key, whether or not it is there. */
-  async mayRead(key: string, signal: AbortSignal): Promise<void> {
-    await this.#store.get(key, withDeadline(signal));
-  }
-
-  /** A peer that was upgraded a moment ago writes its pieces only now; until they are all there, its whole services are. */
-  async hasPieces(signal: AbortSignal): Promise<boolean> {
-    const { prefixes, canaries } = this.#keys.pieces;
-    const deadline = withDeadline(signal);
-    const [found] = await Promise.all([
-      Promise.all(canaries.map((key) => this.#store.get(key, deadline))),
-      Promise.all(prefixes.map((prefix) => this.#store.get(prefix, deadline))),
-    ]);
-    return found.every((canary) => canary !== undefined);
+  /** Those of the keys that are there. Rejects where the door does not show one of them, whether or not it is there. */
+  read(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, KeyValue>> {
+    return this.#store.getAll(keys, withDeadline(signal));
   }
 }
 

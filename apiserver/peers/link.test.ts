@@ -60,6 +60,7 @@ function follow(...withhold: readonly Withholdable[]): PeerLink {
       store: {
         status: () => store.status(),
         get: (key) => (hiddenCard || (oldDoor && isNewKey(key)) ? Promise.reject(denied()) : store.get(key)),
+        getAll: (keys) => (oldDoor && keys.some(isNewKey) ? Promise.reject(denied()) : store.getAll(keys)),
       },
       mirror(prefixes, observer, keeps) {
         if (oldDoor && prefixes.some(isNewKey)) return refusedMirror(observer);

@@ -206,10 +206,9 @@ export class PeerLink implements PeerPulse {
     });
     try {
       this.#enter(this.#mirror === undefined ? 'connecting' : 'reconnecting');
-      await door.answers(signal);
+      const card = await door.card(signal);
       this.#place?.hold(LIST_PLACE_MS);
       this.#enter('verifying');
-      const card = await door.card(signal);
       this.#plain = card === 'hidden' || card === 'absent';
       const prefixes = await offers.decide(card);
       this.#offers = offers;

@@ -4,11 +4,17 @@
 
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import { decodeCard } from '../../mesh/wire/card.ts';
+import type { KeyValue } from '../store/port.ts';
+
+/** Reads keys at the door: those that are there. Rejects where it refuses one of them, and where it cannot be reached. */
+export type ReadKeys = (keys: readonly string[]) => Promise<ReadonlyMap<string, KeyValue>>;
 
 export interface OfferedKeysDeps {
   readonly offers: (card: ClusterCard) => boolean;
-  /** Reads within the range. Rejects where the door refuses it, and where it cannot be reached; false: there is not all of it yet. */
-  readonly probe: () => Promise<unknown>;
+  /** Within the ranges that would be followed, one of each at least: whoever may read them may read those. */
+  readonly keys: readonly string[];
+  /** Of `keys`, those without which there is not all of it yet. @default none */
+  readonly needed?: readonly string[];
   /** They are asked for instead of others, which the peer may come to have alone: a card that offers them no longer counts. */
   readonly instead?: boolean;
   /** The session was made for another answer than there is now: it is to end, with the refusal if there was one. */
@@ -30,21 +36,26 @@ export class OfferedKeys {
     return this.#asked;
   }
 
+  /** Which keys the door is to show, if the card is to count. */
+  keysFor(card: Uint8Array | undefined): readonly string[] {
+    return this.#isOfferedBy(card) ? this.#deps.keys : [];
+  }
+
   /** At the start of the session. */
-  async decide(card: Uint8Array | undefined): Promise<boolean> {
-    this.#asked = this.#isOfferedBy(card) && (await this.#answers());
+  async decide(card: Uint8Array | undefined, read: ReadKeys): Promise<boolean> {
+    this.#asked = this.#isOfferedBy(card) && (await this.#isShown(read));
     return this.#asked;
   }
 
   /** A card that came later: of a peer that has only just written it, or has been upgraded since. Cards come every minute. */
-  cardCame(card: Uint8Array | undefined): void {
+  cardCame(card: Uint8Array | undefined, read: ReadKeys): void {
     const offered = this.#isOfferedBy(card);
     if (this.#asked && this.#deps.instead === true && !offered && card !== undefined) this.#deps.onChange();
     if (this.#asked || this.#probing || !offered) return;
     this.#probing = true;
-    void this.#answers().then((answers) => {
+    void this.#isShown(read).then((shown) => {
       this.#probing = false;
-      if (answers) this.#deps.onChange();
+      if (shown) this.#deps.onChange();
     });
   }
 
@@ -53,11 +64,14 @@ export class OfferedKeys {
     if (this.#asked) this.#deps.onChange(refusal);
   }
 
-  #answers(): Promise<boolean> {
-    return this.#deps.probe().then(
-      (answer) => answer !== false,
-      () => false,
-    );
+  async #isShown(read: ReadKeys): Promise<boolean> {
+    const { keys, needed = [] } = this.#deps;
+    try {
+      const found = await read(keys);
+      return needed.every((key) => found.has(key));
+    } catch {
+      return false;
+    }
   }
 
   #isOfferedBy(bytes: Uint8Array | undefined): boolean {

@@ -14,7 +14,7 @@ import {
 import { STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import type { Withheld, Withholdable } from '../withheld.ts';
 import type { DoorQuestions } from './door-questions.ts';
-import { OfferedKeys, type OfferedKeysDeps } from './offered-keys.ts';
+import { OfferedKeys, type OfferedKeysDeps, type ReadKeys } from './offered-keys.ts';
 import type { PeerKeys } from './peer-keys.ts';
 
 export interface PeerOffersDeps {
@@ -30,27 +30,33 @@ export interface PeerOffersDeps {
 
 export class PeerOffers {
   readonly #keys: PeerKeys;
+  readonly #read: ReadKeys;
   readonly #specs: OfferedKeys;
   readonly #bundle: OfferedKeys;
   readonly #pieces: OfferedKeys;
 
   constructor({ keys, door, withheld, onChange, signal }: PeerOffersDeps) {
-    const offered = (capability: Withholdable, offers: (card: ClusterCard) => boolean, how: Probed) =>
-      new OfferedKeys({ offers: (card) => !withheld.has(capability) && offers(card), onChange, ...how });
+    const offered = (capability: Withholdable, offers: (card: ClusterCard) => boolean, what: Offered) =>
+      new OfferedKeys({ offers: (card) => !withheld.has(capability) && offers(card), onChange, ...what });
+    const { canaries, prefixes } = keys.pieces;
     this.#keys = keys;
-    this.#specs = offered(SERVICE_SPECS, publishesSpecs, { probe: () => door.mayRead(keys.specs.prefix, signal) });
-    this.#bundle = offered(TRUST_BUNDLE, announcesBundle, { probe: () => door.mayRead(keys.bundle, signal) });
-    this.#pieces = offered(SERVICE_PIECES, publishesPieces, { probe: () => door.hasPieces(signal), instead: true });
+    this.#read = (names) => door.read(names, signal);
+    this.#specs = offered(SERVICE_SPECS, publishesSpecs, { keys: [keys.specs.prefix] });
+    this.#bundle = offered(TRUST_BUNDLE, announcesBundle, { keys: [keys.bundle] });
+    // A peer that was upgraded a moment ago writes its pieces only now; until they are all there, its whole services are.
+    const pieces = { keys: [...canaries, ...prefixes], needed: canaries, instead: true };
+    this.#pieces = offered(SERVICE_PIECES, publishesPieces, pieces);
   }
 
   /** Asks the door for what the card offers. Returns the prefixes that the session is to follow. */
   async decide(card: Uint8Array | 'absent' | 'hidden'): Promise<readonly string[]> {
     // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
     const shown = typeof card === 'string' ? undefined : card;
+    const read = await this.#readAhead(this.#all.flatMap((keys) => keys.keysFor(shown)));
     const [withSpecs, withBundle, withPieces] = await Promise.all([
-      this.#specs.decide(shown),
-      this.#bundle.decide(shown),
-      this.#pieces.decide(shown),
+      this.#specs.decide(shown, read),
+      this.#bundle.decide(shown, read),
+      this.#pieces.decide(shown, read),
     ]);
     const { prefixes, plainPrefixes, pieces, specs, bundle } = this.#keys;
     const usual = card === 'hidden' ? plainPrefixes : prefixes;
@@ -78,7 +84,7 @@ export class PeerOffers {
   }
 
   cardCame(card: Uint8Array | undefined): void {
-    for (const keys of this.#all) keys.cardCame(card);
+    for (const keys of this.#all) keys.cardCame(card, this.#read);
   }
 
   /** The door refused something. */
@@ -86,9 +92,20 @@ export class PeerOffers {
     for (const keys of this.#all) keys.refused(refusal);
   }
 
+  /** In one question for all that is offered; a door that refuses any of them is asked for each by itself. */
+  async #readAhead(keys: readonly string[]): Promise<ReadKeys> {
+    if (keys.length === 0) return this.#read;
+    try {
+      const found = await this.#read(keys);
+      return () => Promise.resolve(found);
+    } catch {
+      return this.#read;
+    }
+  }
+
   get #all(): readonly OfferedKeys[] {
     return [this.#specs, this.#bundle, this.#pieces];
   }
 }
 
-type Probed = Pick<OfferedKeysDeps, 'probe' | 'instead'>;
+type Offered = Pick<OfferedKeysDeps, 'keys' | 'needed' | 'instead'>;

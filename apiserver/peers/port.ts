@@ -15,7 +15,7 @@ export interface LinkHandshake {
 
 /** A connection to a peer's door, or to the etcd of a plain Cilium cluster. */
 export interface DoorClient {
-  readonly store: Pick<Store, 'get' | 'status'>;
+  readonly store: Pick<Store, 'get' | 'getAll' | 'status'>;
   /** SHA-256 of the certificate that this side has shown on the connection in use, as Node writes it. */
   readonly shown?: string | undefined;
   /** Of the connection that was made last; undefined once it is gone. */

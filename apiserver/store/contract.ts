@@ -84,6 +84,15 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       expect(await store.get('get/absent')).toBeUndefined();
     });
 
+    test('reads several keys at once: those that are there, as each would be read', async () => {
+      await store.transact([put('all/a', 'one'), put('all/b', 'two'), put('all/ab', 'other')]);
+      const found = await store.getAll(['all/b', 'all/absent', 'all/', 'all/a']);
+      expect([...found.keys()].sort()).toEqual(['all/a', 'all/b']);
+      expect(found.get('all/a')).toEqual(await store.get('all/a'));
+      expect(await store.getAll([])).toEqual(new Map());
+      expect([...(await store.getAll(['all/ab'])).keys()]).toEqual(['all/ab']);
+    });
+
     test('keeps values byte for byte, empty ones too', async () => {
       const value = Uint8Array.from({ length: 256 }, (_, index) => index);
       await store.transact([

@@ -11,7 +11,7 @@ import { prefixRange } from './key-range.ts';
 import { EtcdKeys } from './kv.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { createMirror } from './mirror.ts';
-import { pagesOf } from './pages.ts';
+import { pagesOf, readKeys } from './pages.ts';
 import type { MirroringStore } from './port.ts';
 import { SentValues } from './sent-values.ts';
 import { openWatchStream } from './watch-stream.ts';
@@ -51,10 +51,12 @@ export function openEtcd(options: EtcdOptions): EtcdClient {
   const leases = new LeaseKeeper({ connection, clock, random, log });
   const source = {
     readPage: keys.readPage.bind(keys),
+    readPages: keys.readPages.bind(keys),
     openWatch: openWatchStream.bind(undefined, { connection, onForeignKey, sent }),
   };
   return {
     get: (key, signal) => keys.get(key, signal),
+    getAll: (names, signal) => readKeys(source, names, signal),
     list: (prefix, signal) => pagesOf(source, { range: prefixRange(prefix), signal }),
     transact: (writes, conditions = [], signal) => keys.transact(writes, conditions, signal),
     grantLease: (ttlSeconds, signal) => leases.grant(ttlSeconds, signal),

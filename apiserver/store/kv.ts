@@ -3,10 +3,10 @@
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import { compareOf, keyValuesOf, type OnForeignKey, positionOf, requestOf } from './codec.ts';
 import type { EtcdConnection } from './connection.ts';
-import { EtcdWire } from './etcd-wire.ts';
-import { assertWritesFit } from './failures.ts';
+import { EtcdWire, type messages } from './etcd-wire.ts';
+import { assertWritesFit, Meanings, storeFailure } from './failures.ts';
 import { exactNumber } from './int64.ts';
-import { restAfter, singleKey } from './key-range.ts';
+import { type KeyRange, restAfter, singleKey } from './key-range.ts';
 import type { Page, PageRequest } from './mirror-port.ts';
 import type { Condition, KeyValue, StoreStatus, TransactionOutcome, Write } from './port.ts';
 import type { SentValues } from './sent-values.ts';
@@ -29,21 +29,23 @@ export class EtcdKeys {
     this.#sent = deps.sent;
   }
 
-  async readPage({ range, revision, limit }: PageRequest, signal?: AbortSignal): Promise<Page> {
-    const request = { key: range.start, rangeEnd: range.end, revision, limit };
-    const subject = Buffer.from(range.start).toString('utf8');
-    const response = await this.#connection.unary(EtcdWire.range, request, {
-      operation: 'read',
-      subject,
-      ...(limit > 1 ? { timeoutMs: PAGE_TIMEOUT_MS } : {}),
-      signal,
+  async readPage(page: PageRequest, signal?: AbortSignal): Promise<Page> {
+    const options = { ...readingOf([page]), signal };
+    const response = await this.#connection.unary(EtcdWire.range, rangeRequestOf(page), options);
+    return this.#pageOf(page.range, positionOf(response.header), response);
+  }
+
+  /** A transaction that only reads: etcd carries it out at one revision, and asks whether each of its ranges may be read. */
+  async readPages(pages: readonly PageRequest[], signal?: AbortSignal): Promise<readonly Page[]> {
+    const request = { success: pages.map((page) => ({ requestRange: rangeRequestOf(page) })) };
+    const options = { ...readingOf(pages), signal };
+    const { header, responses } = await this.#connection.unary(EtcdWire.txn, request, options);
+    const position = positionOf(header);
+    return pages.map(({ range }, index) => {
+      const answer = responses?.[index]?.responseRange;
+      if (!answer) throw storeFailure(Meanings.failed, { ...options, reason: 'the answer lacks one of the ranges' });
+      return this.#pageOf(range, position, answer);
     });
-    const lastKey = response.kvs?.at(-1)?.key;
-    return {
-      position: positionOf(response.header),
-      entries: keyValuesOf(response.kvs, this.#onForeignKey),
-      rest: response.more === true && lastKey ? restAfter(range, lastKey) : undefined,
-    };
   }
 
   async get(key: string, signal?: AbortSignal): Promise<KeyValue | undefined> {
@@ -71,4 +73,27 @@ export class EtcdKeys {
     const position: Position = positionOf(response.header);
     return { ...position, version: response.version ?? '', sizeBytes: exactNumber(response.dbSize) };
   }
+
+  #pageOf(range: KeyRange, position: Position, { kvs, more }: messages.RangeResponse.$Properties): Page {
+    const lastKey = kvs?.at(-1)?.key;
+    return {
+      position,
+      entries: keyValuesOf(kvs, this.#onForeignKey),
+      rest: more === true && lastKey ? restAfter(range, lastKey) : undefined,
+    };
+  }
+}
+
+const rangeRequestOf = ({ range, revision, limit }: PageRequest): messages.RangeRequest.$Properties => ({
+  key: range.start,
+  rangeEnd: range.end,
+  revision,
+  limit,
+});
+
+/** How errors call it, and how long it may take. */
+function readingOf(pages: readonly PageRequest[]) {
+  const subject = Buffer.from(pages[0]?.range.start ?? []).toString('utf8');
+  const isLong = pages.some(({ limit }) => limit > 1);
+  return { operation: 'read', subject, ...(isLong ? { timeoutMs: PAGE_TIMEOUT_MS } : {}) };
 }

@@ -14,7 +14,7 @@ import { MemoryHistory } from './memory-history.ts';
 import { MemoryWatchStream } from './memory-watch.ts';
 import { createMirror } from './mirror.ts';
 import type { MirrorSource, Page, PageRequest, WatchListener, WatchStream } from './mirror-port.ts';
-import { pagesOf } from './pages.ts';
+import { pagesOf, readKeys } from './pages.ts';
 import type {
   Condition,
   KeyValue,
@@ -65,6 +65,10 @@ export class MemoryStore implements MirroringStore, MirrorSource {
   async get(key: string, signal?: AbortSignal): Promise<KeyValue | undefined> {
     await this.#admit(signal);
     return this.#history.get(key);
+  }
+
+  getAll(keys: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, KeyValue>> {
+    return readKeys(this, keys, signal);
   }
 
   list(prefix: string, signal?: AbortSignal): AsyncIterable<RangePage> {
@@ -140,8 +144,17 @@ export class MemoryStore implements MirroringStore, MirrorSource {
 
   // --- What a mirror needs ---
 
-  async readPage({ range, revision, limit }: PageRequest, signal?: AbortSignal): Promise<Page> {
+  async readPage(request: PageRequest, signal?: AbortSignal): Promise<Page> {
     await this.#admit(signal);
+    return this.#page(request);
+  }
+
+  async readPages(requests: readonly PageRequest[], signal?: AbortSignal): Promise<readonly Page[]> {
+    await this.#admit(signal);
+    return requests.map((request) => this.#page(request));
+  }
+
+  #page({ range, revision, limit }: PageRequest): Page {
     const at = revision === 0 ? this.#history.revision : revision;
     if (at > this.#history.revision)
       throw storeFailure(Meanings.futureRevision, { operation: 'read', reason: 'a future revision' });

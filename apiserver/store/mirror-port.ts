@@ -59,5 +59,10 @@ export interface WatchStream {
 export interface MirrorSource {
   /** Rejects with STORE_COMPACTED or STORE_FUTURE_REVISION where the revision is no longer or not yet there. */
   readPage(request: PageRequest, signal?: AbortSignal): Promise<Page>;
+  /**
+   * A page of each range, in one question and of one state. Rejects as `readPage` does, for all of them; with STORE_DENIED also where the
+   * other side answers no such question, as doors of older versions.
+   */
+  readPages(requests: readonly PageRequest[], signal?: AbortSignal): Promise<readonly Page[]>;
   openWatch(listener: WatchListener): WatchStream;
 }

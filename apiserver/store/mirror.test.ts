@@ -7,7 +7,7 @@ import { ManualClock } from '../../runtime/manual-clock.ts';
 import { seededRandom } from '../../runtime/random.ts';
 import { Meanings, storeFailure } from './failures.ts';
 import { createMirror } from './mirror.ts';
-import type { MirrorSource, Page, WatchListener, WatchMessage, WatchStream } from './mirror-port.ts';
+import type { MirrorSource, Page, PageRequest, WatchListener, WatchMessage, WatchStream } from './mirror-port.ts';
 import type { KeyValue, MirrorBatch, MirrorOptions, StoreEvent } from './port.ts';
 
 const STORE = '00000000000000aa';
@@ -51,14 +51,26 @@ class ScriptedEtcd implements MirrorSource {
   failPage: (page: number) => Error | undefined = () => undefined;
   #pages = 0;
 
-  async readPage({ range, revision, limit }: Parameters<MirrorSource['readPage']>[0]): Promise<Page> {
+  async readPage(request: PageRequest): Promise<Page> {
+    return this.#answer([request])[0] as Page;
+  }
+
+  async readPages(requests: readonly PageRequest[]): Promise<readonly Page[]> {
+    return this.#answer(requests);
+  }
+
+  #answer(requests: readonly PageRequest[]): readonly Page[] {
     const failure = this.failPage(this.#pages++);
     if (failure !== undefined) throw failure;
+    if (requests.some(({ revision }) => revision === 0)) this.lists += 1;
+    return requests.map((request) => this.#page(request));
+  }
+
+  #page({ range, revision, limit }: PageRequest): Page {
     if (revision > this.standsAt) {
       throw storeFailure(Meanings.futureRevision, { operation: 'read', reason: 'a future revision' });
     }
     const start = Buffer.from(range.start).toString();
-    if (revision === 0) this.lists += 1;
     const end = Buffer.from(range.end).toString();
     const inRange = this.listed.filter(({ key }) => (end === '' ? key === start : key >= start && key < end));
     const entries = inRange.slice(0, limit);
@@ -251,10 +263,10 @@ test('a list that breaks in the middle changes nothing', async () => {
   await turn();
   etcd.say(created(0, 10), { type: 'canceled', watchId: 0, compactRevision: 99, reason: '' });
   etcd.listed = [entry('a/2', 100), entry('a/3', 101), entry('b/9', 102)];
-  let failures = 2;
-  etcd.failPage = () => (failures-- > 0 ? undefined : broken());
+  let answered = 1;
+  etcd.failPage = () => (answered-- > 0 ? undefined : broken());
   await retry();
-  expect(mirror.state).toMatchObject({ phase: 'connecting', listed: 2, lastError: { code: 'STORE_UNREACHABLE' } });
+  expect(mirror.state).toMatchObject({ phase: 'connecting', listed: 1, lastError: { code: 'STORE_UNREACHABLE' } });
   expect([...mirror.entries.keys()]).toEqual(['a/1', 'a/2', 'b/1']);
   expect(batches).toHaveLength(1);
   etcd.failPage = () => undefined;

@@ -74,6 +74,8 @@ export interface StoreStatus {
  */
 export interface Store {
   get(key: string, signal?: AbortSignal): Promise<KeyValue | undefined>;
+  /** Those that are there, at one revision. */
+  getAll(keys: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, KeyValue>>;
   /** All entries under `prefix` at one revision, in key order, page by page. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<RangePage>;
   transact(

@@ -48,6 +48,7 @@ beforeEach(async () => {
       const position = { storeId: STORE, revision: Math.max(10, revision) as Revision };
       return { position, entries: followed === undefined ? [] : [followed], rest: undefined };
     },
+    readPages: async () => [],
     openWatch(opened) {
       listener = opened;
       return { create: (_, from) => void starts.push(from), requestProgress() {}, close() {} };

@@ -7,7 +7,7 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { byRevision, differences, keepUnchanged } from './differences.ts';
 import { rangeOf } from './key-range.ts';
 import type { MirrorSource } from './mirror-port.ts';
-import { pagesOf } from './pages.ts';
+import { pagesOfAll } from './pages.ts';
 import type { KeyValue, MirrorObserver, StoreEvent } from './port.ts';
 
 export interface WholeList {
@@ -29,22 +29,20 @@ export interface WholeListOptions {
 }
 
 export async function readWhole(
-  source: Pick<MirrorSource, 'readPage'>,
+  source: Pick<MirrorSource, 'readPage' | 'readPages'>,
   { prefixes, pageKeys, keeps, into: kept, accept, onPage }: WholeListOptions,
   signal: AbortSignal,
 ): Promise<WholeList> {
   const passed: KeyValue[] = [];
   let at: Position | undefined;
-  for (const name of prefixes) {
-    for await (const page of pagesOf(source, { range: rangeOf(name), at, pageKeys, signal })) {
-      if (at === undefined) accept(page.position);
-      at ??= page.position;
-      for (const kv of page.entries) {
-        if (keeps(kv.key)) kept.put(kv);
-        else passed.push(kv);
-      }
-      onPage(kept.size + passed.length);
+  for await (const page of pagesOfAll(source, { ranges: prefixes.map(rangeOf), pageKeys, signal })) {
+    if (at === undefined) accept(page.position);
+    at ??= page.position;
+    for (const kv of page.entries) {
+      if (keeps(kv.key)) kept.put(kv);
+      else passed.push(kv);
     }
+    onPage(kept.size + passed.length);
   }
   if (at === undefined) throw new Error('a mirror needs at least one prefix');
   return { at, kept, passed };

@@ -71,7 +71,7 @@ const startDoor = async (life = VALID, lets = west) => listen(createSecureServer
 const memory: DoorClient['store'] = new MemoryStore();
 const refusing = (code: string): DoorClient['store'] => {
   const refuse = () => Promise.reject(new OperationalError({ code, operation: 'read', reason: 'no' }));
-  return { get: refuse, status: refuse };
+  return { get: refuse, getAll: refuse, status: refuse };
 };
 
 interface Given {

@@ -26,6 +26,7 @@ export class OfferedKeys {
   readonly #deps: OfferedKeysDeps;
   #asked = false;
   #probing = false;
+  #cameMeanwhile = false;
 
   constructor(deps: OfferedKeysDeps) {
     this.#deps = deps;
@@ -51,12 +52,21 @@ export class OfferedKeys {
   cardCame(card: Uint8Array | undefined, read: ReadKeys): void {
     const offered = this.#isOfferedBy(card);
     if (this.#asked && this.#deps.instead === true && !offered && card !== undefined) this.#deps.onChange();
-    if (this.#asked || this.#probing || !offered) return;
+    if (this.#asked || !offered) return;
+    this.#cameMeanwhile = true;
+    if (!this.#probing) void this.#probe(read);
+  }
+
+  /** What was there when it was read may be less than the card says that came meanwhile. */
+  async #probe(read: ReadKeys): Promise<void> {
     this.#probing = true;
-    void this.#isShown(read).then((shown) => {
-      this.#probing = false;
-      if (shown) this.#deps.onChange();
-    });
+    let shown = false;
+    while (this.#cameMeanwhile && !shown) {
+      this.#cameMeanwhile = false;
+      shown = await this.#isShown(read);
+    }
+    this.#probing = false;
+    if (shown) this.#deps.onChange();
   }
 
   /** The door refused something: it may be another one than at the start. */

@@ -243,25 +243,7 @@ export class PeerLink implements PeerPulse {
     this.#history.reached(batch.position);
     this.#completeness.read(batch, entries, this.#canariesOfRecords);
     if (batch.relisted && this.#plain) intake.setCard(name, undefined);
-    // The card and config decide how records are judged: they go first, whatever their place in the batch.
-    const records: StoreEvent[] = [];
-    for (const event of batch.events) {
-      const key = keyOf(event);
-      const value = event.type === 'put' ? event.kv.value : undefined;
-      if (!this.#keys.isStatement(key)) {
-        this.#completeness.note(event);
-        if (value !== undefined || !this.#completeness.isRefilled) records.push(event);
-        continue;
-      }
-      if (key === this.#keys.heartbeat || this.#keys.isCanary(key)) continue;
-      if (value === undefined && this.#completeness.isRefilled) continue;
-      if (key === this.#keys.card) {
-        if (value !== undefined) this.#plain = false;
-        this.#offers?.cardCame(value);
-        intake.setCard(name, value, !batch.relisted && this.#hasCaughtUp);
-      } else if (key === this.#keys.config) intake.setConfig(name, value);
-      else if (key === this.#keys.bundle) this.#deps.onBundle?.(name, value);
-    }
+    const records = this.#recordsIn(batch);
     const ordered = batch.relisted ? this.#headsLast(records) : records;
     for (let at = 0; at < ordered.length; at += PIECE_RECORDS) {
       if (at > 0) yield;
@@ -269,6 +251,33 @@ export class PeerLink implements PeerPulse {
     }
     if (batch.relisted) this.#listed(new Set(records.map(keyOf)), inPieces);
     this.#revision = batch.position.revision;
+  }
+
+  /** The card and config decide how records are judged: they are taken in at once, whatever their place in the batch. */
+  #recordsIn(batch: MirrorBatch): readonly StoreEvent[] {
+    const records: StoreEvent[] = [];
+    for (const event of batch.events) {
+      const key = keyOf(event);
+      const isPut = event.type === 'put';
+      if (this.#keys.isStatement(key)) {
+        if (isPut || !this.#completeness.isRefilled) this.#state(key, isPut ? event.kv.value : undefined, batch);
+        continue;
+      }
+      this.#completeness.note(event);
+      if (isPut || !this.#completeness.isRefilled) records.push(event);
+    }
+    return records;
+  }
+
+  /** What the peer says of itself, or says no more. */
+  #state(key: string, value: Uint8Array | undefined, { relisted }: MirrorBatch): void {
+    const { intake, spec, onBundle } = this.#deps;
+    if (key === this.#keys.card) {
+      if (value !== undefined) this.#plain = false;
+      this.#offers?.cardCame(value);
+      intake.setCard(spec.name, value, !relisted && this.#hasCaughtUp);
+    } else if (key === this.#keys.config) intake.setConfig(spec.name, value);
+    else if (key === this.#keys.bundle) onBundle?.(spec.name, value);
   }
 
   /** A head makes its service one in pieces: they are to be there by then. */

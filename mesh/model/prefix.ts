@@ -52,10 +52,10 @@ class Range implements Prefix {
   }
 
   get bytes(): Uint8Array {
-    const words = this.family === 4 ? [this.a] : [this.a, this.b, this.c, this.d];
-    return Uint8Array.from(
-      words.flatMap((word) => [word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff]),
-    );
+    const words = [this.a, this.b, this.c, this.d];
+    const bytes = new Uint8Array(this.family === 4 ? 4 : 16);
+    for (let at = 0; at < bytes.length; at += 1) bytes[at] = (words[at >> 2] ?? 0) >>> (24 - 8 * (at & 3));
+    return bytes;
   }
 
   get text(): string {

@@ -9,7 +9,8 @@ import { NOTED_EVERY_MS, ReflectionProgress } from './reflection.ts';
 const PEERS = ['east', 'north'] as const;
 type Peer = (typeof PEERS)[number];
 const KEYS = PEERS.flatMap((peer) => [`${peer}/a`, `${peer}/b`, `${peer}/c`]);
-const peerOf = (key: string) => key.split('/')[0] as ClusterName | undefined;
+const peerOf = (key: string) => key.split('/')[0] as ClusterName;
+const located = (keys: readonly string[]) => keys.map((key) => ({ key, peer: peerOf(key) }));
 
 interface Change {
   readonly at: number;
@@ -64,7 +65,7 @@ test('progress is the same as if everything that waits were looked at', () => {
             else if (known.inWork) known.next ??= change;
           }
         } else if (each.do === 'takenUp') {
-          progress.takenUp(peerOf, each.keys);
+          progress.takenUp(located(each.keys));
           for (const key of each.keys) {
             const known = naive.waiting.get(key);
             if (known !== undefined) naive.waiting.set(key, { at: known.at, after: known.after, inWork: true });
@@ -75,7 +76,7 @@ test('progress is the same as if everything that waits were looked at', () => {
             if (isDue || each.keys.some((key) => peerOf(key) === peer)) naive.handedOn.set(peer, seen);
           }
         } else {
-          progress.written(peerOf, each.keys);
+          progress.written(located(each.keys));
           for (const key of each.keys) {
             const next = naive.waiting.get(key)?.next;
             if (next === undefined) naive.waiting.delete(key);

@@ -4,7 +4,7 @@ import { ManualClock } from '../../runtime/manual-clock.ts';
 import { ReflectionProgress } from './reflection.ts';
 
 const east = 'east' as ClusterName;
-const peerOf = () => east;
+const keysOf = (...keys: readonly string[]) => keys.map((key) => ({ key, peer: east }));
 let clock: ManualClock;
 let seen: number;
 let progress: ReflectionProgress;
@@ -22,11 +22,11 @@ test('a peer is level when nothing waits, and behind since its oldest change tha
   progress.changed(east, ['a', 'b']);
   clock.advance(200);
   expect(progress.of(east)?.lagMs).toBe(500);
-  progress.takenUp(peerOf, ['a']);
-  progress.written(peerOf, ['a']);
+  progress.takenUp(keysOf('a'));
+  progress.written(keysOf('a'));
   expect(progress.of(east)?.lagMs).toBe(200);
-  progress.takenUp(peerOf, ['b']);
-  progress.written(peerOf, ['b']);
+  progress.takenUp(keysOf('b'));
+  progress.written(keysOf('b'));
   seen = 12;
   expect(progress.of(east)).toEqual({ reflected: 12, lagMs: 0 });
 });
@@ -34,34 +34,34 @@ test('a peer is level when nothing waits, and behind since its oldest change tha
 test('a change that comes while its key is being written waits on, with its own time', () => {
   progress.changed(east, ['a']);
   clock.advance(100);
-  progress.takenUp(peerOf, ['a']);
+  progress.takenUp(keysOf('a'));
   seen = 14;
   progress.changed(east, ['a']);
   clock.advance(50);
-  progress.written(peerOf, ['a']);
+  progress.written(keysOf('a'));
   // What was handed on when the write began, up to 10, is written; 14 is not.
   expect(progress.of(east)).toEqual({ reflected: 10, lagMs: 50 });
 });
 
 test('what could not be written waits since it was seen first', () => {
   progress.changed(east, ['a']);
-  progress.takenUp(peerOf, ['a']);
+  progress.takenUp(keysOf('a'));
   clock.advance(1_000);
   progress.changed(east, ['a']);
-  progress.takenUp(peerOf, ['a']);
+  progress.takenUp(keysOf('a'));
   expect(progress.of(east)?.lagMs).toBe(1_000);
-  progress.written(peerOf, ['a']);
+  progress.written(keysOf('a'));
   expect(progress.of(east)?.lagMs).toBe(0);
 });
 
 test('of a batch of several revisions none counts as reflected while one of its changes waits', () => {
   progress.changed(east, ['a']);
-  progress.takenUp(peerOf, ['a']);
-  progress.written(peerOf, ['a']);
+  progress.takenUp(keysOf('a'));
+  progress.written(keysOf('a'));
   seen = 20;
   progress.changed(east, ['b', 'c']);
-  progress.takenUp(peerOf, ['b']);
-  progress.written(peerOf, ['b']);
+  progress.takenUp(keysOf('b'));
+  progress.written(keysOf('b'));
   expect(progress.of(east)?.reflected).toBe(10);
 });
 

@@ -3,6 +3,7 @@
 
 import type { ClusterName } from '../../mesh/model/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { KeyOfPeer } from '../reflect/port.ts';
 
 export interface PeerProgress {
   /** Everything up to this revision of the peer was judged and written; absent while that is not known. */
@@ -19,6 +20,8 @@ export interface ReflectionProgressDeps {
 
 interface Change {
   readonly at: number;
+  /** So many keys wait under it. */
+  keys: number;
   /** What was seen up to here was handed on before this change, and so waits, if it does, under an entry of its own. */
   readonly after: number | undefined;
 }
@@ -40,18 +43,13 @@ export const NOTED_EVERY_MS = 1_000;
 /** What waits of one peer. A change names many keys, and counts until the last of them is written. */
 class Waiting {
   readonly #keys = new Map<string, WaitingKey>();
-  /** How many keys wait under each change. */
-  readonly #changes = new Map<Change, number>();
-
-  get changes(): Iterable<Change> {
-    return this.#changes.keys();
-  }
+  /** Those under which keys wait. */
+  readonly changes = new Set<Change>();
 
   add(key: string, change: Change): void {
     const known = this.#keys.get(key);
     if (known === undefined) {
-      this.#keys.set(key, { change, inWork: false, next: undefined });
-      this.#changes.set(change, (this.#changes.get(change) ?? 0) + 1);
+      this.#wait(key, change);
     } else if (known.inWork) known.next ??= change;
   }
 
@@ -67,13 +65,15 @@ class Waiting {
     if (known === undefined) return;
     const { change, next } = known;
     if (next === undefined) this.#keys.delete(key);
-    else {
-      this.#keys.set(key, { change: next, inWork: false, next: undefined });
-      this.#changes.set(next, (this.#changes.get(next) ?? 0) + 1);
-    }
-    const left = (this.#changes.get(change) ?? 1) - 1;
-    if (left === 0) this.#changes.delete(change);
-    else this.#changes.set(change, left);
+    else this.#wait(key, next);
+    change.keys -= 1;
+    if (change.keys === 0) this.changes.delete(change);
+  }
+
+  #wait(key: string, change: Change): void {
+    this.#keys.set(key, { change, inWork: false, next: undefined });
+    if (change.keys === 0) this.changes.add(change);
+    change.keys += 1;
   }
 }
 
@@ -98,18 +98,16 @@ export class ReflectionProgress {
 
   changed(peer: ClusterName, keys: Iterable<string>): void {
     if (!this.#writing) return;
-    const change = { at: this.#deps.clock.monotonic(), after: this.#handedOn.get(peer) };
+    const change = { at: this.#deps.clock.monotonic(), keys: 0, after: this.#handedOn.get(peer) };
     const waiting = this.#waiting.get(peer) ?? new Waiting();
     this.#waiting.set(peer, waiting);
     for (const key of keys) waiting.add(key, change);
   }
 
   /** The newest values of these keys are being written. When that fails, they wait on, and are taken up again. */
-  takenUp(peerOf: (key: string) => ClusterName | undefined, keys: readonly string[]): void {
+  takenUp(keys: readonly KeyOfPeer[]): void {
     const peers = new Set<ClusterName>();
-    for (const key of keys) {
-      const peer = peerOf(key);
-      if (peer === undefined) continue;
+    for (const { key, peer } of keys) {
       peers.add(peer);
       this.#waiting.get(peer)?.takeUp(key);
     }
@@ -122,11 +120,8 @@ export class ReflectionProgress {
     }
   }
 
-  written(peerOf: (key: string) => ClusterName | undefined, keys: readonly string[]): void {
-    for (const key of keys) {
-      const peer = peerOf(key);
-      if (peer !== undefined) this.#waiting.get(peer)?.written(key);
-    }
+  written(keys: readonly KeyOfPeer[]): void {
+    for (const { key, peer } of keys) this.#waiting.get(peer)?.written(key);
   }
 
   /** Absent on a replica that does not write. Costs by the changes that wait, whatever they touched. */

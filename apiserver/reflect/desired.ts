@@ -10,7 +10,7 @@ import { QUARANTINE_PREFIX, quarantineKey } from '../../mesh/wire/quarantine.ts'
 import { CILIUM_KIND_NAMES, cacheKeyOf, sourceOfCacheKey } from '../../mesh/wire/record-kinds.ts';
 import { isCacheKey, KEY_LAYOUTS, kindOfKey, OWN_CACHE_ROOTS, OWN_STATE_ROOTS } from '../../mesh/wire/state-keys.ts';
 import { cacheSyncedKey, SYNCED_ROOT } from '../../mesh/wire/synced.ts';
-import type { ReflectedPeer } from './port.ts';
+import type { KeyOfPeer, ReflectedPeer } from './port.ts';
 
 export type Wish =
   | { readonly type: 'value'; readonly value: Uint8Array }
@@ -28,9 +28,7 @@ const PRESENCE: Wish = { type: 'presence' };
 const NAMED_PREFIXES = [CLUSTER_CONFIG_PREFIX, SYNCED_ROOT, CARDS_PREFIX, PEERS_PREFIX, QUARANTINE_PREFIX];
 
 /** A key of the own etcd that stems from a peer. */
-export interface PeersKey {
-  readonly key: string;
-  readonly peer: ClusterName;
+export interface PeersKey extends KeyOfPeer {
   /** The peer's own key, of which this is the cached one. */
   readonly source: string | undefined;
   /** It is a copy of a whole service, which is made of the pieces where there are any. */

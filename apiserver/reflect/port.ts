@@ -36,7 +36,11 @@ export interface ReflectedPeers {
   peer(name: ClusterName): ReflectedPeer | undefined;
 }
 
-type PeerOfKey = (key: string) => ClusterName | undefined;
+/** A key of the own etcd, and the peer that it stems from. */
+export interface KeyOfPeer {
+  readonly key: string;
+  readonly peer: ClusterName;
+}
 
 /** Keys are those of the own etcd. */
 export interface ReflectionWatcher {
@@ -45,6 +49,6 @@ export interface ReflectionWatcher {
   /** Keys have to be looked at because of what the peer said. */
   changed(peer: ClusterName, keys: Iterable<string>): void;
   /** What they are to be is read now, and written. */
-  takenUp(peerOf: PeerOfKey, keys: readonly string[]): void;
-  written(peerOf: PeerOfKey, keys: readonly string[]): void;
+  takenUp(keys: readonly KeyOfPeer[]): void;
+  written(keys: readonly KeyOfPeer[]): void;
 }

@@ -259,12 +259,11 @@ export class Reflector {
     const fence = this.#fence;
     if (fence === undefined) return [];
     const { progress, self, store } = this.#deps;
-    const located = new Map(keys.map((key) => [key, locate(key, self)]));
-    const peerOf = (key: string) => located.get(key)?.peer;
-    progress?.takenUp(peerOf, keys);
+    const located = keys.flatMap((key) => locate(key, self) ?? []);
+    progress?.takenUp(located);
     this.#returning.forget(keys);
     const { era } = this.#returning;
-    const writes = await this.#owed.writes([...located.values()].filter((one) => one !== undefined));
+    const writes = await this.#owed.writes(located);
     // Another replica may lead by now, or this one once more.
     if (this.#fence !== fence) return [];
     let wrote = false;
@@ -277,7 +276,7 @@ export class Reflector {
     this.#lastError = undefined;
     // Where nothing is to be written, nothing is waited for: after a start these are all keys of all peers, and others have their turn.
     if (!wrote) await setImmediate();
-    progress?.written(peerOf, keys);
+    progress?.written(located);
     this.#noteReflected(keys);
     return [];
   }

@@ -5,6 +5,7 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { Reader, Writer } from 'protobufjs/minimal.js';
 import { etcdserverpb as pb } from './gen/etcd.js';
+import { SmallNumberReader } from './small-numbers.ts';
 
 /** One message type: what `encode` takes and what `decode` gives. */
 interface Codec<In, Out> {
@@ -38,7 +39,7 @@ function method<Req, ReqOut extends Req, Res, ResOut extends Res>(
     requestSerialize: (message) => bufferOf(request.encode(message)),
     requestDeserialize: (bytes) => request.decode(bytes),
     responseSerialize: (message) => bufferOf(response.encode(message)),
-    responseDeserialize: (bytes) => response.decode(bytes),
+    responseDeserialize: (bytes) => response.decode(new SmallNumberReader(bytes)),
   };
 }
 

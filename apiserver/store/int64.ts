@@ -9,6 +9,8 @@ import { Meanings, storeFailure } from './failures.ts';
 export type Int64 = number | { readonly low: number; readonly high: number; readonly unsigned: boolean };
 type WireInt64 = messages.KeyValue['lease'];
 
+const INT32_MAX = 0x7fff_ffff;
+
 const bigOf = (value: Int64 | null | undefined): bigint => {
   if (value === null || value === undefined) return 0n;
   if (typeof value === 'number') return BigInt(value);
@@ -20,6 +22,7 @@ const bigOf = (value: Int64 | null | undefined): bigint => {
  * as a double, which takes 16 bytes of their own in every entry that has it, three times.
  */
 export function exactNumber(value: Int64 | null | undefined): number {
+  if (typeof value === 'number' && value >= 0 && value <= INT32_MAX) return value | 0;
   if (typeof value === 'object' && value !== null && value.high === 0 && value.low >= 0) return value.low;
   if (typeof value === 'object' && value !== null && value.high >= 0 && value.high < 0x200000) {
     return value.high * 0x1_0000_0000 + (value.low >>> 0);
@@ -42,6 +45,7 @@ export function watchIdOf(value: Int64 | null | undefined): number {
 
 /** A lease id as decimal text. */
 export function decimalOf(value: Int64 | null | undefined): string {
+  if (value === 0) return '0';
   return BigInt.asIntN(64, bigOf(value)).toString();
 }
 

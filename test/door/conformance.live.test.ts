@@ -1,6 +1,6 @@
-// The door against etcd itself: the same requests, over the wire, get the same answers. Given random writes to a real etcd and
-// a door that has caught up with them, when both are asked the same random Range, or watched by the same random watches, then
-// both answer alike; watches are also compared with what was written. Needs: etcd on the PATH, loopback.
+// The door against etcd itself: the same requests, over the wire, get the same answers. Given random writes to a real etcd and a
+// door that has caught up with them, when both are asked the same random Range, or several of them in one transaction, or watched by
+// the same random watches, then both answer alike; watches are also compared with what was written. Needs: etcd on the PATH, loopback.
 
 import { Client, type ClientDuplexStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
@@ -62,14 +62,32 @@ function range({ client }: Side, request: RangeRequest): Promise<unknown> {
   return new Promise((resolve) => {
     client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
       if (error !== null || answer === undefined) resolve(failureOf(error));
+      else resolve({ ...headerOf(answer.header), ...rangeOf(answer) });
+    });
+  });
+}
+
+/** A transaction that only reads. */
+function rangesTogether({ client }: Side, requests: readonly RangeRequest[]): Promise<unknown> {
+  const { path, requestSerialize, responseDeserialize } = EtcdWire.txn;
+  const request = { success: requests.map((requestRange) => ({ requestRange })) };
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, (error, answer) => {
+      if (error !== null || answer === undefined) resolve(failureOf(error));
       else {
-        const { header, kvs, more, count } = answer;
-        const entries = (kvs ?? []).map(entryOf);
-        resolve({ ...headerOf(header), entries, more: more === true, count: exactNumber(count) });
+        const { header, succeeded, responses } = answer;
+        const ranges = (responses ?? []).map(({ responseRange }) => responseRange && rangeOf(responseRange));
+        resolve({ ...headerOf(header), succeeded, ranges });
       }
     });
   });
 }
+
+const rangeOf = ({ kvs, more, count }: messages.RangeResponse.$Properties) => ({
+  entries: (kvs ?? []).map(entryOf),
+  more: more === true,
+  count: exactNumber(count),
+});
 
 const failureOf = (error: ServiceError | null) => ({ code: status[error?.code ?? 0], details: error?.details });
 
@@ -162,6 +180,19 @@ const rangePlan = fc.record({
   bounds: fc.record({ minMod: bound, maxMod: bound, minCreate: bound, maxCreate: bound }),
 });
 
+type RangePlan = typeof rangePlan extends fc.Arbitrary<infer Plan> ? Plan : never;
+
+const requestOf = (
+  { interval: asked, age: back, limit, bounds, ...flags }: RangePlan,
+  newest: number,
+): RangeRequest => ({
+  ...{ ...asked, ...flags, limit, revision: revisionAt(newest, back) },
+  minModRevision: revisionAt(newest, bounds.minMod),
+  maxModRevision: revisionAt(newest, bounds.maxMod),
+  minCreateRevision: revisionAt(newest, bounds.minCreate),
+  maxCreateRevision: revisionAt(newest, bounds.maxCreate),
+});
+
 const watchPlan = fc.record({
   interval,
   age,
@@ -236,20 +267,24 @@ describe.skipIf(skippedWithout('etcd'))('the door answers as etcd does', () => {
         async (changes, plans) => {
           for (const change of changes) await write(change);
           const newest = await caughtUp();
-          for (const { interval: asked, age: back, limit, bounds, ...flags } of plans) {
-            const request: RangeRequest = {
-              ...{ ...asked, ...flags, limit, revision: revisionAt(newest, back) },
-              minModRevision: revisionAt(newest, bounds.minMod),
-              maxModRevision: revisionAt(newest, bounds.maxMod),
-              minCreateRevision: revisionAt(newest, bounds.minCreate),
-              maxCreateRevision: revisionAt(newest, bounds.maxCreate),
-            };
-            expect(await range(door, request)).toEqual(await range(etcd, request));
-          }
+          const requests = plans.map((plan) => requestOf(plan, newest));
+          for (const request of requests) expect(await range(door, request)).toEqual(await range(etcd, request));
+          expect(await rangesTogether(door, requests)).toEqual(await rangesTogether(etcd, requests));
         },
       ),
       { numRuns: 60, endOnFailure: true },
     );
+  });
+
+  test('to reads together, as many as etcd takes', async () => {
+    const newest = await caughtUp();
+    const requests = (count: number) =>
+      Array.from({ length: count }, () => ({ key: Buffer.from(ROOT), revision: newest }));
+    for (const count of [0, 1, 128, 129]) {
+      expect(await rangesTogether(door, requests(count)), `${count} reads`).toEqual(
+        await rangesTogether(etcd, requests(count)),
+      );
+    }
   });
 
   test('in the order of other things than keys, where these differ', async () => {

@@ -170,7 +170,7 @@ export async function composeApiServer(config: ApiServerConfig, deps: AppDeps): 
     ownPairs.peerChanged(peer);
     ladders.peerChanged(peer);
     trust.refresh().catch((error: unknown) => log.error('cannot take over the trust of peers', { error }));
-    if (peers.names.has(peer)) publisher.markJoined(clock.now());
+    if (peers.spec(peer) !== undefined) publisher.markJoined(clock.now());
     else {
       door.disconnect(peer);
       bundles.forget(peer);

@@ -4,6 +4,7 @@
 import type { ClusterName } from '../mesh/model/names.ts';
 import type { TlsFilesFollower } from '../runtime/tls/tls-files.ts';
 import type { PeerSet } from './peers/peer-set.ts';
+import type { PeerSpec } from './peers/peer-spec.ts';
 
 export interface DoorTrustDeps {
   /** The door's files; the peers' CA files come beside its own. */
@@ -16,12 +17,14 @@ export interface DoorTrust {
   /** PEM texts; `undefined` for a cluster that is no peer. */
   storeOf(cluster: ClusterName): readonly string[] | undefined;
   readonly own: readonly string[];
-  /** The set of peers has changed. */
+  /** The set of peers may have changed. Called with each change of each link: where it has not, nothing is compared. */
   refresh(): Promise<void>;
 }
 
 export function doorTrust({ tls, ownCa, peers }: DoorTrustDeps): DoorTrust {
   const texts = (paths: readonly string[]) => paths.flatMap((path) => tls.caText(path) ?? []);
+  let specs: readonly PeerSpec[] = [];
+  let paths: readonly string[] = [];
   return {
     storeOf(cluster) {
       const spec = peers.spec(cluster);
@@ -30,6 +33,12 @@ export function doorTrust({ tls, ownCa, peers }: DoorTrustDeps): DoorTrust {
     get own() {
       return texts(ownCa);
     },
-    refresh: () => tls.setFurtherCa(peers.specs.flatMap(({ ca }) => ca)),
+    refresh() {
+      if (specs !== peers.specs) {
+        specs = peers.specs;
+        paths = specs.flatMap(({ ca }) => ca);
+      }
+      return tls.setFurtherCa(paths);
+    },
   };
 }

@@ -16,6 +16,8 @@ test('a peer whose document changes is here at every moment that anybody is told
   const stop = new AbortController();
   const removed: ClusterName[] = [];
   const missing: string[] = [];
+  const lists = new Set<PeerSet['specs']>();
+  let told = 0;
   const document = (endpoint: string) =>
     writeFile(join(folder, 'east.yaml'), `name: east\nendpoints: ['${endpoint}']\nca: ['/none.pem']\n`);
   const intake: PeerIntake = {
@@ -37,14 +39,21 @@ test('a peer whose document changes is here at every moment that anybody is told
     },
     limits: { card: CARD_LIMITS, plain: CARD_LIMITS },
     onChange: (peer) => {
+      told += 1;
+      lists.add(peers.specs);
       if (peers.state(peer) === undefined) missing.push(peer);
     },
   });
   const running = peers.run(stop.signal);
   await vi.waitFor(() => expect(peers.state(east)?.phase).toBe('failed'));
+  // A link that changes is no change of the set.
+  expect([told > 1, lists.size]).toEqual([true, 1]);
   await document('https://two:443');
   await vi.waitFor(() => expect(peers.state(east)?.endpoints).toEqual(['https://two:443']), 5_000);
   expect([missing, removed]).toEqual([[], []]);
+  expect(peers.specs.map(({ endpoints }) => endpoints)).toEqual([['https://two:443']]);
+  await rm(join(folder, 'east.yaml'));
+  await vi.waitFor(() => expect(peers.specs).toEqual([]), 5_000);
   stop.abort();
   await running;
   await rm(folder, { recursive: true });

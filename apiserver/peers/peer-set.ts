@@ -67,6 +67,8 @@ export class PeerSet {
   readonly #turns: Turns;
   readonly #gate: Gate;
   readonly #peers = new Map<ClusterName, RunningPeer>();
+  /** Of the peers as they are; made when it is asked for. */
+  #specsOfPeers: readonly PeerSpec[] | undefined;
   /** The last good one of each file. */
   readonly #specs = new Map<string, PeerSpec>();
   readonly #documents = new Map<string, ReadDocument>();
@@ -92,8 +94,10 @@ export class PeerSet {
     return new Set(this.#peers.keys());
   }
 
+  /** The same list until a peer comes, goes or is reached otherwise: who looks with every change of a link sees at once that none did. */
   get specs(): readonly PeerSpec[] {
-    return [...this.#peers.values()].map(({ spec }) => spec);
+    this.#specsOfPeers ??= [...this.#peers.values()].map(({ spec }) => spec);
+    return this.#specsOfPeers;
   }
 
   spec(peer: ClusterName): PeerSpec | undefined {
@@ -205,6 +209,7 @@ export class PeerSet {
     const peer = this.#peers.get(name);
     if (peer === undefined) return;
     this.#peers.delete(name);
+    this.#specsOfPeers = undefined;
     this.#deps.onChange(name);
     await peer.stop();
     this.#deps.log.info('peer removed', { peer: name });
@@ -284,6 +289,7 @@ export class PeerSet {
       return running;
     };
     this.#peers.set(name, { spec, link, stop });
+    this.#specsOfPeers = undefined;
     peerLog.info('peer configured', { endpoints: spec.endpoints });
     onChange(name);
   }

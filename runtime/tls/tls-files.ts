@@ -144,7 +144,8 @@ export class TlsFilesFollower {
    * files is followed anyway.
    */
   setFurtherCa(paths: readonly string[]): Promise<void> {
-    if (sameSet(this.#furtherCa, paths)) return Promise.all([this.#joining, this.#reloading]).then(() => {});
+    if (paths === this.#furtherCa || sameSet(this.#furtherCa, paths))
+      return Promise.all([this.#joining, this.#reloading]).then(() => {});
     const before = this.#furtherCa;
     this.#furtherCa = paths;
     this.#leave(before);

@@ -7,8 +7,11 @@ import { X509Certificate } from 'node:crypto';
 const CERTIFICATES_MAX = 512;
 const BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----/g;
 
-/** A process reads the same few certificates again and again, its own with every connection: reading one costs a quarter of a millisecond. */
-const KNOWN_MAX = 1_024;
+/**
+ * A process reads the same certificates again and again, its own with every connection: reading one costs a quarter of a millisecond.
+ * The largest mesh has 510 peers, each with an authority and a leaf, and twice as many while they change.
+ */
+const KNOWN_MAX = 2_048;
 /** By their text, the one asked for last at the end. What cannot be read is not among them. */
 const known = new Map<string, X509Certificate>();
 

@@ -243,7 +243,7 @@ export class PeerLink implements PeerPulse {
     this.#history.reached(batch.position);
     this.#completeness.read(batch, entries, this.#canariesOfRecords);
     if (batch.relisted && this.#plain) intake.setCard(name, undefined);
-    const records = this.#recordsIn(batch);
+    const records = this.#takeStatements(batch);
     const ordered = batch.relisted ? this.#headsLast(records) : records;
     for (let at = 0; at < ordered.length; at += PIECE_RECORDS) {
       if (at > 0) yield;
@@ -253,14 +253,15 @@ export class PeerLink implements PeerPulse {
     this.#revision = batch.position.revision;
   }
 
-  /** The card and config decide how records are judged: they are taken in at once, whatever their place in the batch. */
-  #recordsIn(batch: MirrorBatch): readonly StoreEvent[] {
+  /** The card and config decide how records are judged: they go first, whatever their place in the batch. Returns the records. */
+  #takeStatements(batch: MirrorBatch): readonly StoreEvent[] {
     const records: StoreEvent[] = [];
     for (const event of batch.events) {
       const key = keyOf(event);
       const isPut = event.type === 'put';
       if (this.#keys.isStatement(key)) {
-        if (isPut || !this.#completeness.isRefilled) this.#state(key, isPut ? event.kv.value : undefined, batch);
+        if (isPut || !this.#completeness.isRefilled)
+          this.#takeStatement(key, isPut ? event.kv.value : undefined, batch);
         continue;
       }
       this.#completeness.note(event);
@@ -270,7 +271,7 @@ export class PeerLink implements PeerPulse {
   }
 
   /** What the peer says of itself, or says no more. */
-  #state(key: string, value: Uint8Array | undefined, { relisted }: MirrorBatch): void {
+  #takeStatement(key: string, value: Uint8Array | undefined, { relisted }: MirrorBatch): void {
     const { intake, spec, onBundle } = this.#deps;
     if (key === this.#keys.card) {
       if (value !== undefined) this.#plain = false;

@@ -3,11 +3,13 @@
 // replicas are of two versions, the card and the door that answers may be of different ones.
 
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
-import { decodeCard } from '../../mesh/wire/card.ts';
 import type { KeyValue } from '../store/port.ts';
 
 /** Reads keys at the door: those that are there. Rejects where it refuses one of them, and where it cannot be reached. */
 export type ReadKeys = (keys: readonly string[]) => Promise<ReadonlyMap<string, KeyValue>>;
+
+/** A peer's card, where it has one; one that cannot be read offers nothing. */
+export type ShownCard = ClusterCard | 'unreadable' | undefined;
 
 export interface OfferedKeysDeps {
   readonly offers: (card: ClusterCard) => boolean;
@@ -38,18 +40,18 @@ export class OfferedKeys {
   }
 
   /** Which keys the door is to show, if the card is to count. */
-  keysFor(card: Uint8Array | undefined): readonly string[] {
+  keysFor(card: ShownCard): readonly string[] {
     return this.#isOfferedBy(card) ? this.#deps.keys : [];
   }
 
   /** At the start of the session. */
-  async decide(card: Uint8Array | undefined, read: ReadKeys): Promise<boolean> {
+  async decide(card: ShownCard, read: ReadKeys): Promise<boolean> {
     this.#asked = this.#isOfferedBy(card) && (await this.#isShown(read));
     return this.#asked;
   }
 
   /** A card that came later: of a peer that has only just written it, or has been upgraded since. Cards come every minute. */
-  cardCame(card: Uint8Array | undefined, read: ReadKeys): void {
+  cardCame(card: ShownCard, read: ReadKeys): void {
     const offered = this.#isOfferedBy(card);
     if (this.#asked && this.#deps.instead === true && !offered && card !== undefined) this.#deps.onChange();
     if (this.#asked || !offered) return;
@@ -84,8 +86,7 @@ export class OfferedKeys {
     }
   }
 
-  #isOfferedBy(bytes: Uint8Array | undefined): boolean {
-    const card = bytes === undefined ? undefined : decodeCard(bytes);
-    return card?.ok === true && this.#deps.offers(card.value.card);
+  #isOfferedBy(card: ShownCard): boolean {
+    return typeof card === 'object' && this.#deps.offers(card);
   }
 }

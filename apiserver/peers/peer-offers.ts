@@ -5,6 +5,7 @@
 import type { ClusterCard } from '../../mesh/model/cluster.ts';
 import {
   announcesBundle,
+  decodeCard,
   publishesPieces,
   publishesSpecs,
   SERVICE_PIECES,
@@ -14,7 +15,7 @@ import {
 import { STATE_ROOT } from '../../mesh/wire/state-keys.ts';
 import type { Withheld, Withholdable } from '../withheld.ts';
 import type { DoorQuestions } from './door-questions.ts';
-import { OfferedKeys, type OfferedKeysDeps, type ReadKeys } from './offered-keys.ts';
+import { OfferedKeys, type OfferedKeysDeps, type ReadKeys, type ShownCard } from './offered-keys.ts';
 import type { PeerKeys } from './peer-keys.ts';
 
 export interface PeerOffersDeps {
@@ -51,7 +52,7 @@ export class PeerOffers {
   /** Asks the door for what the card offers. Returns the prefixes that the session is to follow. */
   async decide(card: Uint8Array | 'absent' | 'hidden'): Promise<readonly string[]> {
     // A cluster of ours that has just started writes its card a moment later: an absent card is waited for.
-    const shown = typeof card === 'string' ? undefined : card;
+    const shown = typeof card === 'string' ? undefined : cardIn(card);
     const read = await this.#readAhead(this.#all.flatMap((keys) => keys.keysFor(shown)));
     const [withSpecs, withBundle, withPieces] = await Promise.all([
       this.#specs.decide(shown, read),
@@ -84,7 +85,8 @@ export class PeerOffers {
   }
 
   cardCame(card: Uint8Array | undefined): void {
-    for (const keys of this.#all) keys.cardCame(card, this.#read);
+    const shown = card && cardIn(card);
+    for (const keys of this.#all) keys.cardCame(shown, this.#read);
   }
 
   /** The door refused something. */
@@ -106,6 +108,12 @@ export class PeerOffers {
   get #all(): readonly OfferedKeys[] {
     return [this.#specs, this.#bundle, this.#pieces];
   }
+}
+
+/** Read once for all that it may offer. */
+function cardIn(bytes: Uint8Array): ShownCard {
+  const read = decodeCard(bytes);
+  return read.ok ? read.value.card : 'unreadable';
 }
 
 type Offered = Pick<OfferedKeysDeps, 'keys' | 'needed' | 'instead'>;

@@ -22,11 +22,24 @@ export interface Origin {
   readonly clusterId: ClusterId;
 }
 
+/** What a record says of the address that it names. */
+export interface BackendEntry {
+  readonly name: string;
+  readonly ports: Readonly<Record<string, PortValue>>;
+}
+
+export const backendEntries = (backends: PortsByAddress): readonly BackendEntry[] =>
+  Object.entries(backends).map(([name, ports]) => ({ name, ports }));
+
 /** Of a record that carries no conditions: every backend in it is active. */
-export function readBackends(named: PortsByAddress, origin: Origin, reuse: Reuse): Result<readonly Backend[], string> {
+export function readBackends(
+  named: Iterable<BackendEntry>,
+  origin: Origin,
+  reuse: Reuse,
+): Result<readonly Backend[], string> {
   const known = finder(reuse.backends);
   const backends: Backend[] = [];
-  for (const [text, ports] of Object.entries(named)) {
+  for (const { name: text, ports } of named) {
     const before = known(text);
     if (before !== undefined && before.clusterId === origin.clusterId && hasPorts(before, ports)) {
       backends.push(before);

@@ -19,9 +19,19 @@ import { type ClusterServiceRecord, clusterServiceKind } from '../../mesh/wire/c
 import { decodeLocalService } from '../../mesh/wire/local-service.ts';
 import { decodeLocalSlice } from '../../mesh/wire/local-slice.ts';
 import { decodePeerRecord } from '../../mesh/wire/peer-record.ts';
+import { readPlainSlice } from '../../mesh/wire/plain-slice.ts';
 import { serviceHeadKind } from '../../mesh/wire/service-head.ts';
-import { serviceSliceKind } from '../../mesh/wire/service-slice.ts';
-import { byName, finder, inOrder, type Origin, type Reuse, readBackends } from './backends.ts';
+import { type ServiceSliceRecord, serviceSliceKind } from '../../mesh/wire/service-slice.ts';
+import {
+  type BackendEntry,
+  backendEntries,
+  byName,
+  finder,
+  inOrder,
+  type Origin,
+  type Reuse,
+  readBackends,
+} from './backends.ts';
 
 /** The wider of the two layouts; which one a mesh has is decided where peers are admitted. */
 const CLUSTER_ID_MAX = 511;
@@ -115,7 +125,7 @@ export function readContribution(bytes: Uint8Array, reuse: Reuse): Result<Contri
   if (!record.ok) return record;
   const head = headOf(record.value);
   if (!head.ok) return head;
-  const backends = readBackends(record.value.backends, head.value, reuse);
+  const backends = readBackends(backendEntries(record.value.backends), head.value, reuse);
   return backends.ok ? ok({ ...head.value, backends: backends.value }) : backends;
 }
 
@@ -127,12 +137,21 @@ export function readHead(bytes: Uint8Array): Result<Head, string> {
 
 /** One slice of such a service. */
 export function readSlice(bytes: Uint8Array, reuse: Reuse): Result<Slice, string> {
+  const plain = readPlainSlice(bytes);
+  if (plain !== undefined) return sliceOf(plain, plain.backends, reuse);
   const record = serviceSliceKind.decode(bytes);
-  if (!record.ok) return record;
-  const { namespace, name, slice } = record.value;
-  const origin = originOf(record.value);
+  return record.ok ? sliceOf(record.value, backendEntries(record.value.backends), reuse) : record;
+}
+
+function sliceOf(
+  record: Pick<ServiceSliceRecord, 'cluster' | 'clusterID' | 'namespace' | 'name' | 'slice'>,
+  entries: readonly BackendEntry[],
+  reuse: Reuse,
+): Result<Slice, string> {
+  const { namespace, name, slice } = record;
+  const origin = originOf(record);
   if (!origin.ok) return origin;
-  const backends = readBackends(record.value.backends, origin.value, reuse);
+  const backends = readBackends(entries, origin.value, reuse);
   if (!backends.ok) return backends;
   return ok({ key: serviceKey(namespace, name), slice, cluster: origin.value.cluster, backends: backends.value });
 }

@@ -10,9 +10,10 @@ import { type ClusterServiceRecord, clusterServiceKind } from '../wire/cluster-s
 import { identityKind, parseIdentityNumber } from '../wire/identity.ts';
 import { type IpIdentityRecord, ipIdentityKind, ipPrefix, singleAddress } from '../wire/ip-identity.ts';
 import { allocationPrefixes, NODE_ENDPOINT_FIELDS, nodeKind } from '../wire/node.ts';
+import { readPlainSlice } from '../wire/plain-slice.ts';
 import { misfit, type RecordContext, type RecordKind, type RecordProblem, VALUE_BYTES_MAX } from '../wire/record.ts';
 import { serviceHeadKind } from '../wire/service-head.ts';
-import { serviceSliceKind } from '../wire/service-slice.ts';
+import { serviceSliceKind, sliceNamingProblems } from '../wire/service-slice.ts';
 import { serviceSpecKind } from '../wire/service-spec.ts';
 import { isStateKey, kindOfKey, statePrefix } from '../wire/state-keys.ts';
 import { type ServiceShape, serviceShape } from './service.ts';
@@ -84,6 +85,7 @@ const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
       ok({ value: { kind: 'heads', ...keyAndShape(head) }, clusterId: head.clusterID }),
     ),
   slices: (_, bytes) =>
+    plainSlice(bytes) ??
     decoded(serviceSliceKind, bytes, ({ namespace, name, backends, clusterID }) => {
       const key = serviceKey(namespace, name);
       const value: RecordValue = { kind: 'slices', key, backends: canonical(Object.keys(backends)) };
@@ -118,6 +120,17 @@ const READERS: Readonly<Record<RecordValue['kind'], Reader>> = {
       return ok({ value, clusterId: undefined });
     }),
 };
+
+function plainSlice(bytes: Uint8Array): Result<ReadRecord, RecordProblem> | undefined {
+  const slice = readPlainSlice(bytes);
+  if (slice === undefined) return undefined;
+  const key = serviceKey(slice.namespace, slice.name);
+  return ok({
+    value: { kind: 'slices', key, backends: slice.backends.map(({ name }) => name) },
+    clusterId: slice.clusterID,
+    problems: (context) => sliceNamingProblems(slice, context),
+  });
+}
 
 function keyAndShape(service: ClusterServiceRecord): { key: ServiceKey; shape: ServiceShape | undefined } {
   const ports = Object.values(service.frontends).flatMap((byName) => Object.entries(byName));

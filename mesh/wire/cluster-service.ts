@@ -91,8 +91,9 @@ export function decodeClusterService(bytes: Uint8Array): Result<ClusterServiceRe
   return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as ClusterServiceRecord) : read;
 }
 
-export function encodeClusterService(value: ClusterServiceRecord): Uint8Array {
-  return encodeShaped(value, SHAPE);
+/** `texts`: of the fields that are in a text already. */
+export function encodeClusterService(value: ClusterServiceRecord, texts?: ReadonlyMap<string, string>): Uint8Array {
+  return encodeShaped(value, SHAPE, texts);
 }
 
 const ZEROS = {

@@ -19,6 +19,7 @@ import {
   withZeros,
 } from './json-shape.ts';
 import { networkPrefix } from './node.ts';
+import { PLAIN, PLAIN_WHOLE, textOf } from './plain-text.ts';
 import {
   misfit,
   PORT_MAX,
@@ -82,12 +83,50 @@ export const isKeyOfAddress = (key: string, address: string): boolean =>
 export const ipIdentityKind: RecordKind<IpIdentityRecord> = {
   ...recordKeys(LAYOUT),
   decode(bytes) {
-    const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
-    return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as IpIdentityRecord) : read;
+    const plain = readPlainIpIdentity(bytes);
+    return plain === undefined ? decodeIpIdentity(bytes) : ok(plain);
   },
   encode: (value) => encodeShaped(value, SHAPE),
   validate,
 };
+
+const plainField = (name: string): string => `"${name}":"(${PLAIN})"`;
+const ifAny = (field: string): string => `(?:,${field})?`;
+const NAMED_PORT = `\\{"Name":"${PLAIN}","Port":${PLAIN_WHOLE},"Protocol":"${PLAIN}"\\}`;
+
+const PAIR = new RegExp(
+  `^\\{${plainField('IP')}(,"Mask":null)?,${plainField('HostIP')},"ID":(${PLAIN_WHOLE}),"Key":(\\d|[1-9]\\d),${plainField('Metadata')}` +
+    ['K8sNamespace', 'K8sPodName', 'K8sPodUID', 'K8sServiceAccount'].map((name) => ifAny(plainField(name))).join('') +
+    `${ifAny(`"NamedPorts":(\\[${NAMED_PORT}(?:,${NAMED_PORT})*\\])`)}\\}$`,
+);
+
+/**
+ * As Cilium and our own publisher write it (plain-text.ts): there are as many as there are endpoints in a mesh. Undefined for what is
+ * written in another way, or is no such value.
+ */
+export function readPlainIpIdentity(bytes: Uint8Array): IpIdentityRecord | undefined {
+  if (bytes.length > VALUE_BYTES_MAX) return undefined;
+  const found = PAIR.exec(textOf(bytes));
+  if (found === null) return undefined;
+  const [, IP = '', mask, HostIP = '', id, key, Metadata = '', namespace, pod, uid, account, ports] = found;
+  const value: { -readonly [K in keyof IpIdentityRecord]: IpIdentityRecord[K] } =
+    mask === undefined
+      ? { IP, HostIP, ID: Number(id), Key: Number(key), Metadata }
+      : { IP, Mask: null, HostIP, ID: Number(id), Key: Number(key), Metadata };
+  if (namespace !== undefined) value.K8sNamespace = namespace;
+  if (pod !== undefined) value.K8sPodName = pod;
+  if (uid !== undefined) value.K8sPodUID = uid;
+  if (account !== undefined) value.K8sServiceAccount = account;
+  if (ports === undefined) return value;
+  const named: readonly NamedPortValue[] = JSON.parse(ports);
+  return named.every(({ Port }) => Port <= PORT_MAX) ? { ...value, NamedPorts: named } : undefined;
+}
+
+/** However it is written. */
+export function decodeIpIdentity(bytes: Uint8Array): Result<IpIdentityRecord, string> {
+  const read = decodeShaped(bytes, SHAPE, VALUE_BYTES_MAX);
+  return read.ok ? ok(withZeros(read.value, ZEROS) as unknown as IpIdentityRecord) : read;
+}
 
 /** `Mask` is not among them: its absence tells the newer shape. */
 const ZEROS = { HostIP: '', Key: 0, Metadata: '' };

@@ -82,8 +82,11 @@ export function withZeros(value: JsonObject, zeros: JsonObject): JsonObject {
   return complete ?? value;
 }
 
-export const encodeShaped = (value: object, shape: ObjectShape): Uint8Array =>
-  encodeText(writeObject(value as JsonObject, shape));
+/** `texts`: of fields whose values are in a text already. Where it has one, what the value says of the field does not count. */
+export const encodeShaped = (value: object, shape: ObjectShape, texts = NO_TEXTS): Uint8Array =>
+  encodeText(writeObject(value as JsonObject, shape, texts));
+
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 
 /** An entry of a map, name and value, as it stands in the text of the map. `of`: the shape of its values. */
 export const encodeEntry = (name: string, value: unknown, of: Shape): string => `${quote(name)}:${write(value, of)}`;
@@ -186,9 +189,14 @@ function writeMap(value: JsonObject, of: Shape): string {
   return `{${names.map((name) => encodeEntry(name, value[name], of)).join(',')}}`;
 }
 
-function writeObject(value: JsonObject, shape: ObjectShape): string {
+function writeObject(value: JsonObject, shape: ObjectShape, texts = NO_TEXTS): string {
   const written: string[] = [];
   for (const field of shape.fields) {
+    const known = texts.get(field.name);
+    if (known !== undefined) {
+      written.push(`"${field.name}":${known}`);
+      continue;
+    }
     const element = Object.hasOwn(value, field.name) ? value[field.name] : undefined;
     if (element === undefined || (field.omitEmpty && isEmpty(element, field.shape))) continue;
     written.push(`"${field.name}":${write(element, field.shape)}`);

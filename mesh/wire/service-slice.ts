@@ -7,7 +7,14 @@ import { type ClusterName, isDnsSubdomain, parseServiceKey, type ServiceKey, ser
 import { err, ok, type Result } from '../model/result.ts';
 import { namingProblems, PORTS_SHAPE, type PortsByAddress, portsProblems } from './cluster-service.ts';
 import { anything, decodeShaped, encodeShaped, map, object, omitEmpty, required, text, whole } from './json-shape.ts';
-import { misfit, type RecordKind, type RecordProblem, UINT32_MAX, VALUE_BYTES_MAX } from './record.ts';
+import {
+  misfit,
+  type RecordContext,
+  type RecordKind,
+  type RecordProblem,
+  UINT32_MAX,
+  VALUE_BYTES_MAX,
+} from './record.ts';
 import { KEY_LAYOUTS, recordKeys, stateKey } from './state-keys.ts';
 
 export interface ServiceSliceRecord {
@@ -61,16 +68,22 @@ export const serviceSliceKind: RecordKind<ServiceSliceRecord> = {
     return read.ok ? ok(read.value as unknown as ServiceSliceRecord) : read;
   },
   encode: (value) => encodeShaped(value, SHAPE),
-  validate(value, context) {
-    const named = `${serviceKey(value.namespace, value.name)}/${value.slice}`;
-    return [
-      ...namingProblems(LAYOUT, value, named, context),
-      ...(isDnsSubdomain(value.slice) ? [] : [misfit('slice', `"${value.slice}" is not an RFC 1123 subdomain`)]),
-      ...portsProblems('backends', value.backends),
-      ...Object.keys(value.backends).flatMap(formProblems),
-    ];
-  },
+  validate: (value, context) => [
+    ...sliceNamingProblems(value, context),
+    ...portsProblems('backends', value.backends),
+    ...Object.keys(value.backends).flatMap(formProblems),
+  ],
 };
+
+/** What is wrong with it beside its backends. */
+export function sliceNamingProblems(
+  value: Pick<ServiceSliceRecord, 'cluster' | 'clusterID' | 'namespace' | 'name' | 'slice'>,
+  context: RecordContext,
+): readonly RecordProblem[] {
+  const problems = namingProblems(LAYOUT, value, `${serviceKey(value.namespace, value.name)}/${value.slice}`, context);
+  if (isDnsSubdomain(value.slice)) return problems;
+  return [...problems, misfit('slice', `"${value.slice}" is not an RFC 1123 subdomain`)];
+}
 
 function formProblems(address: string): readonly RecordProblem[] {
   const parsed = parseAddress(address);

@@ -21,10 +21,17 @@ describe('an estimate', () => {
     expect(high).toBeLessThan(6);
   });
 
+  test('leaves out what was disturbed three times in the same direction', () => {
+    const calm = Array.from({ length: 13 }, (_, at) => 4 + (at % 3));
+    const { mean, high } = estimate([...calm, 900, 900, 900]);
+    expect(mean).toBeCloseTo(5, 0);
+    expect(high).toBeLessThan(7);
+  });
+
   test('counts what is in some of the values by its share', () => {
-    // Ten of sixteen; of the twelve that count, two fewer on either side.
+    // Ten of sixteen; of the ten that count, three fewer on either side.
     const { mean } = estimate(Array.from({ length: 16 }, (_, at) => (at < 10 ? 1 : 0)));
-    expect(mean).toBeCloseTo(8 / 12, 6);
+    expect(mean).toBeCloseTo(7 / 10, 6);
   });
 
   test('is nothing where nothing was measured', () => expect(estimate([]).mean).toBeNaN());

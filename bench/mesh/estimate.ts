@@ -9,8 +9,8 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** Of the values, at either end: of 16 two, as many as what comes once a minute is in. */
-const LEFT_OUT = 1 / 8;
+/** Of the values, at either end: of 16 three, as many as what comes once a minute can be in. */
+const LEFT_OUT = 3 / 16;
 
 /** The trimmed mean, and its error by the variance of what is left, winsorized (Tukey and McLaughlin). */
 export function estimate(values: readonly number[]): Estimate {

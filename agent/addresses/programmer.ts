@@ -11,6 +11,7 @@ import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import { WakeableSleep } from '../../runtime/wakeable-sleep.ts';
 import { addressKey } from '../maps/address-row.ts';
 import type { AddressMap, BatchOutcome, MapRow } from '../maps/port.ts';
 import { type Pause, visitAll } from '../pause.ts';
@@ -54,6 +55,7 @@ export class AddressProgrammer {
   readonly book = new PeerAddresses();
   readonly #deps: AddressProgrammerDeps;
   readonly #backoff: Backoff;
+  readonly #idle: WakeableSleep;
   #clusters: ReadonlyMap<ClusterName, ClusterId> = new Map();
   #image: AddressImage | undefined;
   #dirty = new Set<string>();
@@ -62,12 +64,12 @@ export class AddressProgrammer {
   /** Wanted, and without room in the map. */
   #waiting = new Set<string>();
   #verifyAt = 0;
-  #wake: (() => void) | undefined;
   #counters = { rows_written: 0, rows_removed: 0, failures: 0, drift: 0 };
 
   constructor(deps: AddressProgrammerDeps) {
     this.#deps = deps;
     this.#backoff = new Backoff(deps.random, BACKOFF);
+    this.#idle = new WakeableSleep(deps.clock);
   }
 
   get report(): AddressReport {
@@ -114,7 +116,8 @@ export class AddressProgrammer {
         continue;
       }
       // Before a whole list has come there is nothing to do, however much is marked.
-      if (!this.book.complete || !this.#isBusy) await this.#rest(this.#verifyAt - clock.monotonic(), signal);
+      if (!this.book.complete || !this.#isBusy)
+        await this.#idle.sleep(Math.max(this.#verifyAt - clock.monotonic(), 1), signal);
     }
   }
 
@@ -138,7 +141,7 @@ export class AddressProgrammer {
     // A heartbeat says nothing of any address: the loop sleeps on.
     if (prefixes.length === 0) return;
     this.#marked.push(...prefixes);
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   get #isBusy(): boolean {
@@ -228,14 +231,6 @@ export class AddressProgrammer {
   #wanted(prefix: string): Uint8Array | undefined {
     const owner = this.book.owner(prefix);
     return owner && rowValue(owner, this.#clusters);
-  }
-
-  /** For so long, or until there is something new. */
-  async #rest(milliseconds: number, signal: AbortSignal): Promise<void> {
-    const woken = new AbortController();
-    this.#wake = () => woken.abort();
-    await sleep(this.#deps.clock, Math.max(milliseconds, 1), AbortSignal.any([signal, woken.signal])).catch(() => {});
-    this.#wake = undefined;
   }
 }
 

@@ -12,6 +12,7 @@ import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Health } from '../../runtime/health.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import { WakeableSleep } from '../../runtime/wakeable-sleep.ts';
 import { DesiredState } from '../desired/desired-state.ts';
 import { REFUSAL_CODES, type Refusal } from '../desired/frontend.ts';
 import type { ServiceMaps } from '../maps/port.ts';
@@ -45,9 +46,9 @@ export class Programmer {
   readonly reconciler: Reconciler;
   readonly #deps: ProgrammerDeps;
   readonly #backoff: Backoff;
+  readonly #idle: WakeableSleep;
   #snapshot: MeshSnapshot | undefined;
   #changed: Set<ServiceKey> | 'all' = new Set();
-  #wake: (() => void) | undefined;
   #ack: AckReport | undefined;
   #verifyAt = 0;
   #settled: Position | undefined;
@@ -58,6 +59,7 @@ export class Programmer {
     const { maps, clock, random, pause, log } = deps;
     this.reconciler = new Reconciler({ maps, desired: this.desired, clock, random, pause, log });
     this.#backoff = new Backoff(random, BACKOFF);
+    this.#idle = new WakeableSleep(clock);
   }
 
   /** The newest snapshot, programmed or not. */
@@ -86,18 +88,15 @@ export class Programmer {
     health.set(PART, 'starting', 'waiting for the first snapshot');
     this.#verifyAt = clock.monotonic() + VERIFY_INTERVAL_MS;
     const stopListening = upstream.onSnapshot((next, changed) => this.#take(next, changed));
-    const stop = () => this.#wake?.();
-    signal.addEventListener('abort', stop, { once: true });
     try {
       while (!signal.aborted) {
         const retryAt = await this.#turn(signal);
         // After a failure a new snapshot does not shorten the pause: it would fail like the last one.
         if (retryAt !== undefined) await sleep(clock, retryAt - clock.monotonic(), signal).catch(() => {});
-        else if (!this.#hasNews) await this.#sleepUntil(this.#dueAt, signal);
+        else if (!this.#hasNews) await this.#idle.sleep(this.#dueAt - clock.monotonic(), signal);
       }
     } finally {
       stopListening();
-      signal.removeEventListener('abort', stop);
     }
   }
 
@@ -105,7 +104,7 @@ export class Programmer {
     this.#snapshot = next;
     if (changed === 'all') this.#changed = 'all';
     else if (this.#changed !== 'all') for (const key of changed) this.#changed.add(key);
-    if (this.#hasNews) this.#wake?.();
+    if (this.#hasNews) this.#idle.wake();
   }
 
   /** One look at everything; the time of the next attempt when it failed. */
@@ -207,20 +206,6 @@ export class Programmer {
   get #dueAt(): number {
     const dueAt = this.reconciler.dueAt ?? Number.POSITIVE_INFINITY;
     return this.#snapshot === undefined ? Number.POSITIVE_INFINITY : Math.min(dueAt, this.#verifyAt);
-  }
-
-  /** Or until a snapshot comes. */
-  async #sleepUntil(at: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#deps;
-    await new Promise<void>((resolve) => {
-      const cancel = Number.isFinite(at) ? clock.after(at - clock.monotonic(), resolve) : () => {};
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-      if (signal.aborted) this.#wake();
-    });
-    this.#wake = undefined;
   }
 }
 

@@ -10,6 +10,7 @@ import { errnoText } from '../../runtime/errno.ts';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import { WakeableSleep } from '../../runtime/wakeable-sleep.ts';
 import type { Pause } from '../pause.ts';
 import type {
   ConnectedSocket,
@@ -91,10 +92,11 @@ export class SocketCloser {
   #refusal: string | undefined;
   #swept: string | undefined;
   #sweepAt = Number.NEGATIVE_INFINITY;
-  #wake: (() => void) | undefined;
+  readonly #idle: WakeableSleep;
 
   constructor(deps: SocketCloserDeps) {
     this.#deps = deps;
+    this.#idle = new WakeableSleep(deps.clock);
     this.#backoff = new Backoff(deps.random, BACKOFF);
     this.#protocols = new Set(deps.protocols);
   }
@@ -114,7 +116,7 @@ export class SocketCloser {
 
   /** Something may have been withdrawn: look at the standing again. */
   look(): void {
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   /** Goes on until the signal aborts. Rejects only for a bug. */
@@ -123,7 +125,7 @@ export class SocketCloser {
     while (!signal.aborted && this.#protocols.size > 0) {
       const standing = this.#deps.standing();
       if (standing === undefined || !this.#isDue(standing)) {
-        await this.#untilWoken(standing === undefined ? RESWEEP_MS : this.#sweepAt - clock.monotonic(), signal);
+        await this.#idle.sleep(standing === undefined ? RESWEEP_MS : this.#sweepAt - clock.monotonic(), signal);
         continue;
       }
       const started = clock.monotonic();
@@ -241,13 +243,6 @@ export class SocketCloser {
       // A kernel that cannot do it will not learn it: it is not asked again.
       if (outcome.errno === EOPNOTSUPP) this.#protocols.delete(protocol);
     }
-  }
-
-  async #untilWoken(delayMsMax: number, signal: AbortSignal): Promise<void> {
-    const woken = new AbortController();
-    this.#wake = () => woken.abort();
-    await this.#rest(delayMsMax, AbortSignal.any([signal, woken.signal]));
-    this.#wake = undefined;
   }
 
   async #rest(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -1,9 +1,10 @@
 // Has the programs tell events for as long as somebody observes, and passes them on with names. The one writer of the lease and
 // the one reader of the ring. Looks at the ring ten times a second while observed, and not at all otherwise.
 
-import { type Clock, sleep } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
+import { WakeableSleep } from '../../runtime/wakeable-sleep.ts';
 import {
   describeCounts,
   describeEvent,
@@ -60,10 +61,11 @@ export class Observation {
   #renewAt = 0;
   #forgetAt = 0;
   #leased = false;
-  #wake: (() => void) | undefined;
+  readonly #idle: WakeableSleep;
 
   constructor(deps: ObservationDeps) {
     this.#deps = deps;
+    this.#idle = new WakeableSleep(deps.clock);
   }
 
   /** Observes until the returned function is called. */
@@ -86,7 +88,7 @@ export class Observation {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { traffic, clock, log } = this.#deps;
+    const { traffic, log } = this.#deps;
     if (traffic === undefined) return;
     while (!signal.aborted) {
       try {
@@ -96,10 +98,7 @@ export class Observation {
       } catch (error) {
         log.warn('events of the datapath cannot be read', { reason: reasonOf(error) });
       }
-      const woken = new AbortController();
-      this.#wake = () => woken.abort();
-      const pauseMs = this.#wanted ? LOOK_MS : FORGET_MS;
-      await sleep(clock, pauseMs, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+      await this.#idle.sleep(this.#wanted ? LOOK_MS : FORGET_MS, signal);
     }
   }
 
@@ -109,7 +108,7 @@ export class Observation {
 
   #changed(): void {
     this.#renewAt = 0;
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   #lease(traffic: Traffic): void {

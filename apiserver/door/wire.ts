@@ -2,8 +2,9 @@
 // copied into the answers of everybody who watches them.
 
 import protobuf from 'protobufjs/minimal.js';
+import type { Int64 } from '../../mesh/wire/int64.ts';
 import { etcdserverpb as pb } from '../store/gen/etcd.js';
-import { type Int64, int64Of } from '../store/int64.ts';
+import { int64Of } from '../store/int64.ts';
 import type { KeyValue } from '../store/port.ts';
 import { bytesOf } from './byte-key.ts';
 import type { KeptEvent } from './event-ring.ts';

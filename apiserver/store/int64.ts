@@ -2,14 +2,11 @@
 // hold exactly is refused rather than rounded; ids (leases, clusters) stay text and lose nothing.
 
 import protobuf from 'protobufjs/minimal.js';
+import { type Int64, safeNumberOf } from '../../mesh/wire/int64.ts';
 import type { messages } from './etcd-wire.ts';
 import { Meanings, storeFailure } from './failures.ts';
 
-/** What the static codecs give and take for int64 and uint64; structural, so that no copy of `long` need be imported. */
-export type Int64 = number | { readonly low: number; readonly high: number; readonly unsigned: boolean };
 type WireInt64 = messages.KeyValue['lease'];
-
-const INT32_MAX = 0x7fff_ffff;
 
 const bigOf = (value: Int64 | null | undefined): bigint => {
   if (value === null || value === undefined) return 0n;
@@ -17,25 +14,15 @@ const bigOf = (value: Int64 | null | undefined): bigint => {
   return (BigInt(value.high >>> 0) << 32n) | BigInt(value.low >>> 0);
 };
 
-/**
- * A revision, version, size or count: never negative. What fits into 31 bits is given as it is: V8 keeps the result of a calculation
- * as a double, which takes 16 bytes of their own in every entry that has it, three times.
- */
+/** A revision, version, size or count: never negative. */
 export function exactNumber(value: Int64 | null | undefined): number {
-  if (typeof value === 'number' && value >= 0 && value <= INT32_MAX) return value | 0;
-  if (typeof value === 'object' && value !== null && value.high === 0 && value.low >= 0) return value.low;
-  if (typeof value === 'object' && value !== null && value.high >= 0 && value.high < 0x200000) {
-    return value.high * 0x1_0000_0000 + (value.low >>> 0);
-  }
-  const big = BigInt.asIntN(64, bigOf(value));
-  if (big < 0n || big > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw storeFailure(Meanings.failed, {
-      operation: 'read number from etcd',
-      subject: big.toString(),
-      reason: 'not between 0 and 2^53 - 1: no healthy etcd counts that far',
-    });
-  }
-  return Number(big);
+  const number = safeNumberOf(value ?? 0);
+  if (number !== undefined) return number;
+  throw storeFailure(Meanings.failed, {
+    operation: 'read number from etcd',
+    subject: BigInt.asIntN(64, bigOf(value)).toString(),
+    reason: 'not between 0 and 2^53 - 1: no healthy etcd counts that far',
+  });
 }
 
 /** -1 stands for "no watch" in answers, so this one may be negative. */

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs/minimal.js';
 import { expect, test } from 'vitest';
+import type { Int64 } from '../../mesh/wire/int64.ts';
 import { etcdserverpb as pb } from './gen/etcd.js';
-import { type Int64, storeIdOf, watchIdOf } from './int64.ts';
+import { storeIdOf, watchIdOf } from './int64.ts';
 import { SmallNumberReader } from './small-numbers.ts';
 
 const BITS = 64n;

@@ -19,6 +19,7 @@ import type { BackendRef } from '../snapshot/order.ts';
 import { PortLists } from '../snapshot/port-lists.ts';
 import type { Position } from '../snapshot/snapshot.ts';
 import type { clustermesh } from './gen/mesh.js';
+import { safeNumberOf } from './int64.ts';
 
 export type PositionMessage = clustermesh.v1.Position.$Properties;
 export type SpecMessage = clustermesh.v1.ServiceSpec.$Properties;
@@ -61,8 +62,8 @@ export const clusterMessages = (clusters: ReadonlyMap<ClusterName, ClusterId>): 
 export function parsePosition(message: PositionMessage | null | undefined): Result<Position, string> {
   const storeId = message?.storeId ?? '';
   if (!STORE_ID.test(storeId)) return err('position without the id of an etcd history');
-  const revision = Number(message?.revision ?? 0);
-  if (!Number.isSafeInteger(revision) || revision < 1) return err('position without a revision');
+  const revision = safeNumberOf(message?.revision ?? 0);
+  if (revision === undefined || revision < 1) return err('position without a revision');
   return ok({ storeId, revision: revision as Revision });
 }
 

@@ -2,17 +2,18 @@
 // A stream of its own beside the snapshot's: neither waits for the other. What it hears it hands on; it keeps nothing but its
 // place.
 
-import { type ChannelCredentials, Client, type ServiceError, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, status } from '@grpc/grpc-js';
 import type { Result } from '../../mesh/model/result.ts';
 import type { Position } from '../../mesh/snapshot/snapshot.ts';
 import { type AddressesPart, encodeFollowAddresses, parseAddressesPart } from '../../mesh/wire/addresses.ts';
 import { MESH_PROTOCOL } from '../../mesh/wire/agent-message.ts';
-import { FOLLOW_ADDRESSES, SILENCE_MS } from '../../mesh/wire/mesh-method.ts';
+import { FOLLOW_ADDRESSES } from '../../mesh/wire/mesh-method.ts';
 import { Backoff, type BackoffOptions } from '../../runtime/backoff.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Random } from '../../runtime/random.ts';
+import { followStream, reasonOfEnd, type StreamEnd, type StreamFollower } from './server-stream.ts';
 
 export interface AddressUpstreamDeps {
   /** `host:port` of each API server; at least one. */
@@ -30,13 +31,6 @@ export interface AddressUpstreamDeps {
 
 /** As the snapshot's: a hundred agents that lost one server come back within this, spread over it. */
 const BACKOFF: BackoffOptions = { delayMsMin: 50, delayMsMax: 5_000, jitter: 0.8 };
-const CLIENT_OPTIONS = {
-  'grpc.max_receive_message_length': 4 * 1024 * 1024,
-  'grpc.enable_retries': 0,
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.enable_http_proxy': 0,
-};
-
 export class AddressUpstream {
   readonly #deps: AddressUpstreamDeps;
   /** What was received whole. */
@@ -65,40 +59,19 @@ export class AddressUpstream {
   }
 
   async #follow(server: string, signal: AbortSignal, onHeard: () => void): Promise<never> {
-    const { credentials, serverName, node, clock } = this.#deps;
-    const client = new Client(server, credentials, { ...CLIENT_OPTIONS, 'grpc.ssl_target_name_override': serverName });
-    const { path, requestSerialize, responseDeserialize } = FOLLOW_ADDRESSES;
-    const request = encodeFollowAddresses({ node, protocol: MESH_PROTOCOL, resume: this.#held });
-    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
-    let cancelSilence = () => {};
-    let stopListening = () => {};
-    try {
-      return await new Promise<never>((_, reject) => {
-        const heard = () => {
-          cancelSilence();
-          cancelSilence = clock.after(SILENCE_MS, () => reject(lost(server, 'nothing was heard')));
-        };
-        call.on('data', (bytes: Uint8Array) => {
-          heard();
-          const taken = this.#receive(bytes);
-          if (taken.ok) onHeard();
-          else reject(lost(server, taken.error));
-        });
-        call.on('error', (error: ServiceError) =>
-          reject(error.code === status.UNIMPLEMENTED ? older(server) : lost(server, error.details || error.message)),
-        );
-        call.on('end', () => reject(lost(server, 'it ended the stream')));
-        const abort = () => reject(signal.reason);
-        signal.addEventListener('abort', abort, { once: true });
-        stopListening = () => signal.removeEventListener('abort', abort);
-        heard();
-      });
-    } finally {
-      cancelSilence();
-      stopListening();
-      call.cancel();
-      client.close();
-    }
+    const { node } = this.#deps;
+    const follower: StreamFollower = {
+      onOpen: (call) => {
+        call.send(encodeFollowAddresses({ node, protocol: MESH_PROTOCOL, resume: this.#held }));
+        call.halfClose();
+      },
+      onMessage: (bytes) => {
+        const taken = this.#receive(bytes);
+        if (taken.ok) onHeard();
+        return taken;
+      },
+    };
+    throw failureOf(server, await followStream({ ...this.#deps, server, method: FOLLOW_ADDRESSES }, follower, signal));
   }
 
   #receive(bytes: Uint8Array): Result<void, string> {
@@ -109,6 +82,19 @@ export class AddressUpstream {
     this.#lastError = undefined;
     this.#deps.receive(part.value);
     return { ok: true, value: undefined };
+  }
+}
+
+function failureOf(server: string, end: StreamEnd): OperationalError {
+  switch (end.type) {
+    case 'silent':
+      return lost(server, 'nothing was heard');
+    case 'invalid':
+      return lost(server, end.reason);
+    case 'ended':
+      return end.status.code === status.UNIMPLEMENTED ? older(server) : lost(server, reasonOfEnd(end.status));
+    default:
+      return end satisfies never;
   }
 }
 

@@ -1,7 +1,7 @@
-// One stream to one API server, from hello to its end. It reads messages, takes silence for an end, and keeps at most one
-// acknowledgement unsent: a newer one replaces it. What the messages mean for the agent is decided by who opened it.
+// One stream to one API server, from hello to its end. It reads messages, and keeps at most one acknowledgement unsent: a newer one
+// replaces it. What the messages mean for the agent is decided by who opened it.
 
-import { type ChannelCredentials, Client, type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, status } from '@grpc/grpc-js';
 import type { Result } from '../../mesh/model/result.ts';
 import type { AckReport } from '../../mesh/snapshot/ack.ts';
 import { encodeAck, encodeHello, type Hello } from '../../mesh/wire/agent-message.ts';
@@ -10,6 +10,8 @@ import { SILENCE_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
 import { MeshReader, type ServerEvent } from '../../mesh/wire/mesh-reader.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError } from '../../runtime/errors.ts';
+import type { StreamCall } from '../../runtime/stream-call.ts';
+import { followStream, reasonOfEnd, type StreamEnd, type StreamFollower } from './server-stream.ts';
 
 export interface SubscriptionDeps {
   readonly server: string;
@@ -23,20 +25,9 @@ export interface SubscriptionDeps {
   readonly onEvent: (event: ServerEvent) => Result<void, string>;
 }
 
-const CLIENT_OPTIONS = {
-  // A snapshot comes in chunks of about 64 KiB; nothing that a server sends is near this.
-  'grpc.max_receive_message_length': 4 * 1024 * 1024,
-  // How much a server may send ahead. With HTTP/2's 64 KiB a snapshot of 2 MB waits for 30 round trips.
-  'grpc-node.flow_control_window': 1024 * 1024,
-  // Attempts, and the pauses between them, are the upstream's; agents of one process share no connection.
-  'grpc.enable_retries': 0,
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.enable_http_proxy': 0,
-};
-
 export class Subscription {
   readonly #deps: SubscriptionDeps;
-  #call: ClientDuplexStream<Uint8Array, Uint8Array> | undefined;
+  #call: StreamCall<Uint8Array> | undefined;
   #unsent: AckReport | undefined;
   /** What the server was told last. */
   #toldTrust: AgentTrust | undefined;
@@ -53,43 +44,25 @@ export class Subscription {
 
   /** Rejects with why the stream ended: UPSTREAM_UNREACHABLE, UPSTREAM_REFUSED, UPSTREAM_SILENT or UPSTREAM_INVALID. */
   async run(hello: Hello, signal: AbortSignal): Promise<never> {
-    const { server, credentials, serverName, clock, onEvent } = this.#deps;
-    const target = serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName };
-    const client = new Client(server, credentials, { ...CLIENT_OPTIONS, ...target });
-    const { path, requestSerialize, responseDeserialize } = SUBSCRIBE;
-    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-    let cancelSilence = () => {};
-    let stopListening = () => {};
-    try {
-      return await new Promise<never>((_, reject) => {
-        const reader = new MeshReader();
-        const heard = () => {
-          cancelSilence();
-          cancelSilence = clock.after(SILENCE_MS, () => reject(silent(server)));
-        };
-        call.on('data', (bytes: Uint8Array) => {
-          heard();
-          const event = reader.read(bytes);
-          const taken = event.ok ? onEvent(event.value) : event;
-          if (!taken.ok) reject(invalid(server, taken.error));
-        });
-        call.on('error', (error: ServiceError) => reject(ended(server, error)));
-        call.on('end', () => reject(ended(server, undefined)));
-        const abort = () => reject(signal.reason);
-        signal.addEventListener('abort', abort, { once: true });
-        stopListening = () => signal.removeEventListener('abort', abort);
-        heard();
-        this.#toldTrust = this.#deps.trust?.();
-        call.write(encodeHello({ ...hello, trust: this.#toldTrust }));
+    const { server, trust, onEvent } = this.#deps;
+    const reader = new MeshReader();
+    const follower: StreamFollower = {
+      onOpen: (call) => {
+        this.#toldTrust = trust?.();
+        call.send(encodeHello({ ...hello, trust: this.#toldTrust }));
         this.#call = call;
         this.#sendAck();
-      });
+      },
+      onMessage: (bytes) => {
+        const event = reader.read(bytes);
+        return event.ok ? onEvent(event.value) : event;
+      },
+    };
+    try {
+      const stream = { ...this.#deps, method: SUBSCRIBE };
+      throw failureOf(server, await followStream(stream, follower, signal));
     } finally {
-      cancelSilence();
-      stopListening();
       this.#call = undefined;
-      call.cancel();
-      client.close();
     }
   }
 
@@ -101,44 +74,31 @@ export class Subscription {
     this.#toldTrust = trust;
     this.#unsent = undefined;
     this.#sending = true;
-    this.#call.write(encodeAck(ack, isKnown ? undefined : trust), () => {
+    this.#call.send(encodeAck(ack, isKnown ? undefined : trust), () => {
       this.#sending = false;
       this.#sendAck();
     });
   }
 }
 
-const OPERATION = 'follow API server';
-
-function silent(server: string): OperationalError {
-  const reason = `nothing was heard for ${SILENCE_MS / 1000} s`;
-  return new OperationalError({
-    code: 'UPSTREAM_SILENT',
-    operation: OPERATION,
-    subject: server,
-    reason,
-    retryable: true,
-  });
-}
-
-function invalid(server: string, reason: string): OperationalError {
-  return new OperationalError({
-    code: 'UPSTREAM_INVALID',
-    operation: OPERATION,
-    subject: server,
-    reason,
-    retryable: true,
-  });
-}
-
-function ended(server: string, error: ServiceError | undefined): OperationalError {
-  const common = { operation: OPERATION, subject: server, retryable: true, cause: error };
-  if (error === undefined)
-    return new OperationalError({ ...common, code: 'UPSTREAM_UNREACHABLE', reason: 'it ended the stream' });
-  const reason = error.details || error.message;
-  if (error.code === status.PERMISSION_DENIED || error.code === status.UNAUTHENTICATED) {
-    const hint = "give the agent a certificate of its cluster's authority that names its node";
-    return new OperationalError({ ...common, code: 'UPSTREAM_REFUSED', reason, hint });
+function failureOf(server: string, end: StreamEnd): OperationalError {
+  const common = { operation: 'follow API server', subject: server, retryable: true };
+  switch (end.type) {
+    case 'silent': {
+      const reason = `nothing was heard for ${SILENCE_MS / 1000} s`;
+      return new OperationalError({ ...common, code: 'UPSTREAM_SILENT', reason });
+    }
+    case 'invalid':
+      return new OperationalError({ ...common, code: 'UPSTREAM_INVALID', reason: end.reason });
+    case 'ended': {
+      const { code } = end.status;
+      const reason = reasonOfEnd(end.status);
+      if (code !== status.PERMISSION_DENIED && code !== status.UNAUTHENTICATED)
+        return new OperationalError({ ...common, code: 'UPSTREAM_UNREACHABLE', reason });
+      const hint = "give the agent a certificate of its cluster's authority that names its node";
+      return new OperationalError({ ...common, code: 'UPSTREAM_REFUSED', reason, hint });
+    }
+    default:
+      return end satisfies never;
   }
-  return new OperationalError({ ...common, code: 'UPSTREAM_UNREACHABLE', reason });
 }

@@ -6,10 +6,10 @@ import { type ChannelCredentials, type ChannelOptions, Client, Metadata, type Me
 import type { Clock } from '../../runtime/clock.ts';
 import { OperationalError, reasonOf } from '../../runtime/errors.ts';
 import type { Log } from '../../runtime/log.ts';
+import { openStream } from '../../runtime/stream-call.ts';
+import { callUnary } from '../../runtime/unary-call.ts';
 import { isFailure, Meanings } from './failures.ts';
 import { type Attempt, attemptFailed, failureOf } from './grpc-failures.ts';
-import { openStream } from './stream-call.ts';
-import { callUnary } from './unary-call.ts';
 
 /** etcd puts up to 1000 revisions into one watch message and pages hold 5000 keys: gRPC's 4 MiB would break both. */
 const RECEIVE_BYTES_MAX = 128 * 1024 * 1024;

@@ -6,7 +6,10 @@ import { type Client, type Metadata, type MethodDefinition, status } from '@grpc
 import type { Refusal } from './unary-call.ts';
 
 export interface StreamCall<Req> {
-  send(message: Req): void;
+  /** `sent` is called once the message is with the connection, and never where the call ends before. */
+  send(message: Req, sent?: () => void): void;
+  /** Nothing is sent any more, once what was sent is out. */
+  halfClose(): void;
   cancel(): void;
 }
 
@@ -24,13 +27,20 @@ export function openStream<Req, Res>(
   { onMessage, onEnd }: StreamListener<Res>,
 ): StreamCall<Req> {
   const call = client.getChannel().createCall(path, Infinity, null, null, null);
-  const unsent: Buffer[] = [];
+  const unsent: { readonly bytes: Buffer; readonly sent: (() => void) | undefined }[] = [];
   let sending = false;
+  let ending = false;
   let unreadable: Refusal | undefined;
   const sendNext = (): void => {
-    const bytes = unsent.shift();
-    sending = bytes !== undefined;
-    if (bytes !== undefined) call.sendMessageWithContext({ callback: sendNext }, bytes);
+    const next = unsent.shift();
+    sending = next !== undefined;
+    if (next !== undefined) {
+      const callback = () => {
+        next.sent?.();
+        sendNext();
+      };
+      call.sendMessageWithContext({ callback }, next.bytes);
+    } else if (ending) call.halfClose();
   };
   call.start(metadata, {
     onReceiveMetadata() {},
@@ -51,9 +61,13 @@ export function openStream<Req, Res>(
   });
   call.startRead();
   return {
-    send(message) {
-      unsent.push(requestSerialize(message));
+    send(message, sent) {
+      unsent.push({ bytes: requestSerialize(message), sent });
       if (!sending) sendNext();
+    },
+    halfClose() {
+      ending = true;
+      if (!sending) call.halfClose();
     },
     cancel: () => call.cancelWithStatus(status.CANCELLED, 'cancelled by this side'),
   };

@@ -6,6 +6,7 @@ import { MAP_NAMES, type ProgramMapUse } from '../maps/port.ts';
 import type { TrafficCountersDocument } from '../traffic/document.ts';
 import { totalsByService } from '../traffic/totals.ts';
 import type { AgentStatusDocument } from './document.ts';
+import { LOOK_MS } from './loop-delay.ts';
 
 /** The exposition text, made anew at each call. */
 export function createAgentMetrics(
@@ -16,7 +17,7 @@ export function createAgentMetrics(
   loopDelay: () => number,
 ): () => Promise<string> {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOK_MS });
   const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
     new Gauge({ name: `clustermesh_agent_${name}`, help, labelNames, registers: [registry] });
   const counter = (name: string, help: string, labelNames: readonly string[] = []) =>

@@ -1,12 +1,13 @@
-import { ChannelCredentials, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { ChannelCredentials, status } from '@grpc/grpc-js';
 import { afterEach, expect, test, vi } from 'vitest';
 import { err, ok } from '../../mesh/model/result.ts';
 import { SILENCE_MS, SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';
 import { ManualClock } from '../../runtime/manual-clock.ts';
 import type { StreamCall } from '../../runtime/stream-call.ts';
 import { followStream } from './server-stream.ts';
+import { type ServerStream, startStreamServer } from './stream-rig.ts';
 
-type Answer = (call: ServerDuplexStream<Uint8Array, Uint8Array>, said: string) => void;
+type Answer = (call: ServerStream, said: string) => void;
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -15,27 +16,15 @@ afterEach(() => {
 
 /** Follows a server that answers each message; it has answered the first one. */
 async function followed(answer: Answer) {
-  const server = new Server();
-  const method = { ...SUBSCRIBE, originalName: 'subscribe' };
-  server.addService({ subscribe: method } as never, {
-    subscribe: (call: ServerDuplexStream<Uint8Array, Uint8Array>) => {
-      call.on('error', () => {});
-      call.on('data', (bytes: Uint8Array) => answer(call, Buffer.from(bytes).toString()));
-    },
-  });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
-  cleanups.push(() => server.forceShutdown());
+  const server = await startStreamServer((call, message) => answer(call, message.toString()));
+  cleanups.push(server.stop);
   const clock = new ManualClock();
   const abort = new AbortController();
   const heard: string[] = [];
   let stream: StreamCall<Uint8Array> | undefined;
   const end = followStream(
     {
-      ...{ server: `127.0.0.1:${port}`, credentials: ChannelCredentials.createInsecure(), serverName: undefined },
+      ...{ server: server.address, credentials: ChannelCredentials.createInsecure(), serverName: undefined },
       ...{ method: SUBSCRIBE, clock },
     },
     {

@@ -25,6 +25,12 @@ export interface SubscriptionDeps {
   readonly onEvent: (event: ServerEvent) => Result<void, string>;
 }
 
+/**
+ * Between two acknowledgements; the first one after a pause goes at once. Each is a message that the API server reads, of every agent: of
+ * five hundred agents and twenty changes a second it would be ten thousand. How far an agent is behind is known to within this.
+ */
+export const ACK_EVERY_MS = 1_000;
+
 export class Subscription {
   readonly #deps: SubscriptionDeps;
   #call: StreamCall<Uint8Array> | undefined;
@@ -32,6 +38,8 @@ export class Subscription {
   /** What the server was told last. */
   #toldTrust: AgentTrust | undefined;
   #sending = false;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  #cancelAck: (() => void) | undefined;
 
   constructor(deps: SubscriptionDeps) {
     this.#deps = deps;
@@ -63,12 +71,13 @@ export class Subscription {
       throw failureOf(server, await followStream(stream, follower, signal));
     } finally {
       this.#call = undefined;
+      this.#cancelAck?.();
     }
   }
 
   #sendAck(): void {
     const ack = this.#unsent;
-    if (ack === undefined || this.#call === undefined || this.#sending) return;
+    if (ack === undefined || this.#call === undefined || this.#sending || !this.#isTime()) return;
     const trust = this.#deps.trust?.();
     const isKnown = sameTrust(trust, this.#toldTrust);
     this.#toldTrust = trust;
@@ -78,6 +87,22 @@ export class Subscription {
       this.#sending = false;
       this.#sendAck();
     });
+  }
+
+  /** Whether one may go now; otherwise it is looked at again when it may. */
+  #isTime(): boolean {
+    const { clock } = this.#deps;
+    const now = clock.monotonic();
+    const waitMs = this.#sentAt + ACK_EVERY_MS - now;
+    if (waitMs <= 0) {
+      this.#sentAt = now;
+      return true;
+    }
+    this.#cancelAck ??= clock.after(waitMs, () => {
+      this.#cancelAck = undefined;
+      this.#sendAck();
+    });
+    return false;
   }
 }
 

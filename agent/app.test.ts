@@ -9,6 +9,7 @@ import type { Route } from '../runtime/http.ts';
 import { silentLog } from '../runtime/log.ts';
 import { seededRandom } from '../runtime/random.ts';
 import { type AgentApp, createAgentApp } from './app.ts';
+import { systemLoop } from './breather.ts';
 import { backend, port, service } from './desired/sample.ts';
 import { MemoryMaps } from './maps/memory.ts';
 import { createAgentMetrics } from './status/metrics.ts';
@@ -37,13 +38,12 @@ beforeEach(() => {
     acknowledge: () => {},
   };
   const health = new Health(systemClock);
-  const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const maps = new MemoryMaps({ sizes: { services: 5 } });
   const deps = {
     clock: systemClock,
     random: seededRandom(1),
     log: silentLog,
-    nextTurn,
+    loop: systemLoop,
     health,
     maps,
     upstream,

@@ -7,7 +7,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Random } from '../runtime/random.ts';
 import { SOFTWARE_VERSION } from '../runtime/version.ts';
 import { type AgentAddresses, composeAddresses, type FollowAddresses } from './addresses/compose.ts';
-import { createBreather } from './breather.ts';
+import { createBreather, type EventLoop } from './breather.ts';
 import type { FrontendName } from './desired/names.ts';
 import { describeMaps, type MapsDocument } from './maps/describe.ts';
 import { describeAffinity } from './maps/describe-affinity.ts';
@@ -29,8 +29,7 @@ export interface AgentDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** Resolves in a later turn of the event loop. */
-  readonly nextTurn: () => Promise<void>;
+  readonly loop: EventLoop;
   readonly start: StartTimes;
 }
 
@@ -69,8 +68,8 @@ export interface AgentApp {
 }
 
 export function createAgentApp(deps: AgentAppDeps): AgentApp {
-  const { maps, clock, nextTurn } = deps;
-  const pause = createBreather(clock, nextTurn);
+  const { maps, clock, loop } = deps;
+  const pause = createBreather(clock, loop);
   const onPass = () => closer?.look();
   const onStage = (stage: 'rows' | 'ready') => deps.start.reached(stage);
   const programmer = new Programmer({ ...deps, pause, log: deps.log.child({ part: 'maps' }), onStage, onPass });
@@ -79,7 +78,7 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
     ...deps,
     clusters: () => programmer.snapshot?.clusters ?? new Map(),
     follow: deps.followAddresses,
-    pause: createBreather(clock, nextTurn),
+    pause: createBreather(clock, loop),
     log: deps.log.child({ part: 'addresses' }),
   });
   const observation = new Observation({
@@ -87,7 +86,7 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
     names: trafficNames(deps.node, programmer, addresses),
     settings: deps.observe,
     clock,
-    nextTurn,
+    nextTurn: loop.nextTurn,
     log: deps.log.child({ part: 'traffic' }),
   });
   return {
@@ -107,7 +106,7 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
         addresses: addresses.report,
       }),
     describeMaps: async () => {
-      const image = await observe(maps, () => clock.monotonic(), createBreather(clock, nextTurn));
+      const image = await observe(maps, () => clock.monotonic(), createBreather(clock, loop));
       const names = {
         clusters: programmer.snapshot?.clusters ?? new Map(),
         serviceOf: programmer.desired.serviceOf.bind(programmer.desired),
@@ -126,14 +125,14 @@ export function createAgentApp(deps: AgentAppDeps): AgentApp {
       const wanted = programmer.snapshot !== undefined;
       const now = () => clock.monotonic();
       const refusals = () => programmer.refusals();
-      const check = { maps, desired, reconciler, refusals, wanted, now, pause: createBreather(clock, nextTurn) };
+      const check = { maps, desired, reconciler, refusals, wanted, now, pause: createBreather(clock, loop) };
       return { ...(await checkMaps(check)), addresses: (await addresses.differences()) ?? null };
     },
   };
 }
 
 function socketCloser(deps: AgentAppDeps, programmer: Programmer): SocketCloser | undefined {
-  const { maps, closeSockets: protocols, clock, nextTurn } = deps;
+  const { maps, closeSockets: protocols, clock, loop } = deps;
   const { sockets, dialled } = maps;
   if (sockets === undefined || dialled === undefined || protocols.length === 0) return undefined;
   const { desired, reconciler } = programmer;
@@ -147,7 +146,7 @@ function socketCloser(deps: AgentAppDeps, programmer: Programmer): SocketCloser 
       if (image === undefined || programmer.programmed === undefined) return undefined;
       return { mark: departures, image, wanted: (name) => desired.wanted(name) };
     },
-    pause: createBreather(clock, nextTurn),
+    pause: createBreather(clock, loop),
     log: deps.log.child({ part: 'sockets' }),
   });
 }

@@ -1,13 +1,13 @@
 // Runs a node's agent until the signal aborts: chooses the maps, and brings the real clock, chance and log. Stopping is not
 // removing: what is in the kernel stays and goes on forwarding.
 
-import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../runtime/clock.ts';
 import { runLifecycle } from '../runtime/lifecycle.ts';
 import { type Log, processLog } from '../runtime/log.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { limitYoungGeneration } from '../runtime/young-generation.ts';
 import type { TellingMaps } from './app.ts';
+import { systemLoop } from './breather.ts';
 import { composeAgent } from './compose.ts';
 import type { AgentConfig } from './config.ts';
 import { StartTimes } from './status/start-times.ts';
@@ -17,7 +17,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const log = processLog(config.log.level, { cluster: config.cluster.name, node: config.node.name });
   const start = new StartTimes(systemClock, log);
   start.reached('modules');
-  const deps = { clock: systemClock, random: systemRandom, log, nextTurn: () => setImmediate(), start };
+  const deps = { clock: systemClock, random: systemRandom, log, loop: systemLoop, start };
   await runLifecycle(await composeAgent(config, () => openMaps(config.datapath, log), deps), deps, signal);
   log.info('stopped');
 }

@@ -213,6 +213,7 @@ const samePosition = (a: Position, b: Position | undefined): boolean =>
   a.storeId === b?.storeId && a.revision === b.revision;
 
 function sameButForTime(a: AckReport, b: AckReport): boolean {
+  if (!samePosition(a.position, b.position)) return false;
   const content = ({ reconcileMicros: _time, ...rest }: AckReport) => JSON.stringify(rest);
   return content(a) === content(b);
 }

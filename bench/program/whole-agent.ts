@@ -2,7 +2,7 @@
 // What the benchmark measures memory and turns of the event loop with.
 
 import { setImmediate } from 'node:timers/promises';
-import { createBreather } from '../../agent/breather.ts';
+import { createBreather, systemLoop } from '../../agent/breather.ts';
 import type { ServiceMaps } from '../../agent/maps/port.ts';
 import { Programmer } from '../../agent/reconcile/programmer.ts';
 import type { SnapshotListener, Upstream } from '../../agent/upstream/port.ts';
@@ -34,7 +34,7 @@ export class WholeAgent {
       maps,
       clock: systemClock,
       random: systemRandom,
-      pause: createBreather(systemClock, () => setImmediate()),
+      pause: createBreather(systemClock, systemLoop),
       health: new Health(systemClock),
       log: silentLog,
     });

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAgentApp } from '../../agent/app.ts';
+import { systemLoop } from '../../agent/breather.ts';
 import { type Datapath, openDatapath } from '../../agent/datapath/index.ts';
 import { backend, port, service } from '../../agent/desired/sample.ts';
 import { Rig } from '../../agent/reconcile/rig.ts';
@@ -277,7 +278,7 @@ describe.skipIf(skipped)('sockets of a withdrawn backend', () => {
       clock: systemClock,
       random: systemRandom,
       log: silentLog,
-      nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
+      loop: systemLoop,
     });
     const ended = new AbortController();
     const running = app.run(ended.signal);

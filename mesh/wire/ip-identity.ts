@@ -102,7 +102,7 @@ const PAIR = new RegExp(
 
 /**
  * As Cilium and our own publisher write it (plain-text.ts): there are as many as there are endpoints in a mesh. Undefined for what is
- * written in another way, or is no such value.
+ * written in another way, or is no such value. Nobody keeps its texts: one of 13 characters or more would keep the whole (`ownText`).
  */
 export function readPlainIpIdentity(bytes: Uint8Array): IpIdentityRecord | undefined {
   if (bytes.length > VALUE_BYTES_MAX) return undefined;

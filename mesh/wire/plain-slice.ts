@@ -90,7 +90,13 @@ export function readPlainSlice(bytes: Uint8Array): PlainSlice | undefined {
   const zones = hostnames && entriesIn('zones', ZONE);
   if (backends === undefined || hostnames === undefined || zones === undefined) return undefined;
   if (whole[at] !== '}' || at + 1 < whole.length) return undefined;
-  return { cluster, namespace, name, slice, clusterID: Number(id), backends, hostnames, zones };
+  const named = {
+    cluster: ownText(cluster),
+    namespace: ownText(namespace),
+    name: ownText(name),
+    slice: ownText(slice),
+  };
+  return { ...named, clusterID: Number(id), backends, hostnames, zones };
 }
 
 const NONE: readonly PlainEntry[] = [];
@@ -116,7 +122,7 @@ function backendReader(): (found: RegExpExecArray) => PlainBackend | undefined {
 
 function portsIn(value: string): PlainBackend['ports'] | undefined {
   const ports = [...value.matchAll(EACH_PORT)].map(([, name = '', Protocol = '', port]) => ({
-    name,
+    name: ownText(name),
     port: { Protocol, Port: Number(port) },
   }));
   if (!isAscending(ports) || ports.some(({ port }) => port.Port > PORT_MAX)) return undefined;

@@ -1,6 +1,8 @@
 // What is read in one go means what reading any JSON makes of it: of values as they are written, of such that are nearly so, and of damaged
 // ones. And what our publisher writes is read so.
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../model/address.ts';
@@ -210,6 +212,45 @@ describe('a slice', () => {
       '"zones":{"10.2.0.1":{"zone":"z1","forZones":[{"name":"z1"},{"name":"z2"}]},"10.2.0.2":{"zone":"z2"}}}';
     expect(expectSame(bytesOf(text))).toBe(true);
     for (const bytes of changedOnce(text)) expectSame(bytes);
+  });
+
+  test('keeps nothing of its text for whoever keeps its names', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const used = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const addresses = Array.from({ length: 50 }, (_, at) => `192.168.100.${100 + at}`);
+    const bytes = serviceSliceKind.encode({
+      ...{
+        cluster: 'west-of-everything',
+        namespace: 'shop-of-the-west',
+        name: 'basket-of-a-shop',
+        slice: 'basket-of-a-shop-x2f4k',
+      },
+      ...{
+        clusterID: 2,
+        backends: Object.fromEntries(addresses.map((one) => [one, { 'metrics-of-all': { Protocol: 'TCP', Port: 1 } }])),
+      },
+    });
+    const kept: unknown[] = [];
+    const before = used();
+    for (let at = 0; at < 1_000; at += 1) {
+      const read = readPlainSlice(bytes);
+      kept.push(
+        read?.cluster,
+        read?.namespace,
+        read?.name,
+        read?.slice,
+        read?.backends[0]?.name,
+        read?.backends[0]?.ports,
+      );
+    }
+    // Five texts of at most 48 bytes each, an object or two, and their places in the list.
+    expect((used() - before) / 1_000).toBeLessThan(800);
+    expect(bytes.length).toBeGreaterThan(2_500);
+    expect(kept).toHaveLength(6_000);
   });
 
   const NAMES = '"cluster":"west","namespace":"shop","name":"web","slice":"a","clusterID":2';

@@ -1,4 +1,4 @@
-// A server on loopback that takes one stream after the other and is told by a test what to answer. Not part of the agent.
+// A server on loopback that takes streams, and is told by a test what to answer to each message. Not part of the agent.
 
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { SUBSCRIBE } from '../../mesh/wire/mesh-method.ts';

@@ -2,6 +2,7 @@
 // of all others, over loopback. What each measure means: docs/scaling.md. What it takes: npm run bench:mesh -- --help
 
 import { loadavg } from 'node:os';
+import { stopOnSignals } from '../lab/interruption.ts';
 import { causeChain } from '../runtime/errors.ts';
 import { commandText } from './command-line.ts';
 import { machineLine } from './markdown-section.ts';
@@ -17,15 +18,12 @@ const EXIT = { ok: 0, exceeded: 1, failed: 3, interrupted: 130 } as const;
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   if (typeof options === 'number') return options;
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => stop.abort(new Error(`ended by ${name}`)));
-  }
+  const { signal } = stopOnSignals();
   try {
-    return await measure(options, stop.signal);
+    return await measure(options, signal);
   } catch (error) {
-    process.stderr.write(`${stop.signal.aborted ? stop.signal.reason.message : causeChain(error).join('\n')}\n`);
-    return stop.signal.aborted ? EXIT.interrupted : EXIT.failed;
+    process.stderr.write(`${signal.aborted ? signal.reason.message : causeChain(error).join('\n')}\n`);
+    return signal.aborted ? EXIT.interrupted : EXIT.failed;
   }
 }
 

@@ -7,6 +7,7 @@
 // need not be idle then. `--write` puts the results into docs/performance.md. Exit codes: 0 within the targets, 1 not, 2 wrong usage.
 
 import { cpus, loadavg } from 'node:os';
+import { stopOnSignals } from '../lab/interruption.ts';
 import { aboveZero, commandText, npmCommand, outputOption, scriptOptions, wholeNumber } from './command-line.ts';
 import { writeSection } from './markdown-section.ts';
 import { type Figures, figuresOf } from './propagation/moments.ts';
@@ -89,18 +90,15 @@ async function measureHops(stage: PropagationStage, { hops }: Options, signal: A
 
 async function main(): Promise<number> {
   const options = scriptOptions<Options>(command);
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => stop.abort(new Error(`ended by ${name}`)));
-  }
+  const { signal } = stopOnSignals();
   if (options.realtime && !goRealtime()) progress('the kernel does not let this process run before others');
   const disturbed = options.realtime ? undefined : disturbance();
   if (disturbed !== undefined) progress(`this machine is not idle, and the figures show it: ${disturbed}`);
   const stage = new PropagationStage(progress);
   try {
-    await stage.open(stop.signal);
-    const measured = await measure(stage, options, stop.signal);
-    const hops = await measureHops(stage, options, stop.signal);
+    await stage.open(signal);
+    const measured = await measure(stage, options, signal);
+    const hops = await measureHops(stage, options, signal);
     const results: Results = {
       command: commandText('bench:propagation'),
       ...measured,

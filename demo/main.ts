@@ -1,5 +1,6 @@
 // `npm run demo`: a mesh on this machine, shown step by step. Whatever happens, what was made is removed before it ends.
 
+import { stopOnSignals } from '../lab/interruption.ts';
 import { copyLogs } from '../lab/logs.ts';
 import { LabMesh } from '../lab/mesh.ts';
 import { type Residue, removeResidue } from '../lab/residue.ts';
@@ -35,7 +36,7 @@ async function main(): Promise<number> {
     }
     return EXIT.missing;
   }
-  const stop = stopOnSignals();
+  const stop = untilEnded();
   const residue = await removeResidue(labsFolder());
   reportResidue(residue, screen);
   const mesh = new LabMesh({ datapath: options.datapath, clock, onProgress: (what) => screen.progress(what) });
@@ -94,10 +95,9 @@ async function stay(stage: Stage, screen: Screen, stop: AbortSignal): Promise<vo
   await looking.close();
 }
 
-/** The first signal ends the demo in order; further ones do not keep it from removing what it made. */
-function stopOnSignals(): AbortSignal {
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopping.abort());
+/** Somebody has ended the demo, which it does in order. */
+function untilEnded(): AbortSignal {
+  const stopping = stopOnSignals();
   // Whoever read the output has gone (`| head`): nothing more to show.
   process.stdout.on('error', () => stopping.abort());
   return stopping.signal;

@@ -3,6 +3,8 @@
 
 import { loadavg } from 'node:os';
 import { stopOnSignals } from '../lab/interruption.ts';
+import { removeResidue, residueText } from '../lab/residue.ts';
+import { labsFolder } from '../lab/state.ts';
 import { causeChain } from '../runtime/errors.ts';
 import { commandText } from './command-line.ts';
 import { machineLine } from './markdown-section.ts';
@@ -29,6 +31,8 @@ async function main(): Promise<number> {
 
 async function measure(options: Options, signal: AbortSignal): Promise<number> {
   const progress = progressOn(process.stderr);
+  // It may run still, and be in all that is measured.
+  for (const line of (await removeResidue(labsFolder())).flatMap(residueText)) progress.step(line);
   const command = commandText('bench:mesh');
   // Whatever else runs has its share of all times, and less of all ratios.
   const [load = 0] = loadavg();

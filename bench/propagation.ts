@@ -8,6 +8,8 @@
 
 import { cpus, loadavg } from 'node:os';
 import { stopOnSignals } from '../lab/interruption.ts';
+import { removeResidue, residueText } from '../lab/residue.ts';
+import { labsFolder } from '../lab/state.ts';
 import { aboveZero, commandText, npmCommand, outputOption, scriptOptions, wholeNumber } from './command-line.ts';
 import { writeSection } from './markdown-section.ts';
 import { type Figures, figuresOf } from './propagation/moments.ts';
@@ -92,6 +94,7 @@ async function main(): Promise<number> {
   const options = scriptOptions<Options>(command);
   const { signal } = stopOnSignals();
   if (options.realtime && !goRealtime()) progress('the kernel does not let this process run before others');
+  for (const line of (await removeResidue(labsFolder())).flatMap(residueText)) progress(line);
   const disturbed = options.realtime ? undefined : disturbance();
   if (disturbed !== undefined) progress(`this machine is not idle, and the figures show it: ${disturbed}`);
   const stage = new PropagationStage(progress);

@@ -3,7 +3,7 @@
 import { stopOnSignals } from '../lab/interruption.ts';
 import { copyLogs } from '../lab/logs.ts';
 import { LabMesh } from '../lab/mesh.ts';
-import { type Residue, removeResidue } from '../lab/residue.ts';
+import { type Residue, removeResidue, residueText } from '../lab/residue.ts';
 import { labsFolder } from '../lab/state.ts';
 import { counted } from '../mesh/model/counted.ts';
 import { systemClock } from '../runtime/clock.ts';
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   }
   const stop = untilEnded();
   const residue = await removeResidue(labsFolder());
-  reportResidue(residue, screen);
+  for (const lines of residue.map(residueText)) screen.warn(...lines);
   const mesh = new LabMesh({ datapath: options.datapath, clock, onProgress: (what) => screen.progress(what) });
   try {
     return await show(options, mesh, residue, screen, stop);
@@ -101,13 +101,6 @@ function untilEnded(): AbortSignal {
   // Whoever read the output has gone (`| head`): nothing more to show.
   process.stdout.on('error', () => stopping.abort());
   return stopping.signal;
-}
-
-function reportResidue(residue: readonly Residue[], screen: Screen): void {
-  for (const { dir, removed, left } of residue) {
-    screen.warn(`Removed what a crashed run left (${dir}): ${removed.length} things.`);
-    if (left.length > 0) screen.warn(...left.map((what) => `  could not be removed: ${what}`));
-  }
 }
 
 try {

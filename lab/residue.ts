@@ -18,6 +18,12 @@ export interface Residue {
   readonly left: readonly string[];
 }
 
+/** As whoever found it says it, a line each. */
+export const residueText = ({ dir, removed, left }: Residue): readonly string[] => [
+  `Removed what a crashed run left (${dir}): ${removed.length} things.`,
+  ...left.map((what) => `  could not be removed: ${what}`),
+];
+
 /** Removes what crashed labs left in `folder`. */
 export async function removeResidue(folder: string): Promise<readonly Residue[]> {
   const outcomes: Residue[] = [];

@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { skippedWithout } from '../../lab/installed.ts';
 import { labsFolder } from '../../lab/state.ts';
 import { packageRoot } from '../../runtime/package-root.ts';
@@ -29,25 +29,41 @@ const SMALL = [
 const INTERRUPTED = 130;
 
 describe.skipIf(skippedWithout('etcd'))('a run that is ended', () => {
-  test('removes what it made, also when it is told to end again meanwhile', { timeout: 60_000 }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'ended-'));
-    onTestFinished(() => {
-      for (const pid of runningIn(folder)) process.kill(pid, 'SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
-    });
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ended-'));
+  });
+
+  afterEach(() => {
+    for (const pid of runningIn(folder)) process.kill(pid, 'SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Ends it with each signal once a line has that text. Resolves to its status, and the signal that it died of. */
+  async function runUntil(signals: Readonly<Record<string, NodeJS.Signals>>): Promise<unknown> {
     const run = spawn(process.execPath, [join(packageRoot(), 'dist/bench/mesh.js'), ...SMALL, '--only', 'silence'], {
       env: { ...process.env, TMPDIR: folder },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const ended = once(run, 'exit');
     for await (const line of createInterface({ input: run.stderr })) {
-      if (line.includes('measure silence')) {
-        expect(runningIn(folder)).not.toEqual([]);
-        run.kill('SIGINT');
-      }
-      if (line.includes('removing everything')) run.kill('SIGINT');
+      for (const [text, signal] of Object.entries(signals)) if (line.includes(text)) run.kill(signal);
     }
-    expect(await ended).toEqual([INTERRUPTED, null]);
+    return ended;
+  }
+
+  test('removes what it made, also when it is told to end again meanwhile', { timeout: 60_000 }, async () => {
+    const ended = await runUntil({ 'measure silence': 'SIGINT', 'removing everything': 'SIGINT' });
+    expect(ended).toEqual([INTERRUPTED, null]);
+    expect(runningIn(folder)).toEqual([]);
+    expect(readdirSync(labsFolder(folder))).toEqual([]);
+  });
+
+  test('and was killed is removed by the next one', { timeout: 60_000 }, async () => {
+    expect(await runUntil({ 'measure silence': 'SIGKILL' })).toEqual([null, 'SIGKILL']);
+    expect(runningIn(folder)).not.toEqual([]);
+    expect(await runUntil({ 'measure bootstrap': 'SIGINT' })).toEqual([INTERRUPTED, null]);
     expect(runningIn(folder)).toEqual([]);
     expect(readdirSync(labsFolder(folder))).toEqual([]);
   });

@@ -51,12 +51,14 @@ export async function startWorker(program: WorkerProgram, options: WorkerOptions
   };
 }
 
-/** In the process: answers each request by `handle`, one after the other, and says first that it is ready. */
-export async function serveRequests<Request>(handle: (request: Request) => unknown): Promise<void> {
+/** In the process: answers each request by `handle`, one after the other, and says first that it is ready. Ends it with the requests. */
+export async function serveRequests<Request>(handle: (request: Request) => unknown): Promise<never> {
   say({ answer: 'ready' });
   for await (const line of createInterface({ input: process.stdin })) {
     say({ answer: (await handle(JSON.parse(line) as Request)) ?? null });
   }
+  // Whoever asks has gone, and may have been killed.
+  process.exit();
 }
 
 export const say = (what: object): void => void process.stdout.write(`${JSON.stringify(what)}\n`);

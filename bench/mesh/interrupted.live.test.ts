@@ -59,14 +59,6 @@ describe.skipIf(skippedWithout('etcd'))('a run that is ended', () => {
     expect(runningIn(folder)).toEqual([]);
     expect(readdirSync(labsFolder(folder))).toEqual([]);
   });
-
-  test('and was killed is removed by the next one', { timeout: 60_000 }, async () => {
-    expect(await runUntil({ 'measure silence': 'SIGKILL' })).toEqual([null, 'SIGKILL']);
-    expect(runningIn(folder)).not.toEqual([]);
-    expect(await runUntil({ 'measure bootstrap': 'SIGINT' })).toEqual([INTERRUPTED, null]);
-    expect(runningIn(folder)).toEqual([]);
-    expect(readdirSync(labsFolder(folder))).toEqual([]);
-  });
 });
 
 /** Processes that were told of a file in it. */

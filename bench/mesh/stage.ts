@@ -94,6 +94,8 @@ export class MeshStage {
     this.#configureAgent(cluster.folder.agentConfig(this.node.name));
     await this.#mesh.startAgents([cluster], signal);
     this.#player = await startWorker('mesh/player', { place: {}, setup: this.#playerSetup(cluster) });
+    // It ends with this process, unless it is stopped, as silent peers are: then the next run has to find it.
+    this.#mesh.state.processStarted(this.#player.pid);
     this.#doors = await this.play<readonly PlayedDoor[]>({ type: 'open' });
   }
 
